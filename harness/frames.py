@@ -1,0 +1,37 @@
+"""Sampled pixels and the time of each of them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames of one video, on a uniform grid of times from 0 to the last frame.
+
+    Attributes:
+        pixels: `(n, height, width, 3)` uint8 RGB, upright, already at the size the model is given; n is even.
+        time_s: `(n,)` float64, presentation time of each frame in seconds.
+        interval_s: Spacing of the uniform grid of times that was asked for, in seconds.
+        slack_s: How far a frame may lie from its grid time at most (half the largest gap between the video's frames).
+        decoder: The decoder that was used.
+    """
+
+    pixels: NDArray[np.uint8]
+    time_s: NDArray[np.float64]
+    interval_s: float
+    slack_s: float
+    decoder: str
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What `samples.jsonl` keeps of the frames."""
+        return {
+            "count": len(self.time_s),
+            "first_s": round(float(self.time_s[0]), 6),
+            "last_s": round(float(self.time_s[-1]), 6),
+            "height": int(self.pixels.shape[1]),
+            "width": int(self.pixels.shape[2]),
+            "decoder": self.decoder,
+        }

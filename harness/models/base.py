@@ -1,0 +1,65 @@
+"""What the run asks of a model: answer the questions on one video."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from harness.frames import Frames
+from tasks.errors import Failure
+from tasks.sample import Sample
+
+
+class Question(NamedTuple):
+    """One question on the video at hand.
+
+    Attributes:
+        sample: The sample (trivial rows read its duration, the oracle its targets).
+        mode: `direct` or `cot`.
+        text: The text of the user turn, as the protocol renders it.
+    """
+
+    sample: Sample
+    mode: str
+    text: str
+
+
+class Reply(NamedTuple):
+    """What came back for one question.
+
+    Attributes:
+        text: Raw text.
+        prompt_sha256: Hash of the exact prompt (rendered template or token ids).
+        prompt_tokens: Tokens in the prompt, visual ones included.
+        new_tokens: Tokens generated.
+        truncated: Whether the length limit ended the reply.
+    """
+
+    text: str
+    prompt_sha256: str
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+    truncated: bool = False
+
+
+class AnswerError(Exception):
+    """The model could not answer the questions on this video; recorded, scored 0, and the run goes on."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Model(Protocol):
+    """A way of answering questions that share one video."""
+
+    name: str
+    needs_video: bool
+    pixel_factor: int
+    """Frame height and width are multiples of this (patch size x merge size)."""
+
+    def describe(self) -> dict[str, Any]:
+        """Identity for `run.json`: path or id, revision, weight fingerprint, dtype, attention, corrections."""
+        ...
+
+    def answer(self, frames: Frames | None, questions: Sequence[Question]) -> list[Reply]:
+        """One reply per question, in order. Raises AnswerError when this video cannot be answered."""
+        ...

@@ -1,0 +1,31 @@
+"""The two ways a thing goes wrong: bad input stops the command, a bad sample is recorded and scored 0."""
+
+from typing import NamedTuple
+
+
+class InputError(Exception):
+    """Bad usage or input. The command line prints it without a traceback and exits with code 2.
+
+    Attributes:
+        expected: What the program needed.
+        found: What was there instead.
+        next_command: What the user can type next.
+    """
+
+    def __init__(self, expected: str, found: str, next_command: str) -> None:
+        super().__init__(f"expected: {expected}\nfound:    {found}\nnext:     {next_command}")
+        self.expected = expected
+        self.found = found
+        self.next_command = next_command
+
+
+class Failure(NamedTuple):
+    """A typed error of one sample, as it stands in `samples.jsonl`.
+
+    Attributes:
+        type: A short fixed name, for counting: `missing-video`, `decode-timeout`, `out-of-memory` …
+        message: What happened, for a person.
+    """
+
+    type: str
+    message: str
