@@ -122,9 +122,7 @@ class Protocol:
     def question(self, query: str, mode: str) -> str:
         """The text of the user turn for one sentence. Raises InputError on an unknown mode."""
         if mode not in self.prompt.modes:
-            raise InputError(
-                f"a mode of protocol {self.name}: {', '.join(self.prompt.modes)}", mode, f"harness show {self.name}"
-            )
+            raise InputError(f"a mode of protocol {self.name}: {', '.join(self.prompt.modes)}", mode, f"harness show {self.name}")
         if self.prompt.clean == "strip-stop":
             query = " ".join(query.split()).removesuffix(".")
         return self.prompt.modes[mode].replace("{query}", query)
@@ -152,7 +150,7 @@ def from_dict(values: dict[str, Any]) -> Protocol:
     parts = {"prompt": Prompt, "video": VideoRules, "decoding": Decoding, "answer": Answer, "score": Score}
     try:
         built = {key: cls(**_tuples(values[key])) for key, cls in parts.items()}
-        return Protocol(values["name"], values.get("summary", ""), **built)  # type: ignore[arg-type]
+        return Protocol(values["name"], values.get("summary", ""), **built)
     except (KeyError, TypeError) as error:
         expected = "; ".join(f"[{key}] {', '.join(f.name for f in fields(cls))}" for key, cls in parts.items())
         raise InputError(f"protocol tables {expected}", repr(error), "harness show default") from error

@@ -61,6 +61,12 @@ def split_sha256(samples: Iterable[Sample]) -> str:
     """Hash of everything in a split that can move a number; independent of row order."""
     digest = hashlib.sha256()
     for sample in sorted(samples, key=lambda s: s.id):
-        content = [sample.id, float(sample.duration_s), sample.query, [[float(x) for x in t] for t in sample.targets], sample.clip]
+        content = [
+            sample.id,
+            float(sample.duration_s),
+            sample.query,
+            [[float(x) for x in t] for t in sample.targets],
+            sample.clip,
+        ]
         digest.update(json.dumps(content).encode() + b"\n")
     return digest.hexdigest()

@@ -1,5 +1,6 @@
 """A moment in a video."""
 
+from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -7,16 +8,17 @@ from typing import NamedTuple
 class Span(NamedTuple):
     """A moment: start and end in seconds from the start of the video.
 
-    Annotations are kept as published, so a span may be reversed or reach past the end of its video.
+    Annotations are kept as published, so a span may be reversed or reach past the end of its video. Spans read from a reply
+    hold the decimals that were written, which may have more digits than a float.
     """
 
-    start_s: float
-    end_s: float
+    start_s: float | Decimal
+    end_s: float | Decimal
 
 
-def exact(value: float) -> Fraction:
-    """The decimal number that a float was written as: `exact(0.1)` is 1/10, not its binary neighbour."""
-    return Fraction(repr(float(value)))
+def exact(value: float | Decimal) -> Fraction:
+    """The decimal number that was written: `exact(0.1)` is 1/10, not its binary neighbour."""
+    return Fraction(value) if isinstance(value, Decimal) else Fraction(repr(float(value)))
 
 
 def exact_iou(a: Span, b: Span) -> Fraction:

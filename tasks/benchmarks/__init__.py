@@ -1,0 +1,1 @@
+"""One file a benchmark; its name here is its module."""
