@@ -1,0 +1,137 @@
+"""A checkpoint on disk: found, checked before anything loads it, and identified by its weights."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from tasks.errors import InputError
+
+FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
+"""Values of `model_type` whose positions, clock and prefix sharing are tested."""
+
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+INDEX = "model.safetensors.index.json"
+DOWNLOADS = ("*.json", "*.safetensors", "*.txt", "*.jinja")
+BLOCK = 1 << 20
+BLOCKS = 16
+
+
+class Checkpoint(NamedTuple):
+    """A folder that passed the checks.
+
+    Attributes:
+        name: The path or hub id as the user gave it.
+        folder: Where the files are.
+        family: `model_type` of its configuration.
+        revision: Commit of the hub repository; None for a folder.
+    """
+
+    name: str
+    folder: Path
+    family: str
+    revision: str | None
+
+
+def find(model: str, trust_remote_code: bool = False) -> Checkpoint:
+    """Resolve a folder or a hub id and check it, without loading weights.
+
+    Raises:
+        InputError: There is no such folder or repository, a file is missing, the weights are pickles, or the family is
+            not supported.
+    """
+    folder = Path(model).expanduser()
+    revision = None
+    if not folder.is_dir():
+        folder = _download(model, trust_remote_code)
+        revision = folder.name
+    family = check(folder)
+    return Checkpoint(model, folder, family, revision)
+
+
+def check(folder: Path) -> str:
+    """The family of a checkpoint folder whose files are complete. Raises InputError, as `find`."""
+    config = folder / "config.json"
+    if not config.is_file():
+        adapter = (folder / "adapter_config.json").is_file()
+        found = "a PEFT adapter without its base model" if adapter else f"no config.json in {folder}"
+        step = "merge_and_unload() the adapter into its base model and save_pretrained()" if adapter else f"ls {folder}"
+        raise InputError("a checkpoint folder with config.json", found, step)
+    family = str(_json(config).get("model_type"))
+    if family not in FAMILIES:
+        raise InputError(f"a model of one of the families {', '.join(FAMILIES)}", f"model_type {family}", "harness ls models")
+    weights(folder)
+    return family
+
+
+def weights(folder: Path) -> list[Path]:
+    """The safetensors files of a checkpoint, sorted by name. Raises InputError if they are missing, pickles or incomplete."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+        if pickles:
+            code = f"AutoModelForImageTextToText.from_pretrained('{folder}').save_pretrained('{folder}-safetensors')"
+            step = f'if you trust its source: python -c "from transformers import AutoModelForImageTextToText; {code}"'
+            raise InputError("safetensors weights only: a pickle can run code when it is loaded", ", ".join(pickles), step)
+        raise InputError("safetensors weights", f"no *.safetensors in {folder}", f"ls {folder}")
+    if (folder / INDEX).is_file():
+        named = {str(name) for name in _json(folder / INDEX).get("weight_map", {}).values()}
+        missing = sorted(named - {path.name for path in files})
+        if missing or not named:
+            raise InputError(f"every file named in {INDEX}", f"missing: {', '.join(missing) or 'all'}", f"ls {folder}")
+    return files
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over name, size, header and 16 evenly spaced 1 MiB blocks of each safetensors file.
+
+    Files up to 16 MiB are covered whole; a change of a few values in a larger file can go unnoticed.
+
+    Raises:
+        InputError: The weights are missing, or a header is longer than its file.
+    """
+    digest = hashlib.sha256()
+    for path in weights(folder):
+        size = path.stat().st_size
+        digest.update(f"{path.name}\0{size}\0".encode())
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if 8 + length > size:
+                raise InputError("a safetensors file", f"{path.name}: header of {length} bytes in {size}", f"ls -l {folder}")
+            _hash_part(file, 0, 8 + length, digest)
+            if size <= BLOCKS * BLOCK:
+                _hash_part(file, 0, size, digest)
+            else:
+                for index in range(BLOCKS):
+                    _hash_part(file, index * (size - BLOCK) // (BLOCKS - 1), BLOCK, digest)
+    return digest.hexdigest()
+
+
+def _hash_part(file: BinaryIO, start: int, length: int, digest: Any) -> None:
+    file.seek(start)
+    while length > 0:
+        part = file.read(min(length, BLOCK))
+        digest.update(part)
+        length -= len(part) or length
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError("JSON", f"{path}: {error}", f"head {path}") from error
+    if not isinstance(values, dict):
+        raise InputError("a JSON object", f"{path}: {type(values).__name__}", f"head {path}")
+    return values
+
+
+def _download(model: str, trust_remote_code: bool) -> Path:
+    import huggingface_hub
+
+    try:
+        patterns = [*DOWNLOADS, "*.py"] if trust_remote_code else list(DOWNLOADS)
+        return Path(huggingface_hub.snapshot_download(model, allow_patterns=patterns))
+    except (OSError, huggingface_hub.errors.HFValidationError) as error:
+        reason = (str(error).splitlines() or [repr(error)])[0]
+        step = "name a folder with config.json and *.safetensors, or go online"
+        raise InputError("the folder of a checkpoint, or a hub id that can be read", f"{model}: {reason}", step) from error

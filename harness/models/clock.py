@@ -1,0 +1,115 @@
+"""The times a model is told, read back from what really reaches it, and compared with the times of the frames."""
+
+import re
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from numpy.typing import NDArray
+
+from harness.frames import Frames
+from tasks.errors import InputError
+
+ROUNDING_S = 0.05
+"""Half of the last digit of Qwen3-VL's timestamps (0.1 s); what a clock may be off by besides its own resolution."""
+
+TICKS = 1_000_000
+"""Frame indices per second given to Qwen3-VL's processor, which divides them by this rate: any time is an index."""
+
+_STAMP = re.compile(r"<(\d{1,9}\.\d) seconds>$")
+_RULES = {
+    "qwen2_vl": "frame order only",
+    "qwen2_5_vl": "temporal positions: floor(patch * seconds per patch * tokens per second)",
+    "qwen3_vl": "text timestamps: mean time of each temporal patch",
+    "qwen3_vl_moe": "text timestamps: mean time of each temporal patch",
+}
+
+
+class ClockError(InputError):
+    """The model would be told wrong times. Stops the run: every answer would be wrong in the same way."""
+
+
+def rule(family: str) -> str:
+    """How a family is told the time, for `run.json`."""
+    return _RULES[family]
+
+
+def metadata(family: str, frames: Frames) -> dict[str, Any]:
+    """Video metadata from which the family's processor derives the true clock.
+
+    Qwen2.5-VL's processor divides the temporal patch size by the sampled rate, which is `fps` when every index is given;
+    Qwen3-VL's divides each index by `fps`. Without metadata both silently assume 24 frames per second.
+    """
+    count = len(frames.time_s)
+    if family.startswith("qwen3_vl"):
+        ticks = [round(float(time) * TICKS) for time in frames.time_s]
+        return {"total_num_frames": count, "fps": float(TICKS), "frames_indices": ticks}
+    return {"total_num_frames": count, "fps": 1.0 / frames.interval_s, "frames_indices": list(range(count))}
+
+
+def check_grid(frames: Frames, patch: int) -> NDArray[np.floating[Any]]:
+    """The grid time of each temporal patch's first frame, `(patches,)` in seconds.
+
+    Raises:
+        ClockError: A frame lies further from its grid time than `slack_s`.
+    """
+    grid = np.arange(len(frames.time_s), dtype=np.float64) * frames.interval_s
+    _compare(frames.time_s, grid, frames.slack_s + ROUNDING_S, f"the frames that {frames.decoder} returned")
+    return grid[::patch]
+
+
+def check_seconds(seconds: float, frames: Frames, patch: int) -> None:
+    """Check Qwen2.5-VL's `second_per_grid_ts` (seconds per temporal patch). Raises ClockError."""
+    starts = np.arange(len(frames.time_s) // patch + 1, dtype=np.float64)
+    source = f"second_per_grid_ts from the processor of transformers {transformers.__version__}"
+    _compare(starts * seconds, starts * patch * frames.interval_s, ROUNDING_S, source)
+
+
+def check_ids(positions: torch.Tensor, frames: Frames, patch: int, rate: float) -> None:
+    """Check the temporal position ids of Qwen2.5-VL's video tokens.
+
+    Args:
+        positions: `(video tokens,)` temporal positions, as the language model gets them.
+        frames: The frames that were encoded.
+        patch: Frames per temporal patch.
+        rate: Positions per second (`tokens_per_second`).
+
+    Raises:
+        ClockError: A patch is off by more than the resolution of the positions.
+    """
+    grid = check_grid(frames, patch)
+    ids = positions.cpu().numpy().reshape(len(grid), -1).astype(np.float64)
+    source = f"temporal position ids (get_rope_index, transformers {transformers.__version__})"
+    for column in (0, -1):
+        _compare((ids[:, column] - ids[0, 0]) / rate, grid, 1.0 / rate + ROUNDING_S, source)
+
+
+def check_stamps(texts: list[str], frames: Frames, patch: int) -> None:
+    """Check Qwen3-VL's timestamps.
+
+    Args:
+        texts: Decoded prompt text before each visual block, ending in `<1.5 seconds>`.
+        frames: The frames that were encoded.
+        patch: Frames per temporal patch.
+
+    Raises:
+        ClockError: A block has no timestamp, or one that is not the mean time of its frames.
+    """
+    check_grid(frames, patch)
+    source = f"text timestamps from the processor of transformers {transformers.__version__}"
+    matches = [_STAMP.search(text) for text in texts]
+    stamps = [float(match[1]) for match in matches if match is not None]
+    means = frames.time_s.reshape(-1, patch).mean(axis=1)
+    if len(stamps) != len(texts) or len(stamps) != len(means):
+        found = f"{len(stamps)} timestamps before {len(texts)} blocks"
+        raise ClockError(f"{len(means)} blocks with a timestamp each", found, f"look at {source}")
+    _compare(np.array(stamps), means, ROUNDING_S + 1e-4, source)
+
+
+def _compare(encoded: NDArray[np.floating[Any]], true: NDArray[np.floating[Any]], tolerance: float, source: str) -> None:
+    error = np.abs(encoded - true)
+    worst = int(np.argmax(error))
+    if not error[worst] <= tolerance:
+        expected = f"{true[worst]:.3f} s (+- {tolerance:.3f} s) for entry {worst} of {len(true)}"
+        raise ClockError(expected, f"{encoded[worst]:.3f} s from {source}", f"do not trust this stack; look at {source}")

@@ -1,0 +1,218 @@
+"""Checkpoints through transformers: one video is decoded, encoded and prefilled once for all its questions."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+
+from harness.frames import Frames
+from harness.models import clock, generate, prompt
+from harness.models.base import AnswerError, Question, Reply
+from harness.models.checkpoint import Checkpoint, find, fingerprint
+from harness.models.positions import VIDEO, check_positions
+from tasks.errors import Failure, InputError
+from tasks.protocol import Protocol
+
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+SUPPRESSED = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>", "<|image_pad|>")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a checkpoint is run.
+
+    Attributes:
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1` …
+        dtype: `auto` (bfloat16 on a GPU, float32 on a CPU), or a key of `DTYPES`.
+        attn: Attention implementation of transformers: `sdpa`, `eager`, `flash_attention_2`.
+        batch_size: Questions of one video answered at a time.
+        share: Whether the questions of a video share its encoding and prefix; off, each is asked on its own.
+        trust_remote_code: Whether code inside the checkpoint may run.
+        seed: For decoding with a temperature.
+    """
+
+    device: str = "auto"
+    dtype: str = "auto"
+    attn: str = "sdpa"
+    batch_size: int = 8
+    share: bool = True
+    trust_remote_code: bool = False
+    seed: int = 0
+
+
+DEFAULTS = Options()
+
+
+def load(model: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfModel":
+    """Load a checkpoint folder or hub id.
+
+    Raises:
+        InputError: The checkpoint or an option cannot be used as asked; nothing is replaced by something else.
+    """
+    checkpoint = find(model, options.trust_remote_code)
+    device, dtype = _place(options)
+    models: Any = transformers.AutoModelForImageTextToText
+    processors: Any = transformers.AutoProcessor
+    trust = options.trust_remote_code
+    try:
+        loaded = models.from_pretrained(
+            checkpoint.folder,
+            dtype=dtype,
+            attn_implementation=options.attn,
+            use_safetensors=True,
+            trust_remote_code=trust,
+        )
+        processor = processors.from_pretrained(checkpoint.folder, trust_remote_code=trust)
+    except (OSError, ValueError, ImportError) as error:
+        step = "check the files of the checkpoint and --attn"
+        raise InputError(f"a checkpoint that transformers {transformers.__version__} can load", str(error), step) from error
+    return HfModel(checkpoint, loaded.to(device).eval(), processor, protocol, options)
+
+
+class HfModel:
+    """A loaded Qwen-VL checkpoint; implements `harness.models.base.Model`."""
+
+    needs_video = True
+
+    def __init__(
+        self, checkpoint: Checkpoint, model: Any, processor: Any, protocol: Protocol, options: Options = DEFAULTS
+    ) -> None:
+        self.name = checkpoint.name
+        self.checkpoint = checkpoint
+        self.model = model
+        self.processor = processor
+        self.protocol = protocol
+        self.options = options
+        self.positions = check_positions(model)
+        self.rules = _rules(model, processor, protocol, options.seed)
+        vision = model.config.vision_config
+        self.pixel_factor: int = vision.patch_size * vision.spatial_merge_size
+        _check_attention(model)
+
+    def describe(self) -> dict[str, Any]:
+        """Identity for `run.json`, with what was corrected."""
+        family = self.checkpoint.family
+        return {
+            "model": self.name,
+            "revision": self.checkpoint.revision,
+            "fingerprint": fingerprint(self.checkpoint.folder),
+            "family": family,
+            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+            "dtype": str(self.model.dtype).removeprefix("torch."),
+            "device": str(self.model.device),
+            "attention": self.model.config._attn_implementation,
+            "batch_size": self.options.batch_size,
+            "shared_prefix": self.options.share,
+            "seed": self.options.seed,
+            "positions": self.positions,
+            "clock": clock.rule(family),
+            "video_slot": prompt.slot_rule(family),
+        }
+
+    def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:
+        """One reply per question, in order; a failure where the question contains a special token.
+
+        Raises:
+            AnswerError: The GPU ran out of memory.
+            ClockError: The model would be told wrong times.
+            InputError: The frames do not have a size this model takes.
+        """
+        if frames is None or any(side % self.pixel_factor for side in frames.pixels.shape[1:3]) or len(frames.time_s) % 2:
+            found = "no frames" if frames is None else f"{frames.pixels.shape}"
+            raise InputError(
+                f"an even number of frames with sides divisible by {self.pixel_factor}", found, "harness show default"
+            )
+        failures = [prompt.special_token(self.processor, question.text) for question in questions]
+        asked = [question for question, failure in zip(questions, failures, strict=True) if failure is None]
+        groups = [asked] if self.options.share else [[question] for question in asked]
+        try:
+            replies = iter([reply for group in groups if group for reply in self._answer(frames, group)])
+        except torch.OutOfMemoryError as error:
+            advice = "lower --batch-size or the protocol's total_pixels"
+            raise AnswerError(Failure("out-of-memory", f"{str(error).splitlines()[0]} ({advice})")) from error
+        return [failure or next(replies) for failure in failures]
+
+    def _answer(self, frames: Frames, questions: list[Question]) -> list[Reply]:
+        texts = [prompt.render(self.processor, self.protocol.prompt, question.text) for question in questions]
+        video = prompt.encode(self.processor, self.checkpoint.family, frames, str(self.model.device))
+        rows = [self._row(prompt.splice(self.processor.tokenizer, before, video, after), video) for before, after in texts]
+        self._check_clock(rows[0], video, frames)
+        outputs = self._generate(rows, self._see(video))
+        frames_json = json.dumps(frames.fingerprint(), sort_keys=True)
+        return [self._reply(row, output, frames_json) for row, output in zip(rows, outputs, strict=True)]
+
+    def _row(self, ids: list[int], video: prompt.Video) -> generate.Row:
+        tokens = torch.tensor([ids])
+        types = (tokens == self.model.config.video_token_id).int() * VIDEO
+        seconds = {} if video.seconds is None else {"second_per_grid_ts": [video.seconds]}
+        positions, _ = self.model.model.get_rope_index(
+            tokens, mm_token_type_ids=types, video_grid_thw=video.grid.cpu(), **seconds
+        )
+        return generate.Row(ids, positions[:, 0])
+
+    def _check_clock(self, row: generate.Row, video: prompt.Video, frames: Frames) -> None:
+        vision = self.model.config.vision_config
+        patch = vision.temporal_patch_size
+        if video.seconds is not None:
+            clock.check_seconds(video.seconds, frames, patch)
+            shown = torch.tensor(row.ids) == self.model.config.video_token_id
+            clock.check_ids(row.positions[0, shown], frames, patch, float(vision.tokens_per_second))
+        elif self.checkpoint.family.startswith("qwen3_vl"):
+            clock.check_stamps(prompt.texts_before_blocks(self.processor.tokenizer, row.ids), frames, patch)
+        else:
+            clock.check_grid(frames, patch)
+
+    @torch.inference_mode()
+    def _see(self, video: prompt.Video) -> Any:
+        device = self.model.device
+        return self.model.model.get_video_features(video.pixels.to(device), video.grid.to(device), return_dict=True)
+
+    def _generate(self, rows: list[generate.Row], seen: Any) -> list[generate.Output]:
+        end = len(rows[0].ids) - rows[0].ids[::-1].index(self.model.config.vision_end_token_id)
+        length = generate.shared_length(rows)
+        share = self.options.share and length >= end
+        prefix = generate.prefill(self.model, rows[0], length, seen) if share else None
+        size = self.options.batch_size
+        chunks = [rows[index : index + size] for index in range(0, len(rows), size)]
+        return [output for chunk in chunks for output in generate.generate(self.model, chunk, self.rules, prefix, seen)]
+
+    def _reply(self, row: generate.Row, output: generate.Output, frames_json: str) -> Reply:
+        text = self.processor.tokenizer.decode(output.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        digest = hashlib.sha256(f"{row.ids}\n{frames_json}".encode()).hexdigest()
+        return Reply(text, digest, len(row.ids), len(output.ids), output.truncated)
+
+
+def _place(options: Options) -> tuple[torch.device, torch.dtype]:
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError("a torch device: auto, cpu, cuda", options.device, "--device auto") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("a GPU that torch can use", "none", "--device cpu")
+    if options.dtype == "auto":
+        return device, torch.float32 if device.type == "cpu" else torch.bfloat16
+    if options.dtype not in DTYPES:
+        raise InputError(f"a dtype: auto, {', '.join(DTYPES)}", options.dtype, "--dtype auto")
+    return device, DTYPES[options.dtype]
+
+
+def _rules(model: Any, processor: Any, protocol: Protocol, seed: int) -> generate.Rules:
+    stop = model.generation_config.eos_token_id
+    stops = frozenset([stop] if isinstance(stop, int) else stop or [])
+    if not stops:
+        raise InputError("a generation_config.json with eos_token_id", "none", "copy it from the base model")
+    suppress = tuple(processor.tokenizer.convert_tokens_to_ids(list(SUPPRESSED)))
+    decoding = protocol.decoding
+    return generate.Rules(decoding.max_new_tokens, stops, suppress, decoding.temperature, decoding.repetition_penalty, seed)
+
+
+def _check_attention(model: Any) -> None:
+    """Refuse what the shared prefix is not tested with: text layers that see only a window of the cache."""
+    kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ["full_attention"])
+    if kinds != {"full_attention"}:
+        raise InputError("a text tower with full attention in every layer", ", ".join(sorted(kinds)), "use_sliding_window: false")

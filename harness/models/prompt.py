@@ -1,0 +1,105 @@
+"""Prompts of Qwen-VL models: the video expanded once, its token ids spliced into every question's."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from harness.frames import Frames
+from harness.models import clock
+from tasks.errors import Failure, InputError
+from tasks.protocol import Prompt
+
+START, PAD, END = "<|vision_start|>", "<|video_pad|>", "<|vision_end|>"
+SLOT = START + PAD + END
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video as the processor hands it to the model.
+
+    Attributes:
+        lead: Text before the first visual block (Qwen3-VL's first timestamp).
+        ids: Token ids from the first `<|vision_start|>` to the last `<|vision_end|>`.
+        pixels: `(patches, values)` flattened pixel patches.
+        grid: `(1, 3)` temporal patches, rows and columns before merging.
+        seconds: Seconds per temporal patch, where the processor gives them.
+    """
+
+    lead: str
+    ids: tuple[int, ...]
+    pixels: torch.Tensor
+    grid: torch.Tensor
+    seconds: float | None
+
+
+def encode(processor: Any, family: str, frames: Frames, device: str) -> Video:
+    """Run the processor on frames that already have their final size and number."""
+    third = family.startswith("qwen3_vl")
+    inputs = processor(
+        # At Qwen3-VL's release the timestamped blocks took the place of the whole slot; transformers 5 keeps the slot's own
+        # start and end around them, which no released checkpoint was trained on. A bare pad gives the original text.
+        text=[PAD if third else SLOT],
+        videos=[frames.pixels],
+        video_metadata=[clock.metadata(family, frames)],
+        do_sample_frames=False,
+        do_resize=False,
+        cap_pixels_per_frame=False,
+        input_data_format="channels_last",
+        device=device,
+        return_tensors="pt",
+    )
+    ids = inputs["input_ids"][0].tolist()
+    first = ids.index(processor.tokenizer.convert_tokens_to_ids(START))
+    seconds = float(inputs["second_per_grid_ts"][0]) if family == "qwen2_5_vl" else None
+    lead = processor.tokenizer.decode(ids[:first])
+    return Video(lead, tuple(ids[first:]), inputs["pixel_values_videos"], inputs["video_grid_thw"], seconds)
+
+
+def special_token(processor: Any, text: str) -> Failure | None:
+    """A failure if the text contains a special token, which would change the structure of the prompt."""
+    special = [token.content for token in processor.tokenizer.added_tokens_decoder.values() if token.special]
+    inside = next((token for token in special if token in text), None)
+    return None if inside is None else Failure("special-token", f"the question contains {inside}")
+
+
+def render(processor: Any, prompt: Prompt, text: str) -> tuple[str, str]:
+    """The prompt before and after the video, through the checkpoint's chat template.
+
+    Raises:
+        InputError: The chat template does not write a video the way Qwen-VL's do.
+    """
+    parts: list[dict[str, str]] = [{"type": "video"}, {"type": "text", "text": text}]
+    messages = [{"role": "user", "content": parts if prompt.order == "video-text" else parts[::-1]}]
+    if prompt.system is not None:
+        messages.insert(0, {"role": "system", "content": [{"type": "text", "text": prompt.system}]})
+    rendered = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    before, slot, after = rendered.partition(SLOT)
+    if not slot or PAD in before + after:
+        raise InputError(f"a chat template that writes one {SLOT} for a video", rendered[:400], "use the family's own template")
+    return before, after
+
+
+def splice(tokenizer: Any, before: str, video: Video, after: str) -> list[int]:
+    """Token ids of a whole prompt. Text is split only at special tokens, where the tokenizer splits it anyway."""
+    head, tail = tokenizer([before + video.lead, after], add_special_tokens=False)["input_ids"]
+    return [*head, *video.ids, *tail]
+
+
+def texts_before_blocks(tokenizer: Any, ids: list[int]) -> list[str]:
+    """The text that stands before each visual block of a prompt, decoded from its token ids."""
+    start, end = tokenizer.convert_tokens_to_ids([START, END])
+    texts, begin = [], 0
+    for index, token in enumerate(ids):
+        if token == start:
+            texts.append(tokenizer.decode(ids[begin:index]))
+        elif token == end:
+            begin = index + 1
+    return texts
+
+
+def slot_rule(family: str) -> str:
+    """How the video stands in the prompt, for `run.json`."""
+    if family.startswith("qwen3_vl"):
+        return "timestamped blocks replace the template's slot, as released; transformers 5 keeps an outer start and end"
+    return "placeholders inside the template's slot"

@@ -1,0 +1,57 @@
+"""The libraries under a model: their versions, and a torchvision that imports beside any torch."""
+
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+PACKAGES = ("torch", "torchvision", "transformers", "tokenizers", "safetensors", "numpy", "av", "decord", "torchcodec")
+
+
+class TorchvisionHook(MetaPathFinder):
+    """Define the two operators that torchvision registers unconditionally, where its compiled library did not load.
+
+    torchvision's wheels are built for one CUDA version; beside another torch (a CPU build) its library cannot load and
+    `import torchvision` fails, and with it every video processor of transformers. Resizing and normalizing need none of
+    the compiled operators. The hook acts after torchvision has tried its own library, and does nothing if that loaded.
+    """
+
+    def __init__(self) -> None:
+        self.library: Any = None
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        """Never finds a module itself: the ordinary finders do."""
+        extension = sys.modules.get("torchvision.extension")
+        if name == "torchvision._meta_registrations" and extension is not None and not extension._has_ops():
+            import torch
+
+            self.library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+            for operator in ("nms", "qnms"):
+                self.library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        return None
+
+
+def install() -> None:
+    """Put the hook in place. Safe to repeat; imports neither torch nor torchvision."""
+    if not any(isinstance(finder, TorchvisionHook) for finder in sys.meta_path):
+        sys.meta_path.insert(0, TorchvisionHook())
+
+
+def versions() -> dict[str, str | None]:
+    """Installed version of each package that can move a number; None where it is not installed."""
+    return {name: _version(name) for name in PACKAGES}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
