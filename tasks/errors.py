@@ -1,5 +1,7 @@
 """The two ways a thing goes wrong: bad input stops the command, a bad sample is recorded and scored 0."""
 
+import difflib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -29,3 +31,9 @@ class Failure(NamedTuple):
 
     type: str
     message: str
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """A wrong name as an error message shows it: with the nearest right one, if one is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"{name!r} (nearest: {near[0]})" if near else repr(name)

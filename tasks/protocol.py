@@ -1,6 +1,5 @@
 """A protocol: everything besides task and model that moves a number. One TOML file each, hashed."""
 
-import difflib
 import hashlib
 import json
 import tomllib
@@ -8,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks.errors import InputError
+from tasks.errors import InputError, unknown
 
 FOLDER = Path(__file__).parent / "protocols"
 
@@ -136,8 +135,7 @@ def names() -> list[str]:
 def load(name: str) -> Protocol:
     """Read a protocol by name. Raises InputError, with the nearest name, if there is none."""
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1, cutoff=0.0)
-        raise InputError("the name of a protocol", f"{name!r} (nearest: {near[0]})", "harness ls protocols")
+        raise InputError("the name of a protocol", unknown(name, names()), "harness ls protocols")
     return from_dict({"name": name, **tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))})
 
 

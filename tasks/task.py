@@ -1,6 +1,5 @@
 """A benchmark: where its annotations come from, what they must look like, and its splits."""
 
-import difflib
 import hashlib
 import importlib
 import pkgutil
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from tasks import benchmarks, splits
-from tasks.errors import InputError
+from tasks.errors import InputError, unknown
 from tasks.formats import read_timestamps_json
 from tasks.sample import Row, Sample, make_samples
 
@@ -88,8 +87,7 @@ def find(name: str) -> Task:
     tasks = all_tasks()
     by_name = {alias: task for task in tasks.values() for alias in (task.name, *task.aliases)}
     if name not in by_name:
-        near = difflib.get_close_matches(name, by_name, n=1, cutoff=0.0)[0]
-        raise InputError("the name of a task", f"{name!r} (nearest: {near})", "harness ls tasks")
+        raise InputError("the name of a task", unknown(name, by_name), "harness ls tasks")
     return by_name[name]
 
 
@@ -107,10 +105,7 @@ def load(task: Task, split: str, data_root: Path) -> list[Sample]:
     if "train" in published and (choose := splits.derived(task.name, split)) is not None:
         return choose(make_samples(task.name, _rows(task, "train", published["train"], data_root)))
     known = [*published, *(splits.DERIVED if "train" in published else ())]
-    near = difflib.get_close_matches(split, known, n=1, cutoff=0.0)
-    raise InputError(
-        f"a split of {task.name}: {', '.join(known)}", f"{split!r} (nearest: {near[0]})", f"harness show {task.name}"
-    )
+    raise InputError(f"a split of {task.name}: {', '.join(known)}", unknown(split, known), f"harness show {task.name}")
 
 
 def _rows(task: Task, name: str, split: Split, data_root: Path) -> list[Row]:

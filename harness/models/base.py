@@ -51,15 +51,25 @@ class AnswerError(Exception):
 class Model(Protocol):
     """A way of answering questions that share one video."""
 
-    name: str
-    needs_video: bool
-    pixel_factor: int
-    """Frame height and width are multiples of this (patch size x merge size)."""
+    @property
+    def name(self) -> str:
+        """Name for tables."""
+        ...
+
+    @property
+    def needs_video(self) -> bool:
+        """Whether `answer` wants frames."""
+        ...
+
+    @property
+    def pixel_factor(self) -> int:
+        """Frame height and width are multiples of this (patch size x merge size)."""
+        ...
 
     def describe(self) -> dict[str, Any]:
         """Identity for `run.json`: path or id, revision, weight fingerprint, dtype, attention, corrections."""
         ...
 
-    def answer(self, frames: Frames | None, questions: Sequence[Question]) -> list[Reply]:
-        """One reply per question, in order. Raises AnswerError when this video cannot be answered."""
+    def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> Sequence[Reply | Failure]:
+        """One reply or failure per question, in order. Raises AnswerError when this video cannot be answered at all."""
         ...

@@ -1,0 +1,97 @@
+"""The command line: arguments here, work in `harness.commands`, each imported when it is asked for."""
+
+import argparse
+import errno
+import importlib
+import sys
+from collections.abc import Sequence
+
+from harness import __version__
+from tasks.errors import InputError
+
+DONE, TOO_MANY_ERRORS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 more failed samples than `--max-errors`, 2 bad usage or input."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(importlib.import_module(f"harness.commands.{options.command}").main(options))
+    except InputError as error:
+        if options.debug:
+            raise
+        sys.stderr.write(f"harness {options.command}: bad input\n{error}\n")
+    except OSError as error:
+        if options.debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
+            raise
+        sys.stderr.write(f"harness {options.command}: {error}\nnext:     make room, then type the same command: it continues\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; type the same command to continue\n")
+        return INTERRUPTED
+    return BAD_INPUT
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of every verb."""
+    parser = argparse.ArgumentParser(prog="harness", description="Evaluate when things happen: video temporal grounding.")
+    parser.add_argument("--version", action="version", version=f"harness {__version__}")
+    verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--data-root", metavar="DIR", help="annotations and videos (default: $HARNESS_DATA, else the user cache)")
+    common.add_argument("--debug", action="store_true", help="show tracebacks")
+
+    run = verbs.add_parser("run", parents=[common], help="evaluate a model; the same command continues an interrupted run")
+    run.add_argument("--model", required=True, help="checkpoint folder, hub id, trivial model (harness ls models), replay:FILE")
+    run.add_argument("--tasks", "--task", required=True, help="names, comma-separated: charades,anet@val_1")
+    _add_question_options(run)
+    run.add_argument("--output", metavar="DIR", help="run folder (several tasks: one folder each below it)")
+    run.add_argument(
+        "--limit", type=int, metavar="N", help="a seeded choice of N samples, spread over videos; stamped on the run"
+    )
+    run.add_argument("--seed", type=int, default=0, help="seed of --limit and of models that draw")
+    run.add_argument("--max-errors", type=int, metavar="N", help="exit with 1 if more samples than this failed")
+    run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    run.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    run.add_argument("--attn", default="sdpa", help="attention kernel: sdpa, eager, flash_attention_2")
+    run.add_argument("--batch-size", type=int, default=8, metavar="N", help="questions on one video generated together")
+    run.add_argument("--trust-remote-code", action="store_true", help="let a checkpoint run its own code")
+    run.add_argument("--workers", type=int, default=1, metavar="N", help="decoding processes")
+    run.add_argument("--deadline", type=float, default=120, metavar="S", help="seconds after which decoding a video is given up")
+
+    score = verbs.add_parser("score", parents=[common], help="score a run, or a file of replies, again; needs no GPU")
+    score.add_argument("path", help="run folder, or JSONL of replies")
+    score.add_argument("--tasks", "--task", dest="task", help="task of a file of replies: charades@test")
+    _add_question_options(score)
+    score.add_argument("--json", action="store_true", help="print scores.json")
+
+    ls = verbs.add_parser("ls", parents=[common], help="list what there is")
+    ls.add_argument("what", choices=("tasks", "protocols", "models"))
+
+    show = verbs.add_parser("show", parents=[common], help="a task card or a protocol; prompt and frame times of one sample")
+    show.add_argument("name", help="task, task@split or protocol")
+    show.add_argument("--sample", metavar="ID", help="which sample to render (default: the first)")
+    _add_question_options(show)
+
+    data = verbs.add_parser("data", help="annotations and videos")
+    actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", parents=[common], help="what is there, what is missing and where it was looked for")
+    check.add_argument("--tasks", "--task", required=True, help="names, comma-separated")
+    _add_question_options(check)
+    make = actions.add_parser("make", parents=[common], help="render the synthetic benchmark, or the clock videos")
+    make.add_argument("what", nargs="?", default="synthetic", choices=("synthetic", "clock"))
+    make.add_argument("--seed", type=int, default=0)
+
+    demo = verbs.add_parser("demo", parents=[common], help="synthetic benchmark, trivial models and an untrained tiny checkpoint")
+    demo.add_argument("--output", metavar="DIR", default="demo", help="where data, checkpoint and runs go")
+    return parser
+
+
+def _add_question_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--split", help="split (default: the one the field reports); task@split does the same")
+    parser.add_argument("--protocol", help="rules (harness ls protocols); default: the task's own")
+    parser.add_argument("--modes", default="direct", help="prompt modes, comma-separated: direct,cot (default: direct)")
+    parser.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""`harness ls`."""
+
+import sys
+from argparse import Namespace
+
+from tabulate import tabulate
+
+from harness.models.trivial import NAMES
+from tasks import protocol
+from tasks.splits import DERIVED
+from tasks.task import all_tasks
+
+CHECKPOINTS = "Qwen2-VL, Qwen2.5-VL and Qwen3-VL checkpoints: a folder or a hub id"
+
+
+def main(options: Namespace) -> int:
+    """List tasks, protocols or models."""
+    sys.stdout.write({"tasks": _tasks, "protocols": _protocols, "models": _models}[options.what]() + "\n")
+    return 0
+
+
+def _tasks() -> str:
+    headers = ["task", "also", "default split", "protocol", "title"]
+    table = [[t.name, ", ".join(t.aliases), t.default_split, t.protocol, t.title] for t in all_tasks().values()]
+    return f"{tabulate(table, headers=headers)}\nderived splits: {', '.join(DERIVED)} …"
+
+
+def _protocols() -> str:
+    table = [[p.name, p.sha256[:8], p.summary] for p in map(protocol.load, protocol.names())]
+    return str(tabulate(table, headers=["protocol", "hash", "summary"]))
+
+
+def _models() -> str:
+    return "\n".join([*NAMES, "replay:FILE", CHECKPOINTS])

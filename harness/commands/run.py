@@ -1,0 +1,78 @@
+"""`harness run`."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from harness import environment, paths
+from harness.commands.plans import missing_videos, plans
+from harness.frames import Frames
+from harness.models.base import Model
+from harness.models.load import CheckpointOptions, is_checkpoint, open_model
+from harness.plan import Plan
+from harness.report import floor_rows, heading, render, rows
+from harness.run import Decoder, Job, Summary, run
+from tasks import task as tasks
+from tasks.errors import Failure
+
+
+def main(options: Namespace) -> int:
+    """Evaluate the model on each task in turn."""
+    failed = 0
+    for plan, summary in evaluate(options):
+        failed += summary.failed
+        sys.stdout.write(conclusion(options.model, plan, summary))
+    return 1 if options.max_errors is not None and failed > options.max_errors else 0
+
+
+def evaluate(options: Namespace) -> Iterator[tuple[Plan, Summary]]:
+    """Plan everything, so that bad input stops the command before anything runs; then run task by task."""
+    every_plan = plans(options, options.tasks)
+    if is_checkpoint(options.model) and environment.launch().rank == 0:
+        sys.stderr.write("".join(map(missing_videos, every_plan)))
+    for plan in every_plan:
+        folder = paths.run_folder(options.output, options.model, _run_name(plan), len(every_plan) == 1)
+        yield plan, run(plan, folder, partial(_open_model, options, plan), partial(_decoder, options, plan))
+
+
+def conclusion(model: str, plan: Plan, summary: Summary) -> str:
+    """The table that ends a run, with the rows of models that do not look, and where the run lies."""
+    if summary.scores is None:
+        return f"{plan.name}: this process is done, others are still at work in {summary.folder}\n"
+    table = [*rows(model, summary.scores), *floor_rows(plan)]
+    lines = [heading(plan), render(table)]
+    for mode, entry in summary.scores["modes"].items():
+        counts = entry.get("counts", {})
+        notes = [f"{n} {name}" for kind in ("errors", "parse_failures") for name, n in counts.get(kind, {}).items()]
+        if notes:
+            lines.append(f"{mode}: scored 0: {', '.join(notes)}")
+    return "\n".join([*lines, f"run: {summary.folder}", ""])
+
+
+def _run_name(plan: Plan) -> str:
+    limit = "" if plan.limit is None else f"-limit{plan.limit}"
+    return f"{plan.name}-{plan.protocol.name}-{'+'.join(plan.modes)}{limit}"
+
+
+def _open_model(options: Namespace, plan: Plan) -> Model:
+    names = ("device", "dtype", "attn", "batch_size", "trust_remote_code", "seed")
+    settings = CheckpointOptions(**{name: getattr(options, name) for name in names})
+    return open_model(options.model, plan.protocol, lambda: tasks.load(plan.task, "train", plan.data_root), settings)
+
+
+@contextmanager
+def _decoder(options: Namespace, plan: Plan, model: Model) -> Iterator[Decoder]:
+    from harness.video.pool import FramePool
+    from harness.video.pool import Job as DecodeJob
+
+    with FramePool(plan.protocol.video, model.pixel_factor, workers=options.workers, deadline_s=options.deadline) as pool:
+
+        def frames(jobs: Iterable[Job]) -> Iterator[tuple[Job, Frames | Failure | None]]:
+            listed = list(jobs)
+            wanted = (DecodeJob(job.key, job.path, job.clip) for job in listed if job.path is not None)
+            for job, (_, outcome) in zip(listed, pool.frames(wanted), strict=True):
+                yield job, outcome
+
+        yield Decoder(frames, lambda: pool.waited_s)

@@ -1,0 +1,80 @@
+"""`harness show`."""
+
+import sys
+import tomllib
+from argparse import Namespace
+from typing import Any
+
+from harness.commands.plans import missing_videos, plans
+from harness.plan import Plan
+from tasks import protocol, task
+from tasks.anomalies import anomalies
+from tasks.errors import InputError
+from tasks.protocol import Protocol
+from tasks.splits import DERIVED
+
+
+def main(options: Namespace) -> int:
+    """Show a protocol, or the card of a task with one sample rendered as a model would be asked it."""
+    if options.name in protocol.names() and options.name not in task.all_tasks():
+        sys.stdout.write(_protocol(protocol.load(options.name)) + "\n")
+        return 0
+    (plan,) = plans(options, options.name)
+    sys.stdout.write("\n".join([*_card(plan), "", *_sample(plan, options.sample)]) + "\n")
+    return 0
+
+
+def _protocol(rules: Protocol) -> str:
+    source = (protocol.FOLDER / f"{rules.name}.toml").read_text(encoding="utf-8").rstrip()
+    tomllib.loads(source)
+    return f"protocol {rules.name}, sha256 {rules.sha256}\n\n{source}"
+
+
+def _card(plan: Plan) -> list[str]:
+    benchmark = plan.task
+    published = {name: f"{s.videos:,} videos / {s.queries:,} queries" for name, s in benchmark.splits(plan.data_root).items()}
+    lines = [
+        f"{benchmark.name} v{benchmark.version}: {benchmark.title}",
+        *(f"  {name}: {counts}" for name, counts in published.items()),
+        f"  derived from train: {', '.join(DERIVED)} …",
+        f"  licence: {benchmark.licence}",
+        f"  source: {benchmark.homepage}",
+        f"  citation: {benchmark.citation}",
+        *(f"  note: {note}" for note in benchmark.notes),
+        f"{plan.name}: {len(plan.samples):,} queries, sha256 {plan.split_sha256}",
+    ]
+    for name, hits in anomalies(plan.samples).items():
+        lines.append(
+            f"  kept as published: {len(hits):,} x {name}, e.g. {hits[0].id} {_spans(hits[0].targets)} of {hits[0].duration_s} s"
+        )
+    if text := missing_videos(plan):
+        lines.append(text.rstrip())
+    return lines
+
+
+def _sample(plan: Plan, identifier: str | None) -> list[str]:
+    by_id = {sample.id: sample for sample in plan.samples}
+    if identifier is not None and identifier not in by_id:
+        raise InputError(f"the id of a sample of {plan.name}", repr(identifier), f"harness show {plan.name}")
+    found = (sample for sample in plan.samples if sample.video in plan.videos)
+    sample = by_id[identifier] if identifier is not None else next(found, plan.samples[0])
+    lines = [
+        f"sample {sample.id}",
+        f"  query: {sample.query!r}",
+        f"  ground truth: {_spans(sample.targets)} of {sample.duration_s} s",
+    ]
+    lines += [f"  {mode} prompt: {plan.protocol.question(sample.query, mode)}" for mode in plan.protocol.prompt.modes]
+    if sample.video not in plan.videos:
+        return [*lines, "  frames: the video is missing"]
+    from harness.video.decode import DecodeError, read_frames
+
+    try:
+        frames = read_frames(plan.videos[sample.video], plan.protocol.video, 28, sample.clip)
+    except DecodeError as error:
+        return [*lines, f"  frames: {error}"]
+    times = " ".join(f"{time:.2f}" for time in frames.time_s)
+    return [*lines, f"  frames: {frames.fingerprint()}", f"  times in seconds: {times}"]
+
+
+def _spans(spans: Any) -> str:
+    return ", ".join(f"[{span.start_s}, {span.end_s}]" for span in spans)

@@ -1,0 +1,96 @@
+"""What a number was made with: packages, code, hardware."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness import __version__
+
+PACKAGES = (
+    "numpy",
+    "torch",
+    "torchvision",
+    "transformers",
+    "accelerate",
+    "tokenizers",
+    "safetensors",
+    "av",
+    "decord",
+    "torchcodec",
+    "pillow",
+)
+
+
+class Launch(NamedTuple):
+    """This process among those of one launch (torchrun or accelerate set the variables).
+
+    Attributes:
+        rank: Number of this process.
+        world: Number of processes.
+        local_rank: Number of this process on its machine.
+        id: The same for all processes of the launch and for no other launch.
+    """
+
+    rank: int
+    world: int
+    local_rank: int
+    id: str
+
+
+def launch() -> Launch:
+    """Read the launch from the environment; without one, this process is a launch of its own."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        return Launch(0, 1, int(os.environ.get("LOCAL_RANK", "0")), f"{platform.node()} process {os.getpid()}")
+    names = ("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT")
+    identity = " ".join(os.environ.get(name, "") for name in names)
+    if int(os.environ.get("LOCAL_WORLD_SIZE", "0")) == world:
+        identity += f" launcher {os.getppid()}"
+    return Launch(int(os.environ["RANK"]), world, int(os.environ.get("LOCAL_RANK", "0")), identity)
+
+
+def describe(decoder: str) -> dict[str, Any]:
+    """Package versions, commit of the harness (where it runs from a checkout), Python, hardware, decoder."""
+    return {
+        "harness": __version__,
+        **commit(),
+        "python": platform.python_version(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "gpus": _gpus(),
+        "decoder": decoder,
+    }
+
+
+def commit() -> dict[str, Any]:
+    """Commit of the checkout that the harness runs from and whether it is altered; nulls when it is installed."""
+    folder = Path(__file__).resolve().parent.parent
+    if not (folder / ".git").exists():
+        return {"commit": None, "dirty": None}
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _gpus() -> list[str]:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return []
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

@@ -1,0 +1,58 @@
+"""From what stands behind `--model` to a model; torch is imported only for a checkpoint."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.models import trivial
+from harness.models.base import Model
+from harness.models.replay import ReplayModel
+from tasks.errors import InputError, unknown
+from tasks.protocol import Protocol
+from tasks.sample import Sample
+
+REPLAY = "replay:"
+
+
+@dataclass(frozen=True)
+class CheckpointOptions:
+    """How a checkpoint is run; see `harness.models.hf.Options`."""
+
+    device: str
+    dtype: str
+    attn: str
+    batch_size: int
+    trust_remote_code: bool
+    seed: int
+
+
+def is_checkpoint(name: str) -> bool:
+    """Whether `--model` names a checkpoint rather than a replay or a trivial model."""
+    return not name.startswith(REPLAY) and name not in trivial.NAMES
+
+
+def open_model(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]], options: CheckpointOptions) -> Model:
+    """Open a trivial model, a replay or a checkpoint.
+
+    Args:
+        name: The argument of `--model`.
+        protocol: The rules it will answer under.
+        train: Loads the train split of the task, for `train-prior`.
+        options: For checkpoints.
+
+    Raises:
+        InputError: There is no such model, or the checkpoint cannot be used.
+    """
+    if name.startswith(REPLAY):
+        return ReplayModel(Path(name.removeprefix(REPLAY)))
+    if (model := trivial.trivial(name, protocol, train, options.seed)) is not None:
+        return model
+    if "/" not in name and not Path(name).exists():
+        raise InputError(
+            "a checkpoint folder, a hub id (owner/name), replay:FILE or a trivial model",
+            unknown(name, trivial.NAMES),
+            "harness ls models",
+        )
+    from harness.models import hf
+
+    return hf.load(name, protocol, hf.Options(**vars(options)))

@@ -1,0 +1,106 @@
+"""Models that do not look: the rows every table needs as a floor and a ceiling. They run without torch or video."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from harness.frames import Frames
+from harness.models.base import Question, Reply
+from tasks.metrics import Floats, iou
+from tasks.protocol import Protocol
+from tasks.sample import Sample
+from tasks.span import Span
+
+NAMES = ("whole-video", "middle-half", "train-prior", "train-prior:absolute", "random", "oracle")
+GRID_POINTS = 51
+
+
+@dataclass(frozen=True)
+class TrivialModel:
+    """Replies with a span that a rule reads off the sample, in the protocol's own answer template."""
+
+    name: str
+    span_of: Callable[[Sample], Span]
+    template: str
+    note: str
+    needs_video: bool = False
+    pixel_factor: int = 1
+
+    def describe(self) -> dict[str, Any]:
+        """Name and rule."""
+        return {"name": self.name, "backend": "trivial", "rule": self.note}
+
+    def answer(self, _: Frames | None, questions: Sequence[Question]) -> list[Reply]:
+        """The rule's span for each question."""
+        return [Reply(self._text(question.sample), hashlib.sha256(question.text.encode()).hexdigest()) for question in questions]
+
+    def _text(self, sample: Sample) -> str:
+        start, end = (format(time if isinstance(time, Decimal) else Decimal(repr(time)), "f") for time in self.span_of(sample))
+        return self.template.format(start=start, end=end)
+
+
+def trivial(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]], seed: int) -> TrivialModel | None:
+    """A trivial model by name, None if the name is not one.
+
+    Args:
+        name: One of `NAMES`.
+        protocol: Gives the answer template.
+        train: Loads the train split; called by the `train-prior` rows only.
+        seed: Seed of `random`.
+    """
+
+    def model(rule: Callable[[Sample], Span], note: str) -> TrivialModel:
+        return TrivialModel(name, rule, protocol.answer.template, note)
+
+    match name:
+        case "whole-video":
+            return model(lambda s: Span(0.0, s.duration_s), "from 0 to the annotated duration")
+        case "middle-half":
+            return model(
+                lambda s: Span(*(Decimal(repr(s.duration_s)) * k / 4 for k in (1, 3))), "from 1/4 to 3/4 of the duration"
+            )
+        case "train-prior" | "train-prior:relative":
+            low, high = best_constant_span(train(), relative=True)
+            note = f"best constant span of the train split: {low:.2f} to {high:.2f} of the duration"
+            return model(lambda s: Span(round(low * s.duration_s, 2), round(high * s.duration_s, 2)), note)
+        case "train-prior:absolute":
+            start, end = best_constant_span(train(), relative=False)
+            return model(lambda _: Span(start, end), f"best constant span of the train split: {start} to {end} s")
+        case "random":
+            return model(lambda s: _random_span(s, seed), f"two uniform times in the video, seed {seed}")
+        case "oracle":
+            return model(lambda s: s.targets[0], "the first ground-truth span")
+    return None
+
+
+def best_constant_span(samples: Sequence[Sample], relative: bool) -> tuple[float, float]:
+    """The one span with the highest mIoU over the samples, on a grid of 51 points.
+
+    Args:
+        samples: Usually a train split; the first target of each counts.
+        relative: Whether the span is a fraction of the duration, or seconds (grid up to the 99th percentile of the ends).
+
+    Returns:
+        Start and end, as fractions or as seconds rounded to two decimals.
+    """
+    targets = np.array([sample.targets[0] for sample in samples], dtype=np.float64)
+    scale = np.array([sample.duration_s if relative else 1.0 for sample in samples])[:, None]
+    targets = targets / scale
+    top = 1.0 if relative else float(np.quantile(targets[:, 1], 0.99))
+    grid = np.round(np.linspace(0, top, GRID_POINTS), 2)
+    candidates = [(low, high) for i, low in enumerate(grid.tolist()) for high in grid[i + 1 :].tolist()]
+    return max(candidates, key=lambda span: _mean_iou(span, targets))
+
+
+def _mean_iou(span: tuple[float, float], targets: Floats) -> float:
+    return float(iou(np.broadcast_to(span, targets.shape), targets).mean())
+
+
+def _random_span(sample: Sample, seed: int) -> Span:
+    digest = hashlib.sha256(f"{seed}/{sample.id}".encode()).digest()
+    a, b = (int.from_bytes(part) / 2**64 * sample.duration_s for part in (digest[:8], digest[8:16]))
+    return Span(round(min(a, b), 2), round(max(a, b), 2))

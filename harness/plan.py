@@ -1,0 +1,128 @@
+"""What a run is going to do: decided, checked and hashed before a model loads."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+from harness.videos import find_videos
+from tasks import protocol as protocols
+from tasks import task as tasks
+from tasks.errors import InputError
+from tasks.protocol import Protocol
+from tasks.sample import Sample, split_sha256
+from tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One task split under one protocol.
+
+    Attributes:
+        task: The benchmark.
+        split: Split name.
+        split_sha256: Hash of the whole split, also under a limit.
+        samples: What is asked, in the order of the split.
+        protocol: The rules.
+        modes: Prompt modes, in order.
+        videos: Files by video key; keys without a file are missing.
+        searched: Folders that were searched for videos.
+        data_root: Where annotations came from.
+        limit: Number of samples asked for by `--limit`, None for all.
+        seed: Seed of the limit and of models that draw.
+    """
+
+    task: Task
+    split: str
+    split_sha256: str
+    samples: Sequence[Sample]
+    protocol: Protocol
+    modes: tuple[str, ...]
+    videos: dict[str, Path]
+    searched: tuple[Path, ...]
+    data_root: Path
+    limit: int | None
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """`task@split`."""
+        return f"{self.task.name}@{self.split}"
+
+    def missing(self) -> list[str]:
+        """Video keys without a file."""
+        return sorted({sample.video for sample in self.samples} - self.videos.keys())
+
+    def spec(self) -> dict[str, Any]:
+        """What makes two runs the same run; the model's part is added once it is loaded."""
+        return {
+            "harness": __version__,
+            "task": self.task.name,
+            "task_version": self.task.version,
+            "split": self.split,
+            "split_sha256": self.split_sha256,
+            "protocol": {"name": self.protocol.name, "sha256": self.protocol.sha256, **self.protocol.rules()},
+            "modes": list(self.modes),
+            "limit": self.limit,
+            "seed": self.seed,
+        }
+
+
+def make_plan(
+    name: str,
+    split: str | None,
+    protocol: str | None,
+    modes: Sequence[str],
+    data_root: Path,
+    video_folders: Sequence[Path] = (),
+    limit: int | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Load and check everything about `name` (`task` or `task@split`) that does not need the model.
+
+    Raises:
+        InputError: Unknown task, split, protocol or mode; missing or altered annotations.
+    """
+    task_name, _, own_split = name.partition("@")
+    task = tasks.find(task_name)
+    split = own_split or split or task.default_split
+    rules = protocols.load(protocol or task.protocol)
+    for mode in modes:
+        rules.question("", mode)
+    samples = tasks.load(task, split, data_root)
+    folders = (*video_folders, *(data_root / folder for folder in task.video_folders))
+    return Plan(
+        task=task,
+        split=split,
+        split_sha256=split_sha256(samples),
+        samples=samples if limit is None else spread(samples, limit, seed),
+        protocol=rules,
+        modes=tuple(modes),
+        videos=find_videos((sample.video for sample in samples), folders),
+        searched=folders,
+        data_root=data_root,
+        limit=limit,
+        seed=seed,
+    )
+
+
+def spread(samples: Sequence[Sample], limit: int, seed: int) -> list[Sample]:
+    """A seeded choice of `limit` samples that takes one query from each video before it takes a second from any.
+
+    Raises:
+        InputError: The limit is not positive.
+    """
+    if limit < 1:
+        raise InputError("--limit of at least 1", str(limit), "harness run --limit 50 …")
+
+    def rank(key: str) -> bytes:
+        return hashlib.sha256(f"limit/{seed}/{key}".encode()).digest()
+
+    by_video: dict[str, list[Sample]] = {}
+    for sample in sorted(samples, key=lambda s: rank(s.id)):
+        by_video.setdefault(sample.video, []).append(sample)
+    rounds = [(turn, rank(video), s.id) for video, group in by_video.items() for turn, s in enumerate(group)]
+    chosen = {identifier for *_, identifier in sorted(rounds)[:limit]}
+    return [sample for sample in samples if sample.id in chosen]

@@ -1,0 +1,29 @@
+"""One line of `samples.jsonl`: what came back for one sample in one mode."""
+
+from typing import Any
+
+from harness.frames import Frames
+from harness.models.base import Question, Reply
+from tasks.errors import Failure
+
+Record = dict[str, Any]
+MISSING_VIDEO = "missing-video"
+
+
+def make_record(question: Question, outcome: Reply | Failure, seconds: float = 0.0, frames: Frames | None = None) -> Record:
+    """The record of a reply or of a typed failure; every record has every key."""
+    record: Record = {"id": question.sample.id, "mode": question.mode, "text": None, "error": None}
+    record |= {"prompt_sha256": None, "tokens": None, "frames": frames.fingerprint() if frames is not None else None}
+    record["seconds"] = round(seconds, 4)
+    if isinstance(outcome, Failure):
+        record["error"] = {"type": outcome.type, "message": outcome.message}
+    else:
+        record["text"] = outcome.text
+        record["prompt_sha256"] = outcome.prompt_sha256
+        record["tokens"] = {"prompt": outcome.prompt_tokens, "new": outcome.new_tokens, "truncated": outcome.truncated}
+    return record
+
+
+def error_type(record: Record | None) -> str | None:
+    """The name of a record's error, None if it holds a reply."""
+    return str(record["error"]["type"]) if record is not None and record["error"] is not None else None

@@ -1,0 +1,66 @@
+"""Tables of scores for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from harness.models.base import Question
+from harness.models.trivial import trivial
+from harness.plan import Plan
+from harness.records import make_record
+from harness.scoring import ORACLE_MODE, score
+
+FLOORS = ("whole-video", "middle-half")
+
+
+def rows(model: str, scores: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Table rows of a `scores.json`, one a mode."""
+    return [_row(model, mode, entry) for mode, entry in scores["modes"].items()]
+
+
+def floor_rows(plan: Plan) -> list[dict[str, str]]:
+    """Rows of models that do not look, on the same samples: no number stands without them."""
+    mode = plan.modes[0]
+    table = []
+    for name in FLOORS:
+        model = trivial(name, plan.protocol, lambda: (), plan.seed)
+        if model is None:
+            raise ValueError(name)
+        questions = [Question(sample, mode, "") for sample in plan.samples]
+        records = [make_record(question, reply) for question, reply in zip(questions, model.answer(None, questions), strict=True)]
+        scores = score(plan.samples, {(record["id"], mode): record for record in records}, plan.protocol, (mode,))
+        table += [{**row, "mode": "trivial"} for row in rows(name, scores)]
+    return table
+
+
+def render(table: Sequence[Mapping[str, str]]) -> str:
+    """A table as text, numbers aligned on the point."""
+    return str(tabulate(table, headers="keys", tablefmt="simple", disable_numparse=True, stralign="right"))
+
+
+def heading(plan: Plan) -> str:
+    """The identity of the numbers below it."""
+    limited = f", LIMITED to {len(plan.samples)} samples: not for a leaderboard" if plan.limit is not None else ""
+    return (
+        f"{plan.name} v{plan.task.version} ({plan.split_sha256[:8]}), "
+        f"protocol {plan.protocol.name} ({plan.protocol.sha256[:8]}), 95 % intervals clustered by video{limited}"
+    )
+
+
+def _row(model: str, mode: str, entry: Mapping[str, Any]) -> dict[str, str]:
+    aggregate, interval = entry["aggregate"], entry["interval_95"]
+    row = {"model": model, "mode": "mixed (oracle)" if mode == ORACLE_MODE else mode, "n": str(aggregate["n"])}
+    row["coverage"] = _percent(entry.get("coverage"))
+    row["parsed"] = _percent(entry.get("parse_rate"))
+    for name, value in aggregate.items():
+        if name != "n":
+            row[name] = "-" if value is None else f"{value:.2f}"
+            if name == "mIoU":
+                low, high = interval[name]
+                row["95 %"] = "-" if low is None else f"{low:.1f}-{high:.1f}"
+    return row
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}%" if 0 < share < 0.01 else f"{100 * share:.1f}%"

@@ -1,0 +1,190 @@
+"""The run: videos in order, all questions on one video together, every reply on disk before the next video."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness import environment, store
+from harness.environment import Launch
+from harness.frames import Frames
+from harness.models.base import AnswerError, Model, Question
+from harness.plan import Plan
+from harness.progress import Progress
+from harness.records import MISSING_VIDEO, Record, error_type, make_record
+from harness.scoring import score
+from tasks.errors import Failure, InputError
+from tasks.sample import Sample
+from tasks.span import Span
+
+
+class Job(NamedTuple):
+    """One video (or cut of one) with the questions still open on it; decoding needs the first three fields."""
+
+    key: str
+    path: Path | None
+    clip: Span | None
+    questions: list[Question]
+
+
+class Decoder(NamedTuple):
+    """A source of decoded videos, and the seconds the run has waited for it so far."""
+
+    frames: Callable[[Iterable[Job]], Iterator[tuple[Job, Frames | Failure | None]]]
+    waited_s: Callable[[], float]
+
+
+OpenDecoder = Callable[[Model], AbstractContextManager[Decoder]]
+NO_VIDEO = Decoder(lambda jobs: ((job, None) for job in jobs), lambda: 0.0)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended: its folder, its scores once every sample has a record, and the number of failed records."""
+
+    folder: Path
+    scores: dict[str, Any] | None
+    failed: int
+
+
+def run(plan: Plan, folder: Path, load_model: Callable[[], Model], open_decoder: OpenDecoder) -> Summary:
+    """Answer what is still open in a run folder, then score the split.
+
+    Work is divided by video over the processes of a launch, without collectives: each takes every world-size-th video, and
+    whoever writes the last record scores.
+
+    Args:
+        plan: What to ask.
+        folder: Run folder; continued if it holds the same run.
+        load_model: Loads the model.
+        open_decoder: Opens the source of frames for that model, if it needs video.
+
+    Raises:
+        InputError: The folder holds another run, is in use, or cannot be written.
+    """
+    launch = environment.launch()
+    store.prepare_folder(folder)
+    with store.locked(folder, launch.id):
+        previous = store.read_run(folder)
+        check_same_run(folder, previous, plan.spec())
+        model = load_model()
+        spec = {**plan.spec(), "model": model.describe()}
+        check_same_run(folder, previous, spec)
+        if launch.rank == 0:
+            _write_run(folder, spec, previous, plan)
+        started = time.monotonic()
+        with open_decoder(model) if model.needs_video else nullcontext(NO_VIDEO) as decoder:
+            _answer(plan, folder, model, decoder, store.read_records(folder), launch)
+            timings = {"seconds": time.monotonic() - started, "decode_wait_s": decoder.waited_s()}
+        return _finish(plan, folder, timings, launch)
+
+
+def check_same_run(folder: Path, previous: Mapping[str, Any] | None, spec: Mapping[str, Any]) -> None:
+    """Refuse to continue a run under another spec; keys that `spec` does not have yet are not compared. Raises InputError."""
+    if previous is None:
+        return
+    changed = [key for key in spec if previous["spec"].get(key) != spec[key]]
+    if changed:
+        detail = "; ".join(_difference(key, previous["spec"].get(key), spec[key]) for key in changed)
+        raise InputError(f"the run that {folder} was started with", f"a changed spec: {detail}", "use another --output")
+
+
+def _difference(key: str, old: Any, new: Any) -> str:
+    if isinstance(old, dict) and isinstance(new, dict):
+        return "; ".join(_difference(f"{key}.{k}", old.get(k), new.get(k)) for k in {**old, **new} if old.get(k) != new.get(k))
+    return f"{key} was {old!r}, now {new!r}"
+
+
+def open_jobs(plan: Plan, records: Mapping[tuple[str, str], Record], launch: Launch) -> list[Job]:
+    """Jobs of this process with open questions; a question whose record is an error is open again."""
+    groups: dict[tuple[str, Span | None], list[Sample]] = {}
+    for sample in plan.samples:
+        groups.setdefault((sample.video, sample.clip), []).append(sample)
+    jobs = []
+    for (video, clip), samples in list(groups.items())[launch.rank :: launch.world]:
+        questions = [
+            Question(sample, mode, plan.protocol.question(sample.query, mode))
+            for sample in samples
+            for mode in plan.modes
+            if (record := records.get((sample.id, mode))) is None or record["error"] is not None
+        ]
+        if questions:
+            jobs.append(Job(video, plan.videos.get(video), clip, questions))
+    return jobs
+
+
+def _answer(
+    plan: Plan, folder: Path, model: Model, decoder: Decoder, records: Mapping[tuple[str, str], Record], launch: Launch
+) -> None:
+    jobs = open_jobs(plan, records, launch)
+    total = len(plan.samples) * len(plan.modes)
+    with Progress(total, total - sum(len(job.questions) for job in jobs), plan) as progress:
+        if model.needs_video:
+            missing = _missing_records(plan, [job for job in jobs if job.path is None])
+            store.append(folder, [new for new in missing if error_type(records.get((new["id"], new["mode"]))) != MISSING_VIDEO])
+            progress.update(missing, 0.0)
+            jobs = [job for job in jobs if job.path is not None]
+        for job, frames in decoder.frames(jobs):
+            new = answer_job(model, job, frames)
+            store.append(folder, new)
+            progress.update(new, decoder.waited_s())
+
+
+def _missing_records(plan: Plan, jobs: Sequence[Job]) -> list[Record]:
+    searched = ", ".join(map(str, plan.searched))
+    return [
+        make_record(question, Failure(MISSING_VIDEO, f"no file for {job.key} in {searched}"))
+        for job in jobs
+        for question in job.questions
+    ]
+
+
+def answer_job(model: Model, job: Job, frames: Frames | Failure | None) -> list[Record]:
+    """Ask the model the questions of one video; failures become records."""
+    if isinstance(frames, Failure):
+        return [make_record(question, frames) for question in job.questions]
+    started = time.monotonic()
+    try:
+        outcomes = model.answer(frames, job.questions)
+    except AnswerError as error:
+        outcomes = [error.failure] * len(job.questions)
+    seconds = (time.monotonic() - started) / len(job.questions)
+    return [make_record(question, outcome, seconds, frames) for question, outcome in zip(job.questions, outcomes, strict=True)]
+
+
+def _write_run(folder: Path, spec: Mapping[str, Any], previous: Mapping[str, Any] | None, plan: Plan) -> None:
+    session = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "environment": environment.describe(plan.protocol.video.decoder),
+        "videos_missing": len(plan.missing()),
+    }
+    sessions = [*(previous["sessions"] if previous else []), session]
+    store.write_json(folder / store.RUN, {"schema": store.RUN_SCHEMA, "status": "running", "spec": spec, "sessions": sessions})
+
+
+def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Launch) -> Summary:
+    """Score once every question has a record. Under the lock on the samples, so that the last process to come sees them all."""
+    with store.exclusive(folder) as descriptor:
+        records = store.parse_records(folder, descriptor)
+        wanted = [(sample.id, mode) for sample in plan.samples for mode in plan.modes]
+        failed = sum(1 for key in wanted if error_type(records.get(key)) is not None)
+        if any(key not in records for key in wanted):
+            return Summary(folder, None, failed)
+        scores = score_plan(plan, records)
+        store.write_json(folder / store.SCORES, scores)
+        if (document := store.read_run(folder)) is not None:
+            document |= {"status": "finished", "counts": {"questions": len(wanted), "failed": failed}}
+            document["sessions"][-1][f"timings_rank_{launch.rank}"] = {key: round(value, 3) for key, value in timings.items()}
+            store.write_json(folder / store.RUN, document)
+        return Summary(folder, scores, failed)
+
+
+def score_plan(plan: Plan, records: Mapping[tuple[str, str], Record]) -> dict[str, Any]:
+    """The content of `scores.json`."""
+    identity = {"task": plan.task.name, "task_version": plan.task.version, "split": plan.split, "split_sha256": plan.split_sha256}
+    return {**score(plan.samples, records, plan.protocol, plan.modes), **identity, "limit": plan.limit, "seed": plan.seed}

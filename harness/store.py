@@ -1,0 +1,170 @@
+"""The files of a run: written so that a crash, a full disk or a second process loses nothing."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.records import Record
+from tasks.errors import InputError
+
+SAMPLES, RUN, SCORES, LOCK = "samples.jsonl", "run.json", "scores.json", ".lock"
+RUN_SCHEMA = "vtg-harness/run/1"
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace a JSON file atomically, so that a reader sees the old or the new one whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_run(folder: Path) -> dict[str, Any] | None:
+    """`run.json` of a run folder, None if there is none. Raises InputError if it cannot be read."""
+    path = folder / RUN
+    if not path.is_file():
+        return None
+    try:
+        run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if run["schema"] != RUN_SCHEMA:
+            raise ValueError(f"schema {run['schema']!r}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"a run.json of schema {RUN_SCHEMA} in {folder}", repr(error), "use another --output") from error
+    return run
+
+
+def prepare_folder(folder: Path) -> None:
+    """Create a run folder and prove that it can be written. Raises InputError."""
+    probe = folder / f".probe.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            "an output folder that can be written", f"{folder}: {error.strerror}", "harness run … --output DIR"
+        ) from error
+
+
+@contextmanager
+def locked(folder: Path, launch: str) -> Iterator[None]:
+    """Hold the run folder for one launch; the ranks of that launch share it, anyone else is refused.
+
+    Args:
+        folder: The run folder.
+        launch: Identifies the launch that this process belongs to.
+
+    Raises:
+        InputError: Another launch is at work here.
+    """
+    deadline = time.monotonic() + 10
+    with (folder / LOCK).open("a+", encoding="utf-8") as file:
+        while True:
+            if _try_lock(file.fileno(), fcntl.LOCK_EX):
+                file.truncate(0)
+                file.write(launch)
+                file.flush()
+            if _try_lock(file.fileno(), fcntl.LOCK_SH):
+                file.seek(0)
+                holder = file.read()
+                if holder == launch:
+                    break
+                if holder:
+                    raise InputError(
+                        f"{folder} not in use",
+                        f"another process is running there ({holder})",
+                        "wait for it, or use another --output",
+                    )
+            if time.monotonic() > deadline:
+                raise InputError(f"{folder} not in use", "its lock stays taken", "wait, or use another --output")
+            time.sleep(0.05)
+        yield
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[int]:
+    """Open `samples.jsonl` for reading and appending, alone among the ranks; drops a line that a crash cut short."""
+    descriptor = os.open(folder / SAMPLES, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _drop_torn_line(descriptor)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def append(folder: Path, records: Sequence[Record]) -> None:
+    """Append records durably: all of them, or (full disk) none.
+
+    Raises:
+        OSError: The disk is full or the file cannot be written; the file is as before.
+    """
+    data = memoryview("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode())
+    with exclusive(folder) as descriptor:
+        size = os.fstat(descriptor).st_size
+        try:
+            while data:
+                data = data[os.write(descriptor, data) :]
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+
+
+def read_records(folder: Path) -> dict[tuple[str, str], Record]:
+    """Records by sample id and mode; of several for one, the last counts.
+
+    Raises:
+        InputError: A line in the middle of the file is not a record.
+    """
+    if not (folder / SAMPLES).is_file():
+        return {}
+    with exclusive(folder) as descriptor:
+        return parse_records(folder, descriptor)
+
+
+def parse_records(folder: Path, descriptor: int) -> dict[tuple[str, str], Record]:
+    """Records from an opened `samples.jsonl`; see `read_records`."""
+    records = {}
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        for number, line in enumerate(file, 1):
+            try:
+                record = json.loads(line)
+                records[(record["id"], record["mode"])] = record
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    "one JSON record a line", f"{folder / SAMPLES} line {number}: {error!r}", "remove that line and run again"
+                ) from error
+    return records
+
+
+def _drop_torn_line(descriptor: int) -> None:
+    """Cut the file after its last line end; power loss can leave a torn line or a block of zeros behind it."""
+    size = os.fstat(descriptor).st_size
+    end, block = size, 1 << 16
+    while end > 0:
+        start = max(0, end - block)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    if end != size:
+        os.ftruncate(descriptor, end)
