@@ -1,5 +1,7 @@
 """Fixtures every test folder shares."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -20,3 +22,31 @@ def no_user_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests neither read a user's data root nor reach a hub."""
     monkeypatch.delenv("HARNESS_DATA", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def benchmark_root(tmp_path: Path) -> Path:
+    """Data root with a `synthetic` benchmark of annotations only: 40 train and 12 test videos, three queries each."""
+    return write_benchmark(tmp_path / "data", {"train": 40, "dev": 4, "test": 12})
+
+
+def write_benchmark(root: Path, videos: dict[str, int]) -> Path:
+    """Write annotations and manifest in the form `harness data make` gives them; no video files."""
+    folder = root / "synthetic"
+    folder.mkdir(parents=True)
+    splits = {}
+    for split, count in videos.items():
+        content = {
+            f"{split}_{i:04d}": {
+                "duration": 16 + 4 * (i % 3),
+                "timestamps": [[1, 4 + i % 3], [8, 11], [13, 15]],
+                "sentences": ["red circle", "blue square", "white cross"],
+            }
+            for i in range(count)
+        }
+        text = json.dumps(content)
+        (folder / f"{split}.json").write_text(text)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        splits[split] = {"file": f"{split}.json", "sha256": digest, "videos": count, "queries": 3 * count}
+    (folder / "manifest.json").write_text(json.dumps({"schema": "vtg-harness/synthetic/1", "seed": 0, "splits": splits}))
+    return root
