@@ -1,0 +1,38 @@
+# One virtual environment serves every target. `make PYTHON=/path/to/python3.11 test` chooses the interpreter.
+PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
+BIN := .venv/bin
+READY := .venv/.ready
+UNFINISHED := .venv/.unfinished
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+
+demo: $(READY) ## install, then evaluate trivial and tiny models on the synthetic benchmark
+	$(BIN)/harness demo
+
+test: $(READY) ## install, then run every test
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## style, formatting and types
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+bench: $(READY) ## measure speed
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only
+
+# An install that was cut short starts over. The constraints pin versions only, so pip takes the CUDA builds of torch and
+# torchvision or, where its own settings offer them, CPU builds.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "expected: Python 3.11 or newer"; \
+	  echo "found:    $(PYTHON): $$($(PYTHON) --version 2>&1)"; \
+	  echo "next:     make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; } >&2
+	@if [ -e $(UNFINISHED) ]; then rm -rf .venv; fi
+	@mkdir -p .venv && touch $(UNFINISHED)
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@rm $(UNFINISHED) && touch $@
