@@ -1,5 +1,6 @@
 """The run: videos in order, all questions on one video together, every reply on disk before the next video."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -128,9 +129,10 @@ def _answer(
             store.append(folder, [new for new in missing if error_type(records.get((new["id"], new["mode"]))) != MISSING_VIDEO])
             progress.update(missing, 0.0)
             jobs = [job for job in jobs if job.path is not None]
+        clock = store.Clock()
         for job, frames in decoder.frames(jobs):
             new = answer_job(model, job, frames)
-            store.append(folder, new)
+            store.append(folder, new, sync=clock.due())
             progress.update(new, decoder.waited_s())
 
 
@@ -175,6 +177,7 @@ def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Laun
         failed = sum(1 for key in wanted if error_type(records.get(key)) is not None)
         if any(key not in records for key in wanted):
             return Summary(folder, None, failed)
+        os.fsync(descriptor)
         scores = score_plan(plan, records)
         store.write_json(folder / store.SCORES, scores)
         if (document := store.read_run(folder)) is not None:

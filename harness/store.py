@@ -109,8 +109,13 @@ def exclusive(folder: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def append(folder: Path, records: Sequence[Record]) -> None:
-    """Append records durably: all of them, or (full disk) none.
+def append(folder: Path, records: Sequence[Record], sync: bool = True) -> None:
+    """Append records: all of them, or (full disk) none.
+
+    Args:
+        folder: The run folder.
+        records: What to append.
+        sync: Whether to wait until they are on the disk and not only with the operating system.
 
     Raises:
         OSError: The disk is full or the file cannot be written; the file is as before.
@@ -121,10 +126,26 @@ def append(folder: Path, records: Sequence[Record]) -> None:
         try:
             while data:
                 data = data[os.write(descriptor, data) :]
-            os.fsync(descriptor)
+            if sync:
+                os.fsync(descriptor)
         except OSError:
             os.ftruncate(descriptor, size)
             raise
+
+
+class Clock:
+    """Says when a second has passed, so that quick models do not wait for the disk at every video."""
+
+    def __init__(self, interval_s: float = 1.0) -> None:
+        self._interval_s = interval_s
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether the interval has passed since the last time this was true."""
+        if time.monotonic() - self._last < self._interval_s:
+            return False
+        self._last = time.monotonic()
+        return True
 
 
 def read_records(folder: Path) -> dict[tuple[str, str], Record]:

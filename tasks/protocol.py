@@ -121,7 +121,8 @@ class Protocol:
     def question(self, query: str, mode: str) -> str:
         """The text of the user turn for one sentence. Raises InputError on an unknown mode."""
         if mode not in self.prompt.modes:
-            raise InputError(f"a mode of protocol {self.name}: {', '.join(self.prompt.modes)}", mode, f"harness show {self.name}")
+            known = ", ".join(self.prompt.modes)
+            raise InputError(f"a mode of protocol {self.name}: {known}", unknown(mode, self.prompt.modes), "harness ls protocols")
         if self.prompt.clean == "strip-stop":
             query = " ".join(query.split()).removesuffix(".")
         return self.prompt.modes[mode].replace("{query}", query)
