@@ -3,47 +3,20 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-import transformers
 
 from harness.frames import Frames
-from harness.models import clock, generate, prompt
+from harness.models import clock, generate, loading, prompt
 from harness.models.base import AnswerError, Question, Reply
 from harness.models.checkpoint import Checkpoint, find, fingerprint
+from harness.models.loading import Options
 from harness.models.positions import VIDEO, check_positions
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
 
-DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 SUPPRESSED = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>", "<|image_pad|>")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a checkpoint is run.
-
-    Attributes:
-        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1` …
-        dtype: `auto` (bfloat16 on a GPU, float32 on a CPU), or a key of `DTYPES`.
-        attn: Attention implementation of transformers: `sdpa`, `eager`, `flash_attention_2`.
-        batch_size: Questions of one video answered at a time.
-        share: Whether the questions of a video share its encoding and prefix; off, each is asked on its own.
-        trust_remote_code: Whether code inside the checkpoint may run.
-        seed: For decoding with a temperature.
-    """
-
-    device: str = "auto"
-    dtype: str = "auto"
-    attn: str = "sdpa"
-    batch_size: int = 8
-    share: bool = True
-    trust_remote_code: bool = False
-    seed: int = 0
-
-
 DEFAULTS = Options()
 
 
@@ -54,23 +27,8 @@ def load(model: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfMode
         InputError: The checkpoint or an option cannot be used as asked; nothing is replaced by something else.
     """
     checkpoint = find(model, options.trust_remote_code)
-    device, dtype = _place(options)
-    models: Any = transformers.AutoModelForImageTextToText
-    processors: Any = transformers.AutoProcessor
-    trust = options.trust_remote_code
-    try:
-        loaded = models.from_pretrained(
-            checkpoint.folder,
-            dtype=dtype,
-            attn_implementation=options.attn,
-            use_safetensors=True,
-            trust_remote_code=trust,
-        )
-        processor = processors.from_pretrained(checkpoint.folder, trust_remote_code=trust)
-    except (OSError, ValueError, ImportError) as error:
-        step = "check the files of the checkpoint and --attn"
-        raise InputError(f"a checkpoint that transformers {transformers.__version__} can load", str(error), step) from error
-    return HfModel(checkpoint, loaded.to(device).eval(), processor, protocol, options)
+    loaded, processor, unused = loading.read(checkpoint, options)
+    return HfModel(checkpoint, loaded, processor, protocol, options, unused)
 
 
 class HfModel:
@@ -79,7 +37,13 @@ class HfModel:
     needs_video = True
 
     def __init__(
-        self, checkpoint: Checkpoint, model: Any, processor: Any, protocol: Protocol, options: Options = DEFAULTS
+        self,
+        checkpoint: Checkpoint,
+        model: Any,
+        processor: Any,
+        protocol: Protocol,
+        options: Options = DEFAULTS,
+        unused: Sequence[str] = (),
     ) -> None:
         self.name = checkpoint.name
         self.checkpoint = checkpoint
@@ -87,11 +51,11 @@ class HfModel:
         self.processor = processor
         self.protocol = protocol
         self.options = options
+        self.unused = list(unused)
         self.positions = check_positions(model)
         self.rules = _rules(model, processor, protocol, options.seed)
         vision = model.config.vision_config
         self.pixel_factor: int = vision.patch_size * vision.spatial_merge_size
-        _check_attention(model)
 
     def describe(self) -> dict[str, Any]:
         """Identity for `run.json`, with what was corrected."""
@@ -101,6 +65,7 @@ class HfModel:
             "revision": self.checkpoint.revision,
             "fingerprint": fingerprint(self.checkpoint.folder),
             "family": family,
+            "unused_weights": self.unused,
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "device": str(self.model.device),
@@ -186,33 +151,9 @@ class HfModel:
         return Reply(text, digest, len(row.ids), len(output.ids), output.truncated)
 
 
-def _place(options: Options) -> tuple[torch.device, torch.dtype]:
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError("a torch device: auto, cpu, cuda", options.device, "--device auto") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("a GPU that torch can use", "none", "--device cpu")
-    if options.dtype == "auto":
-        return device, torch.float32 if device.type == "cpu" else torch.bfloat16
-    if options.dtype not in DTYPES:
-        raise InputError(f"a dtype: auto, {', '.join(DTYPES)}", options.dtype, "--dtype auto")
-    return device, DTYPES[options.dtype]
-
-
 def _rules(model: Any, processor: Any, protocol: Protocol, seed: int) -> generate.Rules:
     stop = model.generation_config.eos_token_id
-    stops = frozenset([stop] if isinstance(stop, int) else stop or [])
-    if not stops:
-        raise InputError("a generation_config.json with eos_token_id", "none", "copy it from the base model")
+    stops = frozenset([stop] if isinstance(stop, int) else stop)
     suppress = tuple(processor.tokenizer.convert_tokens_to_ids(list(SUPPRESSED)))
     decoding = protocol.decoding
     return generate.Rules(decoding.max_new_tokens, stops, suppress, decoding.temperature, decoding.repetition_penalty, seed)
-
-
-def _check_attention(model: Any) -> None:
-    """Refuse what the shared prefix is not tested with: text layers that see only a window of the cache."""
-    kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ["full_attention"])
-    if kinds != {"full_attention"}:
-        raise InputError("a text tower with full attention in every layer", ", ".join(sorted(kinds)), "use_sliding_window: false")

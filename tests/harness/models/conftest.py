@@ -1,6 +1,8 @@
 """Tiny checkpoints, synthetic frames and questions for the model tests."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +19,9 @@ QUERIES = ("a person opens the door", "the dog jumps over 3 chairs, then sleeps.
 
 
 @pytest.fixture(autouse=True, scope="session")
-def two_threads() -> None:
-    torch.set_num_threads(2)
+def one_thread() -> None:
+    """Tiny tensors gain nothing from threads, and waiting for them is slow on a busy machine."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -28,33 +31,50 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {family: tiny.build(folder / family, family) for family in tiny.FAMILIES}
 
 
-def make_frames(
-    count: int = 8, interval_s: float = 0.5, side: int = 56, offset_s: float = 0.0, jitter_s: float = 0.0, seed: int = 0
-) -> Frames:
-    """Random frames near a uniform grid; the first lies at `offset_s`."""
-    random = np.random.default_rng(seed)
-    grid = np.arange(count) * interval_s
-    time = np.maximum(grid + random.uniform(-jitter_s, jitter_s, count), offset_s)
-    pixels = random.integers(0, 256, (count, side, side + side // 2, 3), dtype=np.uint8)
-    return Frames(pixels, time, interval_s, max(offset_s, jitter_s, interval_s / 20), "made")
+@pytest.fixture(scope="session")
+def make_frames() -> Callable[..., Frames]:
+    """Random frames near a uniform grid, the first at `offset_s`; sides suit the family."""
+
+    def make(
+        family: str, count: int = 8, interval_s: float = 0.5, offset_s: float = 0.0, jitter_s: float = 0.0, seed: int = 0
+    ) -> Frames:
+        random = np.random.default_rng(seed)
+        side = 56 if family.startswith("qwen2") else 64
+        time = np.maximum(np.arange(count) * interval_s + random.uniform(-jitter_s, jitter_s, count), offset_s)
+        pixels = random.integers(0, 256, (count, side, side * 3 // 2, 3), dtype=np.uint8)
+        return Frames(pixels, time, interval_s, max(offset_s, jitter_s), "made")
+
+    return make
 
 
-def make_questions(modes: tuple[str, ...] = ("direct", "cot")) -> list[Question]:
-    """Every query in every mode of the default protocol."""
+@pytest.fixture(scope="session")
+def questions() -> list[Question]:
+    """Three queries in two modes of the default protocol."""
     rules = protocol.load("default")
     samples = [Sample(f"t/v/{query}", "t", "v", 4.0, query, (Span(1.0, 2.0),)) for query in QUERIES]
-    return [Question(sample, mode, rules.question(sample.query, mode)) for sample in samples for mode in modes]
+    return [Question(sample, mode, rules.question(sample.query, mode)) for sample in samples for mode in ("direct", "cot")]
 
 
-def make_protocol(new_tokens: int = 12, **changes: object) -> protocol.Protocol:
-    """The default protocol with short replies; `changes` are keys of its prompt and decoding tables."""
-    rules = protocol.load("default").rules()
-    rules["decoding"]["max_new_tokens"] = new_tokens
-    for key, value in changes.items():
-        rules["prompt" if key in rules["prompt"] else "decoding"][key] = value
-    return protocol.from_dict({"name": "test", **rules})
+@pytest.fixture(scope="session")
+def make_protocol() -> Callable[..., protocol.Protocol]:
+    """The default protocol with short replies; keyword arguments are keys of its prompt and decoding tables."""
+
+    def make(**changes: Any) -> protocol.Protocol:
+        rules = protocol.load("default").rules()
+        rules["decoding"]["max_new_tokens"] = 12
+        for key, value in changes.items():
+            rules["prompt" if key in rules["prompt"] else "decoding"][key] = value
+        return protocol.from_dict({"name": "test", **rules})
+
+    return make
 
 
-def load(folder: Path, rules: protocol.Protocol | None = None, **options: object) -> hf.HfModel:
-    """Load a tiny checkpoint on the CPU."""
-    return hf.load(str(folder), rules or make_protocol(), hf.Options(device="cpu", **options))  # type: ignore[arg-type]
+@pytest.fixture(scope="session")
+def load(checkpoints: dict[str, Path], make_protocol: Callable[..., protocol.Protocol]) -> Callable[..., hf.HfModel]:
+    """A tiny checkpoint on the CPU; keyword arguments are keys of the protocol or of `hf.Options`."""
+
+    def load(family: str, share: bool = True, batch_size: int = 8, attn: str = "sdpa", **changes: Any) -> hf.HfModel:
+        options = hf.Options(device="cpu", share=share, batch_size=batch_size, attn=attn)
+        return hf.load(str(checkpoints[family]), make_protocol(**changes), options)
+
+    return load

@@ -1,0 +1,116 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from harness.models import checkpoint
+from tasks.errors import InputError
+
+
+@pytest.fixture
+def folder(checkpoints: dict[str, Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(checkpoints["qwen2_5_vl"], tmp_path / "copy"))
+
+
+def test_a_good_folder(folder: Path) -> None:
+    found = checkpoint.find(str(folder))
+    assert found == (str(folder), folder, "qwen2_5_vl", None)
+
+
+def test_weights_as_pickles_are_refused(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x02}q\x00.")
+    with pytest.raises(InputError, match="safetensors weights only") as caught:
+        checkpoint.find(str(folder))
+    assert "pytorch_model.bin" in caught.value.found
+    assert "save_pretrained" in caught.value.next_command
+
+
+def test_missing_files(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"no \*\.safetensors"):
+        checkpoint.find(str(folder))
+    (folder / "config.json").unlink()
+    with pytest.raises(InputError, match=r"no config\.json"):
+        checkpoint.find(str(folder))
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(InputError, match="PEFT adapter"):
+        checkpoint.find(str(folder))
+
+
+@pytest.mark.parametrize("name", ["model-00002-of-00002.safetensors", "../../outside.safetensors"])
+def test_every_shard_of_the_index_must_be_there(folder: Path, name: str) -> None:
+    index = {"weight_map": {"a": "model.safetensors", "b": name}}
+    (folder / checkpoint.INDEX).write_text(json.dumps(index))
+    with pytest.raises(InputError, match="missing: "):
+        checkpoint.find(str(folder))
+
+
+@pytest.mark.parametrize("family", ["llava", "qwen3_5", "qwen2_5_omni", None])
+def test_unsupported_families(folder: Path, family: str | None) -> None:
+    (folder / "config.json").write_text(json.dumps({"model_type": family}))
+    with pytest.raises(InputError, match="qwen2_vl, qwen2_5_vl, qwen3_vl"):
+        checkpoint.find(str(folder))
+
+
+@pytest.mark.parametrize("text", ["{", "[1]"])
+def test_broken_configuration(folder: Path, text: str) -> None:
+    (folder / "config.json").write_text(text)
+    with pytest.raises(InputError, match="JSON"):
+        checkpoint.find(str(folder))
+
+
+@pytest.mark.parametrize("model", ["nobody/nothing", "no such folder", "/no/such/folder"])
+def test_what_is_no_folder_and_cannot_be_downloaded(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="a hub id that can be read"):
+        checkpoint.find(model)
+
+
+def test_a_hub_id_is_downloaded_without_pickles_and_keeps_its_commit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = folder.rename(folder.parent / "0123abc")
+    asked: list[list[str]] = []
+
+    def download(model: str, allow_patterns: list[str]) -> str:
+        asked.append(allow_patterns)
+        return str(commit)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert checkpoint.find("Some/Model").revision == "0123abc"
+    checkpoint.find("Some/Model", trust_remote_code=True)
+    assert "*.py" not in asked[0] and "*.py" in asked[1]
+    assert not any(pattern in checkpoint.PICKLES for pattern in asked[1])
+
+
+def test_fingerprint_follows_the_weights(folder: Path) -> None:
+    before = checkpoint.fingerprint(folder)
+    assert checkpoint.fingerprint(folder) == before
+    (folder / "README.md").write_text("prose does not count")
+    assert checkpoint.fingerprint(folder) == before
+    data = bytearray((folder / "model.safetensors").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "model.safetensors").write_bytes(data)
+    assert checkpoint.fingerprint(folder) != before
+
+
+def test_fingerprint_of_a_large_file_covers_header_and_both_ends(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"a": torch.zeros(9 << 20, dtype=torch.float16)}, path)
+    seen = {checkpoint.fingerprint(tmp_path)}
+    for value in (0, 9 << 20 >> 1, -1):
+        tensor = torch.zeros(9 << 20, dtype=torch.float16)
+        tensor[value] = 1
+        save_file({"a": tensor}, path)
+        seen.add(checkpoint.fingerprint(tmp_path))
+    save_file({"b": torch.zeros(9 << 20, dtype=torch.float16)}, path)
+    seen.add(checkpoint.fingerprint(tmp_path))
+    assert len(seen) >= 4
+
+
+def test_a_header_longer_than_its_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes((1 << 62).to_bytes(8, "little") + b"{}")
+    with pytest.raises(InputError, match="a safetensors file"):
+        checkpoint.fingerprint(tmp_path)
