@@ -50,8 +50,9 @@ def heading(plan: Plan) -> str:
 
 def _row(model: str, mode: str, entry: Mapping[str, Any]) -> dict[str, str]:
     aggregate, interval = entry["aggregate"], entry["interval_95"]
-    row = {"model": model, "mode": "mixed (oracle)" if mode == ORACLE_MODE else mode, "n": str(aggregate["n"])}
-    row["coverage"] = _percent(entry.get("coverage"))
+    row = {"model": _short(model), "mode": "mixed (oracle)" if mode == ORACLE_MODE else mode}
+    answered = entry["counts"]["answered"] if "counts" in entry else None
+    row["coverage"] = "-" if answered is None else f"{answered}/{aggregate['n']} ({_percent(entry['coverage'])})"
     row["parsed"] = _percent(entry.get("parse_rate"))
     for name, value in aggregate.items():
         if name != "n":
@@ -60,6 +61,10 @@ def _row(model: str, mode: str, entry: Mapping[str, Any]) -> dict[str, str]:
                 low, high = interval[name]
                 row["95 %"] = "-" if low is None else f"{low:.1f}-{high:.1f}"
     return row
+
+
+def _short(model: str) -> str:
+    return model if len(model) <= 40 else f"…{model[-39:]}"
 
 
 def _percent(share: float | None) -> str:

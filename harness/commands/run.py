@@ -15,7 +15,7 @@ from harness.plan import Plan
 from harness.report import floor_rows, heading, render, rows
 from harness.run import Decoder, Job, Summary, run
 from tasks import task as tasks
-from tasks.errors import Failure
+from tasks.errors import Failure, InputError
 
 
 def main(options: Namespace) -> int:
@@ -73,6 +73,11 @@ def _decoder(options: Namespace, plan: Plan, model: Model) -> Iterator[Decoder]:
             listed = list(jobs)
             wanted = (DecodeJob(job.key, job.path, job.clip) for job in listed if job.path is not None)
             for job, (_, outcome) in zip(listed, pool.frames(wanted), strict=True):
+                if isinstance(outcome, Failure) and outcome.type == "decoder-missing":
+                    decoder = plan.protocol.video.decoder
+                    raise InputError(
+                        f"decoder {decoder}, which protocol {plan.protocol.name} names", outcome.message, f"pip install {decoder}"
+                    )
                 yield job, outcome
 
         yield Decoder(frames, lambda: pool.waited_s)

@@ -71,7 +71,8 @@ def _sample(plan: Plan, identifier: str | None) -> list[str]:
     try:
         frames = read_frames(plan.videos[sample.video], plan.protocol.video, 28, sample.clip)
     except DecodeError as error:
-        return [*lines, f"  frames: {error}"]
+        step = f"replace the file, then: harness data check --task {plan.name}"
+        raise InputError(f"a video that can be read: {plan.videos[sample.video]}", str(error), step) from error
     times = " ".join(f"{time:.2f}" for time in frames.time_s)
     return [*lines, f"  frames: {frames.fingerprint()}", f"  times in seconds: {times}"]
 
