@@ -1,0 +1,149 @@
+"""Decoding ahead of the model, in processes that can be killed: a hostile video costs one sample, not the run."""
+
+import multiprocessing
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from pebble import ProcessExpired, ProcessPool
+
+from harness.frames import Frames
+from harness.video.decode import read_frames
+from harness.video.failure import DecodeError
+from tasks.errors import Failure
+from tasks.protocol import VideoRules
+from tasks.span import Span
+
+MEMORY_BYTES = 8 * 2**30
+VIDEOS_PER_WORKER = 500
+
+Read = Callable[[Path, VideoRules, int, Span | None], Frames]
+
+
+class Job(NamedTuple):
+    """A video to decode.
+
+    Attributes:
+        key: Whatever the caller wants back beside the frames.
+        path: The video file.
+        clip: Bounds in seconds, or None for the whole video.
+    """
+
+    key: Hashable
+    path: Path
+    clip: Span | None = None
+
+
+class FramePool:
+    """Worker processes that decode videos in order, a bounded number ahead. A context manager.
+
+    Attributes:
+        waited_s: Seconds the consumer has waited for frames so far.
+    """
+
+    def __init__(
+        self,
+        rules: VideoRules,
+        factor: int,
+        workers: int = 1,
+        deadline_s: float = 60.0,
+        prefetch: int = 4,
+        read: Read = read_frames,
+    ) -> None:
+        """Describe the pool; processes start on entering it.
+
+        Args:
+            rules: How videos are sampled.
+            factor: Height and width become multiples of this.
+            workers: Number of processes, each with one thread.
+            deadline_s: Seconds a video may take before its process is killed.
+            prefetch: Most videos that are being decoded or wait decoded at any time.
+            read: Reads one video; it must be importable by name in another process.
+        """
+        self.waited_s = 0.0
+        self._job = (rules, factor, read)
+        self._deadline_s = deadline_s
+        self._prefetch = max(1, prefetch)
+        # Spawned, not forked: readers inherited through a fork hang, and the parent may hold a GPU.
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPool(workers, VIDEOS_PER_WORKER, _limit_memory, context=context)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._pool.stop()  # type: ignore[no-untyped-call, unused-ignore]
+        self._pool.join()
+
+    def frames(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Frames | Failure]]:
+        """Frames of each job, or the reason why there are none, in the order of the jobs.
+
+        Failures are those of `DecodeError`, `decode-timeout`, `decode-crash` and `decode-memory`. Any other exception of a
+        worker is raised here.
+        """
+        remaining = iter(jobs)
+        window = deque(self._start(job) for job in islice(remaining, self._prefetch))
+        while window:
+            job, future = window.popleft()
+            outcome = self._wait(future)
+            window.extend(self._start(job) for job in islice(remaining, 1))
+            del future  # or the frames would live until the next ones come
+            yield job, outcome
+            del outcome
+
+    def _start(self, job: Job) -> tuple[Job, "Future[Frames | Failure]"]:
+        rules, factor, read = self._job
+        with _interrupts_held():
+            future = self._pool.schedule(_work, (read, job.path, rules, factor, job.clip), timeout=self._deadline_s)
+        return job, future
+
+    def _wait(self, future: "Future[Frames | Failure]") -> Frames | Failure:
+        start = time.perf_counter()
+        try:
+            return future.result()
+        except TimeoutError:
+            return Failure("decode-timeout", f"no frames within {self._deadline_s:g} s")
+        except ProcessExpired as error:
+            return Failure("decode-crash", f"the decoding process died with exit code {error.exitcode}")
+        finally:
+            self.waited_s += time.perf_counter() - start
+
+
+def _work(read: Read, path: Path, rules: VideoRules, factor: int, clip: Span | None) -> Frames | Failure:
+    """What a worker does for one job."""
+    try:
+        return read(path, rules, factor, clip)
+    except DecodeError as error:
+        return error.failure
+    except MemoryError:
+        return Failure("decode-memory", f"{path.name} needs more than {MEMORY_BYTES // 2**30} GiB")
+
+
+def _limit_memory() -> None:
+    """Let a file that lies about its size exhaust its worker, not the machine."""
+    if sys.platform == "linux":
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES if hard < 0 else min(MEMORY_BYTES, hard), hard))
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Workers that start in here are born deaf to Ctrl-C: the parent stops them, and they print nothing."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
