@@ -1,0 +1,50 @@
+"""The project's own files, and a benchmark small enough to be written here."""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+VIDEOS = {"train": ("a", "b", "c"), "test": ("d", "e")}
+EVENTS = {"a red circle": [0.5, 4.0], "a blue square": [5.0, 9.25]}
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    return Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def settings(project: Path) -> dict[str, Any]:
+    """The content of `pyproject.toml`."""
+    return tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def pins(project: Path) -> dict[str, str]:
+    """Version by package in `constraints.txt`."""
+    lines = (project / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+@pytest.fixture(scope="session")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with a synthetic benchmark of two queries a video, without the videos."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "synthetic").mkdir()
+    video = {"duration": 10.0, "timestamps": list(EVENTS.values()), "sentences": list(EVENTS)}
+    splits = {}
+    for split, videos in VIDEOS.items():
+        content = json.dumps(dict.fromkeys(videos, video)).encode()
+        (root / "synthetic" / f"{split}.json").write_bytes(content)
+        splits[split] = {
+            "file": f"{split}.json",
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "videos": len(videos),
+            "queries": len(videos) * len(EVENTS),
+        }
+    (root / "synthetic" / "manifest.json").write_text(json.dumps({"splits": splits}), encoding="utf-8")
+    return root
