@@ -1,0 +1,85 @@
+"""What happens in a synthetic video, and its pixels. Pure functions of a random generator."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 64
+FPS = 2
+DURATIONS_S = (16, 20, 24)
+EVENTS = 3
+LENGTHS_S = (2, 8)
+GAP_S = 1
+RADII = (20, 28)
+COLOURS = {
+    "red": (220, 40, 40),
+    "green": (40, 200, 60),
+    "blue": (50, 80, 230),
+    "yellow": (230, 220, 50),
+    "purple": (170, 50, 200),
+    "white": (240, 240, 240),
+}
+SHAPES = ("circle", "square", "triangle", "cross")
+
+
+class Event(NamedTuple):
+    """A shape that is visible from `start_s` up to `end_s`, both whole seconds."""
+
+    start_s: int
+    end_s: int
+    colour: str
+    shape: str
+
+    @property
+    def sentence(self) -> str:
+        """What a query calls it."""
+        return f"{self.colour} {self.shape}"
+
+
+class Scene(NamedTuple):
+    """A video: its length and its events, in an order that tells nothing about time."""
+
+    duration_s: int
+    events: tuple[Event, ...]
+
+
+def plan(rng: np.random.Generator) -> Scene:
+    """Three events of 2 to 8 s at least 1 s apart, with distinct (colour, shape) pairs."""
+    duration_s = int(rng.choice(DURATIONS_S))
+    free_s = -1
+    while free_s < 0:
+        lengths = rng.integers(LENGTHS_S[0], LENGTHS_S[1] + 1, EVENTS)
+        free_s = duration_s - int(lengths.sum()) - GAP_S * (EVENTS - 1)
+    starts = np.sort(rng.integers(0, free_s + 1, EVENTS)) + np.concatenate([[0], np.cumsum(lengths[:-1] + GAP_S)])
+    looks = rng.choice(len(COLOURS) * len(SHAPES), EVENTS, replace=False)
+    colours = list(COLOURS)
+    events = [
+        Event(int(start), int(start + length), colours[look // len(SHAPES)], SHAPES[look % len(SHAPES)])
+        for start, length, look in zip(starts, lengths, looks, strict=True)
+    ]
+    return Scene(duration_s, tuple(events[index] for index in rng.permutation(EVENTS)))
+
+
+def draw(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Frames `(duration * 2, 64, 64, 3)` RGB: shapes at random places on one flat dark colour."""
+    pixels = np.empty((scene.duration_s * FPS, SIDE, SIDE, 3), dtype=np.uint8)
+    pixels[:] = rng.integers(20, 60, 3)
+    for event in scene.events:
+        radius = int(rng.integers(RADII[0], RADII[1] + 1))
+        top, left = rng.integers(0, SIDE - 2 * radius, 2)
+        box = pixels[event.start_s * FPS : event.end_s * FPS, top : top + 2 * radius + 1, left : left + 2 * radius + 1]
+        box[:, shape_mask(event.shape, radius)] = COLOURS[event.colour]
+    return pixels
+
+
+def shape_mask(shape: str, radius: int) -> NDArray[np.bool_]:
+    """Which of `(2 * radius + 1)` squared pixels belong to the shape."""
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    masks: dict[str, NDArray[np.bool_]] = {
+        "circle": x * x + y * y <= radius * radius,
+        "square": np.maximum(abs(x), abs(y)) <= 0.85 * radius,
+        "triangle": abs(x) <= (y + radius) / 2,
+        "cross": np.minimum(abs(x), abs(y)) <= radius // 3,
+    }
+    return masks[shape]
