@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 import torch
 from transformers import (
-    DynamicCache,
+    Cache,
     LogitsProcessorList,
     RepetitionPenaltyLogitsProcessor,
     SuppressTokensLogitsProcessor,
     TemperatureLogitsWarper,
 )
+
+from harness.models import cache as caches
 
 
 class Row(NamedTuple):
@@ -70,7 +72,7 @@ def shared_length(rows: Sequence[Row]) -> int:
 
 
 @torch.inference_mode()
-def prefill(model: Any, row: Row, length: int, video: Any) -> DynamicCache:
+def prefill(model: Any, row: Row, length: int, video: Any) -> Cache:
     """The key-value cache (batch 1) of a row's first tokens, which contain the whole video.
 
     Args:
@@ -79,7 +81,7 @@ def prefill(model: Any, row: Row, length: int, video: Any) -> DynamicCache:
         length: Tokens of the prefix.
         video: Output of the vision tower.
     """
-    cache = DynamicCache(config=model.config)
+    cache = caches.empty()
     model(
         input_ids=torch.tensor([row.ids[:length]], device=model.device),
         position_ids=row.positions[:, None, :length].to(model.device),
@@ -92,7 +94,7 @@ def prefill(model: Any, row: Row, length: int, video: Any) -> DynamicCache:
 
 
 @torch.inference_mode()
-def generate(model: Any, rows: Sequence[Row], rules: Rules, prefix: DynamicCache | None, video: Any) -> list[Output]:
+def generate(model: Any, rows: Sequence[Row], rules: Rules, prefix: Cache | None, video: Any) -> list[Output]:
     """Replies to prompts in one batch.
 
     Args:
@@ -103,7 +105,7 @@ def generate(model: Any, rows: Sequence[Row], rules: Rules, prefix: DynamicCache
         video: Output of the vision tower; read only without a prefix.
     """
     start = 0 if prefix is None else prefix.get_seq_length()
-    cache = DynamicCache(config=model.config) if prefix is None else _repeat_cache(prefix, len(rows), model.config)
+    cache = caches.empty() if prefix is None else caches.repeat(prefix, len(rows))
     ids, positions, mask = _pad(rows, start, model.device)
     seen = _history(rows, model.device)
     processors = _processors(rules, model.device)
@@ -134,7 +136,7 @@ def generate(model: Any, rows: Sequence[Row], rules: Rules, prefix: DynamicCache
     return [Output(reply, reply[-1] not in rules.stop) for reply in replies]
 
 
-def _forward(model: Any, ids: Any, positions: Any, mask: Any, cache: DynamicCache, extra: dict[str, Any]) -> torch.Tensor:
+def _forward(model: Any, ids: Any, positions: Any, mask: Any, cache: Cache, extra: dict[str, Any]) -> torch.Tensor:
     output = model(
         input_ids=ids,
         position_ids=positions,
@@ -146,14 +148,6 @@ def _forward(model: Any, ids: Any, positions: Any, mask: Any, cache: DynamicCach
     )
     logits: torch.Tensor = output.logits[:, -1].float()
     return logits
-
-
-def _repeat_cache(prefix: DynamicCache, count: int, config: Any) -> DynamicCache:
-    cache = DynamicCache(config=config)
-    layers: list[Any] = prefix.layers
-    for index, layer in enumerate(layers):
-        cache.update(layer.keys.expand(count, -1, -1, -1), layer.values.expand(count, -1, -1, -1), index)
-    return cache
 
 
 def _repeat_video(video: Any, count: int) -> Any:

@@ -31,8 +31,12 @@ CORPUS = (
     "assistant\n",
     "<think> the person opens the door </think>\n<answer> 12.54 to 17.83 </answer>",
     "<timestep> 3.5 to 9.25 </timestep>",
-    "To accurately pinpoint the event in the video, determine the precise time period of the event.",
-    "Provide the start and end times in seconds, precise to two decimal places, in the format start time to end time.",
+    'To accurately pinpoint the event "" in the video, determine the precise time period of the event.',
+    'Provide the start and end times (in seconds, precise to two decimal places) in the format "start time to end time"',
+    'within the <answer> </answer> tags. For example: "12.54 to 17.83".',
+    "Output your thought process within the <think> </think> tags, including analysis with either specific timestamps (xx.xx)",
+    "or time ranges (xx.xx to xx.xx) in <timestep> </timestep> tags. Then, provide the start and end times.",
+    "the person opens a door and the dog jumps over two chairs, then someone laughs at the window",
     "<0.3 seconds>",
 )
 _SYSTEM = (
@@ -99,8 +103,8 @@ def build(folder: Path, family: str, seed: int = 0, size: Size = SMALL) -> Path:
     return folder
 
 
-def make_tokenizer(size: int = 600) -> Any:
-    """A byte-level BPE tokenizer with the special tokens of Qwen-VL; every digit is one token."""
+def make_tokenizer(size: int = 1024) -> Any:
+    """A byte-level BPE tokenizer with the special tokens of Qwen-VL; every digit and every common word is one token."""
     trained = Tokenizer(tokenizer_models.BPE())
     trained.normalizer = normalizers.NFC()
     trained.pre_tokenizer = pre_tokenizers.Sequence(

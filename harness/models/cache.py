@@ -1,0 +1,63 @@
+"""A key-value cache that can be repeated for many rows and grows without copying itself at every token."""
+
+from typing import Any
+
+import torch
+from transformers import Cache
+from transformers.cache_utils import DynamicLayer
+
+ROOM = 256
+"""Tokens reserved whenever the memory is full. `DynamicLayer` copies the whole cache for each new token instead."""
+
+
+class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+    """One layer's keys and values, `(rows, heads, tokens, width)`: views of a memory with room at its end."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        self.memory: list[torch.Tensor] = []
+
+    def update(
+        self,
+        key_states: torch.Tensor,
+        value_states: torch.Tensor,
+        *args: Any,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append `(rows, heads, new tokens, width)` and return everything so far."""
+        begin = self.get_seq_length()
+        end = begin + key_states.shape[-2]
+        if not self.memory or end > self.memory[0].shape[-2]:
+            self.memory = [self._larger(new, old, end) for new, old in ((key_states, self.keys), (value_states, self.values))]
+            self.dtype, self.device, self.is_initialized = key_states.dtype, key_states.device, True
+        for memory, states in zip(self.memory, (key_states, value_states), strict=True):
+            memory[:, :, begin:end] = states
+        self.keys, self.values = (memory[:, :, :end] for memory in self.memory)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep only some rows."""
+        length = self.get_seq_length()
+        self.memory = [memory[indices] for memory in self.memory]
+        self.keys, self.values = (memory[:, :, :length] for memory in self.memory)
+
+    @staticmethod
+    def _larger(new: torch.Tensor, old: torch.Tensor | None, end: int) -> torch.Tensor:
+        memory = new.new_empty(*new.shape[:2], end + ROOM, new.shape[-1])
+        if old is not None:
+            memory[:, :, : old.shape[-2]] = old
+        return memory
+
+
+def empty() -> Cache:
+    """A cache for text towers in which every layer sees every token."""
+    return Cache(layer_class_to_replicate=RoomyLayer)
+
+
+def repeat(prefix: Cache, rows: int) -> Cache:
+    """A cache of `rows` rows that all start with the one row of `prefix`, which stays as it is."""
+    cache = empty()
+    layers: list[Any] = prefix.layers
+    for index, layer in enumerate(layers):
+        cache.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
+    return cache
