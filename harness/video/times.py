@@ -46,10 +46,11 @@ def frame_times(path: Path) -> NDArray[np.float64]:
     except av.error.FFmpegError as error:
         kind = "video-truncated" if ends_early(path) else "video-unreadable"
         raise DecodeError(Failure(kind, f"{path.name}: {error.strerror}")) from error
+    if len(times_s) == 0 or (len(times_s) > 1 and times_s[-1] <= times_s[0]):
+        kind = "video-truncated" if ends_early(path) else "video-zero-duration"
+        raise DecodeError(Failure(kind, f"{path.name} has {len(times_s)} frames and no length"))
     if missing_s > 0:
         raise DecodeError(Failure("video-truncated", f"{path.name} ends {missing_s:.1f} s before the end its header promises"))
-    if len(times_s) == 0 or (len(times_s) > 1 and times_s[-1] <= times_s[0]):
-        raise DecodeError(Failure("video-zero-duration", f"{path.name} has {len(times_s)} frames and no length"))
     return times_s
 
 

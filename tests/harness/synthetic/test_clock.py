@@ -4,7 +4,7 @@ import importlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -25,6 +25,7 @@ def rules_of(decoder: str, fps: float, unit: int) -> VideoRules:
     return VideoRules(decoder, fps, 4, 768, 16 * unit**2, 768 * unit**2, 3584 * unit**2)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1048), st.sampled_from([28, 32]), st.integers(1, 384))
 def test_a_drawn_time_survives_resizing(seconds: float, factor: int, pairs: int) -> None:
     picture = draw_clock(seconds)

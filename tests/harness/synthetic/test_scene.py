@@ -16,6 +16,7 @@ def iou(start: int, end: int, other_start: int, other_end: int) -> float:
     return shared / ((end - start) + (other_end - other_start) - shared)
 
 
+@settings(deadline=None)
 @given(scenes)
 def test_events_lie_apart_inside_the_video(scene: Scene) -> None:
     assert scene.duration_s in DURATIONS_S
@@ -28,6 +29,7 @@ def test_events_lie_apart_inside_the_video(scene: Scene) -> None:
     assert len({event.sentence for event in ordered}) == 3
 
 
+@settings(deadline=None)
 @given(scenes)
 def test_no_answer_that_ignores_the_query_scores_above_a_third(scene: Scene) -> None:
     spans = [(start, end) for start in range(scene.duration_s) for end in range(start + 1, scene.duration_s + 1)]
@@ -45,7 +47,7 @@ def test_a_blind_perfect_detector_and_position_in_the_file_score_a_third() -> No
     assert all(70 < firsts.count(place) < 130 for place in range(3))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
 def test_pixels_show_the_events_and_nothing_else(seed: int) -> None:
     rng = np.random.default_rng(seed)

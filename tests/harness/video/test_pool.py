@@ -63,7 +63,7 @@ def test_ten_thousand_videos_are_never_more_than_the_window(rules: VideoRules) -
             yielded += 1
             assert pulled - yielded <= 8
             if yielded % 500 == 0:
-                alive = sum(isinstance(thing, Frames) for thing in gc.get_objects())
+                alive = sum(type(thing) is Frames for thing in gc.get_objects())
                 assert alive <= 8 + 2  # the window, the one in hand, and one on its way out of the pipe
     assert yielded == 10_000
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.video.sampling import frame_count, grid, target_size, within
@@ -41,6 +41,7 @@ def qwen_size(height: int, width: int, n: int, rules: VideoRules, factor: int) -
     return h_bar, w_bar
 
 
+@settings(deadline=None)
 @given(
     st.integers(2, 20_000),
     st.sampled_from([3.0, 10000 / 1049, 24000 / 1001, 25.0, 30.0, 60.0]),
@@ -56,6 +57,7 @@ def test_constant_rate_gives_the_frames_of_qwen(total: int, rate: float, fps: fl
     np.testing.assert_array_equal(result.indices, expected)
 
 
+@settings(deadline=None)
 @given(st.floats(0.0, 3.0), gaps, fps_values)
 def test_no_frame_is_farther_from_its_grid_time_than_the_slack(first: float, steps: list[float], fps: float) -> None:
     times = first + np.concatenate([[0.0], np.cumsum(steps)])
@@ -99,6 +101,7 @@ def test_a_clip_takes_its_own_frames_and_starts_at_zero() -> None:
     assert within(times, Span(20.0, 30.0))[1].size == 0
 
 
+@settings(deadline=None)
 @given(sides, sides, even_counts, st.sampled_from([28, 32]), st.sampled_from([(16, 3584), (64, 14336)]))
 def test_sizes_are_those_of_qwen(height: int, width: int, n: int, factor: int, tokens: tuple[int, int]) -> None:
     unit = factor**2
