@@ -1,5 +1,6 @@
 """The times a model is told, read back from what really reaches it, and compared with the times of the frames."""
 
+import math
 import re
 from typing import Any
 
@@ -45,7 +46,9 @@ def metadata(family: str, frames: Frames) -> dict[str, Any]:
     if family.startswith("qwen3_vl"):
         ticks = [round(float(time) * TICKS) for time in frames.time_s]
         return {"total_num_frames": count, "fps": float(TICKS), "frames_indices": ticks}
-    return {"total_num_frames": count, "fps": 1.0 / frames.interval_s, "frames_indices": list(range(count))}
+    # A video of one frame has no interval, and any number of frames in no time.
+    rate = 1.0 / frames.interval_s if frames.interval_s else math.inf
+    return {"total_num_frames": count, "fps": rate, "frames_indices": list(range(count))}
 
 
 def check_grid(frames: Frames, patch: int) -> NDArray[np.floating[Any]]:

@@ -121,6 +121,12 @@ def test_drift_within_one_step_is_not_hidden_by_the_tolerance(slope: float, make
         clock.check_ids((torch.arange(40) * slope * 2).long().repeat_interleave(4), frames, 2, 2.0)
 
 
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_video_of_one_frame(family: str, load: Load, make_frames: Make, questions: list[Question]) -> None:
+    still = dataclasses.replace(make_frames(family, 2), time_s=np.zeros(2), interval_s=0.0)
+    assert len(load(family).answer(still, questions)) == len(questions)
+
+
 def test_not_a_number_is_caught(make_frames: Make) -> None:
     with pytest.raises(clock.ClockError):
         clock.check_seconds(float("nan"), make_frames("qwen2_5_vl"), 2)
