@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from itertools import islice
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -55,7 +56,7 @@ class FramePool:
         factor: int,
         workers: int = 1,
         deadline_s: float = 60.0,
-        prefetch: int = 4,
+        prefetch: int | None = None,
         read: Read = read_frames,
     ) -> None:
         """Describe the pool; processes start on entering it.
@@ -65,13 +66,13 @@ class FramePool:
             factor: Height and width become multiples of this.
             workers: Number of processes, each with one thread.
             deadline_s: Seconds a video may take before its process is killed.
-            prefetch: Most videos that are being decoded or wait decoded at any time.
+            prefetch: Most videos that are being decoded or wait decoded at any time; twice the workers if not given.
             read: Reads one video; it must be importable by name in another process.
         """
         self.waited_s = 0.0
         self._job = (rules, factor, read)
         self._deadline_s = deadline_s
-        self._prefetch = max(1, prefetch)
+        self._prefetch = 2 * workers if prefetch is None else prefetch
         # Spawned, not forked: readers inherited through a fork hang, and the parent may hold a GPU.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(workers, VIDEOS_PER_WORKER, _limit_memory, context=context)
@@ -142,6 +143,7 @@ def _interrupts_held() -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
+    resource_tracker.ensure_running()  # starting it later would undo the block
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
