@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from harness.cli import main
 from harness.frames import Frames
+from harness.models import tiny
 from harness.models.base import Question, Reply
 from harness.records import make_record
 from tasks.sample import Sample
@@ -84,6 +85,17 @@ def test_the_record_of_a_checkpoint_follows_the_schema(validators: dict[str, Dra
     frames = Frames(np.zeros((2, 28, 56, 3), dtype=np.uint8), np.array([0.0, 1.0]), 1.0, 0.1, "pyav")
     question = Question(Sample("t/v/1", "t", "v", 2.0, "a dog", (Span(0.0, 1.0),)), "direct", "When?")
     validators["samples"].validate(make_record(question, Reply("0 to 1", "0" * 64, 20, 4, False), 0.5, frames))
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_checkpoint_without_videos_follows_the_schemas(
+    family: str, evaluate: Callable[..., Any], tmp_path: Path, validators: dict[str, Draft202012Validator]
+) -> None:
+    documents = evaluate("--model", str(tiny.build(tmp_path / family, family)))
+    assert {record["error"]["type"] for record in documents["samples"]} == {"missing-video"}
+    for name, validator in validators.items():
+        for document in documents[name]:
+            validator.validate(document)
 
 
 def test_an_interrupted_run_follows_the_schema(evaluate: Callable[..., Any], validators: dict[str, Draft202012Validator]) -> None:
