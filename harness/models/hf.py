@@ -16,6 +16,8 @@ from harness.models.positions import VIDEO, check_positions
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
 
+__all__ = ["HfModel", "Options", "load"]
+
 SUPPRESSED = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>", "<|image_pad|>")
 DEFAULTS = Options()
 
@@ -68,7 +70,7 @@ class HfModel:
             "unused_weights": self.unused,
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "dtype": str(self.model.dtype).removeprefix("torch."),
-            "device": str(self.model.device),
+            "device": self.model.device.type,
             "attention": self.model.config._attn_implementation,
             "batch_size": self.options.batch_size,
             "shared_prefix": self.options.share,

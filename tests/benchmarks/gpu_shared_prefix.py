@@ -25,6 +25,7 @@ from harness.models import generate, hf, stack, tiny
 from harness.models.base import Question
 from harness.models.checkpoint import Checkpoint
 from tasks import protocol
+from tasks.errors import Failure
 from tasks.sample import Sample
 from tasks.span import Span
 
@@ -155,7 +156,7 @@ def answer(model: hf.HfModel, frames: Frames, questions: list[Question]) -> tupl
         replies = model.answer(frames, questions)
     finally:
         generate.generate = original
-    return ids, [reply.prompt_tokens for reply in replies if not isinstance(reply, hf.Failure)]
+    return ids, [reply.prompt_tokens for reply in replies if not isinstance(reply, Failure)]
 
 
 def main(arguments: list[str] | None = None) -> None:
