@@ -10,7 +10,8 @@ from harness import environment, paths
 from harness.commands.plans import missing_videos, plans
 from harness.frames import Frames
 from harness.models.base import Model
-from harness.models.load import CheckpointOptions, is_checkpoint, open_model
+from harness.models.open import is_checkpoint, open_model
+from harness.models.options import Options
 from harness.plan import Plan
 from harness.report import floor_rows, heading, render, rows
 from harness.run import Decoder, Job, Summary, run
@@ -58,7 +59,7 @@ def _run_name(plan: Plan) -> str:
 
 def _open_model(options: Namespace, plan: Plan) -> Model:
     names = ("device", "dtype", "attn", "batch_size", "trust_remote_code", "seed")
-    settings = CheckpointOptions(**{name: getattr(options, name) for name in names})
+    settings = Options(**{name: getattr(options, name) for name in names})
     return open_model(options.model, plan.protocol, lambda: tasks.load(plan.task, "train", plan.data_root), settings)
 
 

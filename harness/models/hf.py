@@ -11,12 +11,10 @@ from harness.frames import Frames
 from harness.models import clock, generate, loading, prompt
 from harness.models.base import AnswerError, Question, Reply
 from harness.models.checkpoint import Checkpoint, find, fingerprint
-from harness.models.loading import Options
+from harness.models.options import Options
 from harness.models.positions import VIDEO, check_positions
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
-
-__all__ = ["HfModel", "Options", "load"]
 
 SUPPRESSED = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>", "<|image_pad|>")
 DEFAULTS = Options()

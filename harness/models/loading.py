@@ -1,39 +1,17 @@
 """Weights and processor of a checkpoint into memory, exactly as asked or not at all."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
 from safetensors import SafetensorError
 
+from harness import environment
 from harness.models.checkpoint import Checkpoint
+from harness.models.options import Options
 from tasks.errors import InputError
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a checkpoint is run.
-
-    Attributes:
-        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1` …
-        dtype: `auto` (bfloat16 on a GPU, float32 on a CPU), or a key of `DTYPES`.
-        attn: Attention implementation of transformers: `sdpa`, `eager`, `flash_attention_2`.
-        batch_size: Questions of one video answered at a time.
-        share: Whether the questions of a video share its encoding and prefix; off, each is asked on its own.
-        trust_remote_code: Whether code inside the checkpoint may run.
-        seed: For decoding with a temperature.
-    """
-
-    device: str = "auto"
-    dtype: str = "auto"
-    attn: str = "sdpa"
-    batch_size: int = 8
-    share: bool = True
-    trust_remote_code: bool = False
-    seed: int = 0
 
 
 def place(options: Options) -> tuple[torch.device, torch.dtype]:
@@ -47,6 +25,9 @@ def place(options: Options) -> tuple[torch.device, torch.dtype]:
         raise InputError("a torch device: auto, cpu, cuda", options.device, "--device auto") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError("a GPU that torch can use", "none", "--device cpu")
+    if name == "cuda":
+        # The processes of one launch take a GPU each.
+        device = torch.device("cuda", environment.launch().local_rank % torch.cuda.device_count())
     if options.dtype == "auto":
         return device, torch.float32 if device.type == "cpu" else torch.bfloat16
     if options.dtype not in DTYPES:

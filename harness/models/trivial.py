@@ -103,4 +103,5 @@ def _mean_iou(span: tuple[float, float], targets: Floats) -> float:
 def _random_span(sample: Sample, seed: int) -> Span:
     digest = hashlib.sha256(f"{seed}/{sample.id}".encode()).digest()
     a, b = (int.from_bytes(part) / 2**64 * sample.duration_s for part in (digest[:8], digest[8:16]))
-    return Span(round(min(a, b), 2), round(max(a, b), 2))
+    start_s = round(min(a, b), 2)
+    return Span(start_s, max(round(max(a, b), 2), round(start_s + 0.01, 2)))

@@ -24,6 +24,7 @@ from harness.frames import Frames
 from harness.models import generate, hf, stack, tiny
 from harness.models.base import Question
 from harness.models.checkpoint import Checkpoint
+from harness.models.options import Options
 from tasks import protocol
 from tasks.errors import Failure
 from tasks.sample import Sample
@@ -172,7 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.tiny:
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = tiny.build(Path(folder), "qwen2_5_vl")
-            model = hf.load(str(checkpoint), make_protocol(4), hf.Options(device="cpu"))
+            model = hf.load(str(checkpoint), make_protocol(4), Options(device="cpu"))
         frames, hardware = make_frames(8, 56, 84), "cpu"
     else:
         model, hardware = make_seven_billion(options.tokens), torch.cuda.get_device_name()

@@ -15,6 +15,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.models import hf, tiny
+from harness.models.options import Options
 
 SCRIPT = Path(__file__).with_name("gpu_shared_prefix.py")
 # A text tower of about 20 M parameters.
@@ -31,12 +32,12 @@ def test_three_queries_in_two_modes(family: str, benchmark: BenchmarkFixture, tm
     torch.set_num_threads(1)
     script: dict[str, Any] = runpy.run_path(str(SCRIPT))
     folder = tiny.build(tmp_path / family, family, size=SIZE)
-    model = hf.load(str(folder), script["make_protocol"](NEW_TOKENS), hf.Options(device="cpu"))
+    model = hf.load(str(folder), script["make_protocol"](NEW_TOKENS), Options(device="cpu"))
     side = 5 * model.pixel_factor
     frames, questions = script["make_frames"](80, side, side), script["make_questions"]()
     result = script["measure"](model, frames, questions, 3)
     benchmark.extra_info.update(result, text_parameters=model.model.model.language_model.num_parameters())
-    model.options = hf.Options(device="cpu")
+    model.options = Options(device="cpu")
     benchmark.pedantic(model.answer, (frames, questions), rounds=3)
     torch.set_num_threads(threads)
     assert result["replies_equal"] == len(questions)

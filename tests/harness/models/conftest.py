@@ -11,6 +11,7 @@ import torch
 from harness.frames import Frames
 from harness.models import hf, tiny
 from harness.models.base import Question
+from harness.models.options import Options
 from tasks import protocol
 from tasks.sample import Sample
 from tasks.span import Span
@@ -71,10 +72,10 @@ def make_protocol() -> Callable[..., protocol.Protocol]:
 
 @pytest.fixture(scope="session")
 def load(checkpoints: dict[str, Path], make_protocol: Callable[..., protocol.Protocol]) -> Callable[..., hf.HfModel]:
-    """A tiny checkpoint on the CPU; keyword arguments are keys of the protocol or of `hf.Options`."""
+    """A tiny checkpoint on the CPU; keyword arguments are keys of the protocol or of `Options`."""
 
     def load(family: str, share: bool = True, batch_size: int = 8, attn: str = "sdpa", **changes: Any) -> hf.HfModel:
-        options = hf.Options(device="cpu", share=share, batch_size=batch_size, attn=attn)
+        options = Options(device="cpu", share=share, batch_size=batch_size, attn=attn)
         return hf.load(str(checkpoints[family]), make_protocol(**changes), options)
 
     return load

@@ -13,6 +13,7 @@ from harness.frames import Frames
 from harness.models import generate, hf, loading, tiny
 from harness.models.base import AnswerError, Model, Question
 from harness.models.hf import HfModel
+from harness.models.options import Options
 from tasks.errors import InputError
 from tasks.protocol import Protocol
 
@@ -101,19 +102,19 @@ def test_out_of_memory_is_a_failure_of_the_video(
 )
 def test_bad_options(options: dict[str, Any], expected: str, folder: Path, make_protocol: Callable[..., Protocol]) -> None:
     with pytest.raises(InputError, match=expected):
-        hf.load(str(folder), make_protocol(), hf.Options(**options))
+        hf.load(str(folder), make_protocol(), Options(**options))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_a_gpu_that_is_not_there_is_not_replaced_by_the_cpu() -> None:
     with pytest.raises(InputError, match="a GPU that torch can use"):
-        loading.place(hf.Options(device="cuda"))
-    assert loading.place(hf.Options()) == (torch.device("cpu"), torch.float32)
+        loading.place(Options(device="cuda"))
+    assert loading.place(Options()) == (torch.device("cpu"), torch.float32)
 
 
 @pytest.mark.parametrize("name", list(loading.DTYPES))
 def test_dtypes(name: str, folder: Path, make_protocol: Callable[..., Protocol]) -> None:
-    model = hf.load(str(folder), make_protocol(), hf.Options(device="cpu", dtype=name))
+    model = hf.load(str(folder), make_protocol(), Options(device="cpu", dtype=name))
     assert model.describe()["dtype"] == name
 
 
@@ -163,9 +164,9 @@ def test_incomplete_checkpoints_are_refused_not_filled_in(
 ) -> None:
     damage(folder)
     with pytest.raises(InputError, match=expected):
-        hf.load(str(folder), make_protocol(), hf.Options(device="cpu"))
+        hf.load(str(folder), make_protocol(), Options(device="cpu"))
 
 
 def test_weights_without_a_place_are_recorded(folder: Path, make_protocol: Callable[..., Protocol]) -> None:
     edit(folder, lambda weights: weights.update(v_head=torch.zeros(3)))
-    assert hf.load(str(folder), make_protocol(), hf.Options(device="cpu")).describe()["unused_weights"] == ["v_head"]
+    assert hf.load(str(folder), make_protocol(), Options(device="cpu")).describe()["unused_weights"] == ["v_head"]

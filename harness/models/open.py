@@ -1,11 +1,11 @@
 """From what stands behind `--model` to a model; torch is imported only for a checkpoint."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.models import trivial
 from harness.models.base import Model
+from harness.models.options import Options
 from harness.models.replay import ReplayModel
 from tasks.errors import InputError, unknown
 from tasks.protocol import Protocol
@@ -14,24 +14,12 @@ from tasks.sample import Sample
 REPLAY = "replay:"
 
 
-@dataclass(frozen=True)
-class CheckpointOptions:
-    """How a checkpoint is run; see `harness.models.hf.Options`."""
-
-    device: str
-    dtype: str
-    attn: str
-    batch_size: int
-    trust_remote_code: bool
-    seed: int
-
-
 def is_checkpoint(name: str) -> bool:
     """Whether `--model` names a checkpoint rather than a replay or a trivial model."""
     return not name.startswith(REPLAY) and name not in trivial.NAMES
 
 
-def open_model(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]], options: CheckpointOptions) -> Model:
+def open_model(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]], options: Options) -> Model:
     """Open a trivial model, a replay or a checkpoint.
 
     Args:
@@ -55,4 +43,4 @@ def open_model(name: str, protocol: Protocol, train: Callable[[], Sequence[Sampl
         )
     from harness.models import hf
 
-    return hf.load(name, protocol, hf.Options(**vars(options)))
+    return hf.load(name, protocol, options)

@@ -1,0 +1,26 @@
+"""How a checkpoint is run; kept apart so that the command line needs no torch to know it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a checkpoint is run.
+
+    Attributes:
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1` …
+        dtype: `auto` (bfloat16 on a GPU, float32 on a CPU), or a key of `DTYPES`.
+        attn: Attention implementation of transformers: `sdpa`, `eager`, `flash_attention_2`.
+        batch_size: Questions of one video answered at a time.
+        share: Whether the questions of a video share its encoding and prefix; off, each is asked on its own.
+        trust_remote_code: Whether code inside the checkpoint may run.
+        seed: For decoding with a temperature.
+    """
+
+    device: str = "auto"
+    dtype: str = "auto"
+    attn: str = "sdpa"
+    batch_size: int = 8
+    share: bool = True
+    trust_remote_code: bool = False
+    seed: int = 0
