@@ -7,12 +7,13 @@ from harness.models.base import Question, Reply
 from tasks.errors import Failure
 
 Record = dict[str, Any]
+VERSION = 1
 MISSING_VIDEO = "missing-video"
 
 
 def make_record(question: Question, outcome: Reply | Failure, seconds: float = 0.0, frames: Frames | None = None) -> Record:
     """The record of a reply or of a typed failure; every record has every key."""
-    record: Record = {"id": question.sample.id, "mode": question.mode, "text": None, "error": None}
+    record: Record = {"v": VERSION, "id": question.sample.id, "mode": question.mode, "text": None, "error": None}
     record |= {"prompt_sha256": None, "tokens": None, "frames": frames.fingerprint() if frames is not None else None}
     record["seconds"] = round(seconds, 4)
     if isinstance(outcome, Failure):

@@ -12,7 +12,13 @@ class Prediction:
     Attributes:
         spans: Moments read, every one with start < end; empty on failure.
         failure: None, or a fixed name: `no-answer`, `unclosed-answer`, `no-span`, `reversed-span`, `empty-span`.
+        scores: Confidence of each span, in the same order; empty where the reply gives none.
+        highlights: Pairs of a time in seconds and its saliency score, as the reply lists them.
+        saliency: One score per clip of 2 s, where a prediction file gives them directly.
     """
 
     spans: tuple[Span, ...] = ()
     failure: str | None = None
+    scores: tuple[float, ...] = ()
+    highlights: tuple[tuple[float, float], ...] = ()
+    saliency: tuple[float, ...] | None = None

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tasks.span import Span
 
@@ -22,6 +22,8 @@ class Sample:
         query: The sentence as published.
         targets: All ground-truth moments, as published.
         clip: Bounds in seconds where the video is a cut of a longer file.
+        native_id: The id the annotations themselves give the query, by which prediction files name it.
+        saliency: Per clip of 2 s, one score an annotator; None for tasks without highlights.
     """
 
     id: str
@@ -31,6 +33,8 @@ class Sample:
     query: str
     targets: tuple[Span, ...]
     clip: Span | None = None
+    native_id: str | None = None
+    saliency: tuple[tuple[float, ...], ...] | None = None
 
 
 class Row(NamedTuple):
@@ -41,6 +45,8 @@ class Row(NamedTuple):
     query: str
     targets: tuple[Span, ...]
     clip: Span | None = None
+    native_id: str | None = None
+    saliency: tuple[tuple[float, ...], ...] | None = None
 
 
 def make_samples(task: str, rows: Iterable[Row]) -> list[Sample]:
@@ -61,12 +67,9 @@ def split_sha256(samples: Iterable[Sample]) -> str:
     """Hash of everything in a split that can move a number; independent of row order."""
     digest = hashlib.sha256()
     for sample in sorted(samples, key=lambda s: s.id):
-        content = [
-            sample.id,
-            float(sample.duration_s),
-            sample.query,
-            [[float(x) for x in t] for t in sample.targets],
-            sample.clip,
-        ]
+        targets = [[float(x) for x in target] for target in sample.targets]
+        content: list[Any] = [sample.id, float(sample.duration_s), sample.query, targets, sample.clip]
+        if sample.saliency is not None:
+            content.append(sample.saliency)
         digest.update(json.dumps(content).encode() + b"\n")
     return digest.hexdigest()

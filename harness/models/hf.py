@@ -61,7 +61,8 @@ class HfModel:
         """Identity for `run.json`, with what was corrected."""
         family = self.checkpoint.family
         return {
-            "model": self.name,
+            "name": self.name,
+            "backend": "hf",
             "revision": self.checkpoint.revision,
             "fingerprint": fingerprint(self.checkpoint.folder),
             "family": family,

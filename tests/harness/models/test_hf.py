@@ -42,7 +42,7 @@ def test_repeated_calls_give_the_same_replies(family: str, load: Load, make_fram
 def test_the_description_names_what_a_number_depends_on(family: str, load: Load, checkpoints: dict[str, Path]) -> None:
     described = load(family).describe()
     assert json.loads(json.dumps(described)) == described
-    assert described["model"] == str(checkpoints[family])
+    assert described["name"] == str(checkpoints[family])
     assert described["family"] == family
     assert described["dtype"] == "float32" and described["device"] == "cpu" and described["attention"] == "sdpa"
     assert described["parameters"] > 1e5 and len(described["fingerprint"]) == 64
