@@ -33,9 +33,10 @@ def evaluate(options: Namespace) -> Iterator[tuple[Plan, Summary]]:
     every_plan = plans(options, options.tasks)
     if is_checkpoint(options.model) and environment.launch().rank == 0:
         sys.stderr.write("".join(map(missing_videos, every_plan)))
+    loader = _Loader(options)
     for plan in every_plan:
         folder = paths.run_folder(options.output, options.model, _run_name(plan), len(every_plan) == 1)
-        yield plan, run(plan, folder, partial(_open_model, options, plan), partial(_decoder, options, plan))
+        yield plan, run(plan, folder, partial(loader.load, plan), partial(_decoder, options, plan))
 
 
 def conclusion(model: str, plan: Plan, summary: Summary) -> str:
@@ -57,10 +58,23 @@ def _run_name(plan: Plan) -> str:
     return f"{plan.name}-{plan.protocol.name}-{'+'.join(plan.modes)}{limit}"
 
 
-def _open_model(options: Namespace, plan: Plan) -> Model:
-    names = ("device", "dtype", "attn", "batch_size", "trust_remote_code", "seed")
-    settings = Options(**{name: getattr(options, name) for name in names})
-    return open_model(options.model, plan.protocol, lambda: tasks.load(plan.task, "train", plan.data_root), settings)
+class _Loader:
+    """Opens the model for each plan; tasks under the same protocol share one loaded checkpoint."""
+
+    def __init__(self, options: Namespace) -> None:
+        names = ("device", "dtype", "attn", "batch_size", "trust_remote_code", "seed")
+        self._settings = Options(**{name: getattr(options, name) for name in names})
+        self._name = options.model
+        self._loaded: tuple[str, Model] | None = None
+
+    def load(self, plan: Plan) -> Model:
+        """The model for this plan's protocol and train split."""
+        if self._loaded is not None and is_checkpoint(self._name) and self._loaded[0] == plan.protocol.sha256:
+            return self._loaded[1]
+        self._loaded = None
+        train = partial(tasks.load, plan.task, "train", plan.data_root)
+        self._loaded = plan.protocol.sha256, open_model(self._name, plan.protocol, train, self._settings)
+        return self._loaded[1]
 
 
 @contextmanager
