@@ -1,0 +1,161 @@
+"""Other people's prediction files: every format finds its samples, nothing but InputError for anything else."""
+
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.foreign import Row, read
+from tasks.errors import InputError
+from tasks.sample import Row as Annotation
+from tasks.sample import Sample, make_samples
+from tasks.span import Span
+
+SAMPLES = make_samples(
+    "t",
+    [
+        Annotation("AMT7R", 30.0, "A person eats food.", (Span(1.0, 9.5),), native_id="77"),
+        Annotation("AMT7R", 30.0, " the  light: on/off >>> twice", (Span(2.0, 3.0),)),
+        Annotation("v_b", 40.0, "same words", (Span(0.0, 4.0),)),
+        Annotation("v_b", 40.0, "same words", (Span(5.0, 9.0),)),
+    ],
+)
+FIRST, SECOND, THIRD, FOURTH = (sample.id for sample in SAMPLES)
+TEXT = "<answer>1 to 9.5</answer>"
+
+
+def rows(tmp_path: Path, content: Any, samples: list[Sample] = SAMPLES) -> list[Row]:
+    path = tmp_path / "predictions"
+    path.write_text(content if isinstance(content, str) else "".join(json.dumps(row) + "\n" for row in content))
+    return list(read(path, samples))
+
+
+@pytest.mark.parametrize(
+    ("row", "ids"),
+    [
+        ({"id": FIRST, "text": TEXT}, (FIRST,)),
+        ({"v": 1, "id": FIRST, "mode": "cot", "text": TEXT, "error": None}, (FIRST,)),
+        ({"video": "AMT7R", "query": "a person eats  food", "text": TEXT}, (FIRST,)),
+        ({"vid": "/data/Charades/AMT7R.mp4", "sentence": "A PERSON EATS FOOD.", "output_text": TEXT}, (FIRST,)),
+        ({"qid": 77, "text": TEXT}, (FIRST,)),
+        ({"qid": "charades_0", "pred": [1, 9.5], "target": [1.0, 9.5], "duration": 30, "output_text": TEXT}, (FIRST,)),
+        ({"qid": "charades_1", "pred": [1, 9.5], "target": [1.0, 9.5], "output_text": TEXT}, ()),
+        ({"qid": "charades_9", "output_text": TEXT}, ()),
+        ({"video": "v_b", "query": "same words", "text": TEXT}, (THIRD, FOURTH)),
+        ({"video": "v_b", "query": "same words", "timestamp": [5, 9], "text": TEXT}, (FOURTH,)),
+        ({"doc_id": 3, "doc": {"video": "AMT7R.mp4", "caption": "a person eats food."}, "filtered_resps": [TEXT]}, (FIRST,)),
+        ({"doc": {"video": "AMT7R.mp4", "caption": "a person eats food."}, "resps": [[TEXT]]}, (FIRST,)),
+        ({"id": "other", "text": TEXT}, ()),
+        ({"video": "AMT7R", "query": "nothing alike", "text": TEXT}, ()),
+    ],
+)
+def test_rows_find_their_samples(tmp_path: Path, row: dict[str, Any], ids: tuple[str, ...]) -> None:
+    (found,) = rows(tmp_path, [row])
+    assert (found.ids, found.text, found.mode) == (ids, TEXT, row.get("mode", ""))
+
+
+def test_keyed_objects_of_lmms_eval_and_timelens(tmp_path: Path) -> None:
+    content = {
+        "AMT7R.mp4>>>A person eats food.>>>[1.0, 9.5]": TEXT,
+        "AMT7R.mp4>>>the light: on/off >>> twice>>>[2.0, 3.0]": {"timestamps": [[2, 4]], "answers": TEXT},
+        "v_b.mp4>>>same words>>>[5.0, 9.0]": {"timestamps": [[2, 4]]},
+    }
+    for text in (json.dumps(content), json.dumps(content, indent=1)):
+        first, second, third = rows(tmp_path, text)
+        assert (first.ids, first.text) == ((FIRST,), TEXT)
+        assert (second.ids, second.text) == ((SECOND,), TEXT)
+        assert third.ids == (FOURTH,)
+        assert third.prediction is not None
+        assert third.prediction.spans == (Span(2.0, 4.0),)
+
+
+def test_moment_detr_submissions_keep_scores_and_saliency(tmp_path: Path) -> None:
+    row = {
+        "qid": 77,
+        "query": "q",
+        "vid": "x",
+        "pred_relevant_windows": [[0, 2, 0.9], [4, 6, 0.5]],
+        "pred_saliency_scores": [0, 1],
+    }
+    (found,) = rows(tmp_path, [row])
+    assert found.ids == (FIRST,)
+    assert found.prediction is not None
+    assert found.prediction.spans == (Span(0, 2), Span(4, 6))
+    assert (found.prediction.scores, found.prediction.saliency) == ((0.9, 0.5), (0.0, 1.0))
+
+
+def test_a_list_of_rows(tmp_path: Path) -> None:
+    found = rows(tmp_path, json.dumps([{"id": FIRST, "text": TEXT}, {"id": SECOND, "text": TEXT}]))
+    assert [row.ids for row in found] == [(FIRST,), (SECOND,)]
+
+
+@pytest.mark.parametrize(
+    "bad", ["{", "[1", "7", '{"id": "x"}', "null", '["a"', '{"a": 1', "\x00", '{"id": "x", "text": "y"}\nnope']
+)
+def test_other_files_are_refused_by_name(tmp_path: Path, bad: str) -> None:
+    with pytest.raises(InputError) as error:
+        rows(tmp_path, bad)
+    assert "predictions" in error.value.found
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no file"):
+        list(read(tmp_path / "none", SAMPLES))
+
+
+@given(st.binary(max_size=200) | st.text(alphabet='{}[]",:0123456789.eE>id txt\n', max_size=200).map(str.encode))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_give_rows_or_a_named_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "fuzz"
+    path.write_bytes(content)
+    try:
+        found = list(read(path, SAMPLES))
+    except InputError:
+        return
+    assert all(row.text is not None or row.prediction is not None for row in found)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "text", "pred", "doc", "qid", "x"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(JSON, max_size=4), st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_json_gives_rows_or_a_named_error(tmp_path: Path, values: list[Any], as_list: bool) -> None:
+    path = tmp_path / "fuzz"
+    path.write_text(json.dumps(values) if as_list else "".join(json.dumps(value) + "\n" for value in values))
+    try:
+        list(read(path, SAMPLES))
+    except InputError as error:
+        assert error.next_command
+
+
+@pytest.mark.parametrize("form", ["jsonl", "object"])
+def test_one_row_at_a_time_in_memory(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "big"
+    reply = "word " * 20_000
+    with path.open("w") as file:
+        file.write("{" if form == "object" else "")
+        for i in range(300):
+            entry = {"answers": reply}
+            comma = "," if i else ""
+            file.write(
+                f'{comma}"v>>>{i}>>>[1, 2]": {json.dumps(entry)}'
+                if form == "object"
+                else json.dumps({"id": i, "text": reply}) + "\n"
+            )
+        file.write("}" if form == "object" else "")
+    tracemalloc.start()
+    assert sum(1 for _ in read(path, SAMPLES)) == 300
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size / 10
