@@ -48,7 +48,8 @@ def bench() -> None:
 
 
 def _row(entry: dict[str, Any]) -> str:
-    extra = ", ".join(f"{key} {_value(value)}" for key, value in entry["extra_info"].items())
+    numbers = {key: value for key, value in entry["extra_info"].items() if isinstance(value, int | float) and value}
+    extra = ", ".join(f"{key} {_value(value)}" for key, value in numbers.items())
     name = entry["name"].removeprefix("test_").replace("_", " ")
     return f"| {name} | {1000 * entry['stats']['median']:.1f} ms | {entry['stats']['rounds']} | {extra} |"
 
