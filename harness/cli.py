@@ -50,6 +50,11 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--seed", type=int, default=0, help="seed of --limit and of models that draw")
     run.add_argument("--max-errors", type=int, metavar="N", help="exit with 1 if more samples than this failed")
+    run.add_argument(
+        "--backend", default="hf", choices=("hf", "openai"), help="hf: transformers; openai: a server that speaks its API"
+    )
+    run.add_argument("--base-url", metavar="URL", help="server of --backend openai (key: OPENAI_API_KEY)")
+    run.add_argument("--price", type=float, nargs=2, metavar=("IN", "OUT"), help="dollars per million tokens, for a cost line")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
     run.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
     run.add_argument("--attn", default="sdpa", help="attention kernel: sdpa, eager, flash_attention_2")

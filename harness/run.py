@@ -45,11 +45,19 @@ NO_VIDEO = Decoder(lambda jobs: ((job, None) for job in jobs), lambda: 0.0)
 
 @dataclass(frozen=True)
 class Summary:
-    """How a run ended: its folder, its scores once every sample has a record, and the number of failed records."""
+    """How a run ended.
+
+    Attributes:
+        folder: Where it lies.
+        scores: The content of `scores.json`, once every sample has a record.
+        failed: Number of questions whose record is an error.
+        tokens: Tokens of all prompts and of all replies.
+    """
 
     folder: Path
     scores: dict[str, Any] | None
     failed: int
+    tokens: tuple[int, int] = (0, 0)
 
 
 def run(plan: Plan, folder: Path, load_model: Callable[[], Model], open_decoder: OpenDecoder) -> Summary:
@@ -184,7 +192,8 @@ def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Laun
             document |= {"status": "finished", "counts": {"questions": len(wanted), "failed": failed}}
             document["sessions"][-1][f"timings_rank_{launch.rank}"] = {key: round(value, 3) for key, value in timings.items()}
             store.write_json(folder / store.RUN, document)
-        return Summary(folder, scores, failed)
+        counts = [record["tokens"] for record in records.values() if record["tokens"] is not None]
+        return Summary(folder, scores, failed, (sum(c["prompt"] for c in counts), sum(c["new"] for c in counts)))
 
 
 def score_plan(plan: Plan, records: Mapping[tuple[str, str], Record]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -24,7 +24,7 @@ def main(options: Namespace) -> int:
     failed = 0
     for plan, summary in evaluate(options):
         failed += summary.failed
-        sys.stdout.write(conclusion(options.model, plan, summary))
+        sys.stdout.write(conclusion(options.model, plan, summary) + usage(summary, options.price))
     return 1 if options.max_errors is not None and failed > options.max_errors else 0
 
 
@@ -58,13 +58,22 @@ def _run_name(plan: Plan) -> str:
     return f"{plan.name}-{plan.protocol.name}-{'+'.join(plan.modes)}{limit}"
 
 
+def usage(summary: Summary, price: Sequence[float] | None) -> str:
+    """Tokens of a run and, with dollars per million prompt and reply tokens, what they cost; empty if none were counted."""
+    if not any(summary.tokens):
+        return ""
+    prompt, new = summary.tokens
+    cost = "" if price is None else f", {(prompt * price[0] + new * price[1]) / 1e6:.2f} dollars"
+    return f"tokens: {prompt:,} in prompts, {new:,} in replies{cost}\n"
+
+
 class _Loader:
     """Opens the model for each plan; tasks under the same protocol share one loaded checkpoint."""
 
     def __init__(self, options: Namespace) -> None:
-        names = ("device", "dtype", "attn", "batch_size", "trust_remote_code", "seed")
+        names = ("device", "dtype", "attn", "batch_size", "trust_remote_code", "seed", "base_url")
         self._settings = Options(**{name: getattr(options, name) for name in names})
-        self._name = options.model
+        self._name, self._backend = options.model, options.backend
         self._loaded: tuple[str, Model] | None = None
 
     def load(self, plan: Plan) -> Model:
@@ -73,7 +82,7 @@ class _Loader:
             return self._loaded[1]
         self._loaded = None
         train = partial(tasks.load, plan.task, "train", plan.data_root)
-        self._loaded = plan.protocol.sha256, open_model(self._name, plan.protocol, train, self._settings)
+        self._loaded = plan.protocol.sha256, open_model(self._name, plan.protocol, train, self._settings, self._backend)
         return self._loaded[1]
 
 

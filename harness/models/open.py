@@ -19,14 +19,20 @@ def is_checkpoint(name: str) -> bool:
     return not name.startswith(REPLAY) and name not in trivial.NAMES
 
 
-def open_model(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]], options: Options) -> Model:
-    """Open a trivial model, a replay or a checkpoint.
+BACKENDS = ("hf", "openai")
+
+
+def open_model(
+    name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]], options: Options, backend: str = "hf"
+) -> Model:
+    """Open a trivial model, a replay, a checkpoint or a model behind a server.
 
     Args:
         name: The argument of `--model`.
         protocol: The rules it will answer under.
         train: Loads the train split of the task, for `train-prior`.
-        options: For checkpoints.
+        options: How it is run.
+        backend: What runs a name that is neither trivial nor a replay: one of `BACKENDS`.
 
     Raises:
         InputError: There is no such model, or the checkpoint cannot be used.
@@ -35,12 +41,18 @@ def open_model(name: str, protocol: Protocol, train: Callable[[], Sequence[Sampl
         return ReplayModel(Path(name.removeprefix(REPLAY)))
     if (model := trivial.trivial(name, protocol, train, options.seed)) is not None:
         return model
-    if "/" not in name and not Path(name).exists():
+    if backend == "hf" and "/" not in name and not Path(name).exists():
         raise InputError(
             "a checkpoint folder, a hub id (owner/name), replay:FILE or a trivial model",
             unknown(name, trivial.NAMES),
             "harness ls models",
         )
-    from harness.models import hf
+    try:
+        if backend == "openai":
+            from harness.models.openai_api import OpenAiModel
 
+            return OpenAiModel(name, protocol, options)
+        from harness.models import hf
+    except ModuleNotFoundError as error:
+        raise InputError(f"the packages of extra {backend}", str(error), f"pip install 'vtg-harness[{backend}]'") from error
     return hf.load(name, protocol, options)

@@ -1,11 +1,11 @@
-"""How a checkpoint is run; kept apart so that the command line needs no torch to know it."""
+"""How a model is run; kept apart so that the command line needs no torch to know it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a checkpoint is run.
+    """How a model is run; device, dtype, attn, share and trust_remote_code are for checkpoints.
 
     Attributes:
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1` …
@@ -15,6 +15,8 @@ class Options:
         share: Whether the questions of a video share its encoding and prefix; off, each is asked on its own.
         trust_remote_code: Whether code inside the checkpoint may run.
         seed: For decoding with a temperature.
+        base_url: Where an OpenAI-compatible server is; None for the client's own default.
+        timeout_s: Seconds a server may take for one reply.
     """
 
     device: str = "auto"
@@ -24,3 +26,5 @@ class Options:
     share: bool = True
     trust_remote_code: bool = False
     seed: int = 0
+    base_url: str | None = None
+    timeout_s: float = 600.0

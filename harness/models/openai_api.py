@@ -1,0 +1,127 @@
+"""Any server that speaks OpenAI's chat completions: frames go as images, each behind its time in seconds as text."""
+
+import base64
+import hashlib
+import io
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import openai
+from numpy.typing import NDArray
+from PIL import Image
+
+from harness.frames import Frames
+from harness.models.base import Question, Reply
+from harness.models.options import Options
+from tasks.errors import Failure, InputError
+from tasks.protocol import Prompt, Protocol
+
+KEY = "OPENAI_API_KEY"
+RETRIES = 5
+JPEG_QUALITY = 90
+
+
+class OpenAiModel:
+    """Asks a server; the key comes from the environment and is never written anywhere.
+
+    Raises:
+        InputError: There is no key, or the protocol asks for something a server cannot be told.
+    """
+
+    needs_video = True
+    pixel_factor = 28
+
+    def __init__(self, name: str, protocol: Protocol, options: Options) -> None:
+        key = os.environ.get(KEY)
+        if not key:
+            raise InputError(f"a key in the environment variable {KEY}", "none", f"export {KEY}=… (any word for a local server)")
+        if protocol.decoding.repetition_penalty != 1.0:
+            found = f"repetition_penalty {protocol.decoding.repetition_penalty} in protocol {protocol.name}"
+            raise InputError("a protocol that the chat completions API can express", found, "harness ls protocols")
+        self.name = name
+        self._protocol = protocol
+        self._options = options
+        self._client = openai.OpenAI(api_key=key, base_url=options.base_url, max_retries=RETRIES, timeout=options.timeout_s)
+
+    def describe(self) -> dict[str, Any]:
+        """Model and server; nothing secret."""
+        return {
+            "name": self.name,
+            "backend": "openai",
+            "server": str(self._client.base_url),
+            "seed": self._options.seed,
+            "clock": "text before each frame: its time in seconds, two decimals",
+        }
+
+    def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:
+        """One reply or failure per question, asked `batch_size` at a time.
+
+        Failures: `api-refused` (the server rejects the request; it is not repeated), `api-error` (the server or the
+        connection still fails after the retries), `empty-reply`.
+
+        Raises:
+            InputError: The key or the model is not accepted; every question would fail in the same way.
+        """
+        if frames is None:
+            raise ValueError("this model answers about frames")
+        shown = frame_parts(frames)
+        with ThreadPoolExecutor(self._options.batch_size) as pool:
+            return list(pool.map(lambda question: self._ask(shown, question, frames), questions))
+
+    def _ask(self, shown: list[dict[str, Any]], question: Question, frames: Frames) -> Reply | Failure:
+        messages = chat(self._protocol.prompt, shown, question.text)
+        decoding = self._protocol.decoding
+        try:
+            completion = self._client.chat.completions.create(
+                model=self.name,
+                messages=messages,  # type: ignore[arg-type]
+                max_tokens=decoding.max_new_tokens,
+                temperature=decoding.temperature,
+                seed=self._options.seed,
+            )
+        except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
+            step = f"check --model, --base-url and {KEY}"
+            raise InputError(f"a server that serves {self.name}", f"{error.status_code}: {_reason(error)}", step) from error
+        except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError) as error:
+            return Failure("api-error", f"after {RETRIES} retries: {_reason(error)}")
+        except openai.APIStatusError as error:
+            return Failure("api-refused", f"{error.status_code}: {_reason(error)}")
+        choice = completion.choices[0] if completion.choices else None
+        if choice is None or not choice.message.content:
+            return Failure("empty-reply", f"finish reason {choice.finish_reason if choice else 'none'}")
+        usage = completion.usage
+        return Reply(
+            choice.message.content,
+            hashlib.sha256(f"{question.text}\n{frames.fingerprint()}".encode()).hexdigest(),
+            usage.prompt_tokens if usage else 0,
+            usage.completion_tokens if usage else 0,
+            choice.finish_reason == "length",
+        )
+
+
+def frame_parts(frames: Frames) -> list[dict[str, Any]]:
+    """Message parts of a video: for each frame its time, then its picture as JPEG."""
+    parts: list[dict[str, Any]] = []
+    for time_s, pixels in zip(frames.time_s.tolist(), frames.pixels, strict=True):
+        parts.append({"type": "text", "text": f"<{time_s:.2f} seconds>"})
+        parts.append({"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{_jpeg(pixels)}"}})
+    return parts
+
+
+def chat(prompt: Prompt, shown: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """The messages of one question, in the order the protocol asks for."""
+    asked = [{"type": "text", "text": text}]
+    user = {"role": "user", "content": shown + asked if prompt.order == "video-text" else asked + shown}
+    return [user] if prompt.system is None else [{"role": "system", "content": prompt.system}, user]
+
+
+def _jpeg(pixels: NDArray[Any]) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _reason(error: openai.APIError) -> str:
+    return (str(error).splitlines() or [""])[0][:300]
