@@ -11,7 +11,7 @@ from harness.plan import Plan
 from harness.records import make_record
 from harness.scoring import ORACLE_MODE, score
 
-FLOORS = ("whole-video", "middle-half")
+FLOORS = {"whole-video": "trivial", "middle-half": "trivial", "oracle-grid": "ceiling", "oracle-clamped": "ceiling"}
 
 
 def rows(model: str, scores: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -20,17 +20,17 @@ def rows(model: str, scores: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def floor_rows(plan: Plan) -> list[dict[str, str]]:
-    """Rows of models that do not look, on the same samples: no number stands without them."""
+    """Rows of models that do not look and of ceilings, on the same samples: no number stands without them."""
     mode = plan.modes[0]
     table = []
-    for name in FLOORS:
+    for name, kind in FLOORS.items():
         model = trivial(name, plan.protocol, lambda: (), plan.seed)
         if model is None:
             raise ValueError(name)
         questions = [Question(sample, mode, "") for sample in plan.samples]
         records = [make_record(question, reply) for question, reply in zip(questions, model.answer(None, questions), strict=True)]
         scores = score(plan.samples, {(record["id"], mode): record for record in records}, plan.protocol, (mode,))
-        table += [{**row, "mode": "trivial"} for row in rows(name, scores)]
+        table += [{**row, "mode": kind} for row in rows(name, scores)]
     return table
 
 

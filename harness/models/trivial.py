@@ -10,12 +10,13 @@ import numpy as np
 
 from harness.frames import Frames
 from harness.models.base import Question, Reply
+from harness.video.sampling import frame_count
 from tasks.metrics import Floats, iou
-from tasks.protocol import Protocol
+from tasks.protocol import Protocol, VideoRules
 from tasks.sample import Sample
 from tasks.span import Span
 
-NAMES = ("whole-video", "middle-half", "train-prior", "train-prior:absolute", "random", "oracle")
+NAMES = ("whole-video", "middle-half", "train-prior", "train-prior:absolute", "random", "oracle", "oracle-grid", "oracle-clamped")
 GRID_POINTS = 51
 
 
@@ -74,6 +75,11 @@ def trivial(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]]
             return model(lambda s: _random_span(s, seed), f"two uniform times in the video, seed {seed}")
         case "oracle":
             return model(lambda s: s.targets[0], "the first ground-truth span")
+        case "oracle-grid":
+            note = "the first ground-truth span moved to the nearest sampled frames: what a model can at best tell by frame"
+            return model(lambda s: _on_grid(s, protocol.video), note)
+        case "oracle-clamped":
+            return model(_clamped, "the first ground-truth span cut to the annotated duration")
     return None
 
 
@@ -98,6 +104,20 @@ def best_constant_span(samples: Sequence[Sample], relative: bool) -> tuple[float
 
 def _mean_iou(span: tuple[float, float], targets: Floats) -> float:
     return float(iou(np.broadcast_to(span, targets.shape), targets).mean())
+
+
+def _on_grid(sample: Sample, rules: VideoRules) -> Span:
+    """The target on the frame grid of a video that has frames enough; at least one interval long."""
+    count = frame_count(rules.max_frames, sample.duration_s, rules)
+    interval_s = sample.duration_s / (count - 1)
+    start, end = (min(max(round(float(time) / interval_s), 0), count - 1) for time in sample.targets[0])
+    start = min(start, count - 2)
+    return Span(start * interval_s, max(end, start + 1) * interval_s)
+
+
+def _clamped(sample: Sample) -> Span:
+    start_s, end_s = (min(max(time, 0.0), sample.duration_s) for time in sample.targets[0])
+    return Span(start_s, end_s)
 
 
 def _random_span(sample: Sample, seed: int) -> Span:

@@ -86,3 +86,33 @@ def test_random_depends_on_seed_and_sample_only() -> None:
         assert model is not None
         by_seed.append([r.text for r in model.answer(None, [Question(s, "direct", "") for s in samples])])
     assert by_seed[0] == by_seed[1] != by_seed[2]
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("task", "model", "low", "high"),
+    [
+        # Two frames per second leave at most a quarter of a second of error at each end of a moment of about 8 s.
+        ("charades@test", "oracle-grid", 92, 99),
+        ("anet@val_2", "oracle-grid", 97, 100),
+        ("charades@test", "oracle-clamped", 98, 99.9),
+        ("anet@val_2", "oracle-clamped", 99.99, 100),
+    ],
+)
+def test_ceilings(shared_data: Path, tmp_path: Path, task: str, model: str, low: float, high: float) -> None:
+    assert low < float(numbers(shared_data, model, task, tmp_path / "run")["mIoU"]) <= high
+
+
+def test_grid_ceiling_is_within_half_an_interval_of_the_target() -> None:
+    rules = protocol.load("default")
+    model = trivial("oracle-grid", rules, list, 0)
+    assert model is not None
+    for sample in some_samples():
+        count = max(4, int(sample.duration_s * rules.video.fps) // 2 * 2)
+        interval_s = sample.duration_s / (count - 1)
+        span = model.span_of(sample)
+        assert (
+            abs(float(span.start_s) - float(sample.targets[0].start_s)) <= interval_s / 2 + 1e-9
+            or span.end_s == sample.duration_s
+        )
+        assert float(span.end_s) - float(span.start_s) >= interval_s - 1e-9
