@@ -80,13 +80,13 @@ def make_plan(
     limit: int | None = None,
     seed: int = 0,
 ) -> Plan:
-    """Load and check everything about `name` (`task` or `task@split`) that does not need the model.
+    """Load and check everything about `name` (`task`, `task@split` or a user's JSONL) that does not need the model.
 
     Raises:
         InputError: Unknown task, split, protocol or mode; missing or altered annotations.
     """
-    task_name, _, own_split = name.partition("@")
-    task = tasks.find(task_name)
+    task_name, own_split = tasks.divide(name)
+    task = tasks.find(task_name, data_root)
     split = own_split or split or task.default_split
     rules = protocols.load(protocol or task.protocol)
     for mode in modes:

@@ -2,28 +2,83 @@
 
 import csv
 import json
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 from tasks.sample import Row
 from tasks.span import Span
 
+_ANSWER = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
+
 
 def read_timestamps_json(text: str) -> list[Row]:
     """`{video: {"duration": s, "timestamps": [[s, e], …], "sentences": […]}}`; query i has moment i.
+
+    Charades-CD calls the duration `video_duration`; further keys are passed over.
+
+    Raises:
+        ValueError: The text is not JSON, or not of this shape.
+    """
+    rows: list[Row] = []
+    for video, entry in _videos(text):
+        duration = entry["video_duration"] if "video_duration" in entry else _get(entry, "duration", video)
+        rows += _paired(video, seconds(duration), entry, ("timestamps", "sentences"))
+    return rows
+
+
+def read_frames_json(text: str) -> list[Row]:
+    """TACoS: as `read_timestamps_json`, but moments are frame numbers, the video has `num_frames` at `fps`.
+
+    Raises:
+        ValueError: The text is not JSON, or not of this shape.
+    """
+    rows: list[Row] = []
+    for video, entry in _videos(text):
+        fps = seconds(_get(entry, "fps", video))
+        if fps <= 0:
+            raise ValueError(f"video {video!r} has {fps} frames a second")
+        duration_s = seconds(_get(entry, "num_frames", video)) / fps
+        rows += _paired(video.removesuffix(".avi"), duration_s, entry, ("timestamps", "sentences"), fps)
+    return rows
+
+
+def read_queries_json(text: str) -> list[Row]:
+    """TimeLens-Bench: `{video: {"duration": s, "queries": […], "spans": [[s, e], …]}}`; query i has span i.
+
+    Raises:
+        ValueError: The text is not JSON, or not of this shape.
+    """
+    rows: list[Row] = []
+    for video, entry in _videos(text):
+        rows += _paired(video, seconds(_get(entry, "duration", video)), entry, ("spans", "queries"))
+    return rows
+
+
+def read_tvgbench(text: str) -> list[Row]:
+    """TVGBench: a list of rows with `path`, `question`, `answer` "start-end", `duration`, `start` and `end`.
+
+    With `start` and `end` the row asks about that cut of the file; its answer and duration count from the cut's start.
 
     Raises:
         ValueError: The text is not JSON, or not of this shape.
     """
     rows = []
-    for video, entry in _expect(json.loads(text), dict, "an object of videos").items():
-        _expect(entry, dict, f"an object for video {video!r}")
-        missing = {"duration", "timestamps", "sentences"} - entry.keys()
-        if missing:
-            raise ValueError(f"video {video!r} has no {', '.join(sorted(missing))}")
-        if len(entry["timestamps"]) != len(entry["sentences"]):
-            raise ValueError(f"video {video!r} has {len(entry['timestamps'])} moments but {len(entry['sentences'])} sentences")
-        for moment, sentence in zip(entry["timestamps"], entry["sentences"], strict=True):
-            rows.append(Row(video, _seconds(entry["duration"]), _expect(sentence, str, "a sentence"), (_span(moment),)))
+    for number, entry in enumerate(expect(parse_json(text), list, "a list of rows"), 1):
+        where = f"row {number}"
+        expect(entry, dict, f"an object as {where}")
+        video = PurePosixPath(expect(_get(entry, "path", where), str, f"a path in {where}")).stem
+        answer = _get(entry, "answer", where)
+        match = _ANSWER.fullmatch(answer) if isinstance(answer, str) else None
+        if match is None:
+            raise ValueError(f"{where} has answer {str(answer)[:80]!r}, not `start-end`")
+        moment = Span(float(match[1]), float(match[2]))
+        bounds = [entry.get("start"), entry.get("end")]
+        clip = None if bounds == [None, None] else span(bounds)
+        rows.append(
+            Row(video, seconds(_get(entry, "duration", where)), sentence(_get(entry, "question", where)), (moment,), clip)
+        )
     return rows
 
 
@@ -46,7 +101,7 @@ def read_tall_text(text: str, durations_s: dict[str, float]) -> list[Row]:
         video, start, end = fields
         if video not in durations_s:
             raise ValueError(f"line {number}: no duration is known for video {video!r}")
-        rows.append(Row(video, durations_s[video], query, (Span(float(start), float(end)),)))
+        rows.append(Row(video, durations_s[video], query, (Span(seconds(float(start)), seconds(float(end))),)))
     return rows
 
 
@@ -58,19 +113,58 @@ def read_charades_durations(text: str) -> dict[str, float]:
     return {row["id"]: float(row["length"]) for row in table}
 
 
-def _expect(value: Any, kind: type, what: str) -> Any:
+def parse_json(text: str) -> Any:
+    """`json.loads` that also refuses nesting too deep for it by ValueError."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("JSON that is nested too deeply") from error
+
+
+def expect(value: Any, kind: type | tuple[type, ...], what: str) -> Any:
+    """The value, if it is of that kind. Raises ValueError."""
     if not isinstance(value, kind):
         raise ValueError(f"expected {what}, found {str(value)[:80]!r}")
     return value
 
 
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+def sentence(value: Any) -> str:
+    """A query. Raises ValueError if it is no text, or text that no file can hold."""
+    text: str = expect(value, str, "a sentence")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"expected a sentence in Unicode, found {text[:80]!r}")
+    return text
+
+
+def seconds(value: Any) -> float:
+    """A finite number of seconds. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
         raise ValueError(f"expected a time in seconds, found {str(value)[:80]!r}")
     return float(value)
 
 
-def _span(value: Any) -> Span:
+def span(value: Any, fps: float = 1.0) -> Span:
+    """`[start, end]`, in seconds or in frames at `fps`. Raises ValueError."""
     if not isinstance(value, list) or len(value) != 2:
         raise ValueError(f"expected a moment [start, end], found {str(value)[:80]!r}")
-    return Span(_seconds(value[0]), _seconds(value[1]))
+    return Span(seconds(value[0]) / fps, seconds(value[1]) / fps)
+
+
+def _videos(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for video, entry in expect(parse_json(text), dict, "an object of videos").items():
+        yield video, expect(entry, dict, f"an object for video {video!r}")
+
+
+def _get(entry: dict[str, Any], key: str, where: str) -> Any:
+    if key not in entry:
+        raise ValueError(f"{where!r} has no {key}")
+    return entry[key]
+
+
+def _paired(video: str, duration_s: float, entry: dict[str, Any], keys: tuple[str, str], fps: float = 1.0) -> Iterator[Row]:
+    """Rows of one video from two lists of equal length: its moments and their sentences, under these keys."""
+    moments, sentences = (expect(_get(entry, key, video), list, f"a list of {key} for {video!r}") for key in keys)
+    if len(moments) != len(sentences):
+        raise ValueError(f"video {video!r} has {len(moments)} moments but {len(sentences)} sentences")
+    for moment, text in zip(moments, sentences, strict=True):
+        yield Row(video, duration_s, sentence(text), (span(moment, fps),))

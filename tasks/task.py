@@ -5,12 +5,16 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tasks import benchmarks, splits
 from tasks.errors import InputError, unknown
 from tasks.formats import read_timestamps_json
+from tasks.formats_own import read_own
 from tasks.sample import Row, Sample, make_samples
+
+OWN_SUFFIX, OWN_SPLIT = ".jsonl", "all"
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,12 @@ class Source:
     Attributes:
         files: Paths below the data root with their sha256 (None where another file vouches for it).
         read: Turns the texts of these files into rows; raises ValueError on another shape.
+        homes: Where each file is published, in the order of `files`; empty where the user supplies them.
     """
 
     files: Mapping[str, str | None]
     read: Callable[..., list[Row]] = read_timestamps_json
+    homes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,13 +38,27 @@ class Split:
 
     Attributes:
         sources: Forms in circulation, the first one found is read.
-        videos: Expected number of videos.
-        queries: Expected number of queries.
+        videos: Expected number of videos, None where none is published.
+        queries: Expected number of queries, None where none is published.
     """
 
     sources: tuple[Source, ...]
-    videos: int
-    queries: int
+    videos: int | None
+    queries: int | None
+
+    def counts(self) -> str:
+        """The expected counts in words."""
+        known = [f"{n:,} {what}" for n, what in ((self.videos, "videos"), (self.queries, "queries")) if n is not None]
+        return " / ".join(known) or "counts unverified"
+
+    def trust(self) -> str:
+        """What stands behind annotations that loaded: a published hash, a published count, or nothing."""
+        if all(sha256 is not None for source in self.sources for sha256 in source.files.values()):
+            return "as published"
+        known = (
+            "no published hash or counts" if self.videos is self.queries is None else f"no published hash, only {self.counts()}"
+        )
+        return f"unverified ({known})"
 
 
 @dataclass(frozen=True)
@@ -79,16 +99,53 @@ class Task:
 def all_tasks() -> dict[str, Task]:
     """Every task by name: one module each in `tasks/benchmarks`."""
     modules = (importlib.import_module(f"tasks.benchmarks.{m.name}") for m in pkgutil.iter_modules(benchmarks.__path__))
-    return {module.TASK.name: module.TASK for module in modules}
+    return {task.name: task for module in modules for task in getattr(module, "TASKS", None) or (module.TASK,)}
 
 
-def find(name: str) -> Task:
-    """A task by name or alias. Raises InputError, with the nearest name, if there is none."""
+def github(repository: str, commit: str, path: str) -> str:
+    """Address of one file of a public repository at one commit."""
+    return f"https://raw.githubusercontent.com/{repository}/{commit}/{path}"
+
+
+def divide(name: str) -> tuple[str, str | None]:
+    """`task@split` as task and split, the split None where none is named; the path of a user's file may hold an @ itself."""
+    task, at, split = name.rpartition("@")
+    return (task, split or None) if at and not name.endswith(OWN_SUFFIX) else (name, None)
+
+
+def find(name: str, data_root: Path = Path()) -> Task:
+    """A task by name or alias, or a user's own JSONL by its path (see docs/own-data.md), as given or below the data root.
+
+    Raises:
+        InputError: There is none; with the nearest name.
+    """
+    if name.endswith(OWN_SUFFIX):
+        return _own(name, data_root)
     tasks = all_tasks()
     by_name = {alias: task for task in tasks.values() for alias in (task.name, *task.aliases)}
     if name not in by_name:
         raise InputError("the name of a task", unknown(name, by_name), "harness ls tasks")
     return by_name[name]
+
+
+def _own(name: str, data_root: Path) -> Task:
+    file = next((path.absolute() for path in (Path(name), data_root / name) if path.is_file()), None)
+    if file is None:
+        raise InputError(f"a file {name}, here or below {data_root}", "no such file", f"give its path: --task DIR/{Path(name).name}")
+    split = Split((Source({str(file): None}, partial(read_own, where=name)),), None, None)
+    return Task(
+        name=file.name,
+        version=1,
+        title="your own data",
+        splits=lambda _: {OWN_SPLIT: split},
+        default_split=OWN_SPLIT,
+        protocol="default",
+        video_folders=(str(file.parent / "videos"), str(file.parent), "videos"),
+        obtain=f"harness data check {name}",
+        licence="your own",
+        homepage=str(file),
+        citation="none",
+    )
 
 
 def load(task: Task, split: str, data_root: Path) -> list[Sample]:
@@ -99,42 +156,58 @@ def load(task: Task, split: str, data_root: Path) -> list[Sample]:
     Raises:
         InputError: No such split, or the annotations are missing, altered or of another shape.
     """
+    name = origin(task, split, data_root)
+    samples = make_samples(task.name, _rows(task, name, data_root))
+    choose = splits.derived(task.name, split)
+    return samples if name == split or choose is None else choose(samples)
+
+
+def origin(task: Task, split: str, data_root: Path) -> str:
+    """The published split that a published or derived split is read from. Raises InputError if there is no such split."""
     published = task.splits(data_root)
     if split in published:
-        return make_samples(task.name, _rows(task, split, published[split], data_root))
-    if "train" in published and (choose := splits.derived(task.name, split)) is not None:
-        return choose(make_samples(task.name, _rows(task, "train", published["train"], data_root)))
+        return split
+    if "train" in published and splits.derived(task.name, split) is not None:
+        return "train"
     known = [*published, *(splits.DERIVED if "train" in published else ())]
     raise InputError(f"a split of {task.name}: {', '.join(known)}", unknown(split, known), f"harness show {task.name}")
 
 
-def _rows(task: Task, name: str, split: Split, data_root: Path) -> list[Row]:
+def _rows(task: Task, name: str, data_root: Path) -> list[Row]:
+    split = task.splits(data_root)[name]
     source = next((s for s in split.sources if all((data_root / path).is_file() for path in s.files)), None)
     if source is None:
         wanted = "\n          or ".join(" with ".join(s.files) for s in split.sources)
         raise InputError(f"annotations of {task.name}@{name}: {wanted}", f"none of these below {data_root}", task.obtain)
-    found = f"{' with '.join(source.files)} below {data_root}"
+    found = " with ".join(str(data_root / path) for path in source.files)
     contents = {path: (data_root / path).read_bytes() for path in source.files}
     altered = [
         path for path, content in contents.items() if source.files[path] not in (None, hashlib.sha256(content).hexdigest())
     ]
     try:
-        rows = source.read(*(content.decode("utf-8") for content in contents.values()))
+        rows = source.read(*map(_decode, contents.values()))
     except ValueError as error:
         raise InputError(f"annotations of {task.name}@{name} as published", f"{found}: {error}", task.obtain) from error
-    counts = f"{len({row.video for row in rows})} videos / {len(rows)} queries"
-    expected = f"{split.videos} videos / {split.queries} queries"
+    videos = len({row.video for row in rows})
+    counts = f"{videos:,} videos / {len(rows):,} queries"
     if altered:
         raise InputError(
             f"{altered[0]} as published, sha256 {source.files[altered[0]]}",
-            f"sha256 {hashlib.sha256(contents[altered[0]]).hexdigest()}, {counts} where {expected} are published",
+            f"sha256 {hashlib.sha256(contents[altered[0]]).hexdigest()}, {counts} where {split.counts()} are published",
             task.obtain,
         )
-    if counts != expected:
-        raise InputError(f"{expected} in {task.name}@{name}", f"{counts} in {found}", task.obtain)
+    if split.videos not in (None, videos) or split.queries not in (None, len(rows)):
+        raise InputError(f"{split.counts()} in {task.name}@{name}", f"{counts} in {found}", task.obtain)
     for row in rows:
         check_video_key(row.video, found)
     return rows
+
+
+def _decode(content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"line {content[: error.start].count(10) + 1} is not UTF-8") from error
 
 
 def check_video_key(key: str, where: str) -> None:

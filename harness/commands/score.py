@@ -24,7 +24,7 @@ def main(options: Namespace) -> int:
         spec = run["spec"]
         options.protocol = options.protocol or spec["protocol"]["name"]
         options.modes, options.limit, options.seed = ",".join(spec["modes"]), spec["limit"], spec["seed"]
-        plan = _plan(options, f"{spec['task']}@{spec['split']}")
+        plan = _plan(options, options.task or f"{spec['task']}@{spec['split']}")
         if plan.split_sha256 != spec["split_sha256"]:
             raise InputError(
                 f"the split the run was made on, {spec['split_sha256'][:8]}", plan.split_sha256[:8], "--data-root DIR"

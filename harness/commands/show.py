@@ -32,11 +32,11 @@ def _protocol(rules: Protocol) -> str:
 
 def _card(plan: Plan) -> list[str]:
     benchmark = plan.task
-    published = {name: f"{s.videos:,} videos / {s.queries:,} queries" for name, s in benchmark.splits(plan.data_root).items()}
+    published = {name: split.counts() for name, split in benchmark.splits(plan.data_root).items()}
     lines = [
         f"{benchmark.name} v{benchmark.version}: {benchmark.title}",
         *(f"  {name}: {counts}" for name, counts in published.items()),
-        f"  derived from train: {', '.join(DERIVED)} …",
+        *([f"  derived from train: {', '.join(DERIVED)} …"] if "train" in published else []),
         f"  licence: {benchmark.licence}",
         f"  source: {benchmark.homepage}",
         f"  citation: {benchmark.citation}",

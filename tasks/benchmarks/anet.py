@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks.task import Source, Split, Task
+from tasks.task import Source, Split, Task, github
+
+PUBLISHED_AS = {"train": "train", "val_1": "val", "val_2": "test"}
 
 
 def _splits(_: Path) -> Mapping[str, Split]:
     def split(name: str, sha256: str, videos: int, queries: int) -> Split:
-        return Split((Source({f"activitynet/{name}.json": sha256}),), videos, queries)
+        home = github("microsoft/2D-TAN", "2f7410f0de", f"data/ActivityNet/{PUBLISHED_AS[name]}.json")
+        return Split((Source({f"activitynet/{name}.json": sha256}, homes=(home,)),), videos, queries)
 
     return {
         "train": split("train", "704536b2779011c1a729c927ae30e39ea9c90c38557836bbe969499917243d69", 10009, 37421),
@@ -25,7 +28,7 @@ TASK = Task(
     default_split="val_2",
     protocol="default",
     video_folders=("activitynet/videos", "anet/videos", "videos/activitynet", "videos"),
-    obtain="place the published files under DATA_ROOT/activitynet (see `harness show anet`)",
+    obtain="harness data fetch --task anet",
     licence="none stated with the annotations",
     homepage="https://cs.stanford.edu/people/ranjaykrishna/densevid/",
     citation="Krishna et al., Dense-Captioning Events in Videos, ICCV 2017 (arXiv 1705.00754)",

@@ -5,7 +5,15 @@ from pathlib import Path
 
 from tasks.formats import read_charades_durations, read_tall_text
 from tasks.sample import Row
-from tasks.task import Source, Split, Task
+from tasks.task import Source, Split, Task, github
+
+
+def _tan(name: str) -> str:
+    return github("microsoft/2D-TAN", "2f7410f0de", f"data/Charades-STA/{name}")
+
+
+def _time_zero(path: str) -> str:
+    return github("www-Ye/TimeZero", "a7c3523367", path)
 
 
 def _read_with_csv(text: str, csv_text: str) -> list[Row]:
@@ -14,13 +22,17 @@ def _read_with_csv(text: str, csv_text: str) -> list[Row]:
 
 TRAIN = Split(
     (
-        Source({"charades_sta/train.json": "1b1d63bb7960cd9331f1be58d077e7f745b72e24c8f562e2ee15a8c6bed943a0"}),
+        Source(
+            {"charades_sta/train.json": "1b1d63bb7960cd9331f1be58d077e7f745b72e24c8f562e2ee15a8c6bed943a0"},
+            homes=(_time_zero("Charades/charades_annotation/train.json"),),
+        ),
         Source(
             {
                 "charades_sta/train.txt": "47ec9b6b488fca753373d9cc29b07a959f7237a922cb29463cd088cd6198e805",
                 "charades_sta/Charades_v1_train.csv": "59273c6dc2139ec7eb95b980fd26bc8529774b1ede0602f6ca90b546ed12f0fc",
             },
             _read_with_csv,
+            (_tan("charades_sta_train.txt"), _tan("Charades_v1_train.csv")),
         ),
     ),
     videos=5338,
@@ -28,13 +40,17 @@ TRAIN = Split(
 )
 TEST = Split(
     (
-        Source({"charades_sta/test.json": "6179bf95f5c508c493180e636fcfb6c7ef61b39ba35495f43eff1837092ae107"}),
+        Source(
+            {"charades_sta/test.json": "6179bf95f5c508c493180e636fcfb6c7ef61b39ba35495f43eff1837092ae107"},
+            homes=(_time_zero("dataset/charades-sta/charades_test.json"),),
+        ),
         Source(
             {
                 "charades_sta/test.txt": "fab341679c20b0917173dcffffde367a71113fe63f3a645558cef2ebfbfefb55",
                 "charades_sta/Charades_v1_test.csv": "8b8b207b55fb95b949018027f69d83bd46cd844d15834f8f592ee8e7446173eb",
             },
             _read_with_csv,
+            (_tan("charades_sta_test.txt"), _tan("Charades_v1_test.csv")),
         ),
     ),
     videos=1334,
@@ -54,7 +70,7 @@ TASK = Task(
     default_split="test",
     protocol="default",
     video_folders=("charades_sta/videos", "charades/videos", "videos/charades", "videos"),
-    obtain="place the published files under DATA_ROOT/charades_sta (see `harness show charades`)",
+    obtain="harness data fetch --task charades",
     licence="Charades: non-commercial research use (Allen Institute for AI); Charades-STA states none of its own",
     homepage="https://github.com/jiyanggao/TALL",
     citation="Gao et al., TALL: Temporal Activity Localization via Language Query, ICCV 2017 (arXiv 1705.02101)",

@@ -1,0 +1,30 @@
+"""ActivityNet-CG: ActivityNet Captions divided again; see Charades-CG."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tasks.benchmarks import anet, charades_cg
+from tasks.task import Source, Split, Task
+
+SPLITS = ("train", "novel_composition", "novel_word", "test_trivial")
+
+
+def _splits(_: Path) -> Mapping[str, Split]:
+    return {name: Split((Source({f"anet_cg/{name}.json": None}),), None, None) for name in SPLITS}
+
+
+TASK = Task(
+    name="anet-cg",
+    version=1,
+    title="ActivityNet-CG",
+    splits=_splits,
+    default_split="novel_composition",
+    protocol="default",
+    video_folders=anet.TASK.video_folders,
+    obtain="place the files of the homepage (harness show anet-cg) as DATA_ROOT/anet_cg/SPLIT.json",
+    licence=anet.TASK.licence,
+    homepage=charades_cg.TASK.homepage,
+    citation=charades_cg.TASK.citation,
+    aliases=("anet_cg", "activitynet-cg"),
+    notes=("Files are supplied by the user: no hash or count stands behind them.",),
+)

@@ -1,0 +1,61 @@
+"""Videos that stand both in a split models are trained on and in one they are tested on."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from tasks.sample import Sample
+
+_TRAINING = re.compile(r"train|fit|fewshot-.*")
+_SUFFIX = re.compile(r"\.(mp4|mkv|webm|avi|mov|m4v|flv|mpg)$", re.IGNORECASE)
+
+
+class Overlap(NamedTuple):
+    """What a training and a test split share.
+
+    Attributes:
+        train: Name of the training split, `task@split`.
+        test: Name of the test split.
+        videos: The shared videos, sorted, without file suffix.
+        of_videos: Number of videos of the test split.
+        queries: Number of queries of the test split on shared videos.
+        of_queries: Number of queries of the test split.
+    """
+
+    train: str
+    test: str
+    videos: tuple[str, ...]
+    of_videos: int
+    queries: int
+    of_queries: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.train} holds {len(self.videos):,} of the {self.of_videos:,} videos of {self.test} "
+            f"({self.queries:,} of {self.of_queries:,} queries): do not train on one and test on the other"
+        )
+
+
+def overlaps(splits: Mapping[str, Sequence[Sample]]) -> list[Overlap]:
+    """Every pair of a training split and another split that share videos, of whatever tasks.
+
+    Args:
+        splits: Samples by `task@split`; `train`, `fit` and `fewshot-…` are what models are trained on.
+    """
+    videos = {name: _videos(samples) for name, samples in splits.items()}
+    training = [name for name in splits if _TRAINING.fullmatch(name.rpartition("@")[2])]
+    found = []
+    for train in training:
+        for test in splits.keys() - training:
+            if shared := videos[train] & videos[test]:
+                queries = sum(1 for sample in splits[test] if _plain(sample.video) in shared)
+                found.append(Overlap(train, test, tuple(sorted(shared)), len(videos[test]), queries, len(splits[test])))
+    return sorted(found)
+
+
+def _videos(samples: Iterable[Sample]) -> set[str]:
+    return {_plain(sample.video) for sample in samples}
+
+
+def _plain(video: str) -> str:
+    return _SUFFIX.sub("", video)
