@@ -1,0 +1,40 @@
+"""QVHighlights: moments and highlights of web videos, several windows a query."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tasks.formats_qvh import read_release
+from tasks.task import Source, Split, Task
+
+
+def _splits(_: Path) -> Mapping[str, Split]:
+    def split(name: str, sha256: str, videos: int, queries: int) -> Split:
+        return Split((Source({f"qvhighlights/{name}.jsonl": sha256}, read_release),), videos, queries)
+
+    return {
+        "train": split("train", "fd28404187468f57cf99242be2963127dc9b4aef26c7de3cb9469569801f2625", 7100, 7218),
+        "val": split("val", "f668a1eaea156ec5315e14718999cea043a8cf948d3cafbd8e8d655318c3cd02", 1519, 1550),
+        "test": split("test_with_gt", "bd50ec6bb5dd3f72571126ba5fdc7418efdd9219a9487984e483a02e2ce5d493", 1529, 1542),
+    }
+
+
+TASK = Task(
+    name="qvhighlights",
+    version=1,
+    title="QVHighlights",
+    splits=_splits,
+    default_split="val",
+    protocol="default",
+    video_folders=("qvhighlights/videos", "qvh/videos", "videos/qvhighlights", "videos"),
+    obtain="place the published files under DATA_ROOT/qvhighlights (see `harness show qvhighlights`)",
+    licence="CC BY-NC-SA 4.0 (annotations)",
+    homepage="https://github.com/jayleicn/moment_detr",
+    citation="Lei et al., QVHighlights: Detecting Moments and Highlights in Videos via Natural Language Queries, NeurIPS 2021"
+    " (arXiv 2107.09609)",
+    aliases=("qvh", "qvhighlights-mr"),
+    notes=(
+        "`test` is test_with_gt.jsonl, whose ground truth was released in 2026; test.jsonl has none.",
+        "A third of the queries have several windows (up to 25). One perfect window a query reaches an mAP of 78.86 on val.",
+        "`duration` is below the length in the video's name for 213 / 39 / 47 rows (train / val / test): `duration` counts.",
+    ),
+)
