@@ -10,8 +10,10 @@ class Prediction:
     """Spans in the order of the reply, or the name of the reason why there are none.
 
     Attributes:
-        spans: Moments read, every one with start < end; empty on failure.
-        failure: None, or a fixed name: `no-answer`, `unclosed-answer`, `no-span`, `reversed-span`, `empty-span`.
+        spans: Moments read, empty on failure. The `careful` parser gives start < end; parsers that copy another project's
+            may give reversed or empty ones, which its IoU rule then scores.
+        failure: None, or a fixed name: `no-answer`, `unclosed-answer`, `no-span`, `reversed-span`, `empty-span`, `bad-number`,
+            `odd-numbers`, `no-list`.
         scores: Confidence of each span, in the same order; empty where the reply gives none.
         highlights: Pairs of a time in seconds and its saliency score, as the reply lists them.
         saliency: One score per clip of 2 s, where a prediction file gives them directly.

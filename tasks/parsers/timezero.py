@@ -1,0 +1,18 @@
+"""The parser of TimeZero, Time-R1 and VideoChat-R1: the last `a to b` or `a and b` anywhere, thoughts included."""
+
+import re
+
+from tasks.parsers.common import read, scope
+from tasks.prediction import Prediction
+
+_NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
+_PAIR = re.compile(rf"{_NUMBER} (?:to|and) {_NUMBER}")
+
+
+def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
+    """Read the last pair joined by ` to ` or ` and `, one blank on each side, in small letters.
+
+    Source: TimeZero evaluate.py:79-100 (a7c3523); its fallback to the answer tag can never match. Tags and truncation play
+    no part. A reversed pair is kept and scores 0.
+    """
+    return read(_PAIR.findall(scope(text, where) or "")[-1:])
