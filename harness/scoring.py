@@ -30,7 +30,8 @@ def score(
 
     Args:
         samples: The split, in its order.
-        records: Lines of `samples.jsonl` by sample id and mode; samples without one count as `not-run`.
+        records: Lines of `samples.jsonl` by sample id and mode; samples without one count as `not-run`. A record with a
+            `prediction` has been read already.
         protocol: How replies are read and compared.
         modes: Modes that were asked for. With both `direct` and `cot`, the paper's mixed row (per query the better of the
             two, which needs the ground truth and so is an oracle; TempSamp-R1, section 4.2) is added.
@@ -70,7 +71,8 @@ def _outcome(record: Record | None, read: Any) -> _Outcome:
         return _Outcome(Prediction(), "not-run")
     if record["error"] is not None:
         return _Outcome(Prediction(), str(record["error"]["type"]))
-    return _Outcome(read(record["text"]), None)
+    parsed = record.get("prediction")
+    return _Outcome(parsed if parsed is not None else read(record["text"]), None)
 
 
 def _table(samples: Sequence[Sample], outcomes: Sequence[_Outcome], protocol: Protocol) -> Floats:
