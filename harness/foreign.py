@@ -86,6 +86,10 @@ def read(path: Path, samples: Sequence[Sample]) -> Iterator[Row]:
     """
     index = Index(samples)
     for where, row in _rows(path):
+        if row.get("error") is not None:
+            continue  # a record of ours without a reply
+        if not any(key in row for key in ("id", "qid", "doc", *VIDEO)):
+            raise InputError("a row that names its sample: id, qid, or video and query", f"{path}, {where}: none of them", NEXT)
         ids = index.find(row)
         text, spans = _text(row), next((s for key in SPANS if (s := _spans(row.get(key)))), None)
         if text is None and spans is None and not any(key in row for key in (*SPANS, *TEXT, "pred_saliency_scores")):

@@ -5,37 +5,36 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from harness import store
+from tabulate import tabulate
+
+from harness import foreign, store
 from harness.commands.plans import plans
 from harness.commands.run import conclusion
-from harness.models.base import Question
-from harness.models.replay import ReplayModel
 from harness.plan import Plan
-from harness.records import Record, make_record
+from harness.records import Record
 from harness.run import Summary, score_plan
+from tasks import formats_qvh, highlights, moments
 from tasks.errors import InputError
+from tasks.parsers import parser
+
+USAGE = "harness score FILE --task charades@test"
 
 
 def main(options: Namespace) -> int:
-    """Score a run folder or a file of replies under a protocol; nothing is written."""
+    """Score a run folder or anyone's predictions under a protocol; nothing is written."""
     path = Path(options.path)
     if (run := store.read_run(path)) is not None:
-        spec = run["spec"]
-        options.protocol = options.protocol or spec["protocol"]["name"]
-        options.modes, options.limit, options.seed = ",".join(spec["modes"]), spec["limit"], spec["seed"]
-        plan = _plan(options, options.task or f"{spec['task']}@{spec['split']}")
-        if plan.split_sha256 != spec["split_sha256"]:
-            raise InputError(
-                f"the split the run was made on, {spec['split_sha256'][:8]}", plan.split_sha256[:8], "--data-root DIR"
-            )
-        records: Mapping[tuple[str, str], Record] = store.read_records(path)
+        plan, records = _run(options, path, run["spec"])
     else:
         if not path.is_file() or not options.task:
             found = f"{path}" if path.is_file() else f"no run.json in {path}" if path.is_dir() else f"no {path}"
-            raise InputError("a run folder, or a JSONL of replies with --task", found, "harness score FILE --task charades@test")
+            raise InputError("a run folder, or a file of predictions with --task", found, USAGE)
         plan = _plan(options, options.task)
-        records = _replayed(plan, path)
+        if plan.samples[0].saliency is not None and is_submission(path):
+            return _submission(options, plan, path)
+        records = _predictions(plan, path)
     scores = score_plan(plan, records)
     if options.json:
         sys.stdout.write(json.dumps(scores, indent=1) + "\n")
@@ -44,12 +43,72 @@ def main(options: Namespace) -> int:
     return 0
 
 
+def _run(options: Namespace, path: Path, spec: Mapping[str, Any]) -> tuple[Plan, Mapping[tuple[str, str], Record]]:
+    options.protocol = options.protocol or spec["protocol"]["name"]
+    options.modes, options.limit, options.seed = ",".join(spec["modes"]), spec["limit"], spec["seed"]
+    plan = _plan(options, options.task or f"{spec['task']}@{spec['split']}")
+    if plan.split_sha256 != spec["split_sha256"]:
+        made_on = f"the split the run was made on, {spec['split_sha256'][:8]}"
+        raise InputError(made_on, plan.split_sha256[:8], "--data-root DIR")
+    return plan, store.read_records(path)
+
+
 def _plan(options: Namespace, name: str) -> Plan:
     (plan,) = plans(options, name)
     return plan
 
 
-def _replayed(plan: Plan, path: Path) -> dict[tuple[str, str], Record]:
-    questions = [Question(sample, mode, "") for sample in plan.samples for mode in plan.modes]
-    outcomes = ReplayModel(path).answer(None, questions)
-    return {(q.sample.id, q.mode): make_record(q, outcome) for q, outcome in zip(questions, outcomes, strict=True)}
+def _predictions(plan: Plan, path: Path) -> dict[tuple[str, str], Record]:
+    """Read a file row by row under the protocol's parser, keeping what was read and not the text; report what does not match.
+
+    A row without a mode answers every mode; of several rows for one sample the last counts.
+
+    Raises:
+        InputError: The file is not one of the formats, or none of its rows matches a sample.
+    """
+    read = parser(plan.protocol.answer)
+    records: dict[tuple[str, str], Record] = {}
+    strangers: list[str] = []
+    rows = 0
+    for row in foreign.read(path, plan.samples):
+        rows += 1
+        if not row.ids:
+            strangers.append(row.where)
+            continue
+        prediction = row.prediction if row.text is None else read(row.text)
+        for mode in (row.mode,) if row.mode else plan.modes:
+            records |= {(identifier, mode): {"error": None, "prediction": prediction} for identifier in row.ids}
+    if not records:
+        raise InputError(f"predictions for samples of {plan.name}", f"{rows} rows in {path}, none of which names one", USAGE)
+    unanswered = [sample.id for sample in plan.samples if (sample.id, plan.modes[0]) not in records]
+    for what, names in ((f"of {rows} rows match no sample", strangers), ("samples have no row", unanswered)):
+        if names:
+            sys.stderr.write(f"{len(names)} {what}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}\n")
+    return records
+
+
+def is_submission(path: Path) -> bool:
+    """Whether the first row of a file is one of a moment_detr submission."""
+    with path.open("rb") as file:
+        return any(key in file.readline(1 << 20) for key in (b'"pred_relevant_windows"', b'"pred_saliency_scores"'))
+
+
+def _submission(options: Namespace, plan: Plan, path: Path) -> int:
+    """The report of the official QVHighlights evaluator, on a submission in its own format."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            found = formats_qvh.match_submission(formats_qvh.read_submission(file), plan.samples)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError("a submission as moment_detr writes it", f"{path}: {error}", USAGE) from error
+    scored = moments.moment_retrieval([moments.windows(p) for p in found], [s.targets for s in plan.samples], "float")
+    ranked = None
+    if any(prediction.saliency for prediction in found):
+        ranked = highlights.highlight_detection([p.saliency for p in found], [s.saliency or () for s in plan.samples])
+    report = formats_qvh.report(scored, ranked)
+    report["brief"]["MR-full-mIoU"] = round(moments.means(scored)["MR-full-mIoU"], 2)
+    if options.json:
+        sys.stdout.write(json.dumps(report, indent=1) + "\n")
+    else:
+        title = f"{plan.name} v{plan.task.version} ({plan.split_sha256[:8]}), rules of the official evaluator, n {len(found)}"
+        sys.stdout.write(f"{title}\n{tabulate(report['brief'].items(), headers=['metric', '%'], floatfmt='.2f')}\n")
+    return 0

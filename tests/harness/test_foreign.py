@@ -94,7 +94,7 @@ def test_a_list_of_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["{", "[1", "7", '{"id": "x"}', "null", '["a"', '{"a": 1', "\x00", '{"id": "x", "text": "y"}\nnope']
+    "bad", ["{", '{"text": "y"}', "[1", "7", '{"id": "x"}', "null", '["a"', '{"a": 1', "\x00", '{"id": "x", "text": "y"}\nnope']
 )
 def test_other_files_are_refused_by_name(tmp_path: Path, bad: str) -> None:
     with pytest.raises(InputError) as error:
@@ -159,3 +159,8 @@ def test_one_row_at_a_time_in_memory(tmp_path: Path, form: str) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < path.stat().st_size / 10
+
+
+def test_records_of_errors_are_no_predictions(tmp_path: Path) -> None:
+    error = {"type": "missing-video", "message": "m"}
+    assert rows(tmp_path, [{"id": FIRST, "mode": "direct", "text": None, "error": error}]) == []
