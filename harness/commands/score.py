@@ -90,7 +90,8 @@ def _predictions(plan: Plan, path: Path) -> dict[tuple[str, str], Record]:
 def is_submission(path: Path) -> bool:
     """Whether the first row of a file is one of a moment_detr submission."""
     with path.open("rb") as file:
-        return any(key in file.readline(1 << 20) for key in (b'"pred_relevant_windows"', b'"pred_saliency_scores"'))
+        first = file.readline(1 << 20)
+    return b'"pred_relevant_windows"' in first or b'"pred_saliency_scores"' in first
 
 
 def _submission(options: Namespace, plan: Plan, path: Path) -> int:
