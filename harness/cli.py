@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--limit", type=int, metavar="N", help="a seeded choice of N samples, spread over videos; stamped on the run"
     )
+    _add_ids_option(run)
     run.add_argument("--seed", type=int, default=0, help="seed of --limit and of models that draw")
     run.add_argument("--max-errors", type=int, metavar="N", help="exit with 1 if more samples than this failed")
     run.add_argument(
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     score.add_argument("path", help="run folder, or JSONL of replies")
     score.add_argument("--tasks", "--task", dest="task", help="task of a file of replies: charades@test")
     _add_question_options(score)
+    _add_ids_option(score)
     score.add_argument("--json", action="store_true", help="print scores.json")
 
     ls = verbs.add_parser("ls", parents=[common], help="list what there is")
@@ -80,8 +82,14 @@ def parser() -> argparse.ArgumentParser:
     data = verbs.add_parser("data", help="annotations and videos")
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = actions.add_parser("check", parents=[common], help="what is there, what is missing and where it was looked for")
-    check.add_argument("--tasks", "--task", required=True, help="names, comma-separated")
+    check.add_argument("name", nargs="?", help="names, comma-separated, or a JSONL of your own")
+    check.add_argument("--tasks", "--task", help="the same")
+    check.add_argument("--ids-out", metavar="FILE", help="write the ids of the samples that can be asked here, one a line")
     _add_question_options(check)
+    fetch = actions.add_parser("fetch", parents=[common], help="download annotations, by hash; what broke off goes on")
+    fetch.add_argument("--tasks", "--task", required=True, help="names, comma-separated: every split, or task@split")
+    fetch.add_argument("--mirror", metavar="URL", help="address below which files lie as below the data root")
+    fetch.add_argument("--offline", action="store_true", help="only say what is missing and where it is published")
     make = actions.add_parser("make", parents=[common], help="render the synthetic benchmark, or the clock videos")
     make.add_argument("what", nargs="?", default="synthetic", choices=("synthetic", "clock"))
     make.add_argument("--seed", type=int, default=0)
@@ -89,6 +97,11 @@ def parser() -> argparse.ArgumentParser:
     demo = verbs.add_parser("demo", parents=[common], help="synthetic benchmark, trivial models and an untrained tiny checkpoint")
     demo.add_argument("--output", metavar="DIR", default="demo", help="where data, checkpoint and runs go")
     return parser
+
+
+def _add_ids_option(parser: argparse.ArgumentParser) -> None:
+    usage = "only the samples listed in FILE, one id a line (harness data check --ids-out); several: those in every one"
+    parser.add_argument("--ids", action="append", default=[], metavar="FILE", help=usage)
 
 
 def _add_question_options(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,8 @@
 """What a run is going to do: decided, checked and hashed before a model loads."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Plan:
         data_root: Where annotations came from.
         limit: Number of samples asked for by `--limit`, None for all.
         seed: Seed of the limit and of models that draw.
+        ids_sha256: Hash of the ids that `--ids` left of the split, None for all.
     """
 
     task: Task
@@ -45,15 +46,28 @@ class Plan:
     data_root: Path
     limit: int | None
     seed: int
+    ids_sha256: str | None = None
 
     @property
     def name(self) -> str:
-        """`task@split`."""
-        return f"{self.task.name}@{self.split}"
+        """`task@split`; under `--ids` with the first digits of their hash, so that no two such numbers are taken for one."""
+        return f"{self.task.name}@{self.split}{f'+ids-{self.ids_sha256[:8]}' if self.ids_sha256 else ''}"
 
     def missing(self) -> list[str]:
         """Video keys without a file."""
         return sorted({sample.video for sample in self.samples} - self.videos.keys())
+
+    def only(self, ids: Collection[str]) -> "Plan":
+        """This plan with those of its samples that have one of these ids. Raises InputError if none has, or under a limit."""
+        if self.limit is not None:
+            raise InputError("--limit or --ids, not both", f"--limit {self.limit}", "leave one out")
+        samples = [sample for sample in self.samples if sample.id in ids]
+        if not samples:
+            raise InputError(
+                f"ids of {self.name}", f"{len(ids):,} ids, none of them", f"harness data check {self.name} --ids-out FILE"
+            )
+        digest = hashlib.sha256("\n".join(sorted(sample.id for sample in samples)).encode())
+        return replace(self, samples=samples, ids_sha256=digest.hexdigest())
 
     def spec(self) -> dict[str, Any]:
         """What makes two runs the same run; the model's part is added once it is loaded."""
@@ -66,6 +80,7 @@ class Plan:
             "protocol": {"name": self.protocol.name, "sha256": self.protocol.sha256, **self.protocol.rules()},
             "modes": list(self.modes),
             "limit": self.limit,
+            "ids_sha256": self.ids_sha256,
             "seed": self.seed,
         }
 
@@ -106,6 +121,17 @@ def make_plan(
         limit=limit,
         seed=seed,
     )
+
+
+def read_ids(files: Iterable[Path]) -> set[str]:
+    """Ids that stand, one a line, in every one of these files: what several sites can score. Raises InputError."""
+    found = []
+    for file in files:
+        try:
+            found.append(set(file.read_text(encoding="utf-8").split("\n")) - {""})
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError("a file of ids, one a line", f"{file}: {error}", "harness data check TASK --ids-out FILE") from error
+    return set.intersection(*found)
 
 
 def spread(samples: Sequence[Sample], limit: int, seed: int) -> list[Sample]:

@@ -199,4 +199,5 @@ def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Laun
 def score_plan(plan: Plan, records: Mapping[tuple[str, str], Record]) -> dict[str, Any]:
     """The content of `scores.json`."""
     identity = {"task": plan.task.name, "task_version": plan.task.version, "split": plan.split, "split_sha256": plan.split_sha256}
-    return {**score(plan.samples, records, plan.protocol, plan.modes), **identity, "limit": plan.limit, "seed": plan.seed}
+    ids = {"ids_sha256": plan.ids_sha256} if plan.ids_sha256 else {}
+    return {**score(plan.samples, records, plan.protocol, plan.modes), **identity, "limit": plan.limit, **ids, "seed": plan.seed}

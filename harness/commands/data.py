@@ -5,56 +5,106 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
 from harness.commands.plans import missing_videos, plans
-from harness.frames import Frames
 from harness.paths import data_root
 from harness.plan import Plan
+from tasks import task as tasks
 from tasks.errors import Failure, InputError
-from tasks.protocol import VideoRules
-from tasks.span import Span
+from tasks.overlap import overlaps
+
+SHOWN = 10
 
 
 def main(options: Namespace) -> int:
-    """Check annotations and videos, or render the generated sets."""
-    return {"check": _check, "make": _make}[options.action](options)
+    """Fetch annotations, check annotations and videos, or render the generated sets."""
+    return {"check": _check, "fetch": _fetch, "make": _make}[options.action](options)
 
 
 def _check(options: Namespace) -> int:
-    """Say what is missing; open every file there is. Files that cannot be read are bad input."""
-    broken = 0
-    for plan in plans(options, options.tasks):
-        videos = len({sample.video for sample in plan.samples})
-        sys.stdout.write(f"{plan.name}: annotations as published, {videos:,} videos, {len(plan.samples):,} queries\n")
-        sys.stdout.write(missing_videos(plan) or f"{plan.name}: all videos are there\n")
-        for path, failure in _unreadable(plan):
-            broken += 1
-            sys.stdout.write(f"{plan.name}: {path}: {failure.type}: {failure.message}\n")
-    if broken:
+    """Say what is there, what is missing and what does not fit; files that cannot be read are bad input."""
+    from harness.check import extra_files, lengths
+
+    if not (names := options.name or options.tasks):
+        raise InputError("a task, or a JSONL of your own", "none", "harness data check --task charades")
+    every_plan = plans(options, names)
+    lengths_s = lengths(every_plan)
+    for plan in every_plan:
+        sys.stdout.write("".join(f"{line}\n" for line in _findings(plan, lengths_s)))
+    for overlap in overlaps({plan.name: plan.samples for plan in every_plan}):
+        sys.stdout.write(f"overlap: {overlap}\n")
+    if extra := extra_files(every_plan):
+        more = f" and {len(extra) - SHOWN:,} more" if len(extra) > SHOWN else ""
+        sys.stdout.write(
+            f"{len(extra):,} video files belong to none of these tasks: {', '.join(map(str, extra[:SHOWN]))}{more}\n"
+        )
+    if options.ids_out:
+        _write_ids(Path(options.ids_out), every_plan, lengths_s)
+    if broken := sum(1 for length in lengths_s.values() if isinstance(length, Failure)):
         raise InputError("videos that can be read", f"{broken} that cannot, listed above", "replace these files and check again")
     return 0
 
 
-def _unreadable(plan: Plan) -> Iterator[tuple[Path, Failure]]:
-    if not plan.videos:
-        return
-    from harness.video.pool import FramePool, Job
+def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[str]:
+    from harness.check import TOLERANCE_S, askable, differences
 
-    jobs = (Job(key, path) for key, path in sorted(plan.videos.items()))
-    with FramePool(plan.protocol.video, 1, workers=2, deadline_s=60, prefetch=16, read=times_only) as pool:
-        for job, outcome in tqdm(pool.frames(jobs), total=len(plan.videos), desc=plan.name, unit="video", file=sys.stderr):
-            if isinstance(outcome, Failure):
-                yield job.path, outcome
+    videos = {sample.video for sample in plan.samples}
+    trust = plan.task.splits(plan.data_root)[tasks.origin(plan.task, plan.split, plan.data_root)].trust()
+    yield f"{plan.name}: annotations {trust}, {len(videos):,} videos, {len(plan.samples):,} queries"
+    yield missing_videos(plan).rstrip() or f"{plan.name}: all videos are there"
+    for path in sorted(set(plan.videos.values())):
+        if isinstance(failure := lengths_s[path], Failure):
+            yield f"{plan.name}: {path}: {failure.type}: {failure.message}"
+    found = differences(plan, lengths_s)
+    for video, annotated_s, file_s in found:
+        yield f"{plan.name}: {video}: annotated to {annotated_s:.2f} s, the file ends at {file_s:.2f} s"
+    if found:
+        yield f"{plan.name}: {len(found):,} durations differ from their files by more than {TOLERANCE_S:g} s"
+    ready = askable(plan, lengths_s)
+    shares = (_share(len({s.video for s in ready}), len(videos), "videos"), _share(len(ready), len(plan.samples), "queries"))
+    yield f"{plan.name}: coverage {', '.join(shares)}"
 
 
-def times_only(path: Path, rules: VideoRules, _factor: int, _clip: Span | None) -> Frames:
-    """Frames without pixels: the container is read through, nothing is decoded. Raises DecodeError."""
-    from harness.video.times import frame_times
+def _share(part: int, whole: int, what: str) -> str:
+    return f"{part:,} of {whole:,} {what} ({100 * part / max(1, whole):.1f} %)"
 
-    times_s = frame_times(path)
-    return Frames(np.empty((len(times_s), 0, 0, 3), dtype=np.uint8), times_s, 0.0, 0.0, rules.decoder)
+
+def _write_ids(path: Path, every_plan: list[Plan], lengths_s: dict[Path, float | Failure]) -> None:
+    """Ids that can be asked here, one a line, sorted: so `comm -12` of two sites' files is what both can score."""
+    from harness.check import askable
+
+    ids = sorted({sample.id for plan in every_plan for sample in askable(plan, lengths_s)})
+    try:
+        path.write_text("".join(f"{identifier}\n" for identifier in ids), encoding="utf-8")
+    except OSError as error:
+        raise InputError("a file that can be written", f"{path}: {error.strerror}", "--ids-out FILE") from error
+    sys.stdout.write(f"{path}: {len(ids):,} ids\n")
+
+
+def _fetch(options: Namespace) -> int:
+    """Show the licence, then download what is not there yet."""
+    from harness.fetch import fetch, item_is_there, wanted
+
+    root = data_root(options.data_root)
+    for name in dict.fromkeys(options.tasks.split(",")):
+        task_name, split = tasks.divide(name)
+        task = tasks.find(task_name, root)
+        items = wanted(task, split, root, options.mirror)
+        absent = [item for item in items if not item_is_there(item, root)]
+        sys.stdout.write(f"{task.name}: licence: {task.licence}\n")
+        for item in items:
+            if item not in absent:
+                sys.stdout.write(f"{root / item.path} is there\n")
+            elif not options.offline:
+                sys.stdout.write(f"{item.url}\n")
+                sys.stdout.flush()
+                fetch(item.url, root / item.path, item.sha256)
+                sys.stdout.write(f"  -> {root / item.path} (sha256 {item.sha256[:8]})\n")
+        if absent and options.offline:
+            missing = "\n          ".join(f"{root / item.path} (sha256 {item.sha256}, from {item.url})" for item in absent)
+            raise InputError(
+                f"the files of {name}, with --offline", f"missing or altered:\n          {missing}", "place them there by hand"
+            )
+    return 0
 
 
 def _make(options: Namespace) -> int:

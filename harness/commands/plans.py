@@ -1,15 +1,17 @@
 """Plans from the options that several verbs share."""
 
 from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.paths import data_root
-from harness.plan import Plan, make_plan
+from harness.plan import Plan, make_plan, read_ids
+from tasks.errors import InputError
 
 
 def plans(options: Namespace, names: str) -> list[Plan]:
     """One plan a task name in `names`, comma-separated; a name that stands twice is taken once."""
-    return [
+    every_plan = [
         make_plan(
             name,
             split=options.split,
@@ -22,6 +24,20 @@ def plans(options: Namespace, names: str) -> list[Plan]:
         )
         for name in dict.fromkeys(names.split(","))
     ]
+    if not (files := getattr(options, "ids", [])):
+        return every_plan
+    ids = read_ids(map(Path, files))
+    return [plan.only(ids) for plan in every_plan]
+
+
+def as_run(plan: Plan, ids_sha256: str | None, answered: Iterable[str]) -> Plan:
+    """The plan of a finished run under `--ids`: which samples those were its records say. Raises InputError if they do not."""
+    if ids_sha256 is None or plan.ids_sha256 is not None:
+        return plan
+    restricted = plan.only(set(answered))
+    if restricted.ids_sha256 != ids_sha256:
+        raise InputError("a finished run", "a run under --ids without a record of each", "harness score RUN --ids FILE")
+    return restricted
 
 
 def missing_videos(plan: Plan) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from tabulate import tabulate
 
 from harness import foreign, store
-from harness.commands.plans import plans
+from harness.commands.plans import as_run, plans
 from harness.commands.run import conclusion
 from harness.plan import Plan
 from harness.records import Record
@@ -50,7 +50,8 @@ def _run(options: Namespace, path: Path, spec: Mapping[str, Any]) -> tuple[Plan,
     if plan.split_sha256 != spec["split_sha256"]:
         made_on = f"the split the run was made on, {spec['split_sha256'][:8]}"
         raise InputError(made_on, plan.split_sha256[:8], "--data-root DIR")
-    return plan, store.read_records(path)
+    records = store.read_records(path)
+    return as_run(plan, spec.get("ids_sha256"), (identifier for identifier, _ in records)), records
 
 
 def _plan(options: Namespace, name: str) -> Plan:

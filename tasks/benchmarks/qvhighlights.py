@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tasks.formats_qvh import read_release
-from tasks.task import Source, Split, Task
+from tasks.task import Source, Split, Task, github
 
 
 def _splits(_: Path) -> Mapping[str, Split]:
     def split(name: str, sha256: str, videos: int, queries: int) -> Split:
-        return Split((Source({f"qvhighlights/{name}.jsonl": sha256}, read_release),), videos, queries)
+        published_as = name if name == "test_with_gt" else f"{name}_release"
+        home = github("jayleicn/moment_detr", "b7e553ac3b", f"data/highlight_{published_as}.jsonl")
+        return Split((Source({f"qvhighlights/{name}.jsonl": sha256}, read_release, (home,)),), videos, queries)
 
     return {
         "train": split("train", "fd28404187468f57cf99242be2963127dc9b4aef26c7de3cb9469569801f2625", 7100, 7218),
@@ -26,7 +28,7 @@ TASK = Task(
     default_split="val",
     protocol="default",
     video_folders=("qvhighlights/videos", "qvh/videos", "videos/qvhighlights", "videos"),
-    obtain="place the published files under DATA_ROOT/qvhighlights (see `harness show qvhighlights`)",
+    obtain="harness data fetch --task qvhighlights",
     licence="CC BY-NC-SA 4.0 (annotations)",
     homepage="https://github.com/jayleicn/moment_detr",
     citation="Lei et al., QVHighlights: Detecting Moments and Highlights in Videos via Natural Language Queries, NeurIPS 2021"
