@@ -3,13 +3,48 @@
 import hashlib
 import json
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 from tasks.errors import InputError, unknown
+from tasks.span import Span
 
 FOLDER = Path(__file__).parent / "protocols"
+Missing = Literal["zero", "drop", "out-of-video"]
+
+CLEAN: dict[str, Callable[[str], str]] = {
+    "none": lambda query: query,
+    "strip": str.strip,
+    "strip-stop": lambda query: " ".join(query.split()).removesuffix("."),
+    "lower-stop": lambda query: query.strip().lower().removesuffix("."),
+    "stops": lambda query: query.strip("."),
+    "stops-strip": lambda query: query.strip(".").strip(),
+    "collapse-stops": lambda query: " ".join(query.split()).strip(".").strip(),
+}
+"""Rules for the sentence. `strip-stop` collapses blanks and drops one final full stop; `lower-stop` strips, lowers and drops
+one; `stops` drops all full stops at both ends, `stops-strip` blanks as well, `collapse-stops` also collapses blanks inside."""
+
+
+@dataclass(frozen=True)
+class About:
+    """Where a protocol comes from; prose only, outside the hash.
+
+    Attributes:
+        source: Repository and snapshot, or paper.
+        verified: What the rules were checked against: the original's code, or its description.
+        prompt_verified: Whether the prompts are the original's words.
+        quirks: What the original does that a reader would not expect, reproduced here.
+        unverified: Rules that nobody could check, and what of the original is not reproduced.
+    """
+
+    source: str = ""
+    verified: str = ""
+    prompt_verified: bool = False
+    quirks: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -19,14 +54,16 @@ class Prompt:
     Attributes:
         modes: Text by mode name (`direct`, `cot`).
         order: Whether the video stands before or after the text in the user turn.
-        clean: Rule for the sentence: `strip-stop` drops surrounding blanks and one final full stop; `none` keeps it.
+        clean: Rule for the sentence, a key of `CLEAN`.
         system: System message; None leaves it to the model's own chat template.
+        prefill: Text put at the start of the model's turn, such as an empty thought; not part of the reply.
     """
 
     modes: dict[str, str]
     order: Literal["video-text", "text-video"]
-    clean: Literal["none", "strip-stop"]
+    clean: Literal["none", "strip", "strip-stop", "lower-stop", "stops", "stops-strip", "collapse-stops"]
     system: str | None = None
+    prefill: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,11 +97,13 @@ class Decoding:
         max_new_tokens: Length limit of a reply.
         temperature: 0 for greedy.
         repetition_penalty: 1.0 for none; checkpoints' own generation defaults are not used.
+        top_p: Share of the probability that sampling draws from; 1.0 for all.
     """
 
     max_new_tokens: int
     temperature: float = 0.0
     repetition_penalty: float = 1.0
+    top_p: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,13 +112,24 @@ class Answer:
 
     Attributes:
         parser: Module name in `tasks/parsers`.
-        where: Places searched in this order: `answer` (last answer tag), `after-think`, `whole`.
+        where: Places searched in this order, the first that exists decides. For `careful`: `answer` (last answer tag),
+            `after-think`, `whole`; for the others see `tasks.parsers.common.SCOPES`.
         template: A well-formed answer, with `{start}` and `{end}`; trivial models reply with it.
+        unit: What the numbers of a reply count: seconds, or hundredths of the video.
     """
 
     parser: str
     where: tuple[str, ...]
     template: str
+    unit: Literal["seconds", "percent"] = "seconds"
+
+    def render(self, span: Span, duration_s: float) -> str:
+        """A well-formed reply that says this span; in percent, to the nearest of the hundred frames 00 to 99."""
+        if self.unit == "percent":
+            start, end = (f"{min(max(round(100 * float(time) / duration_s), 0), 99):02d}" for time in span)
+        else:
+            start, end = (format(time if isinstance(time, Decimal) else Decimal(repr(time)), "f") for time in span)
+        return self.template.format(start=start, end=end)
 
 
 @dataclass(frozen=True)
@@ -88,11 +138,37 @@ class Score:
 
     Attributes:
         thresholds: IoU thresholds of R1.
-        comparison: `exact` compares `>=` in decimal arithmetic.
+        comparison: `exact` compares `>=` in decimal arithmetic; `>=` and `>` compare floats as the original does.
+        iou: `span` is 0 for empty and reversed spans; `hull` divides by latest end - earliest start; `union` by the summed
+            lengths - overlap; `merged-set` compares all predicted with all true spans, overlaps merged.
+        float_bits: Width of the arithmetic.
+        round_prediction: `integer` rounds predicted times to whole seconds, halves to even.
+        round_iou: Decimals that IoU is rounded to before anything else is done with it; None for none.
+        clamp_targets: Whether true ends are cut at the annotated duration.
+        failure: What a reply without a span is worth: `zero`, `drop` (it leaves the denominator), or `out-of-video` (the
+            span from 10 to 20 s behind the end is scored).
+        error: The same for a sample without a reply.
+        duplicates: `last` keeps the last of rows with the same video, sentence and spans; `keep` keeps all.
     """
 
     thresholds: tuple[float, ...]
-    comparison: Literal["exact"]
+    comparison: Literal["exact", ">=", ">"]
+    iou: Literal["span", "hull", "union", "merged-set"] = "span"
+    float_bits: Literal[32, 64] = 64
+    round_prediction: Literal["none", "integer"] = "none"
+    round_iou: int | None = None
+    clamp_targets: bool = False
+    failure: Missing = "zero"
+    error: Missing = "zero"
+    duplicates: Literal["keep", "last"] = "keep"
+
+
+PARTS: dict[str, Any] = {"prompt": Prompt, "video": VideoRules, "decoding": Decoding, "answer": Answer, "score": Score}
+LATE = {
+    *("prefill", "top_p", "unit", "iou", "float_bits", "round_prediction", "round_iou", "clamp_targets"),
+    *("failure", "error", "duplicates"),
+}
+"""Rules that came after the first protocols: at their default they stay out of the hash, so that older hashes hold."""
 
 
 @dataclass(frozen=True)
@@ -106,11 +182,14 @@ class Protocol:
     decoding: Decoding
     answer: Answer
     score: Score
+    about: About = About()
 
     def rules(self) -> dict[str, Any]:
-        """The rules that move a number, as JSON values."""
-        rules = asdict(self)
-        del rules["summary"], rules["name"]
+        """The rules that move a number, as JSON values; late rules only where they differ from their default."""
+        rules = {
+            key: {f.name: getattr(part, f.name) for f in fields(part) if f.name not in LATE or getattr(part, f.name) != f.default}
+            for key, part in ((key, getattr(self, key)) for key in PARTS)
+        }
         return dict(json.loads(json.dumps(rules)))
 
     @property
@@ -123,9 +202,7 @@ class Protocol:
         if mode not in self.prompt.modes:
             known = ", ".join(self.prompt.modes)
             raise InputError(f"a mode of protocol {self.name}: {known}", unknown(mode, self.prompt.modes), "harness ls protocols")
-        if self.prompt.clean == "strip-stop":
-            query = " ".join(query.split()).removesuffix(".")
-        return self.prompt.modes[mode].replace("{query}", query)
+        return self.prompt.modes[mode].replace("{query}", CLEAN[self.prompt.clean](query))
 
 
 def names() -> list[str]:
@@ -144,16 +221,19 @@ def from_dict(values: dict[str, Any]) -> Protocol:
     """Build a protocol from the tables of its file or from `run.json`.
 
     Raises:
-        InputError: A key is missing, unknown or of the wrong shape.
+        InputError: A key is missing, unknown or of the wrong shape, or a rule has a value that it does not know.
     """
-    parts = {"prompt": Prompt, "video": VideoRules, "decoding": Decoding, "answer": Answer, "score": Score}
     try:
-        built = {key: cls(**_tuples(values[key])) for key, cls in parts.items()}
-        return Protocol(values["name"], values.get("summary", ""), **built)
-    except (KeyError, TypeError) as error:
-        expected = "; ".join(f"[{key}] {', '.join(f.name for f in fields(cls))}" for key, cls in parts.items())
+        built = {key: _part(cls, values[key]) for key, cls in PARTS.items()}
+        about = _part(About, values.get("about", {}))
+        return Protocol(values["name"], values.get("summary", ""), **built, about=about)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        expected = "; ".join(f"[{key}] {', '.join(f.name for f in fields(cls))}" for key, cls in PARTS.items())
         raise InputError(f"protocol tables {expected}", repr(error), "harness show default") from error
 
 
-def _tuples(table: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+def _part(cls: Any, table: dict[str, Any]) -> Any:
+    for key, hint in get_type_hints(cls).items():
+        if key in table and (allowed := get_args(hint)) and isinstance(allowed[0], str | int) and table[key] not in allowed:
+            raise ValueError(f"{key} = {table[key]!r}, not one of {', '.join(map(repr, allowed))}")
+    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
