@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from urllib.parse import quote
@@ -92,7 +93,7 @@ def fetch(url: str, target: Path, sha256: str) -> None:
         file = part.open("ab")
     except OSError as error:
         raise InputError("a data root that can be written", f"{target.parent}: {error.strerror}", "--data-root DIR") from error
-    with file:
+    with file, _no_empty_part(part):
         _lock(file, target)
         resumed = file.tell() > 0
         _receive_all(url, file)
@@ -110,6 +111,15 @@ def fetch(url: str, target: Path, sha256: str) -> None:
         if target.exists():
             target.replace(target.with_name(f"{target.name}.altered"))
         part.replace(target)
+
+
+@contextmanager
+def _no_empty_part(part: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if part.is_file() and not part.stat().st_size:
+            part.unlink()
 
 
 def _lock(file: BinaryIO, target: Path) -> None:
@@ -164,6 +174,7 @@ def _receive(url: str, file: BinaryIO) -> None:
             file.write(block)
             missing -= len(block)
             if file.tell() > LARGEST_BYTES:
+                _empty(file)
                 raise InputError(f"a file of at most {LARGEST_BYTES:,} bytes", f"more at {url}", "try another --mirror URL")
         if missing > 0:
             raise ConnectionError(f"the connection ended {missing:,} bytes early")

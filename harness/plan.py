@@ -128,7 +128,7 @@ def read_ids(files: Iterable[Path]) -> set[str]:
     found = []
     for file in files:
         try:
-            found.append(set(file.read_text(encoding="utf-8").split("\n")) - {""})
+            found.append({line.rstrip("\r") for line in file.read_text(encoding="utf-8").split("\n")} - {""})
         except (OSError, UnicodeDecodeError) as error:
             raise InputError("a file of ids, one a line", f"{file}: {error}", "harness data check TASK --ids-out FILE") from error
     return set.intersection(*found)

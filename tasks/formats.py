@@ -10,6 +10,7 @@ from typing import Any
 from tasks.sample import Row
 from tasks.span import Span
 
+SLOWEST_FPS = 0.01
 _ANSWER = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 
 
@@ -37,7 +38,7 @@ def read_frames_json(text: str) -> list[Row]:
     rows: list[Row] = []
     for video, entry in _videos(text):
         fps = seconds(_get(entry, "fps", video))
-        if fps <= 0:
+        if fps < SLOWEST_FPS:
             raise ValueError(f"video {video!r} has {fps} frames a second")
         duration_s = seconds(_get(entry, "num_frames", video)) / fps
         rows += _paired(video.removesuffix(".avi"), duration_s, entry, ("timestamps", "sentences"), fps)
@@ -107,10 +108,13 @@ def read_tall_text(text: str, durations_s: dict[str, float]) -> list[Row]:
 
 def read_charades_durations(text: str) -> dict[str, float]:
     """Duration in seconds by video, from the `length` column of Charades' own csv. Raises ValueError on another shape."""
-    table = list(csv.DictReader(text.splitlines()))
+    try:
+        table = list(csv.DictReader(text.splitlines()))
+    except csv.Error as error:
+        raise ValueError(f"no csv: {error}") from error
     if not table or not {"id", "length"} <= table[0].keys():
         raise ValueError("the csv has no columns `id` and `length`")
-    return {row["id"]: float(row["length"]) for row in table}
+    return {row["id"]: seconds(float(row["length"] or "nan")) for row in table}
 
 
 def parse_json(text: str) -> Any:

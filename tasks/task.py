@@ -131,7 +131,9 @@ def find(name: str, data_root: Path = Path()) -> Task:
 def _own(name: str, data_root: Path) -> Task:
     file = next((path.absolute() for path in (Path(name), data_root / name) if path.is_file()), None)
     if file is None:
-        raise InputError(f"a file {name}, here or below {data_root}", "no such file", f"give its path: --task DIR/{Path(name).name}")
+        raise InputError(
+            f"a file {name}, here or below {data_root}", "no such file", f"give its path: --task DIR/{Path(name).name}"
+        )
     split = Split((Source({str(file): None}, partial(read_own, where=name)),), None, None)
     return Task(
         name=file.name,

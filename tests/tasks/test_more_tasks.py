@@ -1,17 +1,27 @@
 """The further benchmarks: published counts, every anomaly a loader could trip over, and files that only a user has."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tasks import task as tasks
 from tasks.anomalies import anomalies
 from tasks.errors import InputError
-from tasks.formats import read_frames_json, read_queries_json, read_timestamps_json, read_tvgbench
+from tasks.formats import (
+    read_charades_durations,
+    read_frames_json,
+    read_queries_json,
+    read_tall_text,
+    read_timestamps_json,
+    read_tvgbench,
+)
 from tasks.plans import evaluation_plan, evaluation_plans
-from tasks.sample import Row, Sample
+from tasks.sample import Row, Sample, make_samples, split_sha256
 from tasks.span import Span
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -206,6 +216,38 @@ def test_readers_give_rows_as_published() -> None:
 def test_readers_refuse_other_shapes(read: Any, text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read(text)
+
+
+keys = st.sampled_from(["path", "question", "answer", "duration", "video_duration", "start", "end", "fps", "num_frames"])
+more = st.sampled_from(["timestamps", "sentences", "spans", "queries", "v.avi"])
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["1-2", "0.5-7.25"]) | st.text(max_size=6)
+pairs = st.lists(st.lists(st.floats(0, 50) | leaves, min_size=2, max_size=2), max_size=2)
+documents = st.recursive(
+    leaves | pairs, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys | more, inner, max_size=7), max_leaves=12
+)
+
+
+@pytest.mark.parametrize("read", [read_timestamps_json, read_frames_json, read_queries_json, read_tvgbench])
+@given(document=documents)
+@settings(max_examples=150, deadline=None)
+def test_any_json_gives_rows_or_a_value_error(read: Any, document: Any) -> None:
+    for wrapped in (document, [document], {"v": document}):
+        try:
+            rows = read(json.dumps(wrapped))
+        except ValueError:
+            continue
+        assert all(math.isfinite(time) for row in rows for time in (row.duration_s, *row.targets[0], *(row.clip or ())))
+        split_sha256(make_samples("t", rows))
+
+
+@given(text=st.text(max_size=200) | st.text(alphabet='id,length\r\n\0"1.', max_size=80).map("id,length\n{}".format))
+@settings(max_examples=200, deadline=None)
+def test_any_text_gives_durations_or_a_value_error(text: str) -> None:
+    for read in (read_charades_durations, lambda text: read_tall_text(text, {"v": 3.0})):
+        try:
+            read(text)
+        except ValueError:
+            continue
 
 
 def test_a_byte_that_is_no_text_is_named_by_its_line(tmp_path: Path) -> None:
