@@ -35,9 +35,8 @@ def union(predicted: NDArray[np.floating], target: NDArray[np.floating]) -> NDAr
 
     Source: nncore.ops.temporal_iou 0.4.7, which MUSEG and E.T. Bench call in float32.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        overlap = np.maximum(np.minimum(predicted[:, 1], target[:, 1]) - np.maximum(predicted[:, 0], target[:, 0]), 0)
-        return _share(overlap, predicted[:, 1] - predicted[:, 0] + (target[:, 1] - target[:, 0]) - overlap)
+    overlap = np.maximum(np.minimum(predicted[:, 1], target[:, 1]) - np.maximum(predicted[:, 0], target[:, 0]), 0)
+    return _share(overlap, predicted[:, 1] - predicted[:, 0] + (target[:, 1] - target[:, 0]) - overlap)
 
 
 def merged_set(predicted: Spans, target: Spans) -> float:
@@ -79,9 +78,10 @@ def ious(protocol: Protocol, predicted: Sequence[Spans], targets: Sequence[Spans
     else:
         pairs = [(*(p[0] if p else _NOTHING), *t) for p, spans in zip(left, right, strict=True) for t in spans]
         table = np.array(pairs, dtype=np.float64)
-        with np.errstate(over="ignore"):
+        # Numbers beyond 32 bits become infinite and score 0.
+        with np.errstate(over="ignore", invalid="ignore"):
             table = table.astype(np.float32 if rules.float_bits == 32 else np.float64)
-        values = np.maximum.reduceat(IOU[rules.iou](table[:, :2], table[:, 2:]), _starts(right)).astype(np.float64)
+            values = np.maximum.reduceat(IOU[rules.iou](table[:, :2], table[:, 2:]), _starts(right)).astype(np.float64)
     if rules.round_iou is not None:
         values = np.array([round(value, rules.round_iou) for value in values.tolist()])
     return values

@@ -1,18 +1,40 @@
-"""Protocols: word for word, hashed by what moves a number, reconstructible from `run.json`."""
+"""Protocols: word for word, hashed by what moves a number, reconstructible from `run.json`, told in words."""
 
 import dataclasses
+import tomllib
+from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks import protocol
+from tasks.describe import describe
 from tasks.errors import InputError
 from tasks.parsers import parser
+from tasks.span import Span
 
+NAMES = protocol.names()
+PEERS = [name for name in NAMES if name not in ("default", "synthetic")]
+ASKED_FOR = (
+    "default timezero time-r1 time-r1-nothink videochat-r1 videochat-r1.5-set museg timelens timelens-answers-unrounded "
+    "tempsamp-timelens timechat trace vtimellm-percent etbench lmms-charades lmms-timelens temporal-r1 lighthouse-clamped "
+    "tempsamp-r1 tempr1"
+)
 DIRECT = (
     'To accurately pinpoint the event "person eat a snack." in the video, determine the precise time period of the event. '
     'Provide the start and end times (in seconds, precise to two decimal places) in the format "start time to end time" '
     'within the <answer> </answer> tags. For example: "12.54 to 17.83".'
 )
+CLEANED = {
+    "none": "  Person  puts it on.. ",
+    "strip": "Person  puts it on..",
+    "strip-stop": "Person puts it on.",
+    "lower-stop": "person  puts it on.",
+    "stops": "  Person  puts it on.. ",
+    "stops-strip": "Person  puts it on..",
+    "collapse-stops": "Person puts it on",
+}
 
 
 def test_default_prompts_are_the_papers() -> None:
@@ -26,11 +48,12 @@ def test_default_prompts_are_the_papers() -> None:
 
 
 @pytest.mark.shared_data
-def test_default_prompts_stand_in_the_paper(shared_data) -> None:
+@pytest.mark.parametrize("name", ["default", "tempsamp-r1"])
+def test_the_papers_prompts_stand_in_the_paper(shared_data, name: str) -> None:
     paper = (shared_data.parent / "papers" / "tempsamp-r1.md").read_text()
     for mode in ("direct", "cot"):
         # The paper closes each template with one more quotation mark of its own.
-        assert protocol.load("default").question("query", mode).removesuffix(".") in paper
+        assert protocol.load(name).question("query", mode).removesuffix(".") in paper
 
 
 def test_default_rules_are_those_documented() -> None:
@@ -39,7 +62,21 @@ def test_default_rules_are_those_documented() -> None:
     assert (rules.decoding.temperature, rules.score.thresholds) == (0.0, (0.3, 0.5, 0.7))
 
 
-@pytest.mark.parametrize("name", protocol.names())
+def test_every_protocol_asked_for_exists() -> None:
+    assert set(ASKED_FOR.split()) <= set(NAMES)
+
+
+def test_hashes_of_published_protocols_hold() -> None:
+    """A rule that is added keeps them, as long as it stays at its default (`LATE`)."""
+    assert protocol.load("default").sha256 == "14e86554689a1f19b4e062ab4f9048842e5dc5bd09db3412370865161cfad3cc"
+    assert protocol.load("synthetic").sha256 == "c173da9608ace76742f4ca24c0d50c99f4573fc7b2da60e6bc6dd57bb42b245f"
+
+
+def test_no_two_protocols_are_the_same() -> None:
+    assert len({protocol.load(name).sha256 for name in NAMES}) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_round_trip_keeps_the_hash(name: str) -> None:
     rules = protocol.load(name)
     assert protocol.from_dict({"name": name, **rules.rules()}).sha256 == rules.sha256
@@ -47,15 +84,83 @@ def test_round_trip_keeps_the_hash(name: str) -> None:
 
 def test_hash_ignores_prose_and_sees_rules() -> None:
     rules = protocol.load("default")
-    assert dataclasses.replace(rules, summary="other").sha256 == rules.sha256
+    assert dataclasses.replace(rules, summary="other", about=protocol.About("elsewhere")).sha256 == rules.sha256
     assert dataclasses.replace(rules, video=dataclasses.replace(rules.video, fps=1.0)).sha256 != rules.sha256
+    for late in ({"iou": "hull"}, {"clamp_targets": True}, {"failure": "drop"}, {"round_iou": 0}):
+        assert dataclasses.replace(rules, score=dataclasses.replace(rules.score, **late)).sha256 != rules.sha256
 
 
-@pytest.mark.parametrize("name", protocol.names())
-def test_a_protocol_reads_its_own_template(name: str) -> None:
+def test_default_has_no_rule_of_the_peers() -> None:
+    for table in protocol.load("default").rules().values():
+        assert not protocol.LATE & table.keys()
+
+
+def test_every_late_rule_and_choice_is_used() -> None:
+    """No option without a protocol that needs it."""
+    tables = [tomllib.loads((protocol.FOLDER / f"{name}.toml").read_text()) for name in NAMES]
+    used = {(key, value) for table in tables for part in ("prompt", "answer", "score") for key, value in flat(table[part])}
+    assert {key for key, _ in used} | {key for t in tables for key in t["decoding"]} >= protocol.LATE
+    for key, values in {
+        "clean": set(protocol.CLEAN),
+        "comparison": {"exact", ">=", ">"},
+        "iou": {"hull", "union", "merged-set"},
+        "failure": {"drop", "out-of-video"},
+        "order": {"video-text", "text-video"},
+    }.items():
+        assert values <= {value for name, value in used if name == key}, key
+
+
+def flat(table):
+    return [(key, value) for key, value in table.items() if isinstance(value, str | int | float)]
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_peers_name_their_source_and_what_was_checked(name: str) -> None:
+    about = protocol.load(name).about
+    assert about.source and about.verified
+    assert about.prompt_verified or about.unverified
+    assert about.quirks or "description only" in about.verified
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_rule_is_told_in_words(name: str) -> None:
+    rules = protocol.load(name)
+    text = "\n".join(describe(rules))
+    assert text.startswith(f"{name}, sha256 {rules.sha256}")
+    for mode in rules.prompt.modes:
+        assert f"prompt, mode {mode}:" in text
+    for note in (*rules.about.quirks, *rules.about.unverified):
+        assert note in text
+
+
+def test_words_follow_the_rules() -> None:
+    told = [line for line in describe(protocol.load("vtimellm-percent")) if ":" in line]
+    assert "unit of times: hundredths of the video" in told
+    assert "IoU rounded: to 2 decimals, before all else" in told
+    assert "decoding: sampled at temperature 0.05, top_p 1.0, at most 1,024 new tokens, repetition penalty 1.0" in told
+    assert "the model's turn begins with: '<think>\\n</think>\\n'" in describe(protocol.load("time-r1-nothink"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(times=st.tuples(st.integers(0, 9_999), st.integers(1, 9_999)))
+def test_a_protocol_reads_its_own_template(name: str, times: tuple[int, int]) -> None:
+    start, end = Decimal(times[0]) / 100, Decimal(sum(times)) / 100
     answer = protocol.load(name).answer
-    (span,) = parser(answer)(answer.template.format(start="1.25", end="70")).spans
-    assert tuple(map(float, span)) == (1.25, 70.0)
+    (span,) = parser(answer)(answer.render(Span(start, end), 200.0)).spans
+    tolerance = 0 if answer.unit == "seconds" else 0.5
+    unit_s = 1 if answer.unit == "seconds" else 2.0
+    assert abs(float(span.start_s) * unit_s - float(start)) <= 2 * tolerance
+    assert abs(float(span.end_s) * unit_s - float(end)) <= 2 * tolerance + (2.0 if end > 198 else 0)
+
+
+@pytest.mark.parametrize("rule", CLEANED)
+def test_cleaning(rule: str) -> None:
+    assert protocol.CLEAN[rule]("  Person  puts it on.. ") == CLEANED[rule]
+
+
+def test_stops_at_both_ends() -> None:
+    assert protocol.CLEAN["stops"]("..a b. ..") == "a b. "
+    assert protocol.CLEAN["stops-strip"](".a b .") == "a b"
 
 
 def test_query_is_not_a_format_string() -> None:
@@ -69,3 +174,14 @@ def test_unknown_protocol_and_mode() -> None:
         protocol.load("default").question("q", "thinking")
     with pytest.raises(InputError, match="protocol tables"):
         protocol.from_dict({"name": "x", "prompt": {"oops": 1}})
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [("score", "comparison", "=>"), ("score", "iou", "giou"), ("score", "float_bits", 16), ("prompt", "clean", "lower")],
+)
+def test_a_value_no_rule_knows_is_refused(part: str, key: str, value: object) -> None:
+    rules = protocol.load("default").rules()
+    rules[part][key] = value
+    with pytest.raises(InputError, match=f"{key} = "):
+        protocol.from_dict({"name": "x", **rules})

@@ -1,0 +1,56 @@
+"""Every parser on a megabyte made to hurt it: quadratic matching would take hours, linear matching well under a second.
+
+Run: make bench
+"""
+
+import itertools
+import time
+from collections.abc import Callable
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from tasks import protocol
+from tasks.parsers import NAMES, parser, tempsamp_reward, time_r1_reward
+from tasks.prediction import Prediction
+
+MEGABYTE, LONGEST_S = 1_000_000, 1.0
+UNITS = (
+    *("1", "1.", "1 ", "1:", " ", "\n", "1 - ", "1 to ", "1..1 - ", "1 s ", "1 s", "00:12 ", "start 1\n", "1 \n"),
+    *("<answer>", "</answer>", "<answer>\n", "<answer> ", "<think>", "</think>", "</think> <answer> {", "(1,2),", "[", "[(1,2),"),
+    *("1<sep>", "1<sep>2<sep>", "1<sep>2<sync>", "second score 1.0, ", "1.0 score second\n", "th", "İ", "-"),
+)
+FRAMES = ("{}", "<answer>{}</answer>", "<think>{}", "1{}to", "12 to {}", "[(1,{}", "<answer>{}x\ny</answer>")
+CASES = list(itertools.product(UNITS, FRAMES))
+READERS: dict[str, Callable[[str], Prediction]] = {
+    **{name: parser(protocol.load(name).answer) for name in protocol.names()},
+    "time-r1 reward": time_r1_reward.parse,
+    "tempsamp reward": tempsamp_reward.parse,
+}
+
+
+def test_every_parser_is_measured() -> None:
+    measured = {protocol.load(name).answer.parser for name in protocol.names()} | {"time_r1_reward", "tempsamp_reward"}
+    assert measured == set(NAMES)
+
+
+def hurting(unit: str, frame: str, length: int) -> str:
+    return frame.format(unit * (length // len(unit)))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_megabyte_that_hurts(name: str, benchmark: BenchmarkFixture) -> None:
+    """Finds the slowest text in one pass over all, then measures that one."""
+    read = READERS[name]
+    length = MEGABYTE if benchmark.enabled else MEGABYTE // 100
+    seconds = {}
+    for unit, frame in CASES:
+        text = hurting(unit, frame, length)
+        begin = time.perf_counter()
+        read(text)
+        seconds[unit, frame] = time.perf_counter() - begin
+    slowest = max(seconds, key=lambda case: seconds[case])
+    benchmark.extra_info["text"] = repr(slowest)
+    benchmark.pedantic(read, (hurting(*slowest, length),), rounds=3)
+    if benchmark.enabled:
+        assert benchmark.stats.stats.median < LONGEST_S
