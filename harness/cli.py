@@ -72,10 +72,10 @@ def parser() -> argparse.ArgumentParser:
     score.add_argument("--json", action="store_true", help="print scores.json")
 
     ls = verbs.add_parser("ls", parents=[common], help="list what there is")
-    ls.add_argument("what", choices=("tasks", "protocols", "models"))
+    ls.add_argument("what", choices=("tasks", "protocols", "models", "plans"))
 
     show = verbs.add_parser("show", parents=[common], help="a task card or a protocol; prompt and frame times of one sample")
-    show.add_argument("name", help="task, task@split or protocol")
+    show.add_argument("name", help="task, task@split, or protocol (protocol:NAME where a task has the same name)")
     show.add_argument("--sample", metavar="ID", help="which sample to render (default: the first)")
     _add_question_options(show)
 

@@ -60,6 +60,8 @@ def _row(model: str, mode: str, entry: Mapping[str, Any]) -> dict[str, str]:
             if name == "mIoU":
                 low, high = interval[name]
                 row["95 %"] = "-" if low is None else f"{low:.1f}-{high:.1f}"
+    gap = entry.get("query_gap")
+    row["gap"] = "-" if gap is None else f"{gap:.1f}"
     return row
 
 

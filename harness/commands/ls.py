@@ -7,6 +7,7 @@ from tabulate import tabulate
 
 from harness.models.trivial import NAMES
 from tasks import protocol
+from tasks.plans import evaluation_plans
 from tasks.splits import DERIVED
 from tasks.task import all_tasks
 
@@ -14,8 +15,8 @@ CHECKPOINTS = "Qwen2-VL, Qwen2.5-VL and Qwen3-VL checkpoints: a folder or a hub 
 
 
 def main(options: Namespace) -> int:
-    """List tasks, protocols or models."""
-    sys.stdout.write({"tasks": _tasks, "protocols": _protocols, "models": _models}[options.what]() + "\n")
+    """List tasks, protocols, models or evaluation plans."""
+    sys.stdout.write({"tasks": _tasks, "protocols": _protocols, "models": _models, "plans": _plans}[options.what]() + "\n")
     return 0
 
 
@@ -28,6 +29,11 @@ def _tasks() -> str:
 def _protocols() -> str:
     table = [[p.name, p.sha256[:8], p.summary] for p in map(protocol.load, protocol.names())]
     return str(tabulate(table, headers=["protocol", "hash", "summary"]))
+
+
+def _plans() -> str:
+    table = [[p.name, p.train, ", ".join(p.evaluate), p.question] for p in evaluation_plans().values()]
+    return str(tabulate(table, headers=["plan", "train on", "test on", "question"]))
 
 
 def _models() -> str:

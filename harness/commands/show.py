@@ -1,7 +1,6 @@
 """`harness show`."""
 
 import sys
-import tomllib
 from argparse import Namespace
 from typing import Any
 
@@ -9,25 +8,22 @@ from harness.commands.plans import missing_videos, plans
 from harness.plan import Plan
 from tasks import protocol, task
 from tasks.anomalies import anomalies
+from tasks.describe import describe
 from tasks.errors import InputError
-from tasks.protocol import Protocol
 from tasks.splits import DERIVED
+
+PROTOCOL = "protocol:"
 
 
 def main(options: Namespace) -> int:
     """Show a protocol, or the card of a task with one sample rendered as a model would be asked it."""
-    if options.name in protocol.names() and options.name not in task.all_tasks():
-        sys.stdout.write(_protocol(protocol.load(options.name)) + "\n")
+    name = options.name.removeprefix(PROTOCOL)
+    if name != options.name or (name in protocol.names() and name not in task.all_tasks()):
+        sys.stdout.write("\n".join(describe(protocol.load(name))) + "\n")
         return 0
     (plan,) = plans(options, options.name)
     sys.stdout.write("\n".join([*_card(plan), "", *_sample(plan, options.sample)]) + "\n")
     return 0
-
-
-def _protocol(rules: Protocol) -> str:
-    source = (protocol.FOLDER / f"{rules.name}.toml").read_text(encoding="utf-8").rstrip()
-    tomllib.loads(source)
-    return f"protocol {rules.name}, sha256 {rules.sha256}\n\n{source}"
 
 
 def _card(plan: Plan) -> list[str]:

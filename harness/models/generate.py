@@ -12,6 +12,7 @@ from transformers import (
     RepetitionPenaltyLogitsProcessor,
     SuppressTokensLogitsProcessor,
     TemperatureLogitsWarper,
+    TopPLogitsWarper,
 )
 
 from harness.models import cache as caches
@@ -51,6 +52,7 @@ class Rules:
         suppress: Ids that are never chosen (visual placeholders break the model's bookkeeping).
         temperature: 0 for the most probable token.
         repetition_penalty: 1 for none; counts the prompt, as transformers does.
+        top_p: With a temperature, share of the probability that is drawn from.
         seed: With a temperature, each reply's random numbers follow from this and its own prompt, not from its batch.
     """
 
@@ -59,6 +61,7 @@ class Rules:
     suppress: tuple[int, ...] = ()
     temperature: float = 0.0
     repetition_penalty: float = 1.0
+    top_p: float = 1.0
     seed: int = 0
 
 
@@ -186,6 +189,8 @@ def _processors(rules: Rules, device: Any) -> Any:
         processors.append(SuppressTokensLogitsProcessor(list(rules.suppress), device=device))
     if rules.temperature:
         processors.append(TemperatureLogitsWarper(rules.temperature))
+        if rules.top_p < 1.0:
+            processors.append(TopPLogitsWarper(rules.top_p))
     return processors
 
 

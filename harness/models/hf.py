@@ -157,4 +157,12 @@ def _rules(model: Any, processor: Any, protocol: Protocol, seed: int) -> generat
     stops = frozenset([stop] if isinstance(stop, int) else stop)
     suppress = tuple(processor.tokenizer.convert_tokens_to_ids(list(SUPPRESSED)))
     decoding = protocol.decoding
-    return generate.Rules(decoding.max_new_tokens, stops, suppress, decoding.temperature, decoding.repetition_penalty, seed)
+    return generate.Rules(
+        max_new_tokens=decoding.max_new_tokens,
+        stop=stops,
+        suppress=suppress,
+        temperature=decoding.temperature,
+        repetition_penalty=decoding.repetition_penalty,
+        top_p=decoding.top_p,
+        seed=seed,
+    )

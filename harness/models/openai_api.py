@@ -37,8 +37,9 @@ class OpenAiModel:
         key = os.environ.get(KEY)
         if not key:
             raise InputError(f"a key in the environment variable {KEY}", "none", f"export {KEY}=… (any word for a local server)")
-        if protocol.decoding.repetition_penalty != 1.0:
-            found = f"repetition_penalty {protocol.decoding.repetition_penalty} in protocol {protocol.name}"
+        beyond = {"repetition_penalty": protocol.decoding.repetition_penalty != 1.0, "prefill": bool(protocol.prompt.prefill)}
+        if any(beyond.values()):
+            found = f"{', '.join(rule for rule, asked in beyond.items() if asked)} in protocol {protocol.name}"
             raise InputError("a protocol that the chat completions API can express", found, "harness ls protocols")
         self.name = name
         self._protocol = protocol
@@ -79,6 +80,7 @@ class OpenAiModel:
                 messages=messages,  # type: ignore[arg-type]
                 max_tokens=decoding.max_new_tokens,
                 temperature=decoding.temperature,
+                top_p=decoding.top_p,
                 seed=self._options.seed,
             )
         except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:

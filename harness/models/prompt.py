@@ -73,7 +73,7 @@ def render(processor: Any, prompt: Prompt, text: str) -> tuple[str, str]:
     messages = [{"role": "user", "content": parts if prompt.order == "video-text" else parts[::-1]}]
     if prompt.system is not None:
         messages.insert(0, {"role": "system", "content": [{"type": "text", "text": prompt.system}]})
-    rendered = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    rendered = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) + prompt.prefill
     before, slot, after = rendered.partition(SLOT)
     if not slot or PAD in before + after:
         raise InputError(f"a chat template that writes one {SLOT} for a video", rendered[:400], "use the family's own template")

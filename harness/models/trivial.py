@@ -22,11 +22,11 @@ GRID_POINTS = 51
 
 @dataclass(frozen=True)
 class TrivialModel:
-    """Replies with a span that a rule reads off the sample, in the protocol's own answer template."""
+    """Replies with a span that a rule reads off the sample, in the protocol's own words."""
 
     name: str
     span_of: Callable[[Sample], Span]
-    template: str
+    render: Callable[[Span, float], str]
     note: str
     needs_video: bool = False
     pixel_factor: int = 1
@@ -37,11 +37,13 @@ class TrivialModel:
 
     def answer(self, _: Frames | None, questions: Sequence[Question]) -> list[Reply]:
         """The rule's span for each question."""
-        return [Reply(self._text(question.sample), hashlib.sha256(question.text.encode()).hexdigest()) for question in questions]
-
-    def _text(self, sample: Sample) -> str:
-        start, end = (format(time if isinstance(time, Decimal) else Decimal(repr(time)), "f") for time in self.span_of(sample))
-        return self.template.format(start=start, end=end)
+        return [
+            Reply(
+                self.render(self.span_of(question.sample), question.sample.duration_s),
+                hashlib.sha256(question.text.encode()).hexdigest(),
+            )
+            for question in questions
+        ]
 
 
 def trivial(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]], seed: int) -> TrivialModel | None:
@@ -55,7 +57,7 @@ def trivial(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]]
     """
 
     def model(rule: Callable[[Sample], Span], note: str) -> TrivialModel:
-        return TrivialModel(name, rule, protocol.answer.template, note)
+        return TrivialModel(name, rule, protocol.answer.render, note)
 
     match name:
         case "whole-video":

@@ -35,7 +35,7 @@ class Slow(trivial.TrivialModel):
     def answer(self, frames, questions):
         time.sleep(0.004)
         return super().answer(frames, questions)
-slow = Slow(model.name, model.span_of, model.template, model.note)
+slow = Slow(model.name, model.span_of, model.render, model.note)
 run(plan, Path(sys.argv[2]), lambda: slow, None)
 """
 

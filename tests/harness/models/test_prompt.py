@@ -63,3 +63,16 @@ def test_a_template_without_the_slot_is_refused(load: Load, make_frames: Make, q
     model.processor.chat_template = "{{ messages[0]['content'][1]['text'] }}"
     with pytest.raises(InputError, match="a chat template that writes one"):
         model.answer(make_frames("qwen2_5_vl"), questions)
+
+
+def test_a_prefill_begins_the_models_turn_and_is_no_part_of_the_reply(
+    load: Load, make_frames: Make, questions: list[Question]
+) -> None:
+    frames = make_frames("qwen3_vl")
+    plain, thoughtless = load("qwen3_vl"), load("qwen3_vl", prefill="<think>\n</think>\n")
+    before, after = prompt.render(thoughtless.processor, thoughtless.protocol.prompt, questions[0].text)
+    assert after.endswith("assistant\n<think>\n</think>\n")
+    replies = [model.answer(frames, questions) for model in (plain, thoughtless)]
+    assert [r.prompt_tokens for r in replies[1]] > [r.prompt_tokens for r in replies[0]]
+    assert all("<think>\n</think>" not in reply.text for reply in replies[1])
+    assert replies[0] != replies[1]
