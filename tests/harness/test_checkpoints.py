@@ -112,7 +112,7 @@ def test_killed_and_divided_runs_give_identical_scores(data_root: Path, tmp_path
                 process.kill()
             time.sleep(0.002)
         assert process.returncode in (-signal.SIGKILL, 0)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29613"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     subprocess.run([*torchrun, HARNESS, *command, "--output", str(killed)], env=environment, check=True, capture_output=True)
     assert (killed / "scores.json").read_bytes() == expected
     assert len(lines(killed)) == 18

@@ -120,7 +120,7 @@ def test_two_processes_give_the_same_scores_and_any_number_resumes(benchmark_roo
     ]
     assert harness(*arguments, "--output", tmp_path / "one") == 0
     script = Path(sys.executable).with_name("harness")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29611", str(script)]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", str(script)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run([*torchrun, *arguments, "--output", str(tmp_path / "two")], check=True, env=environment, capture_output=True)
     assert scores(tmp_path / "two") == scores(tmp_path / "one")

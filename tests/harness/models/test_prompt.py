@@ -70,7 +70,7 @@ def test_a_prefill_begins_the_models_turn_and_is_no_part_of_the_reply(
 ) -> None:
     frames = make_frames("qwen3_vl")
     plain, thoughtless = load("qwen3_vl"), load("qwen3_vl", prefill="<think>\n</think>\n")
-    before, after = prompt.render(thoughtless.processor, thoughtless.protocol.prompt, questions[0].text)
+    _, after = prompt.render(thoughtless.processor, thoughtless.protocol.prompt, questions[0].text)
     assert after.endswith("assistant\n<think>\n</think>\n")
     replies = [model.answer(frames, questions) for model in (plain, thoughtless)]
     assert [r.prompt_tokens for r in replies[1]] > [r.prompt_tokens for r in replies[0]]
