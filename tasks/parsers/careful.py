@@ -82,8 +82,8 @@ def _scope(text: str, place: str) -> str | None:
 
 
 def _read(scope: str) -> Prediction:
-    matches = [match.groupdict() for match in _PAIR.finditer(" ".join(scope.split()))]
-    spans = tuple(Span(_seconds(found, "start"), _seconds(found, "end")) for found in matches)
+    found = _PAIR.finditer(" ".join(scope.split()))
+    spans = tuple(Span(_seconds(match, "start"), _seconds(match, "end")) for match in found)
     if not spans:
         return Prediction(failure="no-span")
     if any(span.start_s > span.end_s for span in spans):
@@ -93,9 +93,9 @@ def _read(scope: str) -> Prediction:
     return Prediction(spans)
 
 
-def _seconds(found: dict[str, str | None], name: str) -> Decimal:
-    if (plain := found[name]) is not None:
+def _seconds(match: re.Match[str], name: str) -> Decimal:
+    if (plain := match[name]) is not None:
         return Decimal(plain)
-    form = f"{name}_clock" if found[f"{name}_clock_m"] is not None else name
-    hours, minutes, seconds = (Decimal(found[f"{form}_{unit}"] or 0) for unit in "hms")
+    form = f"{name}_clock" if match[f"{name}_clock_m"] is not None else name
+    hours, minutes, seconds = (Decimal(match[f"{form}_{unit}"] or 0) for unit in "hms")
     return hours * 3600 + minutes * 60 + seconds
