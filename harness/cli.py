@@ -69,6 +69,9 @@ def parser() -> argparse.ArgumentParser:
     score.add_argument("--tasks", "--task", dest="task", help="task of a file of replies: charades@test")
     _add_question_options(score)
     _add_ids_option(score)
+    score.add_argument(
+        "--all-protocols", action="store_true", help="one table: how far the number moves across protocols, and why"
+    )
     score.add_argument("--json", action="store_true", help="print scores.json")
 
     ls = verbs.add_parser("ls", parents=[common], help="list what there is")

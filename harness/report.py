@@ -5,11 +5,10 @@ from typing import Any
 
 from tabulate import tabulate
 
-from harness.models.base import Question
 from harness.models.trivial import trivial
 from harness.plan import Plan
-from harness.records import make_record
-from harness.scoring import ORACLE_MODE, score
+from harness.scoring import ORACLE_MODE, means
+from tasks.prediction import Prediction
 
 FLOORS = {"whole-video": "trivial", "middle-half": "trivial", "oracle-grid": "ceiling", "oracle-clamped": "ceiling"}
 
@@ -21,16 +20,15 @@ def rows(model: str, scores: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def floor_rows(plan: Plan) -> list[dict[str, str]]:
     """Rows of models that do not look and of ceilings, on the same samples: no number stands without them."""
-    mode = plan.modes[0]
-    table = []
+    mode, table = plan.modes[0], []
     for name, kind in FLOORS.items():
         model = trivial(name, plan.protocol, lambda: (), plan.seed)
         if model is None:
             raise ValueError(name)
-        questions = [Question(sample, mode, "") for sample in plan.samples]
-        records = [make_record(question, reply) for question, reply in zip(questions, model.answer(None, questions), strict=True)]
-        scores = score(plan.samples, {(record["id"], mode): record for record in records}, plan.protocol, (mode,))
-        table += [{**row, "mode": kind} for row in rows(name, scores)]
+        read = {(s.id, mode): {"error": None, "prediction": Prediction((model.span_of(s),))} for s in plan.samples}
+        aggregate = means(plan.samples, read, plan.protocol, mode)
+        entry = {"aggregate": aggregate, "interval_95": {}, "counts": {"answered": aggregate["n"]}, "coverage": 1.0}
+        table.append({**_row(name, mode, entry), "mode": kind})
     return table
 
 
@@ -55,10 +53,10 @@ def _row(model: str, mode: str, entry: Mapping[str, Any]) -> dict[str, str]:
     row["coverage"] = "-" if answered is None else f"{answered}/{aggregate['n']} ({_percent(entry['coverage'])})"
     row["parsed"] = _percent(entry.get("parse_rate"))
     for name, value in aggregate.items():
-        if name != "n":
+        if name not in ("n", "parsed"):
             row[name] = "-" if value is None else f"{value:.2f}"
             if name == "mIoU":
-                low, high = interval[name]
+                low, high = interval.get(name, (None, None))
                 row["95 %"] = "-" if low is None else f"{low:.1f}-{high:.1f}"
     gap = entry.get("query_gap")
     row["gap"] = "-" if gap is None else f"{gap:.1f}"

@@ -73,6 +73,17 @@ def score(
     return result
 
 
+def means(samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], protocol: Protocol, mode: str) -> dict[str, Any]:
+    """`n` and the metrics of one mode in percent, as `score` gives them, without intervals or per-sample values."""
+    read = parser(protocol.answer)
+    outcomes = [_outcome(records.get((sample.id, mode)), read, sample, protocol) for sample in samples]
+    spans = [_scored_spans(outcome, sample, protocol) for outcome, sample in zip(outcomes, samples, strict=True)]
+    failed, missing = [not o.prediction.spans and o.error is None for o in outcomes], [o.error is not None for o in outcomes]
+    kept = rules.counted(samples, failed, missing, protocol.score)
+    parsed = sum(1 for outcome in outcomes if outcome.prediction.spans)
+    return {**_means(_table(samples, spans, protocol)[kept], _metric_names(protocol)), "parsed": parsed}
+
+
 def query_gap(samples: Sequence[Sample], spans: Sequence[rules.Spans], own: Floats, kept: Bools, protocol: Protocol) -> float:
     """How much better answers fit their own query than the other queries of the same video, in points of mIoU.
 

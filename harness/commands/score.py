@@ -9,13 +9,13 @@ from typing import Any
 
 from tabulate import tabulate
 
-from harness import foreign, store
+from harness import across, foreign, store
 from harness.commands.plans import as_run, plans
 from harness.commands.run import conclusion
 from harness.plan import Plan
 from harness.records import Record
 from harness.run import Summary, score_plan
-from tasks import formats_qvh, highlights, moments
+from tasks import formats_qvh, highlights, moments, protocol
 from tasks.errors import InputError
 from tasks.parsers import parser
 
@@ -27,6 +27,8 @@ def main(options: Namespace) -> int:
     path = Path(options.path)
     if (run := store.read_run(path)) is not None:
         plan, records = _run(options, path, run["spec"])
+        if options.all_protocols:
+            return _all_protocols(options, plan, path / store.SAMPLES)
     else:
         if not path.is_file() or not options.task:
             found = f"{path}" if path.is_file() else f"no run.json in {path}" if path.is_dir() else f"no {path}"
@@ -34,12 +36,28 @@ def main(options: Namespace) -> int:
         plan = _plan(options, options.task)
         if plan.samples[0].saliency is not None and is_submission(path):
             return _submission(options, plan, path)
+        if options.all_protocols:
+            return _all_protocols(options, plan, path)
         records = _predictions(plan, path)
     scores = score_plan(plan, records)
     if options.json:
         sys.stdout.write(json.dumps(scores, indent=1) + "\n")
     else:
         sys.stdout.write(conclusion(path.name, plan, Summary(path, scores, 0)))
+    return 0
+
+
+def _all_protocols(options: Namespace, plan: Plan, path: Path) -> int:
+    protocols = [protocol.load(name) for name in protocol.names()]
+    mode = plan.modes[0]
+    readings = across.read_all(foreign.read(path, plan.samples), [plan.protocol, *protocols], mode)
+    rows = across.table(plan.samples, readings, plan.protocol, protocols, mode)
+    if options.json:
+        sys.stdout.write(json.dumps(rows, indent=1) + "\n")
+    else:
+        title = f"{plan.name}, mode {mode}: the same replies under every protocol. The last columns: what the protocol's parser, "
+        title += f"rounding, … alone would do to R1@0.5 and mIoU under {plan.protocol.name}."
+        sys.stdout.write(f"{title}\n{tabulate(rows, headers='keys', disable_numparse=True, stralign='right')}\n")
     return 0
 
 

@@ -1,0 +1,91 @@
+"""The same replies under every protocol: how far the number moves, and which rule moves it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.foreign import Row
+from harness.records import Record
+from harness.scoring import means
+from tasks.parsers import parser
+from tasks.prediction import Prediction
+from tasks.protocol import Answer, Protocol, Score
+from tasks.sample import Sample
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "round": ("round_prediction", "round_iou"),
+    "clamp": ("clamp_targets",),
+    "compare": ("comparison", "iou", "float_bits"),
+    "denominator": ("failure", "error", "duplicates"),
+}
+"""Scoring rules by what a column of the table isolates; the parser is the fifth."""
+
+Readings = dict[Answer, dict[tuple[str, str], Record]]
+
+
+def read_all(rows: Iterable[Row], protocols: Sequence[Protocol], mode: str) -> Readings:
+    """Read each reply once with every distinct parser; texts are not kept.
+
+    Args:
+        rows: Predictions with the samples they answer.
+        protocols: Whose parsers to use.
+        mode: The mode that rows without one answer; rows of other modes are passed over.
+    """
+    readers: dict[Answer, Callable[[str], Prediction]] = {p.answer: parser(p.answer) for p in protocols}
+    found: Readings = {answer: {} for answer in readers}
+    for row in rows:
+        if row.mode not in ("", mode):
+            continue
+        for answer, read in readers.items():
+            prediction = row.prediction if row.text is None else read(row.text)
+            found[answer] |= {(identifier, mode): {"error": None, "prediction": prediction} for identifier in row.ids}
+    return found
+
+
+def table(
+    samples: Sequence[Sample], readings: Readings, base: Protocol, protocols: Sequence[Protocol], mode: str
+) -> list[dict[str, Any]]:
+    """One row a protocol: its metrics, and how each group of its rules alone moves the base protocol's R1@0.5 and mIoU.
+
+    Args:
+        samples: The split.
+        readings: From `read_all`, with the parsers of `base` and of all `protocols`.
+        base: The protocol whose rules are replaced one group at a time.
+        protocols: The rows.
+        mode: The mode to score.
+    """
+    known: dict[tuple[Answer, Score], Mapping[str, Any]] = {}
+
+    def scored(protocol: Protocol) -> Mapping[str, Any]:
+        key = (protocol.answer, protocol.score)
+        if key not in known:
+            known[key] = means(samples, readings[protocol.answer], protocol, mode)
+        return known[key]
+
+    reference = scored(base)
+    result = []
+    for protocol in protocols:
+        row: dict[str, Any] = {"protocol": protocol.name, **_shown(scored(protocol))}
+        alone = {"parse": replace(base, answer=protocol.answer)}
+        for name, fields in GROUPS.items():
+            changed = {field: getattr(protocol.score, field) for field in fields}
+            alone[name] = replace(base, score=replace(base.score, **changed))
+        for name, variant in alone.items():
+            moved = scored(variant)
+            row[name] = " ".join(_signed(moved, reference, metric) for metric in ("R1@0.5", "mIoU"))
+        result.append(row)
+    return result
+
+
+def _shown(scores: Mapping[str, Any]) -> dict[str, str]:
+    wanted = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7")
+    values = {name: scores.get(name) for name in wanted}
+    shown = {name: "-" if value is None else f"{value:.2f}" for name, value in values.items()}
+    return {"n": str(scores["n"]), "read": str(scores["parsed"]), **shown}
+
+
+def _signed(moved: Mapping[str, Any], reference: Mapping[str, Any], metric: str) -> str:
+    old, new = reference.get(metric), moved.get(metric)
+    if old is None or new is None:
+        return "-"
+    return "0" if abs(new - old) < 0.005 else f"{new - old:+.2f}"

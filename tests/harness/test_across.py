@@ -1,0 +1,64 @@
+"""One table over all protocols: each row is what the protocol scores by itself, each column moves by its own rule only."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.across import read_all, table
+from harness.cli import main
+from harness.foreign import Row
+from harness.scoring import means, score
+from tasks import protocol
+from tasks.sample import Row as Annotation
+from tasks.sample import make_samples
+from tasks.span import Span
+
+SAMPLES = make_samples("t", [Annotation(f"v{i}", 30.0, f"q{i}", (Span(2.0 + i / 4, 12.4 + i),)) for i in range(12)])
+FORMS = ("<answer>{} to {}</answer>", "<think>1 to 2</think><answer>{}s - {}s</answer>", "from {} to {} seconds", "no idea")
+ROWS = [
+    Row(f"line {i}", (s.id,), "", FORMS[i % 4].format(s.targets[0].start_s + 0.3, float(s.targets[0].end_s) - 2.1), None)
+    for i, s in enumerate(SAMPLES)
+]
+PROTOCOLS = [protocol.load(name) for name in protocol.names()]
+DEFAULT = protocol.load("default")
+
+
+def test_each_row_is_what_the_protocol_scores_by_itself() -> None:
+    found = table(SAMPLES, read_all(ROWS, PROTOCOLS, "direct"), DEFAULT, PROTOCOLS, "direct")
+    records = {(row.ids[0], "direct"): {"error": None, "text": row.text} for row in ROWS}
+    assert [row["protocol"] for row in found] == protocol.names()
+    for row, rules in zip(found, PROTOCOLS, strict=True):
+        alone = score(SAMPLES, records, rules, ("direct",))["modes"]["direct"]["aggregate"]
+        assert row["n"] == str(alone["n"])
+        assert row["mIoU"] == ("-" if alone["mIoU"] is None else f"{alone['mIoU']:.2f}")
+        quick = means(SAMPLES, records, rules, "direct")
+        assert {key: quick[key] for key in alone} == alone
+
+
+def test_a_rule_that_is_the_same_moves_nothing_and_one_that_differs_shows_where() -> None:
+    rounding = replace(DEFAULT, name="rounding", score=replace(DEFAULT.score, round_prediction="integer"))
+    dropping = replace(DEFAULT, name="dropping", score=replace(DEFAULT.score, failure="drop"))
+    rows = table(SAMPLES, read_all(ROWS, [DEFAULT], "direct"), DEFAULT, [DEFAULT, rounding, dropping], "direct")
+    columns = ("parse", "round", "clamp", "compare", "denominator")
+    moved = [[name for name in columns if row[name] != "0 0"] for row in rows]
+    assert moved == [[], ["round"], ["denominator"]]
+    assert float(rows[2]["mIoU"]) - float(rows[0]["mIoU"]) == pytest.approx(float(rows[2]["denominator"].split()[1]), abs=0.011)
+
+
+def test_rows_of_another_mode_are_passed_over() -> None:
+    rows = [*ROWS, ROWS[0]._replace(mode="cot", text="<answer>0 to 1</answer>")]
+    assert read_all(rows, [DEFAULT], "direct") == read_all(ROWS, [DEFAULT], "direct")
+
+
+def test_through_the_command_line(benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["--data-root", str(benchmark_root)]
+    assert main(["run", "--model", "oracle", "--tasks", "synthetic", *common, "--output", str(tmp_path / "run")]) == 0
+    capsys.readouterr()
+    assert main(["score", str(tmp_path / "run"), *common, "--all-protocols", "--json"]) == 0
+    rows = {row["protocol"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["synthetic"]["mIoU"] == "100.00"
+    assert rows["default"]["mIoU"] == "0.00"
+    assert main(["score", str(tmp_path / "run"), *common, "--all-protocols"]) == 0
+    assert "under every protocol" in capsys.readouterr().out
