@@ -59,7 +59,7 @@ def _row(model: str, mode: str, entry: Mapping[str, Any]) -> dict[str, str]:
                 low, high = interval.get(name, (None, None))
                 row["95 %"] = "-" if low is None else f"{low:.1f}-{high:.1f}"
     gap = entry.get("query_gap")
-    row["gap"] = "-" if gap is None else f"{gap:.1f}"
+    row["gap"] = "-" if gap is None else f"{round(gap, 1) + 0.0:.1f}"
     return row
 
 
