@@ -36,6 +36,13 @@ MISSING = {
     "drop": "leaves the denominator",
     "out-of-video": "is scored as the span from 10 to 20 s behind the end of the video",
 }
+SALIENCY = {
+    "flat": "1 inside a span, 0 outside",
+    "centre": "falling from the centre of a span, 0 outside",
+    "t/2": "a time t marks clip int(t / 2)",
+    "(t-1)/2": "a time t marks clip int((t - 1) / 2), which is one early for even t",
+    "t/2-1": "a time t marks clip int(t / 2) - 1, which is one early",
+}
 DUPLICATES = {"keep": "all count", "last": "of rows with the same video, sentence and spans the last counts"}
 
 
@@ -90,4 +97,5 @@ def _scoring(protocol: Protocol) -> list[str]:
         f"a reply without a span {MISSING[score.failure]}",
         f"a sample without a reply (missing video, error) {MISSING[score.error]}",
         f"duplicate rows: {DUPLICATES[score.duplicates]}",
+        *([f"scores of clips of 2 s: {SALIENCY[score.saliency]}"] if score.saliency != "none" else []),
     ]

@@ -149,6 +149,8 @@ class Score:
             span from 10 to 20 s behind the end is scored).
         error: The same for a sample without a reply.
         duplicates: `last` keeps the last of rows with the same video, sentence and spans; `keep` keeps all.
+        saliency: How clips of 2 s get their scores where highlights are asked for. From spans: `flat` or `centre` (see
+            `tasks.highlights`). From times t: clip int(t/2), int((t-1)/2), or int(t/2)-1. `none` for moments only.
     """
 
     thresholds: tuple[float, ...]
@@ -161,12 +163,13 @@ class Score:
     failure: Missing = "zero"
     error: Missing = "zero"
     duplicates: Literal["keep", "last"] = "keep"
+    saliency: Literal["none", "flat", "centre", "t/2", "(t-1)/2", "t/2-1"] = "none"
 
 
 PARTS: dict[str, Any] = {"prompt": Prompt, "video": VideoRules, "decoding": Decoding, "answer": Answer, "score": Score}
 LATE = {
     *("prefill", "top_p", "unit", "iou", "float_bits", "round_prediction", "round_iou", "clamp_targets"),
-    *("failure", "error", "duplicates"),
+    *("failure", "error", "duplicates", "saliency"),
 }
 """Rules that came after the first protocols: at their default they stay out of the hash, so that older hashes hold."""
 

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import metrics
+from tasks.highlights import CLIP_S, centre, flat
 from tasks.metrics import Floats
+from tasks.prediction import Prediction
 from tasks.protocol import Protocol, Score
 from tasks.sample import Sample
 from tasks.span import Span
@@ -54,6 +56,11 @@ def merged_set(predicted: Spans, target: Spans) -> float:
     return min(max(overlap / length, 0.0), 1.0) if length else 1.0
 
 
+CLIPS: dict[str, Callable[[float], int]] = {
+    "t/2": lambda time: int(time / 2),
+    "(t-1)/2": lambda time: int((time - 1) / 2),
+    "t/2-1": lambda time: int(time / 2) - 1,
+}
 IOU: dict[str, Callable[[Floats, Floats], NDArray[np.floating]]] = {"span": metrics.iou, "hull": hull, "union": union}
 
 
@@ -116,6 +123,31 @@ def adjusted(
             [Span(span.start_s, min(span.end_s, d)) for span in spans] for spans, d in zip(targets, duration_s, strict=True)
         ]
     return predicted, targets
+
+
+def saliency(protocol: Protocol, prediction: Prediction, duration_s: float) -> list[float]:
+    """Scores of the whole clips of 2 s of a video; all 0 where nothing was read.
+
+    Several times in one clip are averaged; times behind the end mark nothing, and early ones that a rule puts before the
+    first clip mark the first.
+
+    Args:
+        protocol: Its `saliency` rule applies, to spans or to pairs of time and score.
+        prediction: Its `saliency` is returned as it is, if it has one.
+        duration_s: Length of the video.
+
+    Source: TimeChat utils/format_vhd.py, format_vhd_output; TRACE trace/eval/reformat_vhd.py.
+    """
+    if prediction.saliency is not None:
+        return list(prediction.saliency)
+    clips, rule = int(duration_s / CLIP_S), protocol.score.saliency
+    if rule in ("flat", "centre"):
+        return (flat if rule == "flat" else centre)(prediction.spans, clips)
+    given: list[list[float]] = [[] for _ in range(clips)]
+    for time, score in prediction.highlights:
+        if 0 <= (clip := max(0, CLIPS[rule](time)) if time <= duration_s else clips) < clips:
+            given[clip].append(score)
+    return [sum(scores) / len(scores) if scores else 0.0 for scores in given]
 
 
 def counted(samples: Sequence[Sample], failed: Sequence[bool], missing: Sequence[bool], score: Score) -> Bools:

@@ -25,6 +25,11 @@ def scope(text: str, where: Sequence[str]) -> str | None:
     return next((found for place in where if (found := SCOPES[place](text)) is not None), None)
 
 
+def number(text: str | float) -> float:
+    """A float as Python reads it, at most `LARGEST`. Raises ValueError where Python cannot."""
+    return min(float(text), LARGEST)
+
+
 def read(pairs: Pairs) -> Prediction:
     """Spans as written, also reversed and empty ones: the score rule decides what they are worth.
 
@@ -32,7 +37,7 @@ def read(pairs: Pairs) -> Prediction:
         The spans in order, or a failure: `no-span`, or `bad-number` where Python cannot read one (`5..7`).
     """
     try:
-        spans = tuple(Span(min(float(start), LARGEST), min(float(end), LARGEST)) for start, end in pairs)
+        spans = tuple(Span(number(start), number(end)) for start, end in pairs)
     except ValueError:
         return Prediction(failure="bad-number")
     return Prediction(spans) if spans else Prediction(failure="no-span")

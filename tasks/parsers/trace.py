@@ -5,7 +5,7 @@ import re
 from tasks.parsers.common import read, scope
 from tasks.prediction import Prediction
 
-_EVENT = re.compile(r"(?<![\d.>])([\d.]++)<sep>([\d.]++)(?:<sep>)?+<sync>")
+_EVENT = re.compile(r"(?<![\d.])(?<!<sep>)([\d.]++)<sep>([\d.]++)(?:<sep>)?+<sync>")
 
 
 def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:

