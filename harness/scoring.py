@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks import rules
+from tasks import highlights, moments, rules
 from tasks.metrics import Floats
 from tasks.parsers import parser
 from tasks.prediction import Prediction
@@ -19,6 +19,12 @@ from tasks.statistics import cluster_bootstrap
 
 SCHEMA = "vtg-harness/scores/1"
 ORACLE_MODE = "mixed-cot"
+MOMENTS = (
+    *("MR-full-mAP", "MR-full-mAP@0.5", "MR-full-mAP@0.75", "MR-short-mAP", "MR-middle-mAP", "MR-long-mAP"),
+    *("MR-full-R1@0.5", "MR-full-R1@0.7", "MR-full-mIoU"),
+)
+"""What QVHighlights papers report of moment retrieval."""
+
 NEIGHBOURS = 32
 """Other queries of the same video that an answer is compared with, so that one long video cannot take quadratic time."""
 
@@ -58,6 +64,7 @@ def score(
             **_counts(outcomes, kept[mode]),
             "query_gap": _number(query_gap(samples, spans, tables[mode][:, 0], kept[mode], protocol)),
             "on_answered": _means(tables[mode][[not m for m in missing]], names),
+            **_qvhighlights(samples, [outcome.prediction for outcome in outcomes], protocol),
             "samples": [
                 _line(sample, value, outcome, keep, protocol)
                 for sample, value, outcome, keep in zip(samples, tables[mode][:, 0], outcomes, kept[mode], strict=True)
@@ -115,6 +122,20 @@ def query_gap(samples: Sequence[Sample], spans: Sequence[rules.Spans], own: Floa
     sums, counts = (np.bincount(answers, weights=w, minlength=len(samples)) for w in (values, np.ones(len(values))))
     compared = counts > 0
     return float(np.mean(own[compared] - sums[compared] / counts[compared]) * 100)
+
+
+def _qvhighlights(samples: Sequence[Sample], predictions: Sequence[Prediction], protocol: Protocol) -> dict[str, Any]:
+    """The official metrics in percent, for tasks with saliency; highlights where there are clip scores or a rule for them."""
+    saliency = [sample.saliency for sample in samples if sample.saliency is not None]
+    if not samples or len(saliency) < len(samples):
+        return {}
+    comparison = "exact" if protocol.score.comparison == "exact" else "float"
+    found = moments.moment_retrieval([moments.windows(p) for p in predictions], [s.targets for s in samples], comparison)
+    values = {name: value for name, value in moments.means(found).items() if name in MOMENTS}
+    if protocol.score.saliency != "none" or any(p.saliency is not None for p in predictions):
+        clips = [rules.saliency(protocol, p, s.duration_s) for p, s in zip(predictions, samples, strict=True)]
+        values |= highlights.means(highlights.highlight_detection(clips, saliency))
+    return {"qvhighlights": {name: _number(value) for name, value in values.items()}}
 
 
 def _metric_names(protocol: Protocol) -> list[str]:

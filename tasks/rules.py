@@ -141,6 +141,8 @@ def saliency(protocol: Protocol, prediction: Prediction, duration_s: float) -> l
     if prediction.saliency is not None:
         return list(prediction.saliency)
     clips, rule = int(duration_s / CLIP_S), protocol.score.saliency
+    if rule == "none":
+        return [0.0] * clips
     if rule in ("flat", "centre"):
         return (flat if rule == "flat" else centre)(prediction.spans, clips)
     given: list[list[float]] = [[] for _ in range(clips)]

@@ -46,6 +46,8 @@ def conclusion(model: str, plan: Plan, summary: Summary) -> str:
     table = [*rows(model, summary.scores), *floor_rows(plan)]
     lines = [heading(plan), render(table)]
     for mode, entry in summary.scores["modes"].items():
+        if official := entry.get("qvhighlights"):
+            lines.append(f"{mode}: " + ", ".join(f"{name} {value:.2f}" for name, value in official.items() if value is not None))
         counts = entry.get("counts", {})
         notes = [f"{n} {name}" for kind in ("errors", "parse_failures") for name, n in counts.get(kind, {}).items()]
         if notes:

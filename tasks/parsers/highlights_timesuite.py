@@ -8,7 +8,8 @@ from tasks.parsers.common import LARGEST, scope
 from tasks.prediction import Prediction
 
 _NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
-_SPAN = re.compile(rf"{_NUMBER}\s*+-\s*+{_NUMBER}")
+# The end is looked at, not taken: it may be the start of the next span.
+_SPAN = re.compile(rf"{_NUMBER}\s*+-\s*+(?={_NUMBER})")
 _NEXT = re.compile(r"[^\n\d]*+(\d++(?:\.\d*+)?+)")
 # Where no number follows, the end of the span gives back its last digit as the score.
 _LAST_DIGIT = re.compile(r"(\d++\.\d*(?=\d)|\d+(?=\d))(\d)\.?")
@@ -23,7 +24,7 @@ def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
     """
     found = scope(text, where) or ""
     for match in _SPAN.finditer(found):
-        end, score = match[2], _NEXT.match(found, match.end())
+        end, score = match[2], _NEXT.match(found, match.end(2))
         shrunk = None if score else _LAST_DIGIT.fullmatch(end)
         if score or shrunk:
             end, given = (shrunk[1], shrunk[2]) if shrunk else (end, score[1] if score else "")

@@ -196,3 +196,34 @@ def test_trivial_models_answer_in_every_protocols_words() -> None:
         questions = [Question(s, mode, rules.question(s.query, mode)) for s in SAMPLES]
         records = {(q.sample.id, mode): make_record(q, r) for q, r in zip(questions, model.answer(None, questions), strict=True)}
         assert score(SAMPLES, records, rules, (mode,))["modes"][mode]["parse_rate"] == 1.0, name
+
+
+@pytest.mark.shared_data
+def test_qvhighlights_runs_carry_the_official_metrics(shared_data: Path) -> None:
+    samples = task.load(task.find("qvhighlights"), "val", shared_data)
+
+    def official(name: str, text: Callable[[Sample], str]) -> dict[str, str]:
+        records = {(s.id, "direct"): {"error": None, "text": text(s)} for s in samples}
+        values = score(samples, records, protocol.load(name), ("direct",))["modes"]["direct"]["qvhighlights"]
+        return {key: f"{value:.2f}" for key, value in values.items()}
+
+    def longest(sample: Sample) -> str:
+        span = max(sample.targets, key=lambda t: t.end_s - t.start_s)
+        return f"<answer> {span.start_s} to {span.end_s} </answer>"
+
+    def listed(sample: Sample) -> str:
+        marked = [(2 * clip, sum(row) / len(row)) for clip, row in enumerate(sample.saliency or ()) if any(row)]
+        times, scores = (", ".join(f"{value:.1f}" for value in column) for column in zip(*marked, strict=True))
+        return f"The highlight timestamps are in the {times} seconds. Their saliency scores are {scores}"
+
+    one = official("qvh-official", longest)
+    assert (one["MR-full-mAP"], one["MR-full-mAP@0.75"], one["MR-full-R1@0.7"]) == ("78.86", "78.86", "100.00")
+    flat, centred = (official(f"qvh-hl-{rule}", longest) for rule in ("flat", "centre"))
+    assert (flat["HL-min-VeryGood-mAP"], flat["HL-min-VeryGood-Hit1"]) == ("34.50", "65.03")
+    assert (centred["HL-min-VeryGood-mAP"], centred["HL-min-VeryGood-Hit1"]) == ("43.05", "78.26")
+    nothing = official("qvh-hl-aligned", lambda _: "no idea")
+    assert (nothing["HL-min-VeryGood-mAP"], nothing["HL-min-VeryGood-Hit1"]) == ("11.04", "14.97")
+    for name, expected in (("qvh-hl-timechat", ("38.58", "62.71")), ("qvh-hl-aligned", ("60.81", "95.68"))):
+        found = official(name, listed)
+        assert (found["HL-min-VeryGood-mAP"], found["HL-min-VeryGood-Hit1"]) == expected
+    assert "HL-min-VeryGood-mAP" not in official("default", longest)
