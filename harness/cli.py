@@ -110,7 +110,7 @@ def _add_ids_option(parser: argparse.ArgumentParser) -> None:
 def _add_question_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", help="split (default: the one the field reports); task@split does the same")
     parser.add_argument("--protocol", help="rules (harness ls protocols); default: the task's own")
-    parser.add_argument("--modes", default="direct", help="prompt modes, comma-separated: direct,cot (default: direct)")
+    parser.add_argument("--modes", help="prompt modes, comma-separated: direct,cot (default: direct, or the protocol's only one)")
     parser.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
 
 

@@ -97,6 +97,8 @@ def make_plan(
 ) -> Plan:
     """Load and check everything about `name` (`task`, `task@split` or a user's JSONL) that does not need the model.
 
+    Without modes, the protocol's `direct` is asked, or its first mode if it has no such one.
+
     Raises:
         InputError: Unknown task, split, protocol or mode; missing or altered annotations.
     """
@@ -104,6 +106,7 @@ def make_plan(
     task = tasks.find(task_name, data_root)
     split = own_split or split or task.default_split
     rules = protocols.load(protocol or task.protocol)
+    modes = modes or ("direct" if "direct" in rules.prompt.modes else next(iter(rules.prompt.modes)),)
     for mode in modes:
         rules.question("", mode)
     samples = tasks.load(task, split, data_root)

@@ -16,7 +16,7 @@ def plans(options: Namespace, names: str) -> list[Plan]:
             name,
             split=options.split,
             protocol=options.protocol,
-            modes=tuple(dict.fromkeys(options.modes.split(","))),
+            modes=tuple(dict.fromkeys(options.modes.split(","))) if options.modes else (),
             data_root=data_root(options.data_root),
             video_folders=[Path(folder) for folder in options.videos],
             limit=getattr(options, "limit", None),

@@ -48,7 +48,9 @@ def main(options: Namespace) -> int:
 
 
 def _all_protocols(options: Namespace, plan: Plan, path: Path) -> int:
-    protocols = [protocol.load(name) for name in protocol.names()]
+    every = map(protocol.load, protocol.names())
+    has_highlights = plan.samples[0].saliency is not None
+    protocols = [rules for rules in every if has_highlights or rules.score.saliency == "none"]
     mode = plan.modes[0]
     readings = across.read_all(foreign.read(path, plan.samples), [plan.protocol, *protocols], mode)
     rows = across.table(plan.samples, readings, plan.protocol, protocols, mode)

@@ -268,3 +268,8 @@ def test_a_full_disk_stops_with_a_message_and_the_run_goes_on_later(benchmark_ro
     assert harness(*arguments, "--output", tmp_path / "run") == 0
     assert harness(*arguments, "--output", tmp_path / "whole") == 0
     assert scores(tmp_path / "run") == scores(tmp_path / "whole")
+
+
+def test_a_protocol_with_one_mode_is_asked_in_it(benchmark_root: Path) -> None:
+    assert make_plan("synthetic", None, None, (), benchmark_root).modes == ("direct",)
+    assert make_plan("synthetic", None, "timezero", (), benchmark_root).modes == ("cot",)
