@@ -49,21 +49,16 @@ def score(
         modes: Modes that were asked for. With both `direct` and `cot`, the paper's mixed row (per query the better of the
             two, which needs the ground truth and so is an oracle; TempSamp-R1, section 4.2) is added.
     """
-    read = parser(protocol.answer)
     names = _metric_names(protocol)
     result: dict[str, Any] = {"schema": SCHEMA, "protocol": protocol.name, "protocol_sha256": protocol.sha256, "modes": {}}
     tables, kept = {}, {}
     for mode in modes:
-        outcomes = [_outcome(records.get((sample.id, mode)), read, sample, protocol) for sample in samples]
-        spans = [_scored_spans(outcome, sample, protocol) for outcome, sample in zip(outcomes, samples, strict=True)]
-        tables[mode] = _table(samples, spans, protocol)
-        failed, missing = [not o.prediction.spans and o.error is None for o in outcomes], [o.error is not None for o in outcomes]
-        kept[mode] = rules.counted(samples, failed, missing, protocol.score)
+        outcomes, spans, tables[mode], kept[mode] = _scored(samples, records, protocol, mode)
         result["modes"][mode] = {
             **_aggregate(tables[mode], samples, kept[mode], names),
             **_counts(outcomes, kept[mode]),
             "query_gap": _number(query_gap(samples, spans, tables[mode][:, 0], kept[mode], protocol)),
-            "on_answered": _means(tables[mode][[not m for m in missing]], names),
+            "on_answered": _means(tables[mode][[outcome.error is None for outcome in outcomes]], names),
             **_qvhighlights(samples, [outcome.prediction for outcome in outcomes], protocol),
             "samples": [
                 _line(sample, value, outcome, keep, protocol)
@@ -82,13 +77,9 @@ def score(
 
 def means(samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], protocol: Protocol, mode: str) -> dict[str, Any]:
     """`n` and the metrics of one mode in percent, as `score` gives them, without intervals or per-sample values."""
-    read = parser(protocol.answer)
-    outcomes = [_outcome(records.get((sample.id, mode)), read, sample, protocol) for sample in samples]
-    spans = [_scored_spans(outcome, sample, protocol) for outcome, sample in zip(outcomes, samples, strict=True)]
-    failed, missing = [not o.prediction.spans and o.error is None for o in outcomes], [o.error is not None for o in outcomes]
-    kept = rules.counted(samples, failed, missing, protocol.score)
+    outcomes, _, table, kept = _scored(samples, records, protocol, mode)
     parsed = sum(1 for outcome in outcomes if outcome.prediction.spans)
-    return {**_means(_table(samples, spans, protocol)[kept], _metric_names(protocol)), "parsed": parsed}
+    return {**_means(table[kept], _metric_names(protocol)), "parsed": parsed}
 
 
 def query_gap(samples: Sequence[Sample], spans: Sequence[rules.Spans], own: Floats, kept: Bools, protocol: Protocol) -> float:
@@ -136,6 +127,17 @@ def _qvhighlights(samples: Sequence[Sample], predictions: Sequence[Prediction], 
         clips = [rules.saliency(protocol, p, s.duration_s) for p, s in zip(predictions, samples, strict=True)]
         values |= highlights.means(highlights.highlight_detection(clips, saliency))
     return {"qvhighlights": {name: _number(value) for name, value in values.items()}}
+
+
+def _scored(
+    samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], protocol: Protocol, mode: str
+) -> tuple[list[_Outcome], list[tuple[Span, ...]], Floats, Bools]:
+    """What was read of each sample, the spans that are scored, the table of `_table`, and which samples count."""
+    read = parser(protocol.answer)
+    outcomes = [_outcome(records.get((sample.id, mode)), read, sample, protocol) for sample in samples]
+    spans = [_scored_spans(outcome, sample, protocol) for outcome, sample in zip(outcomes, samples, strict=True)]
+    failed, missing = [not o.prediction.spans and o.error is None for o in outcomes], [o.error is not None for o in outcomes]
+    return outcomes, spans, _table(samples, spans, protocol), rules.counted(samples, failed, missing, protocol.score)
 
 
 def _metric_names(protocol: Protocol) -> list[str]:

@@ -245,9 +245,11 @@ def test_any_json_gives_rows_or_a_value_error(read: Any, document: Any) -> None:
 def test_any_text_gives_durations_or_a_value_error(text: str) -> None:
     for read in (read_charades_durations, lambda text: read_tall_text(text, {"v": 3.0})):
         try:
-            read(text)
+            found = read(text)
         except ValueError:
             continue
+        times = found.values() if isinstance(found, dict) else [time for row in found for time in row.targets[0]]
+        assert all(math.isfinite(time) for time in times)
 
 
 def test_a_byte_that_is_no_text_is_named_by_its_line(tmp_path: Path) -> None:
