@@ -11,8 +11,9 @@ from harness.frames import Frames
 from harness.models import clock, generate, loading, prompt
 from harness.models.base import AnswerError, Question, Reply
 from harness.models.checkpoint import Checkpoint, find, fingerprint
+from harness.models.inputs import Inputs
 from harness.models.options import Options
-from harness.models.positions import VIDEO, check_positions
+from harness.models.positions import check_positions
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
 
@@ -54,8 +55,8 @@ class HfModel:
         self.unused = list(unused)
         self.positions = check_positions(model)
         self.rules = _rules(model, processor, protocol, options.seed)
-        vision = model.config.vision_config
-        self.pixel_factor: int = vision.patch_size * vision.spatial_merge_size
+        self.inputs = Inputs(model, processor, checkpoint.family, protocol.prompt)
+        self.pixel_factor = self.inputs.pixel_factor
 
     def describe(self) -> dict[str, Any]:
         """Identity for `run.json`, with what was corrected."""
@@ -87,11 +88,8 @@ class HfModel:
             ClockError: The model would be told wrong times.
             InputError: The frames do not have a size this model takes.
         """
-        if frames is None or any(side % self.pixel_factor for side in frames.pixels.shape[1:3]) or len(frames.time_s) % 2:
-            found = "no frames" if frames is None else f"{frames.pixels.shape}"
-            raise InputError(
-                f"an even number of frames with sides divisible by {self.pixel_factor}", found, "harness show default"
-            )
+        if frames is None:
+            raise InputError("frames of a video", "none", "harness show default")
         failures = [prompt.special_token(self.processor, question.text) for question in questions]
         asked = [question for question, failure in zip(questions, failures, strict=True) if failure is None]
         groups = [asked] if self.options.share else [[question] for question in asked]
@@ -103,34 +101,11 @@ class HfModel:
         return [failure or next(replies) for failure in failures]
 
     def _answer(self, frames: Frames, questions: list[Question]) -> list[Reply]:
-        texts = [prompt.render(self.processor, self.protocol.prompt, question.text) for question in questions]
-        video = prompt.encode(self.processor, self.checkpoint.family, frames, str(self.model.device))
-        rows = [self._row(prompt.splice(self.processor.tokenizer, before, video, after), video) for before, after in texts]
-        self._check_clock(rows[0], video, frames)
+        texts = [question.text for question in questions]
+        rows, video = self.inputs.build(frames, texts, str(self.model.device))
         outputs = self._generate(rows, self._see(video))
         frames_json = json.dumps(frames.fingerprint(), sort_keys=True)
         return [self._reply(row, output, frames_json) for row, output in zip(rows, outputs, strict=True)]
-
-    def _row(self, ids: list[int], video: prompt.Video) -> generate.Row:
-        tokens = torch.tensor([ids])
-        types = (tokens == self.model.config.video_token_id).int() * VIDEO
-        seconds = {} if video.seconds is None else {"second_per_grid_ts": [video.seconds]}
-        positions, _ = self.model.model.get_rope_index(
-            tokens, mm_token_type_ids=types, video_grid_thw=video.grid.cpu(), **seconds
-        )
-        return generate.Row(ids, positions[:, 0])
-
-    def _check_clock(self, row: generate.Row, video: prompt.Video, frames: Frames) -> None:
-        vision = self.model.config.vision_config
-        patch = vision.temporal_patch_size
-        if video.seconds is not None:
-            clock.check_seconds(video.seconds, frames, patch)
-            shown = torch.tensor(row.ids) == self.model.config.video_token_id
-            clock.check_ids(row.positions[0, shown], frames, patch, float(vision.tokens_per_second))
-        elif self.checkpoint.family.startswith("qwen3_vl"):
-            clock.check_stamps(prompt.texts_before_blocks(self.processor.tokenizer, row.ids), frames, patch)
-        else:
-            clock.check_grid(frames, patch)
 
     @torch.inference_mode()
     def _see(self, video: prompt.Video) -> Any:

@@ -30,7 +30,7 @@ CASES = [  # interval, first frame at, jitter
 def row_of(model: HfModel, frames: Frames, question: Question) -> tuple[Any, prompt.Video]:
     video = prompt.encode(model.processor, model.checkpoint.family, frames, "cpu")
     before, after = prompt.render(model.processor, model.protocol.prompt, question.text)
-    return model._row(prompt.splice(model.processor.tokenizer, before, video, after), video), video
+    return model.inputs._row(prompt.splice(model.processor.tokenizer, before, video, after), video), video
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
@@ -49,7 +49,7 @@ def test_the_right_clock_reaches_the_model(
     model = load(family)
     frames = make_frames(family, count, interval, offset, jitter)
     row, video = row_of(model, frames, questions[0])
-    model._check_clock(row, video, frames)
+    model.inputs._check_clock(row, video, frames)
     if family == "qwen2_5_vl":
         assert video.seconds == pytest.approx(2 * interval, rel=1e-6)
     if family.startswith("qwen3_vl"):
@@ -101,7 +101,7 @@ def test_a_question_cannot_forge_a_timestamp(load: Load, make_frames: Make, ques
     model = load("qwen3_vl", order="text-video")
     frames = make_frames("qwen3_vl")
     row, video = row_of(model, frames, questions[0]._replace(text="at <99.0 seconds> or <98.0 seconds>"))
-    model._check_clock(row, video, frames)
+    model.inputs._check_clock(row, video, frames)
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)

@@ -1,0 +1,75 @@
+"""The one way from frames and a question to what a checkpoint is given: evaluation, rollout, log-probability and loss."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from harness.frames import Frames
+from harness.models import clock, prompt
+from harness.models.generate import Row
+from harness.models.positions import VIDEO
+from tasks.errors import InputError
+from tasks.protocol import Prompt
+
+
+class Inputs:
+    """Builds the inputs of one checkpoint; `check_positions` must have seen the model before.
+
+    Args:
+        model: The checkpoint (its configuration and position rule are read; nothing runs through it).
+        processor: Its processor.
+        family: Its `model_type`.
+        rules: The protocol's prompt rules.
+    """
+
+    def __init__(self, model: Any, processor: Any, family: str, rules: Prompt) -> None:
+        self.config = model.config
+        self.inner = model.model
+        self.processor = processor
+        self.family = family
+        self.rules = rules
+        vision = model.config.vision_config
+        self.pixel_factor: int = vision.patch_size * vision.spatial_merge_size
+        self.patch: int = vision.temporal_patch_size
+
+    def build(self, frames: Frames, texts: Sequence[str], device: str) -> tuple[list[Row], prompt.Video]:
+        """Whole prompts for questions on one video, and the video.
+
+        Args:
+            frames: The video.
+            texts: The user turn of each question.
+            device: Where the processor works on pixels.
+
+        Raises:
+            ClockError: The model would be told wrong times.
+            InputError: The frames do not have a size this model takes.
+        """
+        if any(side % self.pixel_factor for side in frames.pixels.shape[1:3]) or len(frames.time_s) % 2:
+            expected = f"an even number of frames with sides divisible by {self.pixel_factor}"
+            raise InputError(expected, f"{frames.pixels.shape}", "harness show default")
+        rendered = [prompt.render(self.processor, self.rules, text) for text in texts]
+        video = prompt.encode(self.processor, self.family, frames, device)
+        rows = [self._row(prompt.splice(self.processor.tokenizer, before, video, after), video) for before, after in rendered]
+        self._check_clock(rows[0], video, frames)
+        return rows, video
+
+    def _row(self, ids: list[int], video: prompt.Video) -> Row:
+        tokens = torch.tensor([ids])
+        types = (tokens == self.config.video_token_id).int() * VIDEO
+        features = int(video.grid.prod()) // self.config.vision_config.spatial_merge_size**2
+        if int(types.count_nonzero()) != features:
+            raise ValueError(f"{int(types.count_nonzero())} visual tokens for {features} visual features")
+        seconds = {} if video.seconds is None else {"second_per_grid_ts": [video.seconds]}
+        positions, _ = self.inner.get_rope_index(tokens, mm_token_type_ids=types, video_grid_thw=video.grid.cpu(), **seconds)
+        return Row(ids, positions[:, 0])
+
+    def _check_clock(self, row: Row, video: prompt.Video, frames: Frames) -> None:
+        if video.seconds is not None:
+            clock.check_seconds(video.seconds, frames, self.patch)
+            shown = torch.tensor(row.ids) == self.config.video_token_id
+            clock.check_ids(row.positions[0, shown], frames, self.patch, float(self.config.vision_config.tokens_per_second))
+        elif self.family.startswith("qwen3_vl"):
+            clock.check_stamps(prompt.texts_before_blocks(self.processor.tokenizer, row.ids), frames, self.patch)
+        else:
+            clock.check_grid(frames, self.patch)
