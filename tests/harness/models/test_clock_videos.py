@@ -37,8 +37,8 @@ def test_the_model_is_told_the_time_the_picture_shows(
     shown = np.array([read_clock(picture) for picture in frames.pixels]).reshape(-1, 2)
     video = prompt.encode(model.processor, family, frames, "cpu")
     before, after = prompt.render(model.processor, model.protocol.prompt, questions[0].text)
-    row = model._row(prompt.splice(model.processor.tokenizer, before, video, after), video)
-    model._check_clock(row, video, frames)
+    row = model.inputs._row(prompt.splice(model.processor.tokenizer, before, video, after), video)
+    model.inputs._check_clock(row, video, frames)
     if family == "qwen3_vl":
         text = model.processor.tokenizer.decode(row.ids)
         told = np.array([float(stamp) for stamp in re.findall(r"<(\d+\.\d) seconds>", text)])
