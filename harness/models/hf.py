@@ -89,7 +89,7 @@ class HfModel:
             InputError: The frames do not have a size this model takes.
         """
         if frames is None:
-            raise InputError("frames of a video", "none", "harness show default")
+            raise InputError(f"frames with sides divisible by {self.pixel_factor}", "no frames", "harness show default")
         failures = [prompt.special_token(self.processor, question.text) for question in questions]
         asked = [question for question, failure in zip(questions, failures, strict=True) if failure is None]
         groups = [asked] if self.options.share else [[question] for question in asked]

@@ -1,5 +1,6 @@
-"""The libraries under a model: their versions, and a torchvision that imports beside any torch."""
+"""The libraries under a model: their versions, a torchvision that imports beside any torch, and a quiet standard output."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -43,6 +44,13 @@ def install() -> None:
     """Put the hook in place. Safe to repeat; imports neither torch nor torchvision."""
     if not any(isinstance(finder, TorchvisionHook) for finder in sys.meta_path):
         sys.meta_path.insert(0, TorchvisionHook())
+        # DeepSpeed, which transformers imports wherever it is installed, logs to standard output: the place of results.
+        logging.getLogger("DeepSpeed").addFilter(_to_standard_error)
+
+
+def _to_standard_error(record: logging.LogRecord) -> bool:
+    logging.StreamHandler().handle(record)
+    return False
 
 
 def versions() -> dict[str, str | None]:
