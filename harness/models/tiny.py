@@ -6,9 +6,10 @@ python -m harness.models.tiny FOLDER --family qwen2_5_vl
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import transformers
@@ -97,14 +98,14 @@ def build(folder: Path, family: str, seed: int = 0, size: Size = SMALL) -> Path:
     tokenizer = make_tokenizer()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = make_model(family, tokenizer, size)
+        model = make_model(make_config(family, tokenizer, size))
     model.save_pretrained(folder)
     make_processor(family, tokenizer).save_pretrained(folder)
     return folder
 
 
-def make_tokenizer(size: int = 1024) -> Any:
-    """A byte-level BPE tokenizer with the special tokens of Qwen-VL; every digit and every common word is one token."""
+def make_tokenizer(size: int = 1024, corpus: Sequence[str] = CORPUS) -> Any:
+    """A byte-level BPE tokenizer with the special tokens of Qwen-VL; every digit and every word of the corpus is one token."""
     trained = Tokenizer(tokenizer_models.BPE())
     trained.normalizer = normalizers.NFC()
     trained.pre_tokenizer = pre_tokenizers.Sequence(
@@ -116,7 +117,7 @@ def make_tokenizer(size: int = 1024) -> Any:
     trained.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=size - len(SPECIAL), initial_alphabet=alphabet, show_progress=False)
-    trained.train_from_iterator(CORPUS * 20, trainer)
+    trained.train_from_iterator([*corpus] * 20, trainer)
     model = json.loads(trained.to_str())["model"]
     kind: Any = transformers.Qwen2Tokenizer
     return kind(
@@ -130,10 +131,9 @@ def make_tokenizer(size: int = 1024) -> Any:
     )
 
 
-def make_model(family: str, tokenizer: Any, size: Size) -> Any:
-    """A randomly initialized float32 model (seeded by the caller), with the family's position and vision settings."""
+def make_config(family: str, tokenizer: Any, size: Size) -> Any:
+    """A configuration with the family's position and vision settings."""
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
-    config, model_class = _classes(family)
     values = {
         "text_config": _text(family, size, len(tokenizer), ids),
         "vision_config": _vision(family, size),
@@ -143,12 +143,15 @@ def make_model(family: str, tokenizer: Any, size: Size) -> Any:
         "vision_start_token_id": ids["<|vision_start|>"],
         "vision_end_token_id": ids["<|vision_end|>"],
     }
-    model = model_class(config(**values))
-    generation: Any = transformers.GenerationConfig
+    return _classes(family)[0](**values)
+
+
+def make_model(config: Any) -> Any:
+    """A randomly initialized float32 model (seeded by the caller) that stops where the family's models stop."""
+    model = _classes(config.model_type)[1](config)
+    text, generation = config.text_config, cast(Any, transformers.GenerationConfig)
     model.generation_config = generation(
-        eos_token_id=[ids["<|im_end|>"], ids["<|endoftext|>"]],
-        pad_token_id=ids["<|endoftext|>"],
-        bos_token_id=ids["<|endoftext|>"],
+        eos_token_id=[text.eos_token_id, text.pad_token_id], pad_token_id=text.pad_token_id, bos_token_id=text.bos_token_id
     )
     return model
 
