@@ -1,5 +1,6 @@
 """A key-value cache that can be repeated for many rows and grows without copying itself at every token."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -54,10 +55,11 @@ def empty() -> Cache:
     return Cache(layer_class_to_replicate=RoomyLayer)
 
 
-def repeat(prefix: Cache, rows: int) -> Cache:
-    """A cache of `rows` rows that all start with the one row of `prefix`, which stays as it is."""
+def repeat(prefix: Cache, sources: Sequence[int]) -> Cache:
+    """A cache whose rows start as copies of these rows of `prefix`, which stays as it is."""
     cache = empty()
     layers: list[Any] = prefix.layers
     for index, layer in enumerate(layers):
-        cache.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
+        rows = torch.tensor(sources, device=layer.keys.device)
+        cache.update(layer.keys[rows], layer.values[rows], index)
     return cache

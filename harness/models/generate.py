@@ -1,4 +1,4 @@
-"""Greedy (or seeded) generation for prompts that share a prefix: the prefix is computed once, its cache repeated."""
+"""Greedy (or seeded) generation for prompts that share prefixes: a prefix is computed once, its cache repeated."""
 
 import hashlib
 from collections.abc import Sequence
@@ -36,10 +36,26 @@ class Output(NamedTuple):
     Attributes:
         ids: New token ids, the end token included.
         truncated: Whether the length limit ended it.
+        logprobs: With a temperature, the log-probability of each new token at that temperature, before anything is excluded.
     """
 
     ids: list[int]
     truncated: bool
+    logprobs: tuple[float, ...] = ()
+
+
+class Prefix(NamedTuple):
+    """What has been computed once for many rows.
+
+    Attributes:
+        cache: Keys and values, one row a prefix.
+        mask: `(prefixes, tokens)`, 0 on padding (on the left).
+        lengths: Tokens of each prefix.
+    """
+
+    cache: Cache
+    mask: torch.Tensor
+    lengths: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -74,54 +90,70 @@ def shared_length(rows: Sequence[Row]) -> int:
     return next((index for index in range(limit) if low[index] != high[index]), limit)
 
 
-@torch.inference_mode()
-def prefill(model: Any, row: Row, length: int, video: Any) -> Cache:
-    """The key-value cache (batch 1) of a row's first tokens, which contain the whole video.
+@torch.no_grad()
+def prefill(model: Any, rows: Sequence[Row], lengths: Sequence[int], video: Any) -> Prefix:
+    """Compute the first tokens of some rows, which contain their whole videos.
 
     Args:
         model: The checkpoint.
-        row: Any of the prompts that share the prefix.
-        length: Tokens of the prefix.
-        video: Output of the vision tower.
+        rows: One prompt for each prefix.
+        lengths: Tokens of each prefix.
+        video: Output of the vision tower, for one video a row.
     """
+    cut = [Row(row.ids[:length], row.positions[:, :length]) for row, length in zip(rows, lengths, strict=True)]
+    ids, positions, mask = _pad(cut, model.device)
     cache = caches.empty()
-    model(
-        input_ids=torch.tensor([row.ids[:length]], device=model.device),
-        position_ids=row.positions[:, None, :length].to(model.device),
-        mm_encoder_outputs={"video": video},
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    return cache
+    _forward(model, ids, positions, _needed(mask), cache, {"mm_encoder_outputs": {"video": video}})
+    return Prefix(cache, mask, tuple(lengths))
 
 
-@torch.inference_mode()
-def generate(model: Any, rows: Sequence[Row], rules: Rules, prefix: Cache | None, video: Any) -> list[Output]:
+@torch.no_grad()
+def generate(
+    model: Any,
+    rows: Sequence[Row],
+    rules: Rules,
+    prefix: Prefix | None,
+    video: Any,
+    sources: Sequence[int] | None = None,
+    seeds: Sequence[int] | None = None,
+) -> list[Output]:
     """Replies to prompts in one batch.
 
     Args:
         model: The checkpoint.
         rows: Whole prompts.
         rules: How tokens are chosen.
-        prefix: Cache of the first tokens that all rows share, from `prefill`; None computes every row whole.
+        prefix: What `prefill` has computed; None computes every row whole.
         video: Output of the vision tower; read only without a prefix.
+        sources: Which prefix each row continues; None where there is one.
+        seeds: A seed for each row, where the same prompt stands several times; None for the seed of the rules.
     """
-    start = 0 if prefix is None else prefix.get_seq_length()
-    cache = caches.empty() if prefix is None else caches.repeat(prefix, len(rows))
-    ids, positions, mask = _pad(rows, start, model.device)
+    origin = list(sources) if sources is not None else [0] * len(rows)
+    if prefix is None:
+        cache = caches.empty()
+        ids, positions, mask = _pad(rows, model.device)
+        extra = {"mm_encoder_outputs": {"video": _repeat_video(video, len(rows))}}
+    else:
+        cache = caches.repeat(prefix.cache, origin)
+        starts = [prefix.lengths[source] for source in origin]
+        rest = [Row(row.ids[start:], row.positions[:, start:]) for row, start in zip(rows, starts, strict=True)]
+        ids, positions, tail = _pad(rest, model.device)
+        mask = torch.cat([prefix.mask[origin], tail], dim=1)
+        extra = {}
     seen = _history(rows, model.device)
     processors = _processors(rules, model.device)
-    draws = [_generator(row, rules.seed, model.device) for row in rows] if rules.temperature else []
+    draws = _generators(rows, seeds or [rules.seed] * len(rows), model.device) if rules.temperature else []
     replies: list[list[int]] = [[] for _ in rows]
+    logprobs: list[list[float]] = [[] for _ in rows]
     active = list(range(len(rows)))
     following = torch.tensor([int(row.positions.max()) + 1 for row in rows], device=model.device)
-    # Nothing to hide: without a mask the attention kernels can use their causal path.
-    attention = None if prefix is None and bool(mask.all()) else mask
-    extra = {"mm_encoder_outputs": {"video": _repeat_video(video, len(rows))}} if prefix is None else {}
-    logits = _forward(model, ids, positions, attention, cache, extra)
+    logits = _forward(model, ids, positions, mask if prefix is None else _needed(mask), cache, extra)
     for step in range(rules.max_new_tokens):
         chosen = _choose(processors(seen, logits), [draws[row] for row in active] if draws else [])
+        if draws:
+            believed = (logits / rules.temperature).log_softmax(-1).gather(1, chosen[:, None])[:, 0]
+            for row, value in zip(active, believed.tolist(), strict=True):
+                logprobs[row].append(value)
         for row, token in zip(active, chosen.tolist(), strict=True):
             replies[row].append(token)
         keep = [index for index, row in enumerate(active) if replies[row][-1] not in rules.stop]
@@ -136,7 +168,7 @@ def generate(model: Any, rows: Sequence[Row], rules: Rules, prefix: Cache | None
         seen = torch.cat([seen, chosen[:, None]], dim=1)
         positions = (following[active] + step)[None, :, None].expand(3, -1, 1)
         logits = _forward(model, chosen[:, None], positions, mask, cache, {})
-    return [Output(reply, reply[-1] not in rules.stop) for reply in replies]
+    return [Output(reply, reply[-1] not in rules.stop, tuple(values)) for reply, values in zip(replies, logprobs, strict=True)]
 
 
 def _forward(model: Any, ids: Any, positions: Any, mask: Any, cache: Cache, extra: dict[str, Any]) -> torch.Tensor:
@@ -161,18 +193,23 @@ def _repeat_video(video: Any, count: int) -> Any:
     return type(video)(**repeated)
 
 
-def _pad(rows: Sequence[Row], start: int, device: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What follows the prefix, padded on the left: ids `(rows, width)`, positions `(3, rows, width)`, mask over all keys."""
-    width = max(len(row.ids) for row in rows) - start
+def _pad(rows: Sequence[Row], device: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rows padded on the left: ids `(rows, width)`, positions `(3, rows, width)`, mask `(rows, width)`."""
+    width = max(len(row.ids) for row in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     positions = torch.zeros(3, len(rows), width, dtype=torch.long)
-    mask = torch.ones(len(rows), start + width, dtype=torch.long)
+    mask = torch.ones(len(rows), width, dtype=torch.long)
     for index, row in enumerate(rows):
-        gap = start + width - len(row.ids)
-        ids[index, gap:] = torch.tensor(row.ids[start:])
-        positions[:, index, gap:] = row.positions[:, start:].cpu()
-        mask[index, start : start + gap] = 0
+        gap = width - len(row.ids)
+        ids[index, gap:] = torch.tensor(row.ids)
+        positions[:, index, gap:] = row.positions.cpu()
+        mask[index, :gap] = 0
     return ids.to(device), positions.to(device), mask.to(device)
+
+
+def _needed(mask: torch.Tensor) -> torch.Tensor | None:
+    """The mask, if there is anything to hide: without one the attention kernels can use their causal path."""
+    return None if bool(mask.all()) else mask
 
 
 def _history(rows: Sequence[Row], device: Any) -> torch.Tensor:
@@ -201,6 +238,6 @@ def _choose(scores: torch.Tensor, draws: list[torch.Generator]) -> torch.Tensor:
     return torch.cat(rows)
 
 
-def _generator(row: Row, seed: int, device: Any) -> torch.Generator:
-    digest = hashlib.sha256(f"{seed} {row.ids}".encode()).digest()
-    return torch.Generator(device=device).manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+def _generators(rows: Sequence[Row], seeds: Sequence[int], device: Any) -> list[torch.Generator]:
+    digests = [hashlib.sha256(f"{seed} {row.ids}".encode()).digest() for row, seed in zip(rows, seeds, strict=True)]
+    return [torch.Generator(device=device).manual_seed(int.from_bytes(digest[:8], "little") >> 1) for digest in digests]

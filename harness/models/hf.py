@@ -107,7 +107,7 @@ class HfModel:
         frames_json = json.dumps(frames.fingerprint(), sort_keys=True)
         return [self._reply(row, output, frames_json) for row, output in zip(rows, outputs, strict=True)]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _see(self, video: prompt.Video) -> Any:
         device = self.model.device
         return self.model.model.get_video_features(video.pixels.to(device), video.grid.to(device), return_dict=True)
@@ -116,7 +116,7 @@ class HfModel:
         end = len(rows[0].ids) - rows[0].ids[::-1].index(self.model.config.vision_end_token_id)
         length = generate.shared_length(rows)
         share = self.options.share and length >= end
-        prefix = generate.prefill(self.model, rows[0], length, seen) if share else None
+        prefix = generate.prefill(self.model, rows[:1], [length], seen) if share else None
         size = self.options.batch_size
         chunks = [rows[index : index + size] for index in range(0, len(rows), size)]
         return [output for chunk in chunks for output in generate.generate(self.model, chunk, self.rules, prefix, seen)]

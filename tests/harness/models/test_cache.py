@@ -25,7 +25,7 @@ def test_grows_like_the_cache_of_transformers(steps: list[int]) -> None:
 def test_rows_of_a_repeated_prefix_are_independent() -> None:
     prefix = cache.empty()
     prefix.update(torch.ones(1, 2, 3, 4), torch.ones(1, 2, 3, 4), 0)
-    first, second = cache.repeat(prefix, 2), cache.repeat(prefix, 2)
+    first, second = cache.repeat(prefix, [0, 0]), cache.repeat(prefix, [0, 0])
     keys, _ = first.update(torch.zeros(2, 2, 1, 4), torch.zeros(2, 2, 1, 4), 0)
     keys[0] = 7.0
     assert torch.equal(second.layers[0].keys, torch.ones(2, 2, 3, 4))

@@ -128,7 +128,7 @@ def test_rows_that_end_leave_the_batch(family: str, load: Load, make_frames: Mak
     stop = frozenset(reply[step] for step, reply in zip((0, 3, 5), replies, strict=False))
     rules = generate.Rules(12, stop, free.rules.suppress)
     alone = [generate.generate(free.model, [row], rules, None, seen)[0] for row in rows]
-    prefix = generate.prefill(free.model, rows[0], generate.shared_length(rows), seen)
+    prefix = generate.prefill(free.model, rows[:1], [generate.shared_length(rows)], seen)
     assert generate.generate(free.model, rows, rules, prefix, seen) == alone
     assert len({len(output.ids) for output in alone}) > 1
     for output in alone:
