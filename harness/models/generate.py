@@ -147,7 +147,7 @@ def generate(
     logprobs: list[list[float]] = [[] for _ in rows]
     active = list(range(len(rows)))
     following = torch.tensor([int(row.positions.max()) + 1 for row in rows], device=model.device)
-    logits = _forward(model, ids, positions, mask if prefix is None else _needed(mask), cache, extra)
+    logits = _forward(model, ids, positions, _needed(mask) if prefix is None else mask, cache, extra)
     for step in range(rules.max_new_tokens):
         chosen = _choose(processors(seen, logits), [draws[row] for row in active] if draws else [])
         if draws:

@@ -178,7 +178,7 @@ def test_replies_count_their_tokens(load: Load, make_frames: Make, questions: li
 def rows_of(model: HfModel, frames: Frames, questions: list[Question]) -> tuple[list[generate.Row], prompt.Video]:
     video = prompt.encode(model.processor, model.checkpoint.family, frames, "cpu")
     parts = [prompt.render(model.processor, model.protocol.prompt, question.text) for question in questions]
-    return [model._row(prompt.splice(model.processor.tokenizer, a, video, b), video) for a, b in parts], video
+    return [model.inputs._row(prompt.splice(model.processor.tokenizer, a, video, b), video) for a, b in parts], video
 
 
 @torch.inference_mode()
