@@ -7,7 +7,7 @@ from tasks.parsers.common import scope
 from tasks.prediction import Prediction
 
 _THINK = "<think>"
-_ANSWER = re.compile(
+ANSWER = re.compile(
     r"</think>\s*+<answer>\s*+\{\s*+\"start_time\"\s*+:\s*+\"([\d.]++)\"\s*+,"
     r"\s*+\"end_time\"\s*+:\s*+\"([\d.]++)\"\s*+\}\s*+</answer>"
 )
@@ -23,7 +23,7 @@ def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
     """
     found = scope(text, where) or ""
     begin = found.find(_THINK)
-    match = _ANSWER.search(found, begin + len(_THINK)) if begin >= 0 else None
+    match = ANSWER.search(found, begin + len(_THINK)) if begin >= 0 else None
     if match is None:
         return Prediction(failure="no-answer")
     try:

@@ -8,6 +8,7 @@ from tasks.prediction import Prediction
 _NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
 _WORD = re.compile(rf"{_NUMBER}\s*+(?:to|and)\s*+{_NUMBER}")
 _DASH = re.compile(rf"{_NUMBER}\s*+-\s*+{_NUMBER}")
+_FORM = re.compile(r"\d\.?+\s*+(?:to|and|-)\s*+\d")
 _BOUNDED = re.compile(r"\b(\d++\.\d++|\d++)\b")
 
 
@@ -21,3 +22,11 @@ def parse(text: str, where: tuple[str, ...] = ("first-answer", "whole")) -> Pred
     found = scope(text, where) or ""
     pairs = (_WORD.findall(found) or _DASH.findall(found))[-1:]
     return read(pairs or in_pairs(_BOUNDED.findall(found))[:1])
+
+
+def well_formed(text: str) -> bool:
+    """Whether the first answer tag holds two numbers joined by `to`, `and` or a hyphen, blanks allowed.
+
+    Source: the same file, _temporal_format_reward.
+    """
+    return _FORM.search(scope(text, ("first-answer",)) or "") is not None

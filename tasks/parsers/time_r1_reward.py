@@ -2,11 +2,12 @@
 
 import re
 
-from tasks.parsers.common import read, scope
+from tasks.parsers.common import CLOSE, read, scope
 from tasks.prediction import Prediction
 
 _NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
 _PAIR = re.compile(rf"{_NUMBER} (?:to|and) {_NUMBER}", re.IGNORECASE)
+THINK, BEHIND = "<think>", re.compile(r"</think>\s*+<answer>")
 
 
 def parse(text: str, where: tuple[str, ...] = ("last-answer",)) -> Prediction:
@@ -17,3 +18,15 @@ def parse(text: str, where: tuple[str, ...] = ("last-answer",)) -> Prediction:
     """
     found = scope(text, where)
     return Prediction(failure="no-answer") if found is None else read(_PAIR.findall(found)[-1:])
+
+
+def well_formed(text: str) -> bool:
+    """Whether the whole text is a thought and an answer: `<think>…</think><answer>…</answer>`, blanks between the two allowed.
+
+    Either may be empty and may hold further tags; the case of the tags counts. TimeZero, Time-R1 and VideoChat-R1 strip the
+    text first, TimeLens does not.
+
+    Source: Time-R1 main.py, format_reward (7f2b594); TimeLens training/train/reward_funcs.py, format_reward (5d90c06).
+    """
+    inner = text[len(THINK) : -len(CLOSE)]
+    return text.startswith(THINK) and text.endswith(CLOSE) and BEHIND.search(inner) is not None

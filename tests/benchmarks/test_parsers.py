@@ -3,6 +3,7 @@
 Run: make bench
 """
 
+import importlib
 import itertools
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from tasks import protocol
-from tasks.parsers import NAMES, parser, tempsamp_reward, time_r1_reward
+from tasks.parsers import NAMES, parser
 from tasks.prediction import Prediction
 
 MEGABYTE, LONGEST_S = 1_000_000, 1.0
@@ -25,8 +26,7 @@ CASES = list(itertools.product(UNITS, FRAMES))
 ANSWERS = {(rules.answer.parser, rules.answer.where): rules.answer for rules in map(protocol.load, protocol.names())}
 READERS: dict[str, Callable[[str], Prediction]] = {
     **{f"{name} {'/'.join(where)}": parser(answer) for (name, where), answer in ANSWERS.items()},
-    "time_r1_reward": time_r1_reward.parse,
-    "tempsamp_reward": tempsamp_reward.parse,
+    **{name: importlib.import_module(f"tasks.parsers.{name}").parse for name in NAMES if name.endswith("_reward")},
 }
 
 

@@ -1,0 +1,72 @@
+"""Rewards: plain functions with TRL's signature, one a module, found by the name of the module.
+
+    reward(completions, *, COLUMNS, SETTINGS, **_) -> list[float | None]
+
+- TRL passes everything by keyword. `completions` are strings, or conversations `[{"role": "assistant", "content": text}]`.
+- COLUMNS have no default. They are columns of the dataset, one value a completion: `targets` (`[[start_s, end_s], …]`),
+  `duration_s`, `saliency` (per clip of 2 s one score an annotator, or None), `mode` (`direct` or `cot`). Other columns, and what
+  TRL passes besides (`prompts`, `completion_ids`, `trainer_state` …), are not read.
+- SETTINGS have a default. A reward that reads replies by the rules of a protocol takes it as `protocol` (a
+  `tasks.protocol.Protocol`), so that training and evaluation share parser and IoU; the peers' rewards bring their own rules.
+- A value of None says that the row has nothing to score, as TRL understands it. Nothing else raises or depends on other rows.
+
+`find("iou", protocol=protocol, signed=True)` binds settings with `functools.partial`, which TRL pickles and logs by name. Sums
+are the trainer's business: TimeZero is `timezero` + `think_answer`, MUSEG `museg` + `museg_format`, with weight 1 each.
+No module here holds a regular expression: replies are read by `tasks.parsers`.
+"""
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import InputError, unknown
+from tasks.protocol import Protocol
+
+Reward = Callable[..., list[float | None]]
+
+HELPERS = ("__init__", "common", "gauntlet", "shape", "user")
+
+
+def names() -> list[str]:
+    """Names of the rewards that exist."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in HELPERS)
+
+
+def find(name: str, protocol: Protocol | None = None, **settings: Any) -> Reward:
+    """The reward of that name with its settings bound.
+
+    Args:
+        name: One of `names()`.
+        protocol: Bound where the reward takes one.
+        settings: Keyword-only parameters of the reward that have a default.
+
+    Raises:
+        InputError: There is no such reward, or it has no such setting; with the nearest name.
+    """
+    if name not in names():
+        raise InputError(f"a reward: {', '.join(names())}", unknown(name, names()), "harness ls rewards")
+    reward: Reward = getattr(importlib.import_module(f"trainers.rewards.{name}"), name)
+    known = [setting for setting in settings_of(reward) if setting != "protocol"]
+    for setting in settings:
+        if setting not in known:
+            raise InputError(
+                f"a setting of reward {name}: {', '.join(known) or 'it has none'}", unknown(setting, known), "drop it"
+            )
+    if protocol is not None and "protocol" in settings_of(reward):
+        settings["protocol"] = protocol
+    return functools.partial(reward, **settings) if settings else reward
+
+
+def settings_of(reward: Reward) -> list[str]:
+    """Names of its keyword-only parameters that have a default."""
+    parameters = inspect.signature(reward).parameters.values()
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty]
+
+
+def columns_of(reward: Reward) -> list[str]:
+    """Names of the dataset's columns it asks for: its keyword-only parameters without a default."""
+    parameters = inspect.signature(reward).parameters.values()
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]

@@ -1,0 +1,50 @@
+"""What rewards share: the text of a completion, rows without a target, IoU of one span with each target."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tasks.metrics import Floats
+from tasks.prediction import Prediction
+from tasks.protocol import Protocol, load
+from tasks.rules import hull
+from tasks.span import Span
+
+Completion = str | Sequence[dict[str, Any]]
+Targets = Sequence[Sequence[float]]
+"""True spans of one row, `[[start_s, end_s], …]`."""
+
+
+def texts(completions: Sequence[Completion]) -> list[str]:
+    """The text of each completion, a string or a conversation of one message."""
+    return [completion if isinstance(completion, str) else completion[0]["content"] for completion in completions]
+
+
+def best(prediction: Prediction, targets: Targets, values: Callable[[Span, Targets], Floats]) -> float | None:
+    """Value of the first span read with the target it fits best; 0 if none was read, None if there is no target.
+
+    Args:
+        prediction: What a parser read.
+        targets: k true spans.
+        values: From a span and k targets to `(k,)` values.
+    """
+    if not len(targets):
+        return None
+    return float(values(prediction.spans[0], targets).max()) if prediction.spans else 0.0
+
+
+def hull_iou(span: Span, targets: Targets) -> Floats:
+    """`(k,)` overlap of a span with each of k targets over the distance from the earliest start to the latest end, at least 0.
+
+    The IoU of every peer that rewards one span. A pair that is empty or reversed gives 0.
+    """
+    true = np.asarray(targets, dtype=np.float64)
+    return np.asarray(hull(np.broadcast_to(np.asarray(span, dtype=np.float64), true.shape), true))
+
+
+@functools.cache
+def named(protocol: str) -> Protocol:
+    """A protocol by name, read once."""
+    return load(protocol)

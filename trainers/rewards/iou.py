@@ -1,0 +1,58 @@
+"""The reward for moments: what the harness would score."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasks import rules
+from tasks.parsers import parser
+from tasks.protocol import Protocol
+from tasks.span import Span
+from trainers.rewards.common import Completion, Targets, named, texts
+
+
+def iou(
+    completions: Sequence[Completion],
+    *,
+    targets: Sequence[Targets],
+    duration_s: Sequence[float],
+    protocol: Protocol | None = None,
+    signed: bool = False,
+    **_: Any,
+) -> list[float | None]:
+    """IoU of the reply with the target it matches best, read and computed by the rules of a protocol.
+
+    By default R = |P ∩ G| / |P ∪ G|, the value `harness score` gives the sample, in [0, 1].
+
+    With `signed`, R = (min(e_p, e_g) - max(s_p, s_g)) / (max(e_p, e_g) - min(s_p, s_g)) as TempSamp-R1 prints it (section 3.3,
+    IoU reward): the same where spans overlap, and minus the gap as a share of the hull where they do not, in [-1, 1]. The
+    paper calls it a ratio of intersection and union and does not say whether it clamps; so both forms exist and the
+    clamped one is the default. The protocol's rounding and unit apply to both, its IoU variant to the unsigned form only.
+
+    - Nothing to read, truncated inside the answer tag, reversed or empty span: 0; signed -1, since with 0 it would pay to be
+      silent rather than near.
+    - Several spans: the first counts (all under `merged-set`); the `careful` parser refuses all if one is reversed.
+    - `nan` is no number. Huge times: IoU near 0. Several targets: the best. Target empty or reversed: 0, signed -1. None: None.
+
+    Args:
+        completions: n replies.
+        targets: True spans of each row in seconds.
+        duration_s: Length of each video in seconds.
+        protocol: Whose rules to use; `default` if None.
+        signed: Whether to use the signed form.
+    """
+    rule = protocol or named("default")
+    read = parser(rule.answer)
+    value = _signed if signed else _scored
+    rows = zip(texts(completions), targets, duration_s, strict=True)
+    return [value(rule, read(text).spans, [Span(*t) for t in spans], d) if len(spans) else None for text, spans, d in rows]
+
+
+def _scored(protocol: Protocol, predicted: rules.Spans, targets: rules.Spans, duration_s: float) -> float:
+    return float(rules.ious(protocol, [predicted], [targets], [duration_s])[0])
+
+
+def _signed(protocol: Protocol, predicted: rules.Spans, targets: rules.Spans, duration_s: float) -> float:
+    left, right = rules.adjusted(protocol, [predicted[:1]], [targets], [duration_s])
+    pairs = [(tuple(map(float, span)), tuple(map(float, target))) for span in left[0] for target in right[0]]
+    valid = [(*p, *t) for p, t in pairs if p[0] < p[1] and t[0] < t[1]]
+    return max(((min(e, end) - max(s, start)) / (max(e, end) - min(s, start)) for s, e, start, end in valid), default=-1.0)

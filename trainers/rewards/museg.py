@@ -1,0 +1,79 @@
+"""The segment matching of MUSEG: overlap of all segments together, plus overlap of each with its own."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
+
+from tasks.parsers.museg_reward import parse
+from trainers.rewards.common import Completion, Targets, texts
+
+NOWHERE = (1e9, 1e9 + 1)
+"""Stands for a segment that has no counterpart."""
+
+EPSILON = 1e-6
+Segments = Sequence[tuple[float, float]]
+
+
+def museg(
+    completions: Sequence[Completion],
+    *,
+    targets: Sequence[Targets],
+    **_: Any,
+) -> list[float | None]:
+    """R = global + local, in [0, 2] for targets that do not overlap one another.
+
+    Global: F1 = 2PR / (P + R) of time covered, P = overlap / length of the reply's segments, merged, and R = overlap / length
+    of the targets, with 1e-6 added to each denominator. Local: the mean of (1 + GIoU) / 2 over pairs in the order given, where
+    GIoU = I / U - (H - U) / H with intersection I, summed lengths less intersection U, hull H; so (I / U + U / H) / 2.
+
+    Source: MUSEG src/train.py, reward_segment_matching (889565e), with `museg_format` beside it.
+
+    - Reproduced: disjoint segments earn up to 0.5 (12.5-17.8 against 30-40: 0.278); the right segments in the wrong order lose
+      local matching; a missing or surplus segment is paired with one at 1e9 s and earns about 0.
+    - An empty answer tag counts as no segment: about 0. One bad item voids all; truncated, two answer tags: 0. Blanks beside a
+      dash, or `to`, void it too.
+    - Huge times: up to 0.5 in local matching. `nan` voids.
+    - Not reproduced: `inf` (NaN there) voids; a reversed target (negative or more than 2 there) is passed over. None left: 0.
+    - No targets: None.
+
+    Args:
+        completions: n replies.
+        targets: True spans of each row in seconds, in order.
+    """
+    return [_row(text, spans) for text, spans in zip(texts(completions), targets, strict=True)]
+
+
+def _row(text: str, targets: Targets) -> float | None:
+    if not len(targets):
+        return None
+    prediction = parse(text)
+    true = [(float(start), float(end)) for start, end in targets if start <= end]
+    if not true or prediction.failure not in (None, "no-span"):
+        return 0.0
+    segments = [(float(start), float(end)) for start, end in prediction.spans]
+    return _global(segments, true) + _local(segments, true)
+
+
+def _global(segments: Segments, targets: Segments) -> float:
+    merged: list[tuple[float, float]] = []
+    for start, end in sorted(segments):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    overlap = sum(max(0.0, min(e, end) - max(s, start)) for start, end in targets for s, e in merged)
+    precision, recall = (overlap / (sum(end - start for start, end in spans) + EPSILON) for spans in (merged, targets))
+    return 2 * precision * recall / (precision + recall + EPSILON)
+
+
+def _local(segments: Segments, targets: Segments) -> float:
+    pairs = list(zip_longest(segments, targets, fillvalue=NOWHERE))
+    return sum(_giou((a[0], a[1]), (b[0], b[1])) for a, b in pairs) / len(pairs)
+
+
+def _giou(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """(1 + GIoU) / 2."""
+    shared = max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
+    union = a[1] - a[0] + b[1] - b[0] - shared
+    hull = max(a[1], b[1]) - min(a[0], b[0])
+    return (shared / union + union / hull) / 2

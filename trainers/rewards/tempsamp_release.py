@@ -1,0 +1,44 @@
+"""The reward of the open TempSamp-R1 implementation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.parsers.tempsamp_reward import parse, well_formed
+from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
+from trainers.rewards.shape import shape_nonlinear
+
+FORMAT_WEIGHT = 0.1
+
+
+def tempsamp_release(
+    completions: Sequence[Completion],
+    *,
+    targets: Sequence[Targets],
+    shaped: bool = True,
+    **_: Any,
+) -> list[float | None]:
+    """R = f(IoU) + 0.1 * format, f of TempSamp-R1's eq. 4 (`shape_nonlinear`); in [0.0868, 0.9018].
+
+    Source: TempSamp-R1 scripts/timelens/timelens_reward.py, compute_score (55a92280). Shaping is switched on by its training
+    script; without it R = IoU + 0.1 * format, in [0, 1.1]. The format is two numbers joined by `to`, `and` or a hyphen in the
+    first answer tag; it is no thought and no strict form.
+
+    - Reproduced: what cannot be read is an IoU of 0 and so still earns 0.0868; numbers are found without tags too, in a truncated
+      answer too; the last `a to b` counts, else the last `a - b`, else the first two numbers; there are no clock times, so
+      `00:12 - 00:17` is 12 to 0; `[12.5, 17.8]` is read but has no format.
+    - Reversed or empty span: IoU 0. `nan` is no number. Huge times: near 0. An empty or reversed target: IoU 0.
+    - Several targets, which the original does not know: the best. None: None.
+
+    Args:
+        completions: n replies.
+        targets: True spans of each row in seconds.
+        shaped: Whether f is applied.
+    """
+    return [_row(text, spans, shaped) for text, spans in zip(texts(completions), targets, strict=True)]
+
+
+def _row(text: str, targets: Targets, shaped: bool) -> float | None:
+    value = best(parse(text), targets, hull_iou)
+    if value is None:
+        return None
+    return (shape_nonlinear(value) if shaped else value) + FORMAT_WEIGHT * well_formed(text)

@@ -1,0 +1,28 @@
+"""The format reward of TimeZero, Time-R1, VideoChat-R1 and TimeLens."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.parsers.time_r1_reward import well_formed
+from trainers.rewards.common import Completion, texts
+
+
+def think_answer(
+    completions: Sequence[Completion],
+    *,
+    strip: bool = True,
+    **_: Any,
+) -> list[float | None]:
+    """1 if the whole reply is `<think>…</think><answer>…</answer>`, else 0.
+
+    Source: Time-R1 main.py, format_reward (7f2b594), the same in TimeZero and VideoChat-R1; TimeLens
+    training/train/reward_funcs.py, format_reward (5d90c06), which does not strip and is off in its script.
+
+    Reproduced: the case of the tags counts; an empty thought or answer passes, and so do further answer tags inside; any word
+    before or behind fails. Truncated: 0. What the answer says is not looked at.
+
+    Args:
+        completions: n replies.
+        strip: Whether blanks around the reply are dropped first; False for TimeLens.
+    """
+    return [float(well_formed(text.strip() if strip else text)) for text in texts(completions)]
