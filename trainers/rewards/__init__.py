@@ -27,7 +27,7 @@ from tasks.protocol import Protocol
 
 Reward = Callable[..., list[float | None]]
 
-HELPERS = ("__init__", "common", "gauntlet", "shape", "user")
+HELPERS = ("__init__", "common", "gauntlet", "hostile", "shape", "user")
 
 
 def names() -> list[str]:

@@ -1,0 +1,250 @@
+"""What a reward function must survive before it steers a training run: hostile replies, batches in any order, TRL's call.
+
+The tests run it over every reward of the project, `harness rewards check` over a user's own.
+"""
+
+import copy
+import inspect
+import itertools
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from trainers.rewards.common import Targets
+from trainers.rewards.hostile import long_replies, replies
+
+
+class Row(NamedTuple):
+    """One row of the training set; its fields are the columns a reward is given."""
+
+    id: str
+    query: str
+    targets: Targets
+    duration_s: float
+    mode: str = "cot"
+    saliency: Sequence[Sequence[float]] | None = None
+
+
+class Finding(NamedTuple):
+    """Something that breaks.
+
+    Attributes:
+        check: A key of `CHECKS`.
+        message: The first case and how many there are.
+    """
+
+    check: str
+    message: str
+
+
+CHECKS = {
+    "call": "takes what the trainer passes: completions, the columns of the dataset, and more by keyword",
+    "raises": "raises on no text",
+    "values": "gives one finite number or None a completion",
+    "repeats": "gives the same value again, and leaves its arguments as they were",
+    "batch": "gives a completion the same value alone, in a batch, and in a batch in another order",
+    "gold": "gives a perfect answer more than an empty reply, and no reply more than a perfect answer",
+    "monotone": "gives a span no more than one that fits better",
+    "slow": "takes no more than 2 s for a reply of 50,000 characters",
+}
+
+ROWS = (
+    Row("a", "a person opens a door", [[12.5, 17.5]], 40.0),
+    Row("b", "the dog jumps", [[4.0, 8.0]], 20.0, "direct"),
+    Row("c", "clips that people liked", [[4.0, 10.0]], 20.0, saliency=[[0, 0, 0]] * 2 + [[2, 3, 4]] * 3 + [[0, 0, 0]] * 5),
+    Row("d", "a person walks, twice", [[2.0, 5.0], [10.0, 14.5]], 30.0, "direct"),
+    Row("e", "nothing lasts", [[7.0, 7.0]], 30.0),
+    Row("f", "annotated the wrong way round", [[9.0, 3.0]], 30.0),
+)
+SCORED = tuple(row for row in ROWS if len(row.targets) == 1 and row.targets[0][0] < row.targets[0][1])
+"""Rows on which the perfect answer is one span."""
+
+LONG, SLOW_S, NEAR = 50_000, 2.0, 1e-9
+LARGEST = 3.4e38
+"""TRL keeps rewards in 32 bits."""
+
+
+def spoken(row: Row, template: str | None = None) -> str:
+    """A perfect answer to a row of one target.
+
+    Args:
+        row: Its mode chooses the form where no template does.
+        template: A reply with {start} and {end}, or with {times} and {scores} for highlights.
+    """
+    if template is None:
+        thought = "" if row.mode == "direct" else "<think>It is seen from {start} to {end}.</think>"
+        template = thought + "<answer> {start} to {end} </answer>"
+    (start, end), *_ = row.targets
+    clips = [(2.0 * clip, sum(scores) / len(scores)) for clip, scores in enumerate(row.saliency or ()) if any(scores)]
+    said = {"start": str(start), "end": str(end)}
+    said |= {"times": ", ".join(str(at) for at, _ in clips), "scores": ", ".join(str(score) for _, score in clips)}
+    for name, value in said.items():
+        template = template.replace(f"{{{name}}}", value)
+    return template
+
+
+def gauntlet(reward: Callable[..., Any], answer: Callable[[Row], str] = spoken, seed: int = 0) -> list[Finding]:
+    """Run every check of `CHECKS`; an empty list says that all hold.
+
+    Args:
+        reward: A function with TRL's signature.
+        answer: From a row of one target to a reply that the reward should think perfect; given rows with worse targets, it
+            speaks those.
+        seed: Of the mixtures and the order of the batch.
+    """
+    if refused := _signature(reward):
+        return [Finding("call", refused)]
+    cases = list(itertools.product(replies(seed), ROWS)) + [(answer(row), row) for row in SCORED]
+    found: dict[str, list[str]] = {}
+    values = {}
+    for text, row in cases:
+        outcome = _alone(reward, text, row)
+        if isinstance(outcome, Finding):
+            found.setdefault(outcome.check, []).append(outcome.message)
+        else:
+            values[text, row.id] = outcome[0]
+    kept = [(text, row) for text, row in cases if (text, row.id) in values]
+    found["batch"] = list(_batch(reward, kept, [values[text, row.id] for text, row in kept], seed))
+    found["gold"] = list(_gold(answer, values))
+    found["monotone"] = list(_monotone(reward, answer))
+    found["slow"] = list(_slow(reward))
+    return [Finding(check, _first(messages)) for check in CHECKS if (messages := found.get(check))]
+
+
+def _signature(reward: Callable[..., Any]) -> str | None:
+    """Why the trainer could not call the function; None if it could."""
+    parameters = inspect.signature(reward).parameters.values()
+    given = {"prompts", "completions", "completion_ids", *Row._fields}
+    by_name = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    if any(p.kind is p.POSITIONAL_ONLY for p in parameters):
+        return "has positional-only parameters; the trainer passes everything by keyword"
+    if missing := [p.name for p in by_name if p.default is p.empty and p.name not in given]:
+        return f"asks for {', '.join(missing)}; there are {', '.join(sorted(given))}"
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return "has no **kwargs; the trainer passes more columns than it takes"
+    return None
+
+
+def _call(reward: Callable[..., Any], cases: Sequence[tuple[str, Row]]) -> Any:
+    """The reward of replies to rows, called as TRL calls it."""
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for _, row in cases] for name in Row._fields}
+    columns["prompts"] = [[{"role": "user", "content": row.query}] for _, row in cases]
+    columns["completions"] = [[{"role": "assistant", "content": text}] for text, _ in cases]
+    columns["completion_ids"] = [[0] for _ in cases]
+    before = copy.deepcopy(columns)
+    values = reward(**columns, trainer_state=None, log_extra=lambda *_: None, log_metric=lambda *_: None)
+    if columns != before:
+        raise _ChangedError
+    return list(values) if isinstance(values, tuple | np.ndarray) else values
+
+
+class _ChangedError(Exception):
+    """A reward changed its arguments."""
+
+
+def _alone(reward: Callable[..., Any], text: str, row: Row) -> Finding | list[Any]:
+    shown = f"{_short(text)} of row {row.id} {row.targets}"
+    try:
+        first, second = _call(reward, [(text, row)]), _call(reward, [(text, row)])
+    except _ChangedError:
+        return Finding("repeats", f"changes its arguments on {shown}")
+    except Exception as error:  # noqa: BLE001 - whatever a reward raises is what this looks for
+        return Finding("raises", f"{type(error).__name__}: {_short(str(error))} on {shown}")
+    if not isinstance(first, list) or len(first) != 1 or not all(value is None or _finite(value) for value in first):
+        return Finding("values", f"expected one finite number or None, found {_short(first)} on {shown}")
+    if first != second:
+        return Finding("repeats", f"{first} and then {second} on {shown}")
+    return first
+
+
+def _batch(reward: Callable[..., Any], cases: list[tuple[str, Row]], alone: list[Any], seed: int) -> Iterator[str]:
+    order = list(range(len(cases)))
+    for name in ("in a batch", "in a shuffled batch"):
+        try:
+            values = _call(reward, [cases[i] for i in order])
+        except Exception as error:  # noqa: BLE001 - whatever a reward raises is what this looks for
+            yield f"{name} {type(error).__name__}: {_short(str(error))}"
+            return
+        if not isinstance(values, list) or len(values) != len(cases):
+            yield f"{name} of {len(cases)} expected as many values, found {_short(values)}"
+            return
+        for i, value in zip(order, values, strict=True):
+            if not _same(value, alone[i]):
+                yield f"{alone[i]} alone and {_short(value)} {name} on {_short(cases[i][0])} of row {cases[i][1].id}"
+        random.Random(seed).shuffle(order)
+
+
+def _gold(answer: Callable[[Row], str], values: dict[tuple[str, str], Any]) -> Iterator[str]:
+    scored = 0
+    for row in SCORED:
+        best, empty = values.get((answer(row), row.id)), values.get(("", row.id))
+        if best is None:
+            continue
+        scored += 1
+        if empty is not None and best <= empty:
+            yield f"{best} for {_short(answer(row))} and {empty} for an empty reply, row {row.id}"
+        for (text, identifier), value in values.items():
+            if identifier == row.id and value is not None and value > best + NEAR:
+                yield f"{best} for {_short(answer(row))} and {value} for {_short(text)}, row {row.id} {row.targets}"
+    if not scored:
+        yield "no value for any perfect answer"
+
+
+def worse(row: Row) -> Iterator[list[Row]]:
+    """Rows whose one target moves away from that of `row`, shrinks or grows, each list from best to worst."""
+    (start, end), *_ = row.targets
+    step = (end - start) / 4
+    later = [(start + n * step, end + n * step) for n in range(8)]
+    shorter = [(start, end - n * step) for n in range(4)]
+    longer = [(max(0.0, start - n * step), min(row.duration_s, end + n * step)) for n in range(8)]
+    for spans in (later, shorter, longer):
+        yield [row._replace(targets=[span]) for span in spans if span[1] <= row.duration_s]
+
+
+def _monotone(reward: Callable[..., Any], answer: Callable[[Row], str]) -> Iterator[str]:
+    for row in SCORED:
+        for rows in worse(row):
+            texts = [answer(spoken_row) for spoken_row in rows]
+            outcomes = [_alone(reward, text, row) for text in texts]
+            values = [outcome[0] for outcome in outcomes if not isinstance(outcome, Finding)]
+            if len(values) < len(texts) or None in values:
+                continue
+            for i, (better, value) in enumerate(itertools.pairwise(values)):
+                if value > better + NEAR:
+                    yield f"{better} for {_short(texts[i])} and {value} for {_short(texts[i + 1])}, row {row.id} {row.targets}"
+
+
+def _slow(reward: Callable[..., Any]) -> Iterator[str]:
+    for text in long_replies(LONG):
+        begin = time.perf_counter()
+        outcome = _alone(reward, text, ROWS[0])
+        # `_alone` calls twice.
+        seconds = (time.perf_counter() - begin) / 2
+        if isinstance(outcome, Finding):
+            yield f"{outcome.check} on a long reply: {outcome.message}"
+            return
+        if seconds > SLOW_S:
+            yield f"{seconds:.1f} s on {_short(text)}"
+            return
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, Real) and math.isfinite(float(value)) and abs(float(value)) <= LARGEST
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (_finite(a) and _finite(b) and abs(a - b) <= NEAR)
+
+
+def _first(messages: Sequence[str]) -> str:
+    return messages[0] + (f" (and {len(messages) - 1:,} more)" if len(messages) > 1 else "")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:80]} … {text[-30:]}"
