@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.foreign import Row
 from harness.records import Record
-from harness.scoring import means
+from harness.scoring import OFFICIAL, means
 from tasks.parsers import parser
 from tasks.prediction import Prediction
 from tasks.protocol import Answer, Protocol, Score
@@ -78,14 +78,15 @@ def table(
 
 
 def _shown(scores: Mapping[str, Any]) -> dict[str, str]:
-    wanted = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7")
-    values = {name: scores.get(name) for name in wanted}
+    values = {name: scores["aggregate"].get(name) for name in ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7")}
+    if "qvhighlights" in scores:
+        values |= {column: scores["qvhighlights"].get(name) for column, name in OFFICIAL.items()}
     shown = {name: "-" if value is None else f"{value:.2f}" for name, value in values.items()}
-    return {"n": str(scores["n"]), "read": str(scores["parsed"]), **shown}
+    return {"n": str(scores["aggregate"]["n"]), "read": str(scores["parsed"]), **shown}
 
 
 def _signed(moved: Mapping[str, Any], reference: Mapping[str, Any], metric: str) -> str:
-    old, new = reference.get(metric), moved.get(metric)
+    old, new = reference["aggregate"].get(metric), moved["aggregate"].get(metric)
     if old is None or new is None:
         return "-"
     return "0" if abs(new - old) < 0.005 else f"{new - old:+.2f}"

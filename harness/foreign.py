@@ -9,7 +9,8 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import ijson
@@ -22,6 +23,7 @@ from tasks.span import Span
 TEXT = ("text", "output_text", "answers", "answer", "filtered_resps", "resps", "response", "output", "pred_text", "prediction")
 SPANS = ("pred_relevant_windows", "timestamps", "pred")
 VIDEO, QUERY, TARGET = ("video", "vid", "video_id"), ("query", "sentence", "caption"), ("timestamp", "target", "span")
+_SUFFIX = re.compile(r"\.(?:mp4|mkv|webm|avi|mov)$", re.IGNORECASE)
 NEXT = "see the formats that `harness score --help` names"
 
 
@@ -50,9 +52,14 @@ class Index:
         self._targets = {sample.id: sample.targets for sample in samples}
         self._order = [sample.id for sample in samples]
         self._native = {sample.native_id: sample.id for sample in samples if sample.native_id is not None}
-        self._queries: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for sample in samples:
-            self._queries[_stem(sample.video), plain(sample.query)].append(sample.id)
+        self._samples = samples
+
+    @cached_property
+    def _queries(self) -> dict[tuple[str, str], list[str]]:
+        ids = defaultdict(list)
+        for sample in self._samples:
+            ids[_stem(sample.video), plain(sample.query)].append(sample.id)
+        return ids
 
     def find(self, row: dict[str, Any]) -> tuple[str, ...]:
         """Ids of the samples a row answers, () if it names none of them."""
@@ -91,7 +98,8 @@ def read(path: Path, samples: Sequence[Sample]) -> Iterator[Row]:
         if not any(key in row for key in ("id", "qid", "doc", *VIDEO)):
             raise InputError("a row that names its sample: id, qid, or video and query", f"{path}, {where}: none of them", NEXT)
         ids = index.find(row)
-        text, spans = _text(row), next((s for key in SPANS if (s := _spans(row.get(key)))), None)
+        text = _text(row)
+        spans = next((s for key in SPANS if (s := _spans(row.get(key)))), None) if text is None else None
         if text is None and spans is None and not any(key in row for key in (*SPANS, *TEXT, "pred_saliency_scores")):
             expected = f"a text ({', '.join(TEXT)}) or spans ({', '.join(SPANS)})"
             raise InputError(expected, f"{path}, {where}: keys {', '.join(map(str, list(row)[:9]))}", NEXT)
@@ -191,5 +199,4 @@ def _prediction(spans: Sequence[tuple[float, ...]], saliency: Any) -> Prediction
 
 
 def _stem(video: str) -> str:
-    name = PurePosixPath(video.replace("\\", "/")).name
-    return re.sub(r"\.(?:mp4|mkv|webm|avi|mov)$", "", name, flags=re.IGNORECASE)
+    return _SUFFIX.sub("", video.replace("\\", "/").rstrip("/").rpartition("/")[2])

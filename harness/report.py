@@ -5,12 +5,23 @@ from typing import Any
 
 from tabulate import tabulate
 
-from harness.models.trivial import trivial
+from harness.models.trivial import PRIORS, best_constant_span, share, trivial
 from harness.plan import Plan
-from harness.scoring import ORACLE_MODE, means
+from harness.scoring import OFFICIAL, ORACLE_MODE, means, means_of
+from tasks import task as tasks
+from tasks.errors import InputError
 from tasks.prediction import Prediction
 
-FLOORS = {"whole-video": "trivial", "middle-half": "trivial", "oracle-grid": "ceiling", "oracle-clamped": "ceiling"}
+FLOORS = {
+    "whole-video": "trivial",
+    "middle-half": "trivial",
+    "train-prior": "trivial",
+    "zero-saliency": "trivial",
+    "oracle": "ceiling",
+    "oracle-grid": "ceiling",
+    "oracle-rounded": "ceiling",
+    "oracle-clamped": "ceiling",
+}
 
 
 def rows(model: str, scores: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -19,16 +30,23 @@ def rows(model: str, scores: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def floor_rows(plan: Plan) -> list[dict[str, str]]:
-    """Rows of models that do not look and of ceilings, on the same samples: no number stands without them."""
-    mode, table = plan.modes[0], []
+    """Rows of models that do not look and of ceilings, on the same samples: no number stands without them.
+
+    Left out are `train-prior` without a train split, `zero-saliency` without highlights, and a ceiling that is 100 in every
+    column or the same as one above it.
+    """
+    table: list[dict[str, str]] = []
+    ceilings: list[dict[str, str]] = []
     for name, kind in FLOORS.items():
-        model = trivial(name, plan.protocol, lambda: (), plan.seed)
-        if model is None:
-            raise ValueError(name)
-        read = {(s.id, mode): {"error": None, "prediction": Prediction((model.span_of(s),))} for s in plan.samples}
-        aggregate = means(plan.samples, read, plan.protocol, mode)
-        entry = {"aggregate": aggregate, "interval_95": {}, "counts": {"answered": aggregate["n"]}, "coverage": 1.0}
-        table.append({**_row(name, mode, entry), "mode": kind})
+        if (scores := _floor(name, plan)) is None:
+            continue
+        if kind == "ceiling":
+            metrics = _metrics(scores)
+            if metrics in ceilings or set(metrics.values()) <= {"100.00", "-"}:
+                continue
+            ceilings.append(metrics)
+        counts = {"answered": scores["aggregate"]["n"]}
+        table.append(_row(name, kind, {**scores, "interval_95": {}, "counts": counts, "coverage": 1.0}))
     return table
 
 
@@ -46,21 +64,57 @@ def heading(plan: Plan) -> str:
     )
 
 
+def _floor(name: str, plan: Plan) -> dict[str, Any] | None:
+    """`aggregate` of a row, with `qvhighlights` for tasks with saliency; None where the row does not apply."""
+    samples, rules = plan.samples, plan.protocol
+    if name == "zero-saliency":
+        if any(sample.saliency is None for sample in samples):
+            return None
+        nothing = [Prediction(saliency=(0.0,) * len(sample.saliency or ())) for sample in samples]
+        mode = plan.modes[0]
+        read = {(s.id, mode): {"error": None, "prediction": p} for s, p in zip(samples, nothing, strict=True)}
+        return means(samples, read, rules, mode)
+    if name == "train-prior":
+        prior = PRIORS.get(plan.task.name) or _prior(plan)
+        return None if prior is None else means_of(samples, [share(*prior, s.duration_s) for s in samples], rules)
+    model = trivial(name, rules, list, plan.seed)
+    if model is None:
+        raise ValueError(name)
+    return means_of(samples, [model.span_of(sample) for sample in samples], rules)
+
+
+def _prior(plan: Plan) -> tuple[float, float] | None:
+    if "train" not in plan.task.splits(plan.data_root):
+        return None
+    try:
+        train = tasks.load(plan.task, "train", plan.data_root)
+    except InputError:
+        return None  # scores do not need the train split, and `harness data check` says what is wrong with it
+    return best_constant_span(train, relative=True) if train else None
+
+
 def _row(model: str, mode: str, entry: Mapping[str, Any]) -> dict[str, str]:
     aggregate, interval = entry["aggregate"], entry["interval_95"]
     row = {"model": _short(model), "mode": "mixed (oracle)" if mode == ORACLE_MODE else mode}
     answered = entry["counts"]["answered"] if "counts" in entry else None
     row["coverage"] = "-" if answered is None else f"{answered}/{aggregate['n']} ({_percent(entry['coverage'])})"
     row["parsed"] = _percent(entry.get("parse_rate"))
-    for name, value in aggregate.items():
-        if name not in ("n", "parsed"):
-            row[name] = "-" if value is None else f"{value:.2f}"
-            if name == "mIoU":
-                low, high = interval.get(name, (None, None))
-                row["95 %"] = "-" if low is None else f"{low:.1f}-{high:.1f}"
+    for name, value in _metrics(entry).items():
+        row[name] = value
+        if name == "mIoU":
+            low, high = interval.get(name, (None, None))
+            row["95 %"] = "-" if low is None else f"{low:.1f}-{high:.1f}"
     gap = entry.get("query_gap")
     row["gap"] = "-" if gap is None else f"{round(gap, 1) + 0.0:.1f}"
     return row
+
+
+def _metrics(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Columns of percentages, with those of `OFFICIAL` for tasks with saliency."""
+    values = {name: value for name, value in entry["aggregate"].items() if name != "n"}
+    if "qvhighlights" in entry:
+        values |= {column: entry["qvhighlights"].get(name) for column, name in OFFICIAL.items()}
+    return {name: "-" if value is None else f"{value:.2f}" for name, value in values.items()}
 
 
 def _short(model: str) -> str:

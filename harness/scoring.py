@@ -1,7 +1,7 @@
 """From recorded replies to `scores.json`: a pure function of samples, records and protocol."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -24,9 +24,13 @@ MOMENTS = (
     *("MR-full-R1@0.5", "MR-full-R1@0.7", "MR-full-mIoU"),
 )
 """What QVHighlights papers report of moment retrieval."""
+OFFICIAL = {"MR-mAP": "MR-full-mAP", "HL-mAP": "HL-min-VeryGood-mAP", "HIT@1": "HL-min-VeryGood-Hit1"}
+"""Columns that tables have for tasks with saliency, with the official names of what stands in them."""
 
 NEIGHBOURS = 32
 """Other queries of the same video that an answer is compared with, so that one long video cannot take quadratic time."""
+NEAR = 1e-3
+"""IoU this near a threshold is compared with it in decimal arithmetic."""
 
 Record = Mapping[str, Any]
 
@@ -53,7 +57,8 @@ def score(
     result: dict[str, Any] = {"schema": SCHEMA, "protocol": protocol.name, "protocol_sha256": protocol.sha256, "modes": {}}
     tables, kept = {}, {}
     for mode in modes:
-        outcomes, spans, tables[mode], kept[mode] = _scored(samples, records, protocol, mode)
+        outcomes = _outcomes(samples, records, protocol, mode)
+        spans, tables[mode], kept[mode] = _scored(samples, outcomes, protocol)
         result["modes"][mode] = {
             **_aggregate(tables[mode], samples, kept[mode], names),
             **_counts(outcomes, kept[mode]),
@@ -76,10 +81,24 @@ def score(
 
 
 def means(samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], protocol: Protocol, mode: str) -> dict[str, Any]:
-    """`n` and the metrics of one mode in percent, as `score` gives them, without intervals or per-sample values."""
-    outcomes, _, table, kept = _scored(samples, records, protocol, mode)
-    parsed = sum(1 for outcome in outcomes if outcome.prediction.spans)
-    return {**_means(table[kept], _metric_names(protocol)), "parsed": parsed}
+    """`aggregate` of one mode and, for tasks with saliency, `qvhighlights`, as in `score`; `parsed` replies have a span."""
+    outcomes = _outcomes(samples, records, protocol, mode)
+    _, table, kept = _scored(samples, outcomes, protocol)
+    predictions = [outcome.prediction for outcome in outcomes]
+    parsed = sum(1 for prediction in predictions if prediction.spans)
+    aggregate = _means(table[kept], _metric_names(protocol))
+    return {"aggregate": aggregate, "parsed": parsed, **_qvhighlights(samples, predictions, protocol)}
+
+
+def means_of(samples: Sequence[Sample], spans: Sequence[Span], protocol: Protocol) -> dict[str, Any]:
+    """As `means`, for one span in seconds a sample, which no reply had to say."""
+    answers: list[tuple[Span, ...]] = [(span,) for span in spans]
+    if protocol.answer.unit == "percent":
+        answers = [_scaled(answer, 100 / sample.duration_s) for answer, sample in zip(answers, samples, strict=True)]
+    nobody = [False] * len(samples)
+    table = _table(samples, answers, protocol)[rules.counted(samples, nobody, nobody, protocol.score)]
+    official = _qvhighlights(samples, (Prediction(answer) for answer in answers), protocol)
+    return {"aggregate": _means(table, _metric_names(protocol)), **official}
 
 
 def query_gap(samples: Sequence[Sample], spans: Sequence[rules.Spans], own: Floats, kept: Bools, protocol: Protocol) -> float:
@@ -115,29 +134,38 @@ def query_gap(samples: Sequence[Sample], spans: Sequence[rules.Spans], own: Floa
     return float(np.mean(own[compared] - sums[compared] / counts[compared]) * 100)
 
 
-def _qvhighlights(samples: Sequence[Sample], predictions: Sequence[Prediction], protocol: Protocol) -> dict[str, Any]:
-    """The official metrics in percent, for tasks with saliency; highlights where there are clip scores or a rule for them."""
+def _qvhighlights(samples: Sequence[Sample], predictions: Iterable[Prediction], protocol: Protocol) -> dict[str, Any]:
+    """The official metrics in percent, for tasks with saliency; highlights where there are clip scores or a rule for them.
+
+    Of the protocol's rules only unit, comparison and saliency apply.
+    """
     saliency = [sample.saliency for sample in samples if sample.saliency is not None]
     if not samples or len(saliency) < len(samples):
         return {}
+    read = [_in_seconds(prediction, sample, protocol) for prediction, sample in zip(predictions, samples, strict=True)]
     comparison = "exact" if protocol.score.comparison == "exact" else "float"
-    found = moments.moment_retrieval([moments.windows(p) for p in predictions], [s.targets for s in samples], comparison)
+    found = moments.moment_retrieval([moments.windows(p) for p in read], [s.targets for s in samples], comparison)
     values = {name: value for name, value in moments.means(found).items() if name in MOMENTS}
-    if protocol.score.saliency != "none" or any(p.saliency is not None for p in predictions):
-        clips = [rules.saliency(protocol, p, s.duration_s) for p, s in zip(predictions, samples, strict=True)]
+    if protocol.score.saliency != "none" or any(p.saliency is not None for p in read):
+        clips = [rules.saliency(protocol, p, s.duration_s) for p, s in zip(read, samples, strict=True)]
         values |= highlights.means(highlights.highlight_detection(clips, saliency))
     return {"qvhighlights": {name: _number(value) for name, value in values.items()}}
 
 
-def _scored(
+def _outcomes(
     samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], protocol: Protocol, mode: str
-) -> tuple[list[_Outcome], list[tuple[Span, ...]], Floats, Bools]:
-    """What was read of each sample, the spans that are scored, the table of `_table`, and which samples count."""
+) -> list[_Outcome]:
     read = parser(protocol.answer)
-    outcomes = [_outcome(records.get((sample.id, mode)), read, sample, protocol) for sample in samples]
+    return [_outcome(records.get((sample.id, mode)), read, sample, protocol) for sample in samples]
+
+
+def _scored(
+    samples: Sequence[Sample], outcomes: Sequence[_Outcome], protocol: Protocol
+) -> tuple[list[tuple[Span, ...]], Floats, Bools]:
+    """The spans that are scored of each sample, the table of `_table`, and which samples count."""
     spans = [_scored_spans(outcome, sample, protocol) for outcome, sample in zip(outcomes, samples, strict=True)]
     failed, missing = [not o.prediction.spans and o.error is None for o in outcomes], [o.error is not None for o in outcomes]
-    return outcomes, spans, _table(samples, spans, protocol), rules.counted(samples, failed, missing, protocol.score)
+    return spans, _table(samples, spans, protocol), rules.counted(samples, failed, missing, protocol.score)
 
 
 def _metric_names(protocol: Protocol) -> list[str]:
@@ -168,8 +196,27 @@ def _table(samples: Sequence[Sample], spans: Sequence[rules.Spans], protocol: Pr
     """`(n, 1 + thresholds)`: IoU and hits of each sample, 0 where there is no span."""
     targets, durations = [sample.targets for sample in samples], [sample.duration_s for sample in samples]
     values = rules.ious(protocol, spans, targets, durations)
-    hits = rules.hits(protocol, values, spans, targets, durations)
+    hits = _hits(protocol, values, spans, targets, durations)
     return np.stack([values, *(hits[t].astype(np.float64) for t in protocol.score.thresholds)], axis=1)
+
+
+def _hits(
+    protocol: Protocol, values: Floats, spans: Sequence[rules.Spans], targets: Sequence[rules.Spans], durations: Sequence[float]
+) -> dict[float, Bools]:
+    """`rules.hits`; thresholds that are compared in decimals are looked at only where the IoU is near one of them.
+
+    Farther than any rounding error of floats: targets of a millisecond or more would have to lie years into a video.
+    """
+    score = protocol.score
+    if (score.comparison, score.iou, score.round_iou, score.float_bits) != ("exact", "span", None, 64):
+        return rules.hits(protocol, values, spans, targets, durations)
+    distance = np.abs(values[:, None] - np.array(score.thresholds))
+    near = np.flatnonzero((distance < NEAR).any(axis=1)).tolist()
+    asked = [spans[i] for i in near], [targets[i] for i in near], [durations[i] for i in near]
+    hits = {threshold: values >= threshold for threshold in score.thresholds}
+    for threshold, reached in rules.hits(protocol, values[near], *asked).items():
+        hits[threshold][near] = reached
+    return hits
 
 
 def _means(table: Floats, names: Sequence[str]) -> dict[str, Any]:
@@ -201,14 +248,19 @@ def _counts(outcomes: Sequence[_Outcome], kept: Bools) -> dict[str, Any]:
 
 
 def _line(sample: Sample, value: float, outcome: _Outcome, keep: bool, protocol: Protocol) -> dict[str, Any]:
-    in_seconds = sample.duration_s / 100 if protocol.answer.unit == "percent" else 1.0
     line = {
         "id": sample.id,
         "iou": float(value),
-        "spans": [[float(time) for time in span] for span in _scaled(outcome.prediction.spans, in_seconds)],
+        "spans": [[float(time) for time in span] for span in _in_seconds(outcome.prediction, sample, protocol).spans],
         "failure": outcome.error or outcome.prediction.failure,
     }
     return line if keep else {**line, "dropped": True}
+
+
+def _in_seconds(prediction: Prediction, sample: Sample, protocol: Protocol) -> Prediction:
+    if protocol.answer.unit == "seconds":
+        return prediction
+    return replace(prediction, spans=_scaled(prediction.spans, sample.duration_s / 100))
 
 
 def _scaled(spans: Sequence[Span], factor: float) -> tuple[Span, ...]:

@@ -12,6 +12,7 @@ from tasks.span import Span
 
 SLOWEST_FPS = 0.01
 _ANSWER = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_timestamps_json(text: str) -> list[Row]:
@@ -135,7 +136,7 @@ def expect(value: Any, kind: type | tuple[type, ...], what: str) -> Any:
 def sentence(value: Any) -> str:
     """A query. Raises ValueError if it is no text, or text that no file can hold."""
     text: str = expect(value, str, "a sentence")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _SURROGATE.search(text):
         raise ValueError(f"expected a sentence in Unicode, found {text[:80]!r}")
     return text
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from tasks.span import Span
 
 ANNOTATORS = 3
 LONGEST_S = 86400
+SHOWN = 3
 _BRIEF = ("full-R1@0.5", "full-R1@0.7", "full-mAP", "full-mAP@0.5", "full-mAP@0.75", "long-mAP", "middle-mAP", "short-mAP")
 Report = dict[str, dict[str, Any]]
 
@@ -81,18 +83,28 @@ def match_submission(predictions: Iterable[tuple[str, Prediction]], samples: Seq
     """Predictions in the order of the samples, matched by `native_id`. Raises InputError unless the ids match one to one."""
     wanted = {sample.native_id for sample in samples}
     found: dict[str, Prediction] = {}
-    extra, repeated = [], []
+    counts: Counter[str] = Counter()
+    first: dict[str, list[str]] = defaultdict(list)
+
+    def wrong(kind: str, identifier: str) -> None:
+        counts[kind] += 1
+        if counts[kind] <= SHOWN:
+            first[kind].append(identifier)
+
     for identifier, prediction in predictions:
         if identifier not in wanted:
-            extra.append(identifier)
+            wrong("of no sample", identifier)
         elif identifier in found:
-            repeated.append(identifier)
+            wrong("repeated", identifier)
         else:
             found[identifier] = prediction
-    missing = [str(sample.native_id) for sample in samples if sample.native_id not in found]
-    if missing or extra or repeated:
-        kinds = {"missing": missing, "of no sample": extra, "repeated": repeated}
-        told = "; ".join(f"{len(ids)} {kind} ({', '.join(ids[:3])}{' …' * (len(ids) > 3)})" for kind, ids in kinds.items() if ids)
+    for sample in samples:
+        if sample.native_id not in found:
+            wrong("missing", str(sample.native_id))
+    if counts:
+        told = "; ".join(
+            f"{counts[kind]} {kind} ({', '.join(ids)}{' …' * (counts[kind] > SHOWN)})" for kind, ids in sorted(first.items())
+        )
         raise InputError(
             f"one prediction for each of the {len(samples)} query ids of the split", told, "harness show qvhighlights"
         )

@@ -1,9 +1,11 @@
 """`harness score`."""
 
+import gc
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from tasks.errors import InputError
 from tasks.parsers import parser
 
 USAGE = "harness score FILE --task charades@test"
+SHOWN = 5
 
 
 def main(options: Namespace) -> int:
@@ -34,11 +37,13 @@ def main(options: Namespace) -> int:
             found = f"{path}" if path.is_file() else f"no run.json in {path}" if path.is_dir() else f"no {path}"
             raise InputError("a run folder, or a file of predictions with --task", found, USAGE)
         plan = _plan(options, options.task)
-        if plan.samples[0].saliency is not None and is_submission(path):
-            return _submission(options, plan, path)
         if options.all_protocols:
             return _all_protocols(options, plan, path)
+        if options.protocol is None and plan.samples[0].saliency is not None and is_submission(path):
+            return _submission(options, plan, path)
         records = _predictions(plan, path)
+    # What was read stays to the end: collections need not walk it again and again.
+    gc.freeze()
     scores = score_plan(plan, records)
     if options.json:
         sys.stdout.write(json.dumps(scores, indent=1) + "\n")
@@ -52,7 +57,8 @@ def _all_protocols(options: Namespace, plan: Plan, path: Path) -> int:
     has_highlights = plan.samples[0].saliency is not None
     protocols = [rules for rules in every if has_highlights or rules.score.saliency == "none"]
     mode = plan.modes[0]
-    readings = across.read_all(foreign.read(path, plan.samples), [plan.protocol, *protocols], mode)
+    readings = across.read_all(_rows(plan, path), [plan.protocol, *protocols], mode)
+    gc.freeze()
     rows = across.table(plan.samples, readings, plan.protocol, protocols, mode)
     if options.json:
         sys.stdout.write(json.dumps(rows, indent=1) + "\n")
@@ -65,7 +71,8 @@ def _all_protocols(options: Namespace, plan: Plan, path: Path) -> int:
 
 def _run(options: Namespace, path: Path, spec: Mapping[str, Any]) -> tuple[Plan, Mapping[tuple[str, str], Record]]:
     options.protocol = options.protocol or spec["protocol"]["name"]
-    options.modes, options.limit, options.seed = ",".join(spec["modes"]), spec["limit"], spec["seed"]
+    options.modes = options.modes or ",".join(spec["modes"])
+    options.limit, options.seed = spec["limit"], spec["seed"]
     plan = _plan(options, options.task or f"{spec['task']}@{spec['split']}")
     if plan.split_sha256 != spec["split_sha256"]:
         made_on = f"the split the run was made on, {spec['split_sha256'][:8]}"
@@ -80,7 +87,7 @@ def _plan(options: Namespace, name: str) -> Plan:
 
 
 def _predictions(plan: Plan, path: Path) -> dict[tuple[str, str], Record]:
-    """Read a file row by row under the protocol's parser, keeping what was read and not the text; report what does not match.
+    """Read a file row by row under the protocol's parser, keeping what was read and not the text.
 
     A row without a mode answers every mode; of several rows for one sample the last counts.
 
@@ -89,23 +96,41 @@ def _predictions(plan: Plan, path: Path) -> dict[tuple[str, str], Record]:
     """
     read = parser(plan.protocol.answer)
     records: dict[tuple[str, str], Record] = {}
-    strangers: list[str] = []
-    rows = 0
-    for row in foreign.read(path, plan.samples):
-        rows += 1
-        if not row.ids:
-            strangers.append(row.where)
-            continue
+    for row in _rows(plan, path):
         prediction = row.prediction if row.text is None else read(row.text)
         for mode in (row.mode,) if row.mode else plan.modes:
             records |= {(identifier, mode): {"error": None, "prediction": prediction} for identifier in row.ids}
-    if not records:
-        raise InputError(f"predictions for samples of {plan.name}", f"{rows} rows in {path}, none of which names one", USAGE)
-    unanswered = [sample.id for sample in plan.samples if (sample.id, plan.modes[0]) not in records]
-    for what, names in ((f"of {rows} rows match no sample", strangers), ("samples have no row", unanswered)):
-        if names:
-            sys.stderr.write(f"{len(names)} {what}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}\n")
     return records
+
+
+def _rows(plan: Plan, path: Path) -> Iterator[foreign.Row]:
+    """Rows that answer a sample in a mode of the plan; at the end, tells of the other rows and of samples without a row.
+
+    Of rows that match nothing only their number and the first few are kept, however many there are.
+    """
+    rows, counts, first = 0, Counter[str](), defaultdict[str, list[str]](list)
+    answered: set[str] = set()
+    for row in foreign.read(path, plan.samples):
+        rows += 1
+        if row.ids and row.mode in ("", *plan.modes):
+            answered.update(row.ids)
+            yield row
+            continue
+        kind = f"answer in another mode than {', '.join(plan.modes)}" if row.ids else "match no sample"
+        counts[kind] += 1
+        if counts[kind] <= SHOWN:
+            first[kind].append(row.where)
+    if not answered:
+        raise InputError(f"predictions for samples of {plan.name}", f"{rows} rows in {path}, none of which names one", USAGE)
+    for kind, count in counts.items():
+        _tell(count, f"of {rows} rows {kind}", first[kind])
+    missing = [sample.id for sample in plan.samples if sample.id not in answered]
+    _tell(len(missing), "samples have no row", missing[:SHOWN])
+
+
+def _tell(count: int, what: str, examples: list[str]) -> None:
+    if count:
+        sys.stderr.write(f"{count} {what}: {', '.join(examples)}{' …' if count > len(examples) else ''}\n")
 
 
 def is_submission(path: Path) -> bool:
@@ -116,10 +141,13 @@ def is_submission(path: Path) -> bool:
 
 
 def _submission(options: Namespace, plan: Plan, path: Path) -> int:
-    """The report of the official QVHighlights evaluator, on a submission in its own format."""
+    """The report of the official QVHighlights evaluator on a submission, under `--ids` on those of its rows."""
+    asked = {sample.native_id for sample in plan.samples}
     try:
         with path.open(encoding="utf-8") as file:
-            found = formats_qvh.match_submission(formats_qvh.read_submission(file), plan.samples)
+            rows = formats_qvh.read_submission(file)
+            some = rows if plan.ids_sha256 is None else (row for row in rows if row[0] in asked)
+            found = formats_qvh.match_submission(some, plan.samples)
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError("a submission as moment_detr writes it", f"{path}: {error}", USAGE) from error
     scored = moments.moment_retrieval([moments.windows(p) for p in found], [s.targets for s in plan.samples], "float")

@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.commands.plans import missing_videos, plans
 from harness.plan import Plan
+from harness.report import floor_rows, heading, render
 from tasks import protocol, task
 from tasks.anomalies import anomalies
 from tasks.describe import describe
@@ -16,13 +17,14 @@ PROTOCOL = "protocol:"
 
 
 def main(options: Namespace) -> int:
-    """Show a protocol, or the card of a task with one sample rendered as a model would be asked it."""
+    """Show a protocol, or the card of a task with its floors, ceilings and one sample rendered as a model would be asked it."""
     name = options.name.removeprefix(PROTOCOL)
     if name != options.name or (name in protocol.names() and name not in task.all_tasks()):
         sys.stdout.write("\n".join(describe(protocol.load(name))) + "\n")
         return 0
     (plan,) = plans(options, options.name)
-    sys.stdout.write("\n".join([*_card(plan), "", *_sample(plan, options.sample)]) + "\n")
+    floors = [heading(plan), render(floor_rows(plan))]
+    sys.stdout.write("\n".join([*_card(plan), "", *floors, "", *_sample(plan, options.sample)]) + "\n")
     return 0
 
 

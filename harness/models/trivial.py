@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,25 @@ from harness.frames import Frames
 from harness.models.base import Question, Reply
 from harness.video.sampling import frame_count
 from tasks.metrics import Floats, iou
-from tasks.protocol import Protocol, VideoRules
+from tasks.protocol import Protocol, Score
+from tasks.rules import merged_set
 from tasks.sample import Sample
 from tasks.span import Span
 
-NAMES = ("whole-video", "middle-half", "train-prior", "train-prior:absolute", "random", "oracle", "oracle-grid", "oracle-clamped")
+NAMES = (
+    *("whole-video", "middle-half", "train-prior", "train-prior:absolute", "random"),
+    *("oracle", "oracle-grid", "oracle-rounded", "oracle-clamped"),
+)
 GRID_POINTS = 51
+PRIORS = {
+    "anet": (0.0, 1.0),
+    "charades": (0.0, 0.46),
+    "charades-cd": (0.0, 0.4),
+    "charades-cg": (0.0, 0.44),
+    "qvhighlights": (0.0, 0.98),
+    "tacos": (0.1, 0.9),
+}
+"""`best_constant_span` of train splits that never change, as fractions of the duration: a table need not read them again."""
 
 
 @dataclass(frozen=True)
@@ -59,30 +73,49 @@ def trivial(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]]
     def model(rule: Callable[[Sample], Span], note: str) -> TrivialModel:
         return TrivialModel(name, rule, protocol.answer.render, note)
 
+    best = partial(best_window, protocol.score)
     match name:
         case "whole-video":
             return model(lambda s: Span(0.0, s.duration_s), "from 0 to the annotated duration")
         case "middle-half":
-            return model(
-                lambda s: Span(*(Decimal(repr(s.duration_s)) * k / 4 for k in (1, 3))), "from 1/4 to 3/4 of the duration"
-            )
+            middle = cache(lambda duration_s: Span(*(Decimal(repr(duration_s)) * k / 4 for k in (1, 3))))
+            return model(lambda s: middle(s.duration_s), "from 1/4 to 3/4 of the duration")
         case "train-prior" | "train-prior:relative":
             low, high = best_constant_span(train(), relative=True)
             note = f"best constant span of the train split: {low:.2f} to {high:.2f} of the duration"
-            return model(lambda s: Span(round(low * s.duration_s, 2), round(high * s.duration_s, 2)), note)
+            return model(lambda s: share(low, high, s.duration_s), note)
         case "train-prior:absolute":
             start, end = best_constant_span(train(), relative=False)
             return model(lambda _: Span(start, end), f"best constant span of the train split: {start} to {end} s")
         case "random":
             return model(lambda s: _random_span(s, seed), f"two uniform times in the video, seed {seed}")
         case "oracle":
-            return model(lambda s: s.targets[0], "the first ground-truth span")
+            return model(best, "the ground truth; of several spans the one that scores best alone")
         case "oracle-grid":
-            note = "the first ground-truth span moved to the nearest sampled frames: what a model can at best tell by frame"
-            return model(lambda s: _on_grid(s, protocol.video), note)
+            note = "the oracle's span moved to the nearest sampled frames: what a model can at best tell by frame"
+            count = cache(lambda duration_s: frame_count(protocol.video.max_frames, duration_s, protocol.video))
+            return model(lambda s: _on_grid(best(s), s.duration_s, count(s.duration_s)), note)
+        case "oracle-rounded":
+            note = "the oracle's span as exactly as a reply says it: in the protocol's unit and rounding, otherwise to 0.01 s"
+            return model(lambda s: _rounded(best(s), s.duration_s, protocol), note)
         case "oracle-clamped":
-            return model(_clamped, "the first ground-truth span cut to the annotated duration")
+            return model(lambda s: _clamped(best(s), s.duration_s), "the oracle's span cut to the annotated duration")
     return None
+
+
+def share(low: float, high: float, duration_s: float) -> Span:
+    """The span between two fractions of the duration, to 0.01 s."""
+    return Span(round(low * duration_s, 2), round(high * duration_s, 2))
+
+
+def best_window(rules: Score, sample: Sample) -> Span:
+    """The longest target; where sets of spans are compared, the best span from the start of a target to the end of one."""
+    if len(sample.targets) == 1:
+        return sample.targets[0]
+    if rules.iou == "merged-set":
+        candidates = [Span(first.start_s, last.end_s) for first in sample.targets for last in sample.targets]
+        return max(candidates, key=lambda span: merged_set([span], sample.targets))
+    return max(sample.targets, key=lambda span: float(span.end_s) - float(span.start_s))
 
 
 def best_constant_span(samples: Sequence[Sample], relative: bool) -> tuple[float, float]:
@@ -108,17 +141,23 @@ def _mean_iou(span: tuple[float, float], targets: Floats) -> float:
     return float(iou(np.broadcast_to(span, targets.shape), targets).mean())
 
 
-def _on_grid(sample: Sample, rules: VideoRules) -> Span:
-    """The target on the frame grid of a video that has frames enough; at least one interval long."""
-    count = frame_count(rules.max_frames, sample.duration_s, rules)
-    interval_s = sample.duration_s / (count - 1)
-    start, end = (min(max(round(float(time) / interval_s), 0), count - 1) for time in sample.targets[0])
+def _on_grid(span: Span, duration_s: float, count: int) -> Span:
+    """The span on the grid of `count` frames of a video that has frames enough; at least one interval long."""
+    interval_s = duration_s / (count - 1)
+    start, end = (min(max(round(float(time) / interval_s), 0), count - 1) for time in span)
     start = min(start, count - 2)
     return Span(start * interval_s, max(end, start + 1) * interval_s)
 
 
-def _clamped(sample: Sample) -> Span:
-    start_s, end_s = (min(max(time, 0.0), sample.duration_s) for time in sample.targets[0])
+def _rounded(span: Span, duration_s: float, protocol: Protocol) -> Span:
+    if protocol.answer.unit == "percent":
+        return Span(*(min(max(round(100 * float(time) / duration_s), 0), 99) * duration_s / 100 for time in span))
+    digits = 0 if protocol.score.round_prediction == "integer" else 2
+    return Span(round(float(span.start_s), digits), round(float(span.end_s), digits))
+
+
+def _clamped(span: Span, duration_s: float) -> Span:
+    start_s, end_s = (min(max(time, 0.0), duration_s) for time in span)
     return Span(start_s, end_s)
 
 

@@ -33,8 +33,7 @@ def test_each_row_is_what_the_protocol_scores_by_itself() -> None:
         alone = score(SAMPLES, records, rules, ("direct",))["modes"]["direct"]["aggregate"]
         assert row["n"] == str(alone["n"])
         assert row["mIoU"] == ("-" if alone["mIoU"] is None else f"{alone['mIoU']:.2f}")
-        quick = means(SAMPLES, records, rules, "direct")
-        assert {key: quick[key] for key in alone} == alone
+        assert means(SAMPLES, records, rules, "direct")["aggregate"] == alone
 
 
 def test_a_rule_that_is_the_same_moves_nothing_and_one_that_differs_shows_where() -> None:
