@@ -51,9 +51,9 @@ def parser() -> argparse.ArgumentParser:
     _add_ids_option(run)
     run.add_argument("--seed", type=int, default=0, help="seed of --limit and of models that draw")
     run.add_argument("--max-errors", type=int, metavar="N", help="exit with 1 if more samples than this failed")
-    run.add_argument(
-        "--backend", default="hf", choices=("hf", "openai"), help="hf: transformers; openai: a server that speaks its API"
-    )
+    backends = "hf: transformers; openai: a server that speaks its API; lmms:NAME, lmms-simple:NAME: a model class of lmms-eval"
+    run.add_argument("--backend", default="hf", help=backends)
+    run.add_argument("--model-args", default="", metavar="ARGS", help="for that class: max_num_frames=64,fps=2")
     run.add_argument("--base-url", metavar="URL", help="server of --backend openai (key: OPENAI_API_KEY)")
     run.add_argument("--price", type=float, nargs=2, metavar=("IN", "OUT"), help="dollars per million tokens, for a cost line")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     score.add_argument("--json", action="store_true", help="print scores.json")
 
     ls = verbs.add_parser("ls", parents=[common], help="list what there is")
-    ls.add_argument("what", choices=("tasks", "protocols", "models", "plans"))
+    ls.add_argument("what", choices=("tasks", "protocols", "models", "plans", "lmms-path"))
 
     show = verbs.add_parser("show", parents=[common], help="a task card or a protocol; prompt and frame times of one sample")
     show.add_argument("name", help="task, task@split, or protocol (protocol:NAME where a task has the same name)")

@@ -22,6 +22,8 @@ PACKAGES = (
     "decord",
     "torchcodec",
     "pillow",
+    "lmms-eval",
+    "qwen-vl-utils",
 )
 
 

@@ -9,10 +9,11 @@ from tasks.errors import Failure
 Record = dict[str, Any]
 VERSION = 1
 MISSING_VIDEO = "missing-video"
+MODEL_ERROR = "model-error"
 
 
 def make_record(question: Question, outcome: Reply | Failure, seconds: float = 0.0, frames: Frames | None = None) -> Record:
-    """The record of a reply or of a typed failure; every record has every key."""
+    """The record of a reply or of a typed failure; every record has every key but `wrong_clock_s`."""
     record: Record = {"v": VERSION, "id": question.sample.id, "mode": question.mode, "text": None, "error": None}
     record |= {"prompt_sha256": None, "tokens": None, "frames": frames.fingerprint() if frames is not None else None}
     record["seconds"] = round(seconds, 4)
@@ -22,6 +23,7 @@ def make_record(question: Question, outcome: Reply | Failure, seconds: float = 0
         record["text"] = outcome.text
         record["prompt_sha256"] = outcome.prompt_sha256
         record["tokens"] = {"prompt": outcome.prompt_tokens, "new": outcome.new_tokens, "truncated": outcome.truncated}
+        record |= {} if outcome.wrong_clock_s is None else {"wrong_clock_s": round(outcome.wrong_clock_s, 3)}
     return record
 
 

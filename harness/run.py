@@ -52,12 +52,14 @@ class Summary:
         scores: The content of `scores.json`, once every sample has a record.
         failed: Number of questions whose record is an error.
         tokens: Tokens of all prompts and of all replies.
+        wrong_clocks: For each reply to wrong times, by how many seconds they were wrong.
     """
 
     folder: Path
     scores: dict[str, Any] | None
     failed: int
     tokens: tuple[int, int] = (0, 0)
+    wrong_clocks: tuple[float, ...] = ()
 
 
 def run(plan: Plan, folder: Path, load_model: Callable[[], Model], open_decoder: OpenDecoder) -> Summary:
@@ -116,7 +118,7 @@ def open_jobs(plan: Plan, records: Mapping[tuple[str, str], Record], launch: Lau
     jobs = []
     for (video, clip), samples in list(groups.items())[launch.rank :: launch.world]:
         questions = [
-            Question(sample, mode, plan.protocol.question(sample.query, mode))
+            Question(sample, mode, plan.protocol.question(sample.query, mode), plan.videos.get(video))
             for sample in samples
             for mode in plan.modes
             if (record := records.get((sample.id, mode))) is None or record["error"] is not None
@@ -188,12 +190,15 @@ def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Laun
         os.fsync(descriptor)
         scores = score_plan(plan, records)
         store.write_json(folder / store.SCORES, scores)
+        wrong_clocks = tuple(record["wrong_clock_s"] for record in records.values() if "wrong_clock_s" in record)
         if (document := store.read_run(folder)) is not None:
-            document |= {"status": "finished", "counts": {"questions": len(wanted), "failed": failed}}
+            counts = {"questions": len(wanted), "failed": failed, **({"wrong_clock": len(wrong_clocks)} if wrong_clocks else {})}
+            document |= {"status": "finished", "counts": counts}
             document["sessions"][-1][f"timings_rank_{launch.rank}"] = {key: round(value, 3) for key, value in timings.items()}
             store.write_json(folder / store.RUN, document)
-        counts = [record["tokens"] for record in records.values() if record["tokens"] is not None]
-        return Summary(folder, scores, failed, (sum(c["prompt"] for c in counts), sum(c["new"] for c in counts)))
+        tokens = [record["tokens"] for record in records.values() if record["tokens"] is not None]
+        total = sum(count["prompt"] for count in tokens), sum(count["new"] for count in tokens)
+        return Summary(folder, scores, failed, total, wrong_clocks)
 
 
 def score_plan(plan: Plan, records: Mapping[tuple[str, str], Record]) -> dict[str, Any]:

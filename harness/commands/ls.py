@@ -2,9 +2,11 @@
 
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 from tabulate import tabulate
 
+from harness import lmms_tasks
 from harness.models.trivial import NAMES
 from tasks import protocol
 from tasks.plans import evaluation_plans
@@ -12,11 +14,13 @@ from tasks.splits import DERIVED
 from tasks.task import all_tasks
 
 CHECKPOINTS = "Qwen2-VL, Qwen2.5-VL and Qwen3-VL checkpoints: a folder or a hub id"
+LMMS = "any model of lmms-eval: --backend lmms:NAME --model CHECKPOINT (names: python -m lmms_eval models)"
 
 
 def main(options: Namespace) -> int:
-    """List tasks, protocols, models or evaluation plans."""
-    sys.stdout.write({"tasks": _tasks, "protocols": _protocols, "models": _models, "plans": _plans}[options.what]() + "\n")
+    """List tasks, protocols, models or evaluation plans, or print the folder of our tasks for lmms-eval."""
+    listings = {"tasks": _tasks, "protocols": _protocols, "models": _models, "plans": _plans, "lmms-path": _lmms_path}
+    sys.stdout.write(listings[options.what]() + "\n")
     return 0
 
 
@@ -37,4 +41,8 @@ def _plans() -> str:
 
 
 def _models() -> str:
-    return "\n".join([*NAMES, "replay:FILE", CHECKPOINTS])
+    return "\n".join([*NAMES, "replay:FILE", CHECKPOINTS, LMMS])
+
+
+def _lmms_path() -> str:
+    return str(Path(lmms_tasks.__file__).parent)

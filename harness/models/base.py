@@ -1,6 +1,7 @@
 """What the run asks of a model: answer the questions on one video."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from harness.frames import Frames
@@ -15,11 +16,13 @@ class Question(NamedTuple):
         sample: The sample (trivial rows read its duration, the oracle its targets).
         mode: `direct` or `cot`.
         text: The text of the user turn, as the protocol renders it.
+        video: File of the video, None if there is none.
     """
 
     sample: Sample
     mode: str
     text: str
+    video: Path | None = None
 
 
 class Reply(NamedTuple):
@@ -31,6 +34,8 @@ class Reply(NamedTuple):
         prompt_tokens: Tokens in the prompt, visual ones included.
         new_tokens: Tokens generated.
         truncated: Whether the length limit ended the reply.
+        wrong_clock_s: By how many seconds the model was told wrong times of the frames, where that is more than the distance
+            between two of them; None if the times were right or could not be seen.
     """
 
     text: str
@@ -38,6 +43,7 @@ class Reply(NamedTuple):
     prompt_tokens: int = 0
     new_tokens: int = 0
     truncated: bool = False
+    wrong_clock_s: float | None = None
 
 
 class AnswerError(Exception):
@@ -58,12 +64,12 @@ class Model(Protocol):
 
     @property
     def needs_video(self) -> bool:
-        """Whether `answer` wants frames."""
+        """Whether `answer` wants the video: questions on a missing one are not asked."""
         ...
 
     @property
-    def pixel_factor(self) -> int:
-        """Frame height and width are multiples of this (patch size x merge size)."""
+    def pixel_factor(self) -> int | None:
+        """Frame height and width are multiples of this (patch size x merge size); None for a model that reads files itself."""
         ...
 
     def describe(self) -> dict[str, Any]:

@@ -101,13 +101,17 @@ def check_stamps(texts: list[str], frames: Frames, patch: int) -> None:
     """
     check_grid(frames, patch)
     source = f"text timestamps from the processor of transformers {transformers.__version__}"
-    matches = [_STAMP.search(text) for text in texts]
-    stamps = [float(match[1]) for match in matches if match is not None]
+    found_s = stamps(texts)
     means = frames.time_s.reshape(-1, patch).mean(axis=1)
-    if len(stamps) != len(texts) or len(stamps) != len(means):
-        found = f"{len(stamps)} timestamps before {len(texts)} blocks"
+    if len(found_s) != len(texts) or len(found_s) != len(means):
+        found = f"{len(found_s)} timestamps before {len(texts)} blocks"
         raise ClockError(f"{len(means)} blocks with a timestamp each", found, f"look at {source}")
-    _compare(np.array(stamps), means, ROUNDING_S + 1e-4, source)
+    _compare(np.array(found_s), means, ROUNDING_S + 1e-4, source)
+
+
+def stamps(texts: list[str]) -> list[float]:
+    """The times in seconds at the end of those texts that end in Qwen3-VL's timestamp."""
+    return [float(match[1]) for text in texts if (match := _STAMP.search(text)) is not None]
 
 
 def _compare(encoded: NDArray[np.floating[Any]], true: NDArray[np.floating[Any]], tolerance: float, source: str) -> None:

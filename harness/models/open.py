@@ -19,7 +19,7 @@ def is_checkpoint(name: str) -> bool:
     return not name.startswith(REPLAY) and name not in trivial.NAMES
 
 
-BACKENDS = ("hf", "openai")
+BACKENDS = ("hf", "openai", "lmms", "lmms-simple")
 
 
 def open_model(
@@ -32,7 +32,8 @@ def open_model(
         protocol: The rules it will answer under.
         train: Loads the train split of the task, for `train-prior`.
         options: How it is run.
-        backend: What runs a name that is neither trivial nor a replay: one of `BACKENDS`.
+        backend: What runs a name that is neither trivial nor a replay: one of `BACKENDS`; `lmms:NAME` with the model class of
+            lmms-eval, its chat variant if it has one, `lmms-simple:NAME` its simple one.
 
     Raises:
         InputError: There is no such model, or the checkpoint cannot be used.
@@ -41,6 +42,11 @@ def open_model(
         return ReplayModel(Path(name.removeprefix(REPLAY)))
     if (model := trivial.trivial(name, protocol, train, options.seed)) is not None:
         return model
+    kind, _, lmms_name = backend.partition(":")
+    if kind not in BACKENDS or bool(lmms_name) != kind.startswith("lmms"):
+        raise InputError("--backend hf, openai, lmms:NAME or lmms-simple:NAME", repr(backend), "python -m lmms_eval models")
+    if options.model_args and not lmms_name:
+        raise InputError("--model-args with --backend lmms:NAME", f"--backend {backend}", "leave it out")
     if backend == "hf" and "/" not in name and not Path(name).exists():
         raise InputError(
             "a checkpoint folder, a hub id (owner/name), replay:FILE or a trivial model",
@@ -52,7 +58,12 @@ def open_model(
             from harness.models.openai_api import OpenAiModel
 
             return OpenAiModel(name, protocol, options)
+        if lmms_name:
+            from harness.models import lmms
+
+            return lmms.load(name, lmms_name, kind == "lmms-simple", protocol, options)
         from harness.models import hf
     except ModuleNotFoundError as error:
-        raise InputError(f"the packages of extra {backend}", str(error), f"pip install 'vtg-harness[{backend}]'") from error
+        extra = "lmms-eval" if lmms_name else backend
+        raise InputError(f"the packages of extra {extra}", str(error), f"pip install 'vtg-harness[{extra}]'") from error
     return hf.load(name, protocol, options)

@@ -17,6 +17,7 @@ class Options:
         seed: For decoding with a temperature.
         base_url: Where an OpenAI-compatible server is; None for the client's own default.
         timeout_s: Seconds a server may take for one reply.
+        model_args: Arguments of a model class of lmms-eval, as it takes them: `max_num_frames=64,fps=2`.
     """
 
     device: str = "auto"
@@ -28,3 +29,4 @@ class Options:
     seed: int = 0
     base_url: str | None = None
     timeout_s: float = 600.0
+    model_args: str = ""

@@ -1,0 +1,25 @@
+"""How our questions are put to a model of lmms-eval; needs neither it nor torch."""
+
+from typing import Any
+
+from tasks.protocol import Decoding, Prompt
+
+
+def messages(prompt: Prompt, video: str, text: str) -> list[dict[str, Any]]:
+    """The messages of one question, in the order the protocol asks for."""
+    parts: list[dict[str, Any]] = [{"type": "video", "url": video}, {"type": "text", "text": text}]
+    user = {"role": "user", "content": parts if prompt.order == "video-text" else parts[::-1]}
+    system = [] if prompt.system is None else [{"role": "system", "content": [{"type": "text", "text": prompt.system}]}]
+    return [*system, user]
+
+
+def generation(decoding: Decoding) -> dict[str, Any]:
+    """The generation arguments of a protocol; without `until`, lmms-eval would end replies at a blank line."""
+    return {
+        "max_new_tokens": decoding.max_new_tokens,
+        "temperature": decoding.temperature,
+        "top_p": decoding.top_p,
+        "do_sample": decoding.temperature > 0,
+        "num_beams": 1,
+        "until": [],
+    }

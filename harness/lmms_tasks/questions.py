@@ -1,0 +1,115 @@
+"""What lmms-eval calls for our tasks: questions and numbers come from the harness, nothing is parsed or averaged here."""
+
+import sys
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NoReturn
+
+import datasets
+
+from harness.commands.plans import missing_videos
+from harness.lmms_tasks.chat import messages
+from harness.paths import data_root
+from harness.plan import Plan, make_plan
+from harness.scoring import score
+from harness.video.failure import DecodeError
+from harness.video.times import frame_times
+from tasks.errors import InputError
+
+Item = dict[str, str]
+
+
+def docs(stub: datasets.Dataset) -> datasets.Dataset:
+    """The questions of a task whose video can be read, in the order of the split.
+
+    lmms-eval stops at the first video it cannot read. Those are left out here, and count as 0 in `aggregate`.
+
+    Args:
+        stub: What lmms-eval loaded in place of a dataset; its name says which task and mode are meant: `charades direct`.
+    """
+    try:
+        plan = _plan(stub.config_name)
+        asked = _asked(stub.config_name)
+        if not asked:
+            raise InputError(f"videos of {plan.name}", "none that can be read", f"harness data check {plan.name}")
+    except InputError as error:
+        _stop(error)
+    sys.stderr.write(missing_videos(plan))
+    rows = [
+        {
+            "plan": stub.config_name,
+            "id": sample.id,
+            "video": str(plan.videos[sample.video]),
+            "question": plan.protocol.question(sample.query, plan.modes[0]),
+            "targets": str([[float(time) for time in target] for target in sample.targets]),
+        }
+        for sample in plan.samples
+        if sample.id in asked
+    ]
+    return datasets.Dataset.from_list(rows)
+
+
+def chat(doc: Item) -> list[dict[str, Any]]:
+    """The messages of one question, for models with a chat template."""
+    return messages(_plan(doc["plan"]).protocol.prompt, doc["video"], doc["question"])
+
+
+def metrics(doc: Item, replies: Sequence[str]) -> dict[str, Any]:
+    """The reply to one question under the name of every metric; `aggregate` gets them metric by metric.
+
+    `id` and `mode` stand beside them for the log of samples, so that `harness score` can read it.
+    """
+    reply = {"plan": doc["plan"], "id": doc["id"], "text": replies[0]}
+    named = {name: {"metric": name, **reply} for name in metric_names(doc["plan"])}
+    return {"id": doc["id"], "mode": _plan(doc["plan"]).modes[0], **named}
+
+
+def aggregate(items: Sequence[Item]) -> float:
+    """One metric in percent, over the whole split: what was not asked scores 0. Under --limit, over what was asked."""
+    plan = _plan(items[0]["plan"])
+    mode = plan.modes[0]
+    records = {(item["id"], mode): {"error": None, "text": item["text"]} for item in items}
+    limited = len(records) < len(_asked(items[0]["plan"]))
+    samples = [sample for sample in plan.samples if (sample.id, mode) in records] if limited else plan.samples
+    entry = score(samples, records, plan.protocol, plan.modes)["modes"][mode]
+    value = {**entry["aggregate"], **entry.get("qvhighlights", {})}[items[0]["metric"]]
+    return float("nan") if value is None else float(value)
+
+
+@cache
+def metric_names(name: str) -> list[str]:
+    """Names of the metrics of a task, as `harness score` gives them."""
+    plan = _plan(name)
+    entry = score(plan.samples[:1], {}, plan.protocol, plan.modes)["modes"][plan.modes[0]]
+    return [name for name in {**entry["aggregate"], **entry.get("qvhighlights", {})} if name != "n"]
+
+
+@cache
+def _plan(name: str) -> Plan:
+    task, mode = name.split(" ")
+    plan = make_plan(task, None, None, (mode,), data_root(None))
+    if any(sample.clip for sample in plan.samples):
+        raise InputError("a task whose videos are whole files", f"cuts of longer files in {plan.name}", "harness run --task …")
+    return plan
+
+
+@cache
+def _asked(name: str) -> frozenset[str]:
+    plan = _plan(name)
+    readable = {key for key, path in plan.videos.items() if _can_be_read(path, plan)}
+    return frozenset(sample.id for sample in plan.samples if sample.video in readable)
+
+
+def _can_be_read(path: Any, plan: Plan) -> bool:
+    try:
+        frame_times(path)
+    except DecodeError as error:
+        sys.stderr.write(f"{plan.name}: {path.name} cannot be read, its queries score 0: {error}\n")
+        return False
+    return True
+
+
+def _stop(error: InputError) -> NoReturn:
+    """End the command: lmms-eval tries again after an exception, prints it and exits with 0."""
+    sys.stderr.write(f"harness: bad input\n{error}\n")
+    raise SystemExit(2) from error

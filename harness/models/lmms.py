@@ -1,0 +1,244 @@
+"""Any model class of lmms-eval over our tasks: it reads the video file itself, so what it was told about time is measured."""
+
+import hashlib
+import inspect
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lmms_eval import models as registry
+from lmms_eval.api.instance import Instance, unwrap_generation_output
+from lmms_eval.utils import simple_parse_args_string
+from loguru import logger
+from tqdm import tqdm
+
+from harness.frames import Frames
+from harness.lmms_tasks.chat import generation, messages
+from harness.models.base import Question, Reply
+from harness.models.checkpoint import fingerprint
+from harness.models.lmms_clock import Ear, Told, told
+from harness.models.loading import place
+from harness.models.options import Options
+from harness.records import MISSING_VIDEO, MODEL_ERROR
+from harness.synthetic.make import encode
+from harness.video.failure import DecodeError
+from harness.video.times import frame_times
+from tasks.errors import Failure, InputError, unknown
+from tasks.protocol import Protocol
+
+NAMES = ("pretrained", "model_version", "model", "model_name")
+"""What lmms-eval's classes call their checkpoint."""
+
+PROBE_FRAMES, PROBE_SIDE = 48, 64
+TASK, SPLIT = "harness", "test"
+
+
+def load(model: str, name: str, simple: bool, protocol: Protocol, options: Options) -> "LmmsModel":
+    """Open a model class of lmms-eval and ask it about a probe video, to see that it answers and what it is told.
+
+    Args:
+        model: Checkpoint, or name of the model behind an API.
+        name: Name of the class: `qwen2_5_vl`.
+        simple: Whether to take the simple class where there is a chat class as well.
+        protocol: The rules it will answer under.
+        options: How it is run.
+
+    Raises:
+        InputError: There is no such class, it cannot be opened or cannot answer, or the protocol asks for what these classes
+            cannot be told.
+    """
+    if name not in registry.list_available_models(include_aliases=True):
+        names = registry.list_available_models(include_aliases=True)
+        raise InputError("the name of a model of lmms-eval", unknown(name, names), "python -m lmms_eval models")
+    beyond = {
+        "a system message": protocol.prompt.system is not None,
+        "a prefill": bool(protocol.prompt.prefill),
+        "a repetition penalty": protocol.decoding.repetition_penalty != 1.0,
+        "the text before the video": simple and protocol.prompt.order == "text-video",
+    }
+    if any(beyond.values()):
+        found = f"{', '.join(rule for rule, asked in beyond.items() if asked)} in protocol {protocol.name}"
+        raise InputError("a protocol that models of lmms-eval can be told", found, "harness ls protocols")
+    logger.remove()
+    logger.add(sys.stderr, level="WARNING")
+    torch.manual_seed(options.seed)
+    step = "look at the arguments of that class; give them with --model-args"
+    try:
+        kind = registry.get_model(name, force_simple=simple)
+        lm = kind(**arguments(kind, model, options))
+    except InputError:
+        raise
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+        raise InputError(f"a model that {name} of lmms-eval can open", found, step) from error
+    opened = LmmsModel(model, name, lm, protocol, options)
+    opened.clock = opened.probe()
+    return opened
+
+
+def arguments(kind: type, model: str, options: Options) -> dict[str, Any]:
+    """Arguments for a model class; those of `--model-args` win.
+
+    Raises:
+        InputError: The class has no argument for the checkpoint, or for an option that was given.
+    """
+    known = inspect.signature(kind).parameters
+    given: dict[str, Any] = simple_parse_args_string(options.model_args)
+    values: dict[str, Any] = {}
+    if checkpoint := next((name for name in NAMES if name in known), None):
+        values[checkpoint] = model
+    elif not given:
+        raise InputError(f"a model class with an argument {' or '.join(NAMES)}", ", ".join(known), "--model-args NAME=CHECKPOINT")
+    device, _ = place(options)
+    values |= {name: str(device) for name in ("device", "device_map") if name in known}
+    values |= {name: options.attn for name in ("attn_implementation",) if name in known}
+    if options.dtype != "auto" and "dtype" not in known:
+        raise InputError(f"a model class that takes a dtype, for --dtype {options.dtype}", kind.__name__, "--dtype auto")
+    values |= {name: options.dtype for name in ("dtype",) if name in known and options.dtype != "auto"}
+    return values | given
+
+
+class LmmsModel:
+    """An opened model of lmms-eval; implements `harness.models.base.Model`.
+
+    Questions are asked one by one, so that an error costs one answer.
+    """
+
+    needs_video = True
+    pixel_factor = None
+
+    def __init__(self, model: str, name: str, lm: Any, protocol: Protocol, options: Options) -> None:
+        self.name = model
+        self.lm = lm
+        self.protocol = protocol
+        self.options = options
+        self.backend = f"{'lmms-simple' if lm.is_simple else 'lmms'}:{name}"
+        self.clock = ""
+        self._ear: Ear | None = None
+        if callable(processor := vars(lm).get("processor")):
+            lm.processor = self._ear = Ear(processor)
+        for part in type(lm).__mro__:
+            # A bar for every question would hide the run's own.
+            if getattr(module := sys.modules[part.__module__], "tqdm", None) is tqdm:
+                vars(module)["tqdm"] = _no_bar
+
+    def describe(self) -> dict[str, Any]:
+        """Identity for `run.json`; `clock` is what the probe video showed."""
+        kind, inner = type(self.lm), getattr(self.lm, "model", None)
+        weights = {"dtype": str(inner.dtype).removeprefix("torch.")} if isinstance(inner, torch.nn.Module) else {}
+        folder = Path(self.name)
+        return {
+            "name": self.name,
+            "backend": self.backend,
+            "class": f"{kind.__module__}.{kind.__qualname__}",
+            "model_args": self.options.model_args,
+            **({"fingerprint": fingerprint(folder)} if folder.is_dir() else {}),
+            **weights,
+            "device": str(getattr(self.lm, "device", self.options.device)),
+            "seed": self.options.seed,
+            "sampling": "the class's own; the protocol's rules for frames do not apply",
+            "clock": self.clock,
+        }
+
+    def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:  # noqa: ARG002
+        """One reply or failure per question, in order.
+
+        Failures: those of reading the file, `model-error` (the class raised an exception, or logged an error that it hid),
+        `no-video` (it passed none on), `empty-reply`, `out-of-memory`.
+
+        Raises:
+            InputError: The video is a cut of a longer file, in which these classes count time from the start of the file.
+        """
+        path = questions[0].video
+        if path is None:
+            return [Failure(MISSING_VIDEO, "no file")] * len(questions)
+        if questions[0].sample.clip is not None:
+            raise InputError("a task whose videos are whole files", f"a cut of {path.name}", "--backend hf")
+        try:
+            times_s = frame_times(path)
+        except DecodeError as error:
+            return [error.failure] * len(questions)
+        return [self._ask(path, question.text, times_s) for question in questions]
+
+    def probe(self) -> str:
+        """Ask about a video of 24 s at 2 fps and say, for `run.json`, what the model was told of it. Warns if that is wrong.
+
+        Raises:
+            InputError: It does not answer; it would fail on every video.
+        """
+        pixels = np.random.default_rng(0).integers(0, 256, (PROBE_FRAMES, PROBE_SIDE, PROBE_SIDE, 3), dtype=np.uint8)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "probe.mp4"
+            encode(path, pixels)
+            outcome = self._ask(path, "Is there anything to see?", times_s := frame_times(path), max_new_tokens=2)
+            heard = self._heard(times_s)
+        if isinstance(outcome, Failure) and outcome.type != "empty-reply":
+            found = f"{outcome.type}: {outcome.message}"
+            raise InputError(f"an answer of {self.backend} to a probe video", found, "other --model-args, or another checkpoint")
+        if heard is None:
+            clock = "not measured: no times were seen on their way to the model"
+        else:
+            clock = f"{'WRONG' if heard.wrong else 'right'} on a probe video of {PROBE_FRAMES / 2:.0f} s: {heard.channel}, "
+            clock += f"last patch told {heard.told_s[-1]:.2f} s, true {heard.true_s[-1]:.2f} s"
+        if heard is None or heard.wrong:
+            logger.warning("{}: clock {}", self.backend, clock)
+        return clock
+
+    def _ask(self, path: Path, text: str, times_s: Any, **changes: Any) -> Reply | Failure:
+        if self._ear is not None:
+            self._ear.forget()
+        request = self._request(path, text, generation(self.protocol.decoding) | changes)
+        try:
+            with _errors_logged() as errors:
+                reply, counts = unwrap_generation_output(self.lm.generate_until([request])[0])
+        except torch.OutOfMemoryError as error:
+            return Failure("out-of-memory", str(error).splitlines()[0])
+        except Exception as error:  # noqa: BLE001  (a failure of a foreign class is recorded, whatever it raises)
+            return Failure(MODEL_ERROR, f"{type(error).__name__}: {error}"[:1000])
+        if errors:
+            return Failure(MODEL_ERROR, errors[0][:1000])
+        if self._ear is not None and self._ear.asked and not (self._ear.asked.get("videos") or self._ear.asked.get("images")):
+            return Failure("no-video", f"{self.backend} passed no video of {path.name} on to its processor")
+        if not reply.strip():
+            return Failure("empty-reply", f"{self.backend} gave an empty reply, which may hide an error")
+        ids = [] if self._ear is None or "input_ids" not in self._ear.gave else self._ear.gave["input_ids"][0].tolist()
+        heard, new = self._heard(times_s), (counts and counts.output_tokens) or 0
+        return Reply(
+            reply,
+            hashlib.sha256(f"{ids}\n{text}\n{path.name}".encode()).hexdigest(),
+            len(ids),
+            new,
+            new >= self.protocol.decoding.max_new_tokens,
+            heard.error_s if heard is not None and heard.wrong else None,
+        )
+
+    def _request(self, path: Path, text: str, decoding: dict[str, Any]) -> Instance:
+        """The request as lmms-eval's own tasks make it; functions of the document give the video."""
+        self.lm.task_dict = {TASK: {SPLIT: [{"video": str(path)}]}}
+        see: Callable[[Any], Any] = lambda doc: [doc["video"]]  # noqa: E731
+        say: Callable[[Any], Any] = lambda doc: messages(self.protocol.prompt, doc["video"], text)  # noqa: E731
+        form = (text, decoding, see, 0, TASK, SPLIT) if self.lm.is_simple else (text, say, decoding, 0, TASK, SPLIT)
+        return Instance("generate_until", form, 0, metadata={"task": TASK, "doc_id": 0, "repeats": 1})
+
+    def _heard(self, times_s: Any) -> Told | None:
+        return None if self._ear is None else told(self._ear, times_s)
+
+
+def _no_bar(*arguments: Any, **keywords: Any) -> Any:
+    return tqdm(*arguments, **{**keywords, "disable": True})
+
+
+@contextmanager
+def _errors_logged() -> Iterator[list[str]]:
+    """Collects what is logged as an error: many of lmms-eval's classes log an exception and reply with an empty text."""
+    errors: list[str] = []
+    sink = logger.add(errors.append, level="ERROR", format="{message}")
+    try:
+        yield errors
+    finally:
+        logger.remove(sink)
