@@ -4,15 +4,15 @@ import math
 import re
 from itertools import islice
 
-from tasks.parsers import time_r1_reward
-from tasks.parsers.common import Pairs, read, scope
+from tasks.parsers.common import CLOSE, OPEN, Pairs, read, scope
+from tasks.parsers.time_r1_reward import THINK, well_formed
 from tasks.prediction import Prediction
 
-_TAGS = ("<think>", "</think>", "<answer>", "</answer>")
+_TAGS = (THINK, "</think>", OPEN, CLOSE)
 
 
 def parse(text: str, where: tuple[str, ...] = ("only-answer",)) -> Prediction:
-    """Read segments; one item that is not start < end, both of at least 0, voids the whole answer.
+    """Read segments; one item that is not start < end voids the whole answer.
 
     A number is what Python's `float` reads: `1e2` counts. What stands behind a second dash is passed over. A blank beside a
     dash voids the answer. `inf` voids it too, where the original's reward becomes NaN.
@@ -26,7 +26,7 @@ def parse(text: str, where: tuple[str, ...] = ("only-answer",)) -> Prediction:
         times = [(float(start), float(end)) for start, end in items(found)]
     except ValueError:
         return Prediction(failure="bad-number")
-    if not all(0 <= time < math.inf for pair in times for time in pair):
+    if not all(math.isfinite(time) for pair in times for time in pair):
         return Prediction(failure="bad-number")
     if any(start >= end for start, end in times):
         return Prediction(failure="reversed-span")
@@ -44,10 +44,10 @@ def sections(text: str) -> tuple[str, str] | None:
 
     Source: MUSEG src/train.py, _reward_format.
     """
-    if not time_r1_reward.well_formed(text.strip()) or any(text.count(tag) != 1 for tag in _TAGS):
+    if not well_formed(text.strip()) or any(text.count(tag) != 1 for tag in _TAGS):
         return None
-    thought, _, answer = text.strip().removeprefix(_TAGS[0]).removesuffix(_TAGS[3]).partition(_TAGS[1])
-    return thought, answer.strip().removeprefix(_TAGS[2])
+    thought, _, answer = text.strip().removeprefix(THINK).removesuffix(CLOSE).partition("</think>")
+    return thought, answer.strip().removeprefix(OPEN)
 
 
 def mentions(time: float, thought: str, most: int) -> int:

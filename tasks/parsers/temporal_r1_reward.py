@@ -30,5 +30,4 @@ def well_formed(text: str) -> bool:
 
     Source: the same file, tvg_format_reward; no blank may stand around the text.
     """
-    behind = text.rfind("</think>")
-    return text.startswith("<think>") and behind > 0 and ANSWER.fullmatch(text, behind) is not None
+    return text.startswith("<think>") and ANSWER.fullmatch(text, text.rfind("</think>")) is not None

@@ -25,5 +25,7 @@ def parse(text: str, where: tuple[str, ...] = ("leading-pair", "whole")) -> Pred
 
 def _leading(text: str) -> str | None:
     match = BEHIND.search(text, len(THINK)) if text.startswith(THINK) else None
-    end = text.find(CLOSE, match.end()) if match else -1
-    return text[match.end() : end] if match and end >= 0 else None
+    if match is None:
+        return None
+    answer, closed, _ = text[match.end() :].partition(CLOSE)
+    return answer if closed else None

@@ -100,20 +100,21 @@ def gauntlet(reward: Callable[..., Any], answer: Callable[[Row], str] = spoken, 
     if refused := _signature(reward):
         return [Finding("call", refused)]
     cases = list(itertools.product(replies(seed), ROWS)) + [(answer(row), row) for row in SCORED]
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {check: [] for check in CHECKS}
     values = {}
     for text, row in cases:
         outcome = _alone(reward, text, row)
         if isinstance(outcome, Finding):
-            found.setdefault(outcome.check, []).append(outcome.message)
+            found[outcome.check].append(outcome.message)
         else:
             values[text, row.id] = outcome[0]
     kept = [(text, row) for text, row in cases if (text, row.id) in values]
     found["batch"] = list(_batch(reward, kept, [values[text, row.id] for text, row in kept], seed))
     found["gold"] = list(_gold(answer, values))
     found["monotone"] = list(_monotone(reward, answer))
-    found["slow"] = list(_slow(reward))
-    return [Finding(check, _first(messages)) for check in CHECKS if (messages := found.get(check))]
+    for finding in _long(reward):
+        found[finding.check].append(finding.message)
+    return [Finding(check, _first(messages)) for check, messages in found.items() if messages]
 
 
 def _signature(reward: Callable[..., Any]) -> str | None:
@@ -219,17 +220,16 @@ def _monotone(reward: Callable[..., Any], answer: Callable[[Row], str]) -> Itera
                     yield f"{better} for {_short(texts[i])} and {value} for {_short(texts[i + 1])}, row {row.id} {row.targets}"
 
 
-def _slow(reward: Callable[..., Any]) -> Iterator[str]:
+def _long(reward: Callable[..., Any]) -> Iterator[Finding]:
     for text in long_replies(LONG):
         begin = time.perf_counter()
         outcome = _alone(reward, text, ROWS[0])
         # `_alone` calls twice.
         seconds = (time.perf_counter() - begin) / 2
         if isinstance(outcome, Finding):
-            yield f"{outcome.check} on a long reply: {outcome.message}"
-            return
-        if seconds > SLOW_S:
-            yield f"{seconds:.1f} s on {_short(text)}"
+            yield outcome
+        elif seconds > SLOW_S:
+            yield Finding("slow", f"{seconds:.1f} s on {_short(text)}")
             return
 
 

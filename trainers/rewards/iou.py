@@ -48,11 +48,11 @@ def iou(
 
 
 def _scored(protocol: Protocol, predicted: rules.Spans, targets: rules.Spans, duration_s: float) -> float:
-    return float(rules.ious(protocol, [predicted], [targets], [duration_s])[0])
+    return float(rules.ious(protocol, [predicted], [targets], [duration_s]).item())
 
 
 def _signed(protocol: Protocol, predicted: rules.Spans, targets: rules.Spans, duration_s: float) -> float:
-    left, right = rules.adjusted(protocol, [predicted[:1]], [targets], [duration_s])
-    pairs = [(tuple(map(float, span)), tuple(map(float, target))) for span in left[0] for target in right[0]]
-    valid = [(*p, *t) for p, t in pairs if p[0] < p[1] and t[0] < t[1]]
+    (left,), (right,) = rules.adjusted(protocol, [predicted[:1]], [targets], [duration_s])
+    pairs = [tuple(map(float, (*span, *target))) for span in left for target in right]
+    valid = [(s, e, start, end) for s, e, start, end in pairs if s < e and start < end]
     return max(((min(e, end) - max(s, start)) / (max(e, end) - min(s, start)) for s, e, start, end in valid), default=-1.0)

@@ -24,7 +24,7 @@ def museg(
 
     Global: F1 = 2PR / (P + R) of time covered, P = overlap / length of the reply's segments, merged, and R = overlap / length
     of the targets, with 1e-6 added to each denominator. Local: the mean of (1 + GIoU) / 2 over pairs in the order given, where
-    GIoU = I / U - (H - U) / H with intersection I, summed lengths less intersection U, hull H; so (I / U + U / H) / 2.
+    GIoU = I / U - (H - U) / H with intersection I, union U (summed lengths - I) and hull H.
 
     Source: MUSEG src/train.py, reward_segment_matching (889565e), with `museg_format` beside it.
 
@@ -72,8 +72,5 @@ def _local(segments: Segments, targets: Segments) -> float:
 
 
 def _giou(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """(1 + GIoU) / 2."""
-    shared = max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
-    union = a[1] - a[0] + b[1] - b[0] - shared
-    hull = max(a[1], b[1]) - min(a[0], b[0])
-    return (shared / union + union / hull) / 2
+    """(1 + GIoU) / 2; on a line that is the summed lengths over twice the hull, whether the two overlap or not."""
+    return (a[1] - a[0] + b[1] - b[0]) / (max(a[1], b[1]) - min(a[0], b[0])) / 2

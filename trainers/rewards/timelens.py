@@ -3,11 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from tasks.metrics import Floats
 from tasks.parsers.timelens_reward import parse
-from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
 
@@ -32,8 +28,4 @@ def timelens(
         completions: n replies.
         targets: True spans of each row in seconds.
     """
-    return [best(parse(text), spans, _values) for text, spans in zip(texts(completions), targets, strict=True)]
-
-
-def _values(span: Span, targets: Targets) -> Floats:
-    return np.zeros(len(targets)) if span.start_s >= span.end_s else hull_iou(span, targets)
+    return [best(parse(text), spans, hull_iou) for text, spans in zip(texts(completions), targets, strict=True)]
