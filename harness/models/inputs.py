@@ -48,11 +48,15 @@ class Inputs:
         if any(side % self.pixel_factor for side in frames.pixels.shape[1:3]) or len(frames.time_s) % 2:
             expected = f"an even number of frames with sides divisible by {self.pixel_factor}"
             raise InputError(expected, f"{frames.pixels.shape}", "harness show default")
-        rendered = [prompt.render(self.processor, self.rules, text) for text in texts]
         video = prompt.encode(self.processor, self.family, frames, device)
-        rows = [self._row(prompt.splice(self.processor.tokenizer, before, video, after), video) for before, after in rendered]
+        rows = self.rows(video, texts)
         self._check_clock(rows[0], video, frames)
         return rows, video
+
+    def rows(self, video: prompt.Video, texts: Sequence[str]) -> list[Row]:
+        """Further questions on a video that `build` has encoded and checked."""
+        rendered = [prompt.render(self.processor, self.rules, text) for text in texts]
+        return [self._row(prompt.splice(self.processor.tokenizer, before, video, after), video) for before, after in rendered]
 
     def _row(self, ids: list[int], video: prompt.Video) -> Row:
         tokens = torch.tensor([ids])

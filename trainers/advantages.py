@@ -1,0 +1,69 @@
+"""From rewards to advantages: pure functions on `(groups, G)` tensors, the off-policy answer in the last column.
+
+Equations are those of TempSamp-R1 (arXiv 2509.18056). As in TRL, the standard deviation is the unbiased one and `EPSILON`
+is added to it; a reward that is not a number is left out of its group and gets the advantage 0.
+"""
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+
+Shaping = Literal["none", "downscale", "anchor", "nonlinear"]
+SHAPINGS: tuple[str, ...] = get_args(Shaping)
+
+EPSILON = 1e-4
+DOWNSCALE = 0.8
+"""Section 3.2: the off-policy reward as a fraction of itself ("e.g., 80 %" of the largest possible, which it has)."""
+ANCHOR = 1.2
+"""lambda_off of eq. 3."""
+
+
+def group_relative(rewards: torch.Tensor, scale: bool = True) -> torch.Tensor:
+    """Section 3.1: `A_i = (r_i - mean) / std` in each group; without `scale` (Dr. GRPO, arXiv 2503.20783) only `r_i - mean`.
+
+    With an off-policy answer in the group this is eq. 2.
+    """
+    centred = rewards - rewards.nanmean(dim=1, keepdim=True)
+    if scale:
+        count = (~rewards.isnan()).sum(dim=1, keepdim=True)
+        variance = (centred**2).nansum(dim=1, keepdim=True) / (count - 1)
+        centred = centred / (variance.sqrt() + EPSILON)
+    return centred.nan_to_num(0.0)
+
+
+def anchored(rewards: torch.Tensor, scale: bool = True, factor: float = ANCHOR) -> torch.Tensor:
+    """Eq. 3: the last answer stays out of the statistics; its advantage is `factor` times the largest of the others.
+
+    Where all others are equal their advantages are 0, and so is its own.
+    """
+    others = group_relative(rewards[:, :-1], scale)
+    return torch.cat([others, factor * others.max(dim=1, keepdim=True).values], dim=1)
+
+
+def mixed(
+    accuracy: torch.Tensor, rest: torch.Tensor, shaping: Shaping, shape: Callable[[float], float], scale: bool = True
+) -> torch.Tensor:
+    """Advantages of groups whose last answer is off-policy.
+
+    Args:
+        accuracy: `(groups, G)` weighted sum of the rewards that are shaped (IoU).
+        rest: `(groups, G)` weighted sum of the others (format), added after shaping.
+        shaping: `none` (eq. 2), `downscale` (section 3.2), `anchor` (eq. 3) or `nonlinear` (eq. 4, then eq. 2).
+        shape: The function of eq. 4.
+        scale: Whether to divide by the standard deviation.
+    """
+    if shaping == "anchor":
+        return anchored(accuracy + rest, scale)
+    if shaping == "downscale":
+        accuracy = torch.cat([accuracy[:, :-1], DOWNSCALE * accuracy[:, -1:]], dim=1)
+    elif shaping == "nonlinear":
+        accuracy = accuracy.clone().to("cpu", torch.float64).apply_(shape).to(rest)
+    return group_relative(accuracy + rest, scale)
+
+
+def skewness(advantages: torch.Tensor) -> torch.Tensor:
+    """Third standardized moment of each group (the quantity of Fig. 3), 0 where all are equal. `(groups,)`."""
+    centred = advantages - advantages.mean(dim=1, keepdim=True)
+    spread = (centred**2).mean(dim=1)
+    return torch.where(spread > 1e-12, (centred**3).mean(dim=1) / spread.clamp(min=1e-12) ** 1.5, 0.0)

@@ -1,0 +1,180 @@
+"""A recipe: one YAML file that says how a model is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tasks.errors import InputError, unknown
+from trainers.advantages import SHAPINGS
+
+FOLDER = Path(__file__).parent / "recipes"
+METHODS = ("sft", "grpo")
+MODES = ("direct", "cot")
+REWARD_KEYS = ("name", "weight", "modes", "shaped", "settings")
+
+
+@dataclass(frozen=True)
+class RewardPart:
+    """One term of the reward.
+
+    Attributes:
+        name: A module of `trainers.rewards`, or `FILE.py:function`.
+        weight: Its weight in the sum.
+        modes: Modes in which it counts.
+        shaped: Whether it is part of what `shaping` shapes (accuracy); the rest (format) is added afterwards.
+        settings: Keyword arguments of the reward.
+    """
+
+    name: str
+    weight: float = 1.0
+    modes: tuple[str, ...] = MODES
+    shaped: bool = True
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained. Everything the trainers of TRL know is in `trainer`, under TRL's own names.
+
+    Attributes:
+        name: Name of the file.
+        method: `sft` or `grpo`.
+        summary: One sentence.
+        epochs: The mode of each epoch.
+        answers: `ground-truth` or a JSONL: what `sft` learns; in `grpo` the off-policy answer of each group, None for none.
+        group_size: G of the papers: replies a prompt, the off-policy one included.
+        shaping: How the off-policy answer enters the advantages.
+        rewards: Terms of the reward.
+        prompts_per_device: Prompts (SFT: answers) in a micro-batch of one process.
+        freeze_vision: Whether the vision tower stays as it is.
+        lora: Settings of `peft.LoraConfig`, None for full training.
+        trainer: Arguments of `trl.GRPOConfig` or `trl.SFTConfig`.
+    """
+
+    name: str
+    method: str
+    summary: str = ""
+    epochs: tuple[str, ...] = ("direct",)
+    answers: str | None = None
+    group_size: int = 4
+    shaping: str = "none"
+    rewards: tuple[RewardPart, ...] = ()
+    prompts_per_device: int = 1
+    freeze_vision: bool = False
+    lora: dict[str, Any] | None = None
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+
+KEYS = tuple(f.name for f in fields(Recipe) if f.name != "name")
+
+
+def names() -> list[str]:
+    """Names of the recipes that come with the project."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load(name: str, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        name: One of `names()`, or a path of a YAML file.
+        changes: `KEY=VALUE`; a key of the recipe or of TRL's configuration.
+
+    Raises:
+        InputError: There is no such recipe, a key is unknown (the nearest is named), or values contradict each other.
+    """
+    recipe = from_mapping(Path(name).stem, _read(name))
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise InputError("KEY=VALUE", change, "--set learning_rate=1e-6")
+        parsed = number(yaml.safe_load(value))
+        recipe = (
+            from_mapping(recipe.name, {**_plain(recipe), key: parsed})
+            if key in KEYS
+            else replace(recipe, trainer={**recipe.trainer, key: parsed})
+        )
+    return check(recipe)
+
+
+def from_mapping(name: str, values: Mapping[str, Any]) -> Recipe:
+    """Build a recipe from the mapping of its file. Raises InputError on an unknown key."""
+    for key in values:
+        if key not in KEYS:
+            raise InputError(f"a key of a recipe: {', '.join(KEYS)}", unknown(key, KEYS), f"edit {name}.yaml")
+    parts = []
+    for part in values.get("rewards") or ():
+        part = {"name": part} if isinstance(part, str) else dict(part)
+        for key in part:
+            if key not in REWARD_KEYS:
+                raise InputError(f"a key of a reward: {', '.join(REWARD_KEYS)}", unknown(key, REWARD_KEYS), f"edit {name}.yaml")
+        parts.append(RewardPart(**{**part, **({"modes": tuple(part["modes"])} if "modes" in part else {})}))
+    epochs = values.get("epochs", ("direct",))
+    trainer = {key: number(value) for key, value in (values.get("trainer") or {}).items()}
+    return Recipe(**{**values, "name": name, "rewards": tuple(parts), "epochs": tuple(epochs), "trainer": trainer})
+
+
+def check(recipe: Recipe) -> Recipe:
+    """The recipe itself, if its values fit each other. Raises InputError."""
+
+    def refuse(expected: str, found: str, step: str) -> InputError:
+        return InputError(f"recipe {recipe.name}: {expected}", found, step)
+
+    for value, known, key in ((recipe.method, METHODS, "method"), (recipe.shaping, SHAPINGS, "shaping")):
+        if value not in known:
+            raise refuse(f"{key}: {', '.join(known)}", unknown(value, known), f"--set {key}={known[0]}")
+    if not recipe.epochs or (wrong := [mode for mode in recipe.epochs if mode not in MODES]):
+        raise refuse(f"epochs: the mode of each, {' or '.join(MODES)}", f"{recipe.epochs or wrong}", "--set epochs=[direct,cot]")
+    if recipe.prompts_per_device < 1:
+        raise refuse("prompts_per_device of at least 1", str(recipe.prompts_per_device), "--set prompts_per_device=1")
+    if recipe.method == "sft":
+        if recipe.answers is None:
+            raise refuse("answers to learn", "none", "--set answers=ground-truth")
+        return recipe
+    if recipe.group_size < 2:
+        found = f"group_size={recipe.group_size}: its only reply would always have the advantage 0"
+        raise refuse("at least 2 replies a group", found, "--set group_size=4")
+    if not recipe.rewards:
+        raise refuse("rewards", "none", "harness ls rewards")
+    if recipe.answers is None and recipe.shaping != "none":
+        found = f"shaping={recipe.shaping} without an off-policy answer"
+        raise refuse("shaping: none where every reply is the policy's own", found, "--set answers=ground-truth")
+    if recipe.answers is not None and recipe.shaping == "anchor" and recipe.group_size < 3:
+        raise refuse("two replies of the policy beside the anchored one", "group_size=2", "--set group_size=4")
+    return recipe
+
+
+def number(value: Any) -> Any:
+    """A number that YAML 1.1 reads as a string (`1e-6` has no point)."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _read(name: str) -> dict[str, Any]:
+    own = name.endswith((".yaml", ".yml"))
+    if not own and name not in names():
+        raise InputError(f"a recipe: {', '.join(names())}, or a YAML file", unknown(name, names()), "harness ls recipes")
+    path = Path(name) if own else FOLDER / f"{name}.yaml"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError("a YAML file with a recipe", f"{path}: {error}", "harness ls recipes") from error
+    if not isinstance(values, dict):
+        raise InputError(f"a mapping with the keys {', '.join(KEYS)}", f"{path}: {type(values).__name__}", "harness ls recipes")
+    if (base := values.pop("base", None)) is None:
+        return values
+    below = _read(base)
+    return {**below, **values, "trainer": {**(below.get("trainer") or {}), **(values.get("trainer") or {})}}
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as the mapping of a file."""
+    values = {key: getattr(recipe, key) for key in KEYS}
+    return {**values, "rewards": [vars(part) for part in recipe.rewards]}

@@ -1,0 +1,59 @@
+"""Supervised fine-tuning with video on TRL: cross-entropy on the answer, prompts from the harness's input builder."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import SequentialSampler
+from trl import SFTTrainer
+
+from trainers import packed
+from trainers.examples import Examples
+from trainers.steady import Steady
+
+
+class VideoSFTTrainer(Steady, SFTTrainer):
+    """`trl.SFTTrainer` for prompts with a video.
+
+    Args:
+        examples: Gives each row of the dataset its prompt.
+        answer: The text that is learnt, given a row of the dataset.
+        options: Arguments of `trl.SFTTrainer`.
+    """
+
+    def __init__(self, *, examples: Examples, answer: Callable[[Mapping[str, Any]], str], **options: Any) -> None:
+        self.examples = examples
+        self.answer = answer
+        super().__init__(data_collator=self._collate, **options)
+
+    def _collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The groups of a batch, and their labels, by which TRL counts tokens."""
+        tokenizer = self.processing_class.tokenizer
+        groups, labels = [], []
+        for row in rows:
+            taken, prompt = self.examples.take(row)
+            ids = tokenizer(self.answer(taken), add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+            groups.append(packed.completions(prompt.row, prompt.video, [ids]))
+            labels += ids
+        return {"groups": groups, "labels": torch.tensor(labels)}
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """TRL's loss on the packed rows."""
+        packed_inputs = packed.pack(inputs["groups"], next(model.parameters()).dtype, self.accelerator.device)
+        mask = packed_inputs.pop("attention_mask")
+        # TRL counts the tokens it has seen by the sum of the mask, which an additive one has not.
+        packed_inputs["attention_mask"] = torch.ones_like(packed_inputs["input_ids"])
+
+        def with_mask(**keywords: Any) -> Any:
+            return model(**{**keywords, "attention_mask": mask})
+
+        return super().compute_loss(with_mask, packed_inputs, return_outputs, num_items_in_batch)
+
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns = ["groups", "labels"]
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        # The rows lie in the order in which they are to be learnt.
+        return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)

@@ -1,0 +1,354 @@
+"""One training from a plan to a checkpoint; the same call continues one that was interrupted."""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import is_peft_model
+from datasets import Dataset
+from trl import GRPOConfig, SFTConfig
+
+from harness import environment, store
+from harness.frames import Frames
+from harness.models import generate, loading
+from harness.models.checkpoint import Checkpoint, find, fingerprint
+from harness.models.hf import SUPPRESSED
+from harness.models.inputs import Inputs
+from harness.models.options import Options
+from harness.models.positions import check_positions
+from harness.plan import Plan
+from harness.run import check_same_run
+from harness.video.pool import FramePool, Job
+from tasks.errors import Failure, InputError, unknown
+from tasks.sample import Sample, split_sha256
+from tasks.span import Span
+from trainers.answers import answers
+from trainers.callbacks import callbacks
+from trainers.examples import Examples, curriculum
+from trainers.grpo import OffPolicy, VideoGRPOTrainer
+from trainers.recipe import Recipe
+from trainers.sft import VideoSFTTrainer
+from trainers.steady import WHOLE, last_checkpoint
+from trainers.terms import Term
+from trainers.watch import Watch
+
+logger = logging.getLogger(__name__)
+
+RECORD, CHECKPOINTS = "train.json", "checkpoints"
+SCHEMA = "vtg-harness/train/1"
+
+OURS = {
+    "remove_unused_columns": False,
+    "num_train_epochs": 1,
+    "logging_steps": 1,
+    "disable_tqdm": True,
+    "save_strategy": "steps",
+    "save_steps": 50,
+    "save_total_limit": 2,
+    "report_to": "none",
+    "logging_nan_inf_filter": False,
+}
+"""Where our defaults are not TRL's. The whole curriculum is one epoch of the trainer."""
+
+FIXED = ("output_dir", "remove_unused_columns", "num_train_epochs", "per_device_train_batch_size", "num_generations", "seed",
+         "shuffle_dataset", "use_vllm", "bf16", "fp16", "use_cpu")  # fmt: skip
+"""Arguments of TRL that the recipe decides under another name, or that would break what is promised."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained.
+
+    Attributes:
+        recipe: How.
+        plan: The train split and the rules of its prompts.
+        model: Checkpoint folder or hub id.
+        folder: Where everything goes; the trained model lies there itself.
+        seed: Of order, sampling and adapters.
+        skip_missing: Whether samples without a video file are left out; otherwise they stop the training.
+        dtype: Of weights, `auto` for bfloat16 on a GPU and float32 on a CPU.
+        attn: Attention implementation.
+        deadline_s: Seconds after which decoding a video is given up.
+    """
+
+    recipe: Recipe
+    plan: Plan
+    model: str
+    folder: Path
+    seed: int = 0
+    skip_missing: bool = False
+    dtype: str = "auto"
+    attn: str = "sdpa"
+    deadline_s: float = 120.0
+
+
+@dataclass(frozen=True)
+class Usable:
+    """The samples of a split that can be trained on, and why the others cannot."""
+
+    samples: list[Sample]
+    dropped: dict[str, list[str]]
+
+
+def usable(training: Training) -> Usable:
+    """Leave out moments without length, which no answer can match, and with `skip_missing` what has no video.
+
+    Raises:
+        InputError: Videos are missing, or nothing is left.
+    """
+    plan = training.plan
+    flat = [s.id for s in plan.samples if not any(span.end_s > span.start_s for span in s.targets)]
+    missing = [s.id for s in plan.samples if s.video not in plan.videos]
+    if missing and not training.skip_missing:
+        found = f"{len(plan.missing()):,} videos of {len(missing):,} samples are missing, e.g. {plan.missing()[0]}"
+        raise InputError(f"the videos of {plan.name}", found, f"harness data check {plan.name}, or --skip-missing")
+    left_out = {*flat, *missing}
+    samples = [sample for sample in plan.samples if sample.id not in left_out]
+    if not samples:
+        raise InputError(f"samples of {plan.name} to train on", "none", f"harness data check {plan.name}")
+    return Usable(samples, {"moment without length": flat, "missing video": missing})
+
+
+def spec(training: Training) -> dict[str, Any]:
+    """What makes two trainings the same training."""
+    return {
+        **training.plan.spec(),
+        "recipe": json.loads(json.dumps(asdict(training.recipe))),
+        "model": training.model,
+        "seed": training.seed,
+        "skip_missing": training.skip_missing,
+        "dtype": training.dtype,
+        "attn": training.attn,
+    }
+
+
+def train(training: Training) -> dict[str, Any]:
+    """Train, or continue, or return at once if it is done.
+
+    Returns:
+        The content of `train.json`.
+
+    Raises:
+        InputError: Something cannot be used as asked, the folder holds another training, or the loss is not finite.
+    """
+    launch = environment.launch()
+    folder = training.folder
+    store.prepare_folder(folder)
+    with store.locked(folder, launch.id):
+        previous = read(folder)
+        check_same_run(folder, previous, spec(training))
+        if previous is not None and previous["status"] == "finished":
+            return previous
+        chosen = usable(training)
+        for reason, ids in chosen.dropped.items():
+            if ids and launch.rank == 0:
+                logger.warning("%s: %d left out (%s), the first %s", training.plan.name, len(ids), reason, ids[0])
+        record = {
+            "schema": SCHEMA,
+            "status": "running",
+            "spec": spec(training),
+            "trained_on": {
+                "split": training.plan.name,
+                "split_sha256": training.plan.split_sha256,
+                "used_sha256": split_sha256(chosen.samples),
+                "samples": len(chosen.samples),
+                "videos": sorted({sample.video for sample in chosen.samples}),
+                "dropped": chosen.dropped,
+            },
+            "sessions": [*(previous["sessions"] if previous else []), {"environment": environment.describe("pyav")}],
+        }
+        started = time.monotonic()
+        outcome = _run(training, chosen.samples, record, launch.rank == 0)
+        record["sessions"][-1] |= {"seconds": round(time.monotonic() - started, 2), "from_step": outcome.pop("from_step")}
+        record |= {"status": "finished", **outcome}
+        if launch.rank == 0:
+            store.write_json(folder / RECORD, record)
+        return record
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """`train.json` of a folder, None if there is none. Raises InputError if it cannot be read."""
+    path = folder / RECORD
+    if not path.is_file():
+        return None
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if record["schema"] != SCHEMA:
+            raise ValueError(f"schema {record['schema']!r}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"a train.json of schema {SCHEMA} in {folder}", repr(error), "use another --output") from error
+    return record
+
+
+def _run(training: Training, samples: list[Sample], record: dict[str, Any], main: bool) -> dict[str, Any]:
+    checkpoint = find(training.model)
+    record["base"] = {"name": training.model, "revision": checkpoint.revision, "fingerprint": fingerprint(checkpoint.folder)}
+    if main:
+        store.write_json(training.folder / RECORD, record)
+    with reader(training, checkpoint) as (model, processor, inputs, pool):
+        examples = Examples(
+            {sample.id: sample for sample in samples}, training.plan.protocol, inputs, training.plan.videos, pool_reader(pool)
+        )
+        trainer = build(training, samples, model, processor, examples)
+        whole = last_checkpoint(Path(trainer.args.output_dir))
+        if main:
+            _remove_parts(Path(trainer.args.output_dir))
+        result = trainer.train(resume_from_checkpoint=None if whole is None else str(whole))
+        _save(trainer, training, processor)
+        replaced = {key: [other, failure.message] for key, (other, failure) in examples.replaced.items()}
+    steps = trainer.state.global_step
+    return {
+        "from_step": 0 if whole is None else int(whole.name.rpartition("-")[2]),
+        "steps": steps,
+        "loss": result.training_loss,
+        "replaced": replaced,
+    }
+
+
+@contextmanager
+def reader(training: Training, checkpoint: Checkpoint) -> Iterator[tuple[Any, Any, Inputs, FramePool]]:
+    """The loaded checkpoint, its processor and input builder, and a decoder for its videos."""
+    dtype = training.dtype if training.dtype != "auto" else "bfloat16" if torch.cuda.is_available() else "float32"
+    model, processor, _ = loading.read(checkpoint, Options(device="cpu", dtype=dtype, attn=training.attn))
+    check_positions(model)
+    inputs = Inputs(model, processor, checkpoint.family, training.plan.protocol.prompt)
+    with FramePool(training.plan.protocol.video, inputs.pixel_factor, deadline_s=training.deadline_s) as pool:
+        yield model, processor, inputs, pool
+
+
+def pool_reader(pool: FramePool) -> Any:
+    """Read one video through a pool."""
+
+    def read_video(path: Path, clip: Span | None) -> Frames | Failure:
+        ((_, frames),) = pool.frames([Job(str(path), path, clip)])
+        return frames
+
+    return read_video
+
+
+def build(
+    training: Training, samples: list[Sample], model: Any, processor: Any, examples: Examples
+) -> VideoGRPOTrainer | VideoSFTTrainer:
+    """The trainer of a recipe."""
+    recipe, protocol = training.recipe, training.plan.protocol
+    if recipe.freeze_vision:
+        model.model.visual.requires_grad_(False)
+    dataset = Dataset.from_list(curriculum(samples, recipe.epochs, protocol, training.seed))
+    given = None if recipe.answers is None else answers(recipe.answers, protocol, samples, recipe.epochs)
+    common: dict[str, Any] = {
+        "model": model,
+        "args": arguments(training, model.dtype),
+        "train_dataset": dataset,
+        "processing_class": processor,
+        "callbacks": callbacks(training.folder),
+        "peft_config": _lora(recipe),
+        "examples": examples,
+    }
+    if recipe.method == "sft":
+        assert given is not None
+        trainer: VideoGRPOTrainer | VideoSFTTrainer = VideoSFTTrainer(answer=given, **common)
+    else:
+        args = common["args"]
+        trainer = VideoGRPOTrainer(
+            rules=sampling(model, processor, args),
+            off_policy=None if given is None else OffPolicy(given, recipe.shaping),
+            shaped=[part.shaped for part in recipe.rewards],
+            watch=Watch(protocol, training.folder),
+            reward_funcs=[Term(part, protocol) for part in recipe.rewards],
+            **common,
+        )
+    for callback in list(trainer.callback_handler.callbacks):
+        if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
+            trainer.remove_callback(callback)
+    return trainer
+
+
+def arguments(training: Training, dtype: torch.dtype) -> GRPOConfig | SFTConfig:
+    """TRL's configuration. Raises InputError on a key it does not have, or that the recipe decides under another name."""
+    recipe = training.recipe
+    kind = SFTConfig if recipe.method == "sft" else GRPOConfig
+    known = {f.name for f in fields(kind)} - set(FIXED)
+    for key in recipe.trainer:
+        if key not in known:
+            raise InputError(f"an argument of trl.{kind.__name__}", unknown(key, known), f"edit recipe {recipe.name}")
+    rows = recipe.prompts_per_device * (1 if recipe.method == "sft" else recipe.group_size)
+    per_method: dict[str, Any] = (
+        {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
+        if recipe.method == "sft"
+        else {
+            "num_generations": recipe.group_size,
+            "shuffle_dataset": False,
+            "reward_weights": [part.weight for part in recipe.rewards],
+            "steps_per_generation": 1,
+        }
+    )
+    cpu = not torch.cuda.is_available()
+    values = {
+        **OURS,
+        **per_method,
+        **recipe.trainer,
+        "output_dir": str(training.folder / CHECKPOINTS),
+        "per_device_train_batch_size": rows,
+        "seed": training.seed,
+        "use_cpu": cpu,
+        "bf16": dtype == torch.bfloat16,
+        "dataloader_pin_memory": not cpu,
+    }
+    try:
+        return kind(**values)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"arguments that trl.{kind.__name__} takes", str(error), f"edit recipe {recipe.name}") from error
+
+
+def sampling(model: Any, processor: Any, args: GRPOConfig) -> generate.Rules:
+    """How replies are drawn in training."""
+    stop = model.generation_config.eos_token_id
+    return generate.Rules(
+        max_new_tokens=args.max_completion_length,
+        stop=frozenset([stop] if isinstance(stop, int) else stop),
+        suppress=tuple(processor.tokenizer.convert_tokens_to_ids(list(SUPPRESSED))),
+        temperature=args.temperature,
+        repetition_penalty=args.repetition_penalty,
+        top_p=args.top_p,
+    )
+
+
+def _lora(recipe: Recipe) -> Any:
+    if recipe.lora is None:
+        return None
+    from peft import LoraConfig
+
+    try:
+        return LoraConfig(**{"task_type": "CAUSAL_LM", **recipe.lora})
+    except TypeError as error:
+        raise InputError("settings of peft.LoraConfig", str(error), f"edit recipe {recipe.name}") from error
+
+
+def _save(trainer: Any, training: Training, processor: Any) -> None:
+    """The trained model as an ordinary checkpoint; adapters are merged into it."""
+    if trainer.accelerator.is_main_process and is_peft_model(trainer.model):
+        merged = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
+        merged.save_pretrained(training.folder)
+        processor.save_pretrained(training.folder)
+    elif not is_peft_model(trainer.model):
+        trainer.save_model(str(training.folder))
+
+
+def _remove_parts(folder: Path) -> None:
+    """What an interrupted save left behind."""
+    for path in folder.glob("checkpoint-*"):
+        if not (path / WHOLE).is_file():
+            shutil.rmtree(path)
+
+
+def trained_on(folder: Path) -> Mapping[str, Any] | None:
+    """What the checkpoint in a folder was trained on, as far as this project trained it."""
+    record = read(folder)
+    return None if record is None else record["trained_on"]
