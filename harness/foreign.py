@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import ijson
+from ijson.common import ObjectBuilder
 
 from tasks.errors import InputError
+from tasks.formats import shown
 from tasks.prediction import Prediction
 from tasks.sample import Sample
 from tasks.span import Span
@@ -24,6 +26,7 @@ TEXT = ("text", "output_text", "answers", "answer", "filtered_resps", "resps", "
 SPANS = ("pred_relevant_windows", "timestamps", "pred")
 VIDEO, QUERY, TARGET = ("video", "vid", "video_id"), ("query", "sentence", "caption"), ("timestamp", "target", "span")
 _SUFFIX = re.compile(r"\.(?:mp4|mkv|webm|avi|mov)$", re.IGNORECASE)
+DEEPEST = 100
 NEXT = "see the formats that `harness score --help` names"
 
 
@@ -67,13 +70,14 @@ class Index:
         if isinstance(own, str) and own in self._targets:
             return (own,)
         named = row.get("qid", own)
-        if named is not None and str(named) in self._native:
-            return (self._native[str(named)],)
+        name = str(named) if isinstance(named, str | int) else ""
+        if name in self._native:
+            return (self._native[name],)
         doc = row["doc"] if isinstance(row.get("doc"), dict) else row
         video, query = _first(doc, VIDEO), _first(doc, QUERY)
         if isinstance(video, str) and isinstance(query, str):
             return self._with_target(self._queries.get((_stem(video), plain(query)), ()), _first(doc, TARGET))
-        position = re.fullmatch(r"[A-Za-z]+_(\d{1,9})", str(named))
+        position = re.fullmatch(r"[A-Za-z]+_(\d{1,9})", name)
         if position and int(position[1]) < len(self._order):
             return self._with_target((self._order[int(position[1])],), _first(row, TARGET), strict=True)
         return ()
@@ -102,9 +106,10 @@ def read(path: Path, samples: Sequence[Sample]) -> Iterator[Row]:
         spans = next((s for key in SPANS if (s := _spans(row.get(key)))), None) if text is None else None
         if text is None and spans is None and not any(key in row for key in (*SPANS, *TEXT, "pred_saliency_scores")):
             expected = f"a text ({', '.join(TEXT)}) or spans ({', '.join(SPANS)})"
-            raise InputError(expected, f"{path}, {where}: keys {', '.join(map(str, list(row)[:9]))}", NEXT)
+            raise InputError(expected, f"{path}, {where}: keys {shown(list(row))}", NEXT)
         prediction = None if text is not None else _prediction(spans or [], row.get("pred_saliency_scores"))
-        yield Row(where, ids, str(row.get("mode") or ""), text, prediction)
+        mode = row.get("mode")
+        yield Row(where, ids, mode if isinstance(mode, str) else "", text, prediction)
 
 
 def plain(query: str) -> str:
@@ -120,7 +125,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         file.seek(0)
         whole = head[:1] == b"[" or (head[:1] == b"{" and not _is_row(head))
         try:
-            yield from _json(file, head[:1] == b"[") if whole else _jsonl(path, file)
+            yield from _json(file) if whole else _jsonl(path, file)
         except (ijson.JSONError, UnicodeDecodeError) as error:
             raise InputError("JSON", f"{path}: {error}", NEXT) from error
 
@@ -132,7 +137,7 @@ def _is_row(head: bytes) -> bool:
         return b">>>" not in line
     try:
         return isinstance(json.loads(line), dict) and b">>>" not in line.split(b":")[0]
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -145,18 +150,39 @@ def _jsonl(path: Path, file: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         except (ValueError, RecursionError) as error:
             raise InputError("one JSON object a line", f"{path} line {number}: {error}", NEXT) from error
         if not isinstance(row, dict):
-            raise InputError("one JSON object a line", f"{path} line {number}: {str(row)[:60]}", NEXT)
+            raise InputError("one JSON object a line", f"{path} line {number}: {shown(row)}", NEXT)
         yield f"line {number}", row
 
 
-def _json(file: Any, is_list: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    pairs = enumerate(ijson.items(file, "item", use_float=True)) if is_list else ijson.kvitems(file, "", use_float=True)
-    for key, value in pairs:
+def _json(file: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, value in _entries(file):
         row = dict(value) if isinstance(value, dict) else {"text": value}
-        parts = str(key).split(">>>")
+        parts = name.split(">>>")
         if len(parts) >= 3:
             row |= {"video": parts[0], "query": ">>>".join(parts[1:-1]), "timestamp": _bounds(parts[-1])}
-        yield f"entry {str(key)[:80]}", row
+        yield f"entry {name[:80]}", row
+
+
+def _entries(file: Any) -> Iterator[tuple[str, Any]]:
+    """Values of a JSON object with their key or of a list with their number, one in memory at a time.
+
+    Not `ijson.items`, whose memory grows with the square of the nesting: deeper than `DEEPEST` is refused.
+    """
+    depth, number, name, builder = 0, 0, "", ObjectBuilder()
+    for event, value in ijson.basic_parse(file, use_float=True):
+        depth -= event in ("end_map", "end_array")
+        if depth == 1 and event == "map_key":
+            name = value
+            continue
+        if depth > 0:
+            builder.event(event, value)
+        if event in ("start_map", "start_array"):
+            depth += 1
+            if depth > DEEPEST:
+                raise ijson.JSONError(f"nested deeper than {DEEPEST}")
+        elif depth == 1:
+            yield name or str(number), builder.value
+            number, builder = number + 1, ObjectBuilder()
 
 
 def _bounds(text: str) -> list[float]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import reprlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,6 +13,7 @@ from tasks.span import Span
 
 SLOWEST_FPS = 0.01
 _ANSWER = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
+_SHORT = reprlib.Repr()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -74,7 +76,7 @@ def read_tvgbench(text: str) -> list[Row]:
         answer = _get(entry, "answer", where)
         match = _ANSWER.fullmatch(answer) if isinstance(answer, str) else None
         if match is None:
-            raise ValueError(f"{where} has answer {str(answer)[:80]!r}, not `start-end`")
+            raise ValueError(f"{where} has answer {shown(answer)}, not `start-end`")
         moment = Span(float(match[1]), float(match[2]))
         bounds = [entry.get("start"), entry.get("end")]
         clip = None if bounds == [None, None] else span(bounds)
@@ -126,10 +128,15 @@ def parse_json(text: str) -> Any:
         raise ValueError("JSON that is nested too deeply") from error
 
 
+def shown(value: Any) -> str:
+    """A value as a message shows it: short, however deep or long it is."""
+    return _SHORT.repr(value) if isinstance(value, list | dict) else repr(str(value)[:80])
+
+
 def expect(value: Any, kind: type | tuple[type, ...], what: str) -> Any:
     """The value, if it is of that kind. Raises ValueError."""
     if not isinstance(value, kind):
-        raise ValueError(f"expected {what}, found {str(value)[:80]!r}")
+        raise ValueError(f"expected {what}, found {shown(value)}")
     return value
 
 
@@ -144,14 +151,14 @@ def sentence(value: Any) -> str:
 def seconds(value: Any) -> float:
     """A finite number of seconds. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
-        raise ValueError(f"expected a time in seconds, found {str(value)[:80]!r}")
+        raise ValueError(f"expected a time in seconds, found {shown(value)}")
     return float(value)
 
 
 def span(value: Any, fps: float = 1.0) -> Span:
     """`[start, end]`, in seconds or in frames at `fps`. Raises ValueError."""
     if not isinstance(value, list) or len(value) != 2:
-        raise ValueError(f"expected a moment [start, end], found {str(value)[:80]!r}")
+        raise ValueError(f"expected a moment [start, end], found {shown(value)}")
     return Span(seconds(value[0]) / fps, seconds(value[1]) / fps)
 
 

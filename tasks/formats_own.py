@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.errors import InputError
-from tasks.formats import expect, parse_json, seconds, sentence, span
+from tasks.formats import expect, parse_json, seconds, sentence, shown, span
 from tasks.sample import Row
 from tasks.span import Span
 
@@ -101,5 +101,5 @@ def _id(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).isprintable() or not str(value):
-        raise ValueError(f"expected a text or a whole number as id, found {str(value)[:80]!r}")
+        raise ValueError(f"expected a text or a whole number as id, found {shown(value)}")
     return str(value)

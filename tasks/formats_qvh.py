@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks import highlights, moments
 from tasks.errors import InputError
+from tasks.formats import shown
 from tasks.prediction import Prediction
 from tasks.sample import Row, Sample
 from tasks.span import Span
@@ -49,7 +50,7 @@ def _row(entry: Mapping[str, Any], line: str) -> Row:
         raise ValueError(f"{line} has {len(clips)} clips but {len(scores)} saliency scores")
     for clip, values in zip(clips, scores, strict=True):
         if isinstance(clip, bool) or not isinstance(clip, int) or not 0 <= clip < len(saliency):
-            raise ValueError(f"{line}: expected a clip of 0 to {len(saliency) - 1}, found {str(clip)[:80]!r}")
+            raise ValueError(f"{line}: expected a clip of 0 to {len(saliency) - 1}, found {shown(clip)}")
         saliency[clip] = tuple(_numbers(values, ANNOTATORS, f"{line}, saliency"))
     return Row(entry["vid"], duration, entry["query"], targets, None, _qid(entry, line), tuple(saliency))
 
@@ -148,13 +149,13 @@ def _objects(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _qid(entry: Mapping[str, Any], line: str) -> str:
     value = entry.get("qid")
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError(f"{line}: expected a query id as `qid`, found {str(value)[:80]!r}")
+        raise ValueError(f"{line}: expected a query id as `qid`, found {shown(value)}")
     return str(value)
 
 
 def _list(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list):
-        raise ValueError(f"{what}: expected a list, found {str(value)[:80]!r}")
+        raise ValueError(f"{what}: expected a list, found {shown(value)}")
     return value
 
 
@@ -164,5 +165,5 @@ def _numbers(value: Any, count: int | None, what: str) -> list[float]:
     # Comparing, unlike converting, bears integers too long for a float.
     numeric = all(isinstance(x, int | float) and not isinstance(x, bool) and abs(x) <= sys.float_info.max for x in values)
     if not numeric or count not in (None, len(values)):
-        raise ValueError(f"{what}: expected {count or 'only'} finite numbers, found {str(value)[:80]!r}")
+        raise ValueError(f"{what}: expected {count or 'only'} finite numbers, found {shown(value)}")
     return [float(x) for x in values]
