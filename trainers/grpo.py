@@ -197,14 +197,22 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
             name: torch.stack([pad(values[row], (0, logits_to_keep - len(values[row]))) for row in range(len(replies))])
             for name, values in found.items()
         }
+        self._logprobs = wide["log_probs"].detach()
         return wide["log_probs"], wide.get("entropy"), torch.stack(auxiliary).mean() if auxiliary else None
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         started = perf_counter()
         self._prompts = inputs["video_prompts"]
         loss: torch.Tensor = super()._compute_loss(model, inputs)
+        self._measure("rollout_logprob_gap", self._gap(inputs["sampled_logprobs"]))
         self._measure("seconds/loss", perf_counter() - started)
         return loss
+
+    def _gap(self, sampled: Sequence[Sequence[float] | None]) -> float:
+        """Mean distance of the log-probabilities in generation from those in the loss; after an update it holds that too."""
+        pairs = [(row, torch.tensor(values)) for row, values in enumerate(sampled) if values]
+        gaps = [(self._logprobs[row, : len(values)].cpu() - values).abs() for row, values in pairs]
+        return float(torch.cat(gaps).mean()) if gaps else 0.0
 
     def _chunks(self, most_rows: int) -> list[list[list[int]]]:
         """Rows by shared prompt, in chunks of at most `most_rows` rows (a group is never cut)."""

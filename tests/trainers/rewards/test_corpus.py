@@ -195,6 +195,7 @@ EQUIVALENT = {
 """Changes that no reply can show, and why."""
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.rpartition(".")[2])
 def test_every_change_is_seen(module: str) -> None:
     lines = [mutant.change for mutant in mutants(module) if survives(mutant)]
