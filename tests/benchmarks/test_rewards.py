@@ -1,0 +1,73 @@
+"""Every reward on the replies of one training step, as a multiple of the plainest function that could stand in its place.
+
+Both are timed in the same run, so that the machine cancels out. Run: make bench
+"""
+
+import re
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from trainers.rewards import find, names
+
+COMPLETIONS, ROUNDS = 64, 30
+MOST = 25.0
+"""Times the reference. Rewards take milliseconds of a step that takes seconds; this guards against a parser gone quadratic."""
+
+THOUGHT = "First a person walks in at 3.2 and looks around; from 12.50 to 17.80 the door is open. " * 8
+SAID = {
+    "museg": "{}-{}",
+    "museg_format": "{}-{}",
+    "videochat_r1_5": "[({}, {})]",
+    "temporal_r1": '{{"start_time": "{}", "end_time": "{}"}}',
+    "timestamp": "The highlight timestamps are in the {}, {} seconds. Their saliency scores are 3.0, 2.0.",
+}
+PAIR = re.compile(r"<answer>\s*(\d+(?:\.\d+)?)\s*to\s*(\d+(?:\.\d+)?)\s*</answer>")
+
+
+def reference(completions: Sequence[Any], targets: Sequence[Any], **_: Any) -> list[float]:
+    """One regular expression and the IoU of two intervals."""
+    values = []
+    for completion, ((s, e), *_rest) in zip(completions, targets, strict=True):
+        match = PAIR.search(completion[0]["content"])
+        start, end = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
+        values.append(max(0.0, min(end, e) - max(start, s)) / (max(end, e) - min(start, s)))
+    return values
+
+
+def step(said: str) -> dict[str, Any]:
+    """The arguments of one call."""
+    texts = [f"<think>{THOUGHT}</think><answer>{said.format(12.5 + i / 8, 17.5 + i / 8)}</answer>" for i in range(COMPLETIONS)]
+    row = {"targets": [[12.5, 17.8]], "duration_s": 30.0, "mode": "cot", "saliency": [[0, 0, 0]] * 6 + [[2, 3, 4]] * 9}
+    completions = [[{"role": "assistant", "content": text}] for text in texts]
+    return {"completions": completions, **{name: [value] * COMPLETIONS for name, value in row.items()}}
+
+
+def seconds(function: Callable[..., Any], arguments: dict[str, Any]) -> float:
+    """Median of as many calls as a reward gets."""
+    taken = []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        function(**arguments)
+        taken.append(time.perf_counter() - begin)
+    return statistics.median(taken)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_step_of_replies(name: str, benchmark: BenchmarkFixture) -> None:
+    reward, arguments = find(name), step(SAID.get(name, "{} to {}"))
+    plain = step("{} to {}")
+    before = seconds(reference, plain)
+    values = benchmark.pedantic(reward, kwargs=arguments, rounds=ROUNDS, warmup_rounds=2)
+    assert len(values) == COMPLETIONS and None not in values
+    if benchmark.enabled:
+        ratio = benchmark.stats.stats.median / max(before, seconds(reference, plain))
+        benchmark.extra_info |= {
+            "ratio": round(ratio, 2),
+            "completions per second": round(COMPLETIONS / benchmark.stats.stats.median),
+        }
+        assert ratio < MOST
