@@ -1,5 +1,6 @@
 """What happens in a synthetic video, and its pixels. Pure functions of a random generator."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,9 +45,9 @@ class Scene(NamedTuple):
     events: tuple[Event, ...]
 
 
-def plan(rng: np.random.Generator) -> Scene:
-    """Three events of 2 to 8 s at least 1 s apart, with distinct (colour, shape) pairs."""
-    duration_s = int(rng.choice(DURATIONS_S))
+def plan(rng: np.random.Generator, durations_s: Sequence[int] = DURATIONS_S) -> Scene:
+    """Three events of 2 to 8 s at least 1 s apart, with distinct (colour, shape) pairs, in a video of any of these lengths."""
+    duration_s = int(rng.choice(durations_s))
     free_s = -1
     while free_s < 0:
         lengths = rng.integers(LENGTHS_S[0], LENGTHS_S[1] + 1, EVENTS)
@@ -63,13 +64,14 @@ def plan(rng: np.random.Generator) -> Scene:
 
 def draw(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Frames `(duration * 2, 64, 64, 3)` RGB: shapes at random places on one flat dark colour."""
-    pixels = np.empty((scene.duration_s * FPS, SIDE, SIDE, 3), dtype=np.uint8)
-    pixels[:] = rng.integers(20, 60, 3)
+    background = np.full((SIDE, SIDE, 3), rng.integers(20, 60, 3), dtype=np.uint8)
+    pixels = np.repeat(background[None], scene.duration_s * FPS, axis=0)
     for event in scene.events:
         radius = int(rng.integers(RADII[0], RADII[1] + 1))
         top, left = rng.integers(0, SIDE - 2 * radius, 2)
-        box = pixels[event.start_s * FPS : event.end_s * FPS, top : top + 2 * radius + 1, left : left + 2 * radius + 1]
-        box[:, shape_mask(event.shape, radius)] = COLOURS[event.colour]
+        picture = background.copy()
+        picture[top : top + 2 * radius + 1, left : left + 2 * radius + 1][shape_mask(event.shape, radius)] = COLOURS[event.colour]
+        pixels[event.start_s * FPS : event.end_s * FPS] = picture
     return pixels
 
 

@@ -1,0 +1,110 @@
+"""Training at a micro size: the loss falls, an interruption changes nothing, and nothing is overwritten."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tasks.errors import InputError
+from trainers.base import build as module
+from trainers.base.build import build
+from trainers.base.model import FAMILIES
+from trainers.base.train import Settings, Trainer, schedule
+
+MICRO = Settings(steps=12, videos=4, warmup=2, gate=100.0, window=4)
+
+
+class CutError(Exception):
+    """Stands for a kill."""
+
+
+@pytest.fixture(autouse=True)
+def small_exams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EXAM_VIDEOS", 2)
+    monkeypatch.setattr(module, "EXAM_EVERY", 5)
+
+
+def cut_after(lines: int) -> Callable[[str], None]:
+    left = iter(range(lines - 1))
+
+    def report(line: str) -> None:
+        if next(left, None) is None:
+            raise CutError(line)
+
+    return report
+
+
+def silent(line: str) -> None:
+    """Takes a line and does nothing with it."""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_loss_falls_and_every_weight_moves(family: str) -> None:
+    trainer = Trainer(replace(MICRO, family=family))
+    before = {name: value.detach().clone() for name, value in trainer.model.model.named_parameters()}
+    seen = []
+    while not trainer.finished:
+        trainer.advance()
+        seen.append(trainer.losses[-1])
+    assert np.mean(seen[-3:]) < 0.8 * np.mean(seen[:3])
+    still = [name for name, value in trainer.model.model.named_parameters() if torch.equal(value, before[name])]
+    assert still == []
+
+
+def test_an_interrupted_training_ends_in_the_same_weights(tmp_path: Path) -> None:
+    build(tmp_path / "whole", MICRO, silent)
+    for lines in (1, 2):
+        with pytest.raises(CutError):
+            build(tmp_path / "cut", MICRO, cut_after(lines), save_every_s=0.0)
+        assert (tmp_path / "cut" / "state.pt").is_file() and not (tmp_path / "cut" / "training.json").exists()
+    build(tmp_path / "cut", MICRO, silent)
+    whole, cut = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
+    assert whole.keys() == cut.keys() and all(torch.equal(whole[name], cut[name]) for name in whole)
+    records = [json.loads((tmp_path / name / "training.json").read_text()) for name in ("whole", "cut")]
+    assert records[0]["fingerprint"] == records[1]["fingerprint"]
+    assert [exam["step"] for exam in records[1]["exams"]] == [5, 10, 12]
+    assert not (tmp_path / "cut" / "state.pt").exists()
+
+
+def test_what_is_finished_stays_and_other_settings_are_refused(tmp_path: Path) -> None:
+    settings = replace(MICRO, steps=4)
+    build(tmp_path, settings, silent)
+    files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    build(tmp_path, settings, silent)
+    with pytest.raises(InputError, match="seed was 0, now 1"):
+        build(tmp_path, replace(settings, seed=1), silent)
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
+
+
+def test_a_gate_that_stays_shut_ends_in_a_message(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"below 0\.2"):
+        build(tmp_path, replace(MICRO, gate=0.2), silent)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_loss_that_is_no_number_moves_no_weight() -> None:
+    trainer = Trainer(MICRO)
+    with torch.no_grad():
+        trainer.model.model.lm_head.weight[5] = float("nan")
+    before = trainer.model.model.model.language_model.layers[0].mlp.up_proj.weight.clone()
+    with pytest.raises(InputError, match="finite loss"):
+        trainer.advance()
+    assert torch.equal(trainer.model.model.model.language_model.layers[0].mlp.up_proj.weight, before)
+
+
+def test_weak_training_cools_down_from_the_gate_to_nothing() -> None:
+    weak = Settings(cooldown=50)
+    strong = Settings()
+    assert schedule(299, None, weak) == schedule(299, None, strong) == schedule(299, 200, strong)
+    assert schedule(300, 300, weak) == pytest.approx(schedule(300, 300, strong))
+    assert schedule(325, 300, weak) == pytest.approx(schedule(300, 300, strong) / 2)
+    assert schedule(349, 300, weak) == pytest.approx(schedule(300, 300, strong) / 50)
+    trainer = Trainer(replace(MICRO, cooldown=2))
+    while not trainer.finished:
+        trainer.advance()
+    assert (trainer.passed, trainer.step) == (4, 6)

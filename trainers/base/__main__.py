@@ -1,0 +1,36 @@
+"""python -m trainers.base FOLDER [--weak] [--family qwen2_5_vl]"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from tasks.errors import InputError
+from trainers.base.build import build
+from trainers.base.model import FAMILIES
+from trainers.base.train import WEAK_COOLDOWN, Settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line: train one base, or continue."""
+    parser = argparse.ArgumentParser(prog="python -m trainers.base", description="Train a tiny checkpoint that grounds.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--weak", action="store_true", help="stop soon after the first lessons are learned")
+    parser.add_argument("--family", choices=FAMILIES, default=FAMILIES[0])
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    # Matrices this small gain nothing from threads, and one thread adds up in the same order every time.
+    torch.set_num_threads(1)
+    settings = Settings(family=options.family, seed=options.seed, cooldown=WEAK_COOLDOWN if options.weak else None)
+    try:
+        build(options.folder, settings, lambda line: sys.stderr.write(f"{line}\n") and None)
+    except InputError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"{options.folder}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Lessons as packed groups: what `Inputs.build` gives each video, from one prompt per length and one call for all pixels."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from harness.frames import Frames
+from harness.models.generate import Row, shared_length
+from harness.models.inputs import Inputs
+from harness.models.prompt import Video
+from harness.synthetic.scene import COLOURS, SHAPES
+from tasks.protocol import Protocol
+from tasks.span import Span
+from trainers.base.curriculum import FULL_FRAME, Lesson
+from trainers.packed import IGNORED, Branch, Group
+
+QUERIES = [f"{colour} {shape}" for colour in COLOURS for shape in (*SHAPES, "shape")]
+NOTHING = "<|endoftext|>"
+"""The word for a picture in which nothing is visible."""
+
+
+class _Prompts(NamedTuple):
+    rows: dict[str, Row]
+    shared: int
+    video: Video
+
+
+class Batches:
+    """Makes batches for one checkpoint; prompts are built once for each sequence of frame times.
+
+    Args:
+        inputs: The builder of the checkpoint's inputs.
+        rules: The protocol whose questions are asked, and whose answer is taught.
+    """
+
+    def __init__(self, inputs: Inputs, rules: Protocol) -> None:
+        self.inputs = inputs
+        self.rules = rules
+        self.tokenizer = inputs.processor.tokenizer
+        self._prompts: dict[bytes, _Prompts] = {}
+        words = (*COLOURS, *SHAPES)
+        self._words = {word: self.tokenizer(f" {word}")["input_ids"] for word in words} | {NOTHING: [self._id(NOTHING)]}
+        assert all(len(ids) == 1 for ids in self._words.values())
+
+    def groups(self, lessons: Sequence[Lesson]) -> list[Group]:
+        """One group a lesson: its queries with their answers are branches behind the video."""
+        return [self._group(lesson, pixels) for lesson, pixels in zip(lessons, self._pixels(lessons), strict=True)]
+
+    def word_targets(self, lessons: Sequence[Lesson]) -> torch.Tensor:
+        """What each visual token should be named: `(visual tokens, vocabulary)` shares of the words of its two frames."""
+        targets = []
+        for lesson in lessons:
+            target = torch.zeros(len(lesson.frames.time_s), self.inputs.config.text_config.vocab_size)
+            for row, time_s in zip(target, lesson.frames.time_s, strict=True):
+                words = self._visible(lesson, float(time_s))
+                row[[self._words[word][0] for word in words]] = 1 / len(words)
+            targets.append(target.unflatten(0, (-1, self.inputs.patch)).mean(1))
+        return torch.cat(targets)
+
+    def _visible(self, lesson: Lesson, time_s: float) -> list[str]:
+        event = next((event for event in lesson.events if event.start_s <= time_s < event.end_s), None)
+        if event is None:
+            return [NOTHING]
+        return [event.colour] if lesson.level == FULL_FRAME else [event.colour, event.shape]
+
+    def _group(self, lesson: Lesson, pixels: torch.Tensor) -> Group:
+        prompts = self._prompt(lesson.frames)
+        row = next(iter(prompts.rows.values()))
+        prefix = Row(row.ids[: prompts.shared], row.positions[:, : prompts.shared])
+        branches = []
+        for event, query in zip(lesson.events, lesson.queries, strict=True):
+            question = prompts.rows[query].ids[prompts.shared :]
+            answer = self._answer(Span(float(event.start_s), float(event.end_s)))
+            branches.append(Branch(question + answer, [IGNORED] * len(question) + answer))
+        return Group(prefix, replace(prompts.video, pixels=pixels), branches)
+
+    def _answer(self, span: Span) -> list[int]:
+        text = self.rules.answer.render(span, 0.0)
+        return [*self.tokenizer(text)["input_ids"], self._id("<|im_end|>")]
+
+    def _prompt(self, frames: Frames) -> _Prompts:
+        key = frames.time_s.tobytes()
+        if key not in self._prompts:
+            texts = [self.rules.question(query, "direct") for query in QUERIES]
+            rows, video = self.inputs.build(frames, texts, "cpu")
+            self._prompts[key] = _Prompts(dict(zip(QUERIES, rows, strict=True)), shared_length(rows), video)
+        return self._prompts[key]
+
+    def _pixels(self, lessons: Sequence[Lesson]) -> Sequence[torch.Tensor]:
+        """Flattened patches of each lesson; patches never span two videos, so all go through the processor as one."""
+        patches = self.inputs.processor.video_processor(
+            videos=[np.concatenate([lesson.frames.pixels for lesson in lessons])],
+            do_sample_frames=False,
+            do_resize=False,
+            cap_pixels_per_frame=False,
+            input_data_format="channels_last",
+            return_tensors="pt",
+        )["pixel_values_videos"]
+        sizes = [len(self._prompt(lesson.frames).video.pixels) for lesson in lessons]
+        split: Sequence[torch.Tensor] = patches.split(sizes)
+        return split
+
+    def _id(self, token: str) -> int:
+        return int(self.tokenizer.convert_tokens_to_ids(token))

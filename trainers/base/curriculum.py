@@ -1,0 +1,106 @@
+"""What the base learns from, easiest first: synthetic scenes drawn as they are needed, never twice.
+
+Without the easier levels a model of this size settles for an answer that ignores the query, and stays there.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from harness.frames import Frames
+from harness.synthetic.scene import COLOURS, DURATIONS_S, FPS, SHAPES, SIDE, Event, Scene, draw, plan
+from harness.video.sampling import grid, target_size
+from tasks.protocol import VideoRules
+
+FULL_FRAME, COLOUR_ONLY, BENCHMARK, TWO_COLOURS = range(4)
+"""Levels: one colour fills the frame and edges fall between the frame pairs that share a visual token; shapes, but the query
+names the colour only; the benchmark itself; the same with two colours, so that the shape word decides."""
+
+OPENING = {FULL_FRAME: 1.0}
+WHOLE = {FULL_FRAME: 0.05, COLOUR_ONLY: 0.15, BENCHMARK: 0.4, TWO_COLOURS: 0.4}
+"""Shares of the levels until the first is learned, and from then on."""
+
+
+class Lesson(NamedTuple):
+    """One video with its questions.
+
+    Attributes:
+        frames: What a model is given.
+        events: What is visible when.
+        queries: What each event is called.
+        level: One of the levels above.
+    """
+
+    frames: Frames
+    events: tuple[Event, ...]
+    queries: tuple[str, ...]
+    level: int
+
+
+def lessons(rng: np.random.Generator, count: int, levels: dict[int, float], rules: VideoRules, factor: int) -> list[Lesson]:
+    """Draw videos of one length, each of a level of its own.
+
+    Args:
+        rng: Everything that is drawn.
+        count: Number of videos.
+        levels: Share of each level.
+        rules: Frame rate and size.
+        factor: What the sides of a frame are multiples of.
+    """
+    duration_s = int(rng.choice(DURATIONS_S))
+    drawn = rng.choice(list(levels), count, p=list(levels.values()))
+    return [_lesson(rng, duration_s, int(level), rules, factor) for level in drawn]
+
+
+def _lesson(rng: np.random.Generator, duration_s: int, level: int, rules: VideoRules, factor: int) -> Lesson:
+    scene = _simplify(plan(rng, [duration_s]), level, rng)
+    pixels = _fill(scene, rng) if level == FULL_FRAME else draw(scene, rng)
+    queries = tuple(f"{event.colour} shape" if level < BENCHMARK else event.sentence for event in scene.events)
+    return Lesson(sample(pixels, rules, factor), scene.events, queries, level)
+
+
+def sample(pixels: NDArray[np.uint8], rules: VideoRules, factor: int) -> Frames:
+    """The frames that a decoder would return, had `pixels` `(n, 64, 64, 3)` been encoded without loss."""
+    times_s = np.arange(len(pixels)) / FPS
+    chosen = grid(times_s, 1 / FPS, rules)
+    height, width = target_size(SIDE, SIDE, len(chosen.indices), rules, factor)
+    images = pixels[chosen.indices]
+    # Most pictures repeat the one before, and resizing is what drawing a lesson costs.
+    new = np.array([True, *(images[1:] != images[:-1]).any(axis=(1, 2, 3))])
+    resized = [np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)) for image in images[new]]
+    return Frames(np.stack(resized)[new.cumsum() - 1], times_s[chosen.indices], *chosen[1:], "drawn")
+
+
+def _simplify(scene: Scene, level: int, rng: np.random.Generator) -> Scene:
+    if level == BENCHMARK:
+        return scene
+    looks = _two_colours(len(scene.events), rng) if level == TWO_COLOURS else _one_shape_each(len(scene.events), rng)
+    events = [event._replace(colour=colour, shape=shape) for event, (colour, shape) in zip(scene.events, looks, strict=True)]
+    if level == FULL_FRAME:
+        events = [event._replace(start_s=event.start_s // 2 * 2, end_s=event.end_s // 2 * 2) for event in events]
+    return scene._replace(events=tuple(events))
+
+
+def _two_colours(count: int, rng: np.random.Generator) -> Sequence[tuple[str, str]]:
+    """Distinct (colour, shape) pairs of two colours."""
+    colours = [list(COLOURS)[index] for index in rng.choice(len(COLOURS), 2, replace=False)]
+    looks = rng.choice(2 * len(SHAPES), count, replace=False)
+    return [(colours[look // len(SHAPES)], SHAPES[look % len(SHAPES)]) for look in looks]
+
+
+def _one_shape_each(count: int, rng: np.random.Generator) -> Sequence[tuple[str, str]]:
+    """Distinct colours, any shapes."""
+    colours = rng.choice(len(COLOURS), count, replace=False)
+    return [(list(COLOURS)[colour], SHAPES[rng.integers(len(SHAPES))]) for colour in colours]
+
+
+def _fill(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Frames `(duration * 2, 64, 64, 3)` in which an event is a colour."""
+    background = np.full((SIDE, SIDE, 3), rng.integers(20, 60, 3), dtype=np.uint8)
+    pixels = np.repeat(background[None], scene.duration_s * FPS, axis=0)
+    for event in scene.events:
+        pixels[event.start_s * FPS : event.end_s * FPS] = np.full((SIDE, SIDE, 3), COLOURS[event.colour], dtype=np.uint8)
+    return pixels

@@ -1,0 +1,171 @@
+"""Train the base from nothing, in one loop that may be cut off anywhere and continues where it was."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from harness.models.checkpoint import Checkpoint
+from harness.models.hf import HfModel
+from tasks import protocol
+from tasks.errors import InputError
+from trainers.base import curriculum, model
+from trainers.base.batch import Batches
+from trainers.base.curriculum import Lesson
+from trainers.packed import IGNORED, pack
+
+STREAM = 0xBA5E
+"""Keeps the random numbers of lessons apart from those of the benchmark's own videos."""
+
+WEAK_COOLDOWN = 80
+"""Steps after the first level that leave a base with a query gap of 10 to 20."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the weights.
+
+    Attributes:
+        family: One of `model.FAMILIES`.
+        seed: Initial weights and all lessons.
+        steps: Length of the schedule.
+        cooldown: Stop so many steps after the first level is learned, the learning rate falling to 0: a weak base. None
+            for the whole schedule.
+        videos: Videos a step; each is asked about all its events.
+        warmup: Steps until the full learning rate.
+        matrix_rate: Learning rate of Muon, for the matrices inside the layers.
+        rate: Learning rate of AdamW, for everything else.
+        decay: Weight decay of both.
+        clip: Largest norm of the gradient.
+        naming: Weight of the loss that has visual tokens named; without it shapes are not learned.
+        gate: The first level is learned when the loss per answer token is below this. An answer that ignores the query
+            cannot get below ln(3) / 4 = 0.275: three events, four answer tokens.
+        window: Steps over which that loss is averaged.
+    """
+
+    family: str = "qwen3_vl"
+    seed: int = 0
+    steps: int = 1250
+    cooldown: int | None = None
+    videos: int = 32
+    warmup: int = 50
+    matrix_rate: float = 2e-2
+    rate: float = 2e-3
+    decay: float = 0.01
+    clip: float = 1.0
+    naming: float = 0.5
+    gate: float = 0.2
+    window: int = 30
+
+
+class Trainer:
+    """Weights, optimizers and progress of one training.
+
+    Attributes:
+        settings: What decides the weights.
+        model: The checkpoint in the making, ready to answer questions.
+        batches: Makes its batches.
+        step: Steps done.
+        passed: The step at which the first level was learned.
+        losses: Losses per answer token of the last steps.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        rules = protocol.load("synthetic")
+        network, processor = model.make(settings.family, rules, settings.seed)
+        self.model = HfModel(Checkpoint("base", Path(), settings.family, None), network, processor, rules)
+        self.step = 0
+        self.passed: int | None = None
+        self.losses: list[float] = []
+        self.batches = Batches(self.model.inputs, rules)
+        self._optimizers = _optimizers(network, settings)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the schedule is at its end."""
+        cooldown = self.settings.cooldown
+        return self.step >= self.settings.steps or (
+            cooldown is not None and self.passed is not None and self.step >= self.passed + cooldown
+        )
+
+    def advance(self) -> None:
+        """One step. Raises InputError, before any weight moves, if the loss is not a number or the gate is not passed in time."""
+        settings, network = self.settings, self.model.model
+        rng = np.random.default_rng([settings.seed, self.step, 0, STREAM])
+        levels = curriculum.OPENING if self.passed is None else curriculum.WHOLE
+        lessons = curriculum.lessons(rng, settings.videos, levels, self.model.protocol.video, self.model.pixel_factor)
+        answers, names = losses(network, self.batches, lessons)
+        if not math.isfinite(answers.item() + names.item()):
+            raise InputError("a finite loss", f"{answers.item()} in step {self.step}", "another --seed, in another folder")
+        for optimizer in self._optimizers:
+            optimizer.zero_grad()
+        (answers + settings.naming * names).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+        share = schedule(self.step, self.passed, settings)
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * share
+            optimizer.step()
+        self.step += 1
+        self.losses = [*self.losses, answers.item()][-settings.window :]
+        if self.passed is None and len(self.losses) == settings.window and np.mean(self.losses) < settings.gate:
+            self.passed = self.step
+
+    def state(self) -> dict[str, Any]:
+        """All that `restore` needs; lessons follow from the seed and the step."""
+        return {
+            "step": self.step,
+            "passed": self.passed,
+            "losses": self.losses,
+            "model": self.model.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a `state` of the same settings."""
+        self.step, self.passed, self.losses = state["step"], state["passed"], state["losses"]
+        self.model.model.load_state_dict(state["model"])
+        for optimizer, values in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
+
+
+def losses(network: Any, batches: Batches, lessons: list[Lesson]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean cross-entropy of the answer tokens, and of the words for what each visual token shows."""
+    packed = pack(batches.groups(lessons), network.dtype, network.device)
+    labels = packed.pop("labels")[:, 1:]
+    video = network.model.get_video_features(packed.pop("pixel_values_videos"), packed.pop("video_grid_thw"), return_dict=True)
+    hidden = network.model(**packed, mm_encoder_outputs={"video": video}, use_cache=False).last_hidden_state
+    taught = labels != IGNORED
+    answers = functional.cross_entropy(network.lm_head(hidden[:, :-1][taught]), labels[taught])
+    visual = network.model.language_model.norm(torch.cat(tuple(video.pooler_output)))
+    return answers, functional.cross_entropy(network.lm_head(visual), batches.word_targets(lessons))
+
+
+def schedule(step: int, passed: int | None, settings: Settings) -> float:
+    """Share of the full learning rate: a linear rise, half a cosine down to 5 %, and the cooldown from where that is."""
+    share = min(1.0, (step + 1) / settings.warmup) * _cosine(step, settings)
+    if settings.cooldown is None or passed is None:
+        return share
+    return _cosine(passed, settings) * (1 - (step - passed) / settings.cooldown)
+
+
+def _cosine(step: int, settings: Settings) -> float:
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+
+
+def _optimizers(network: Any, settings: Settings) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for embeddings, norms, biases and the patch convolution."""
+    named = list(network.named_parameters())
+    inside = ("layers.", "blocks.", "merger.")
+    matrices = {name: value for name, value in named if value.ndim == 2 and any(part in name for part in inside)}
+    rest = [value for name, value in named if name not in matrices]
+    muon = torch.optim.Muon(matrices.values(), lr=settings.matrix_rate, weight_decay=settings.decay)
+    adam = torch.optim.AdamW(rest, lr=settings.rate, betas=(0.9, 0.95), weight_decay=settings.decay)
+    for group in (*muon.param_groups, *adam.param_groups):
+        group["initial_lr"] = group["lr"]
+    return [muon, adam]
