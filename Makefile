@@ -5,13 +5,16 @@ READY := .venv/.ready
 UNFINISHED := .venv/.unfinished
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench
+.PHONY: help demo base test lint bench
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
 
 demo: $(READY) ## install, then evaluate trivial and tiny models on the synthetic benchmark
 	$(BIN)/harness demo
+
+base: $(READY) ## install, then train the tiny checkpoint that grounds, in about 7 minutes
+	$(BIN)/python -m trainers.base runs/base
 
 test: $(READY) ## install, then run every test
 	$(BIN)/python -m pytest
