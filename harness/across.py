@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.foreign import Row
 from harness.records import Record
-from harness.scoring import OFFICIAL, means
+from harness.scoring import OFFICIAL, means, official
 from tasks.parsers import parser
 from tasks.prediction import Prediction
 from tasks.protocol import Answer, Protocol, Score
@@ -65,7 +65,8 @@ def table(
     reference = scored(base)
     result = []
     for protocol in protocols:
-        row: dict[str, Any] = {"protocol": protocol.name, **_shown(scored(protocol))}
+        beside = official(samples, readings[protocol.answer], protocol, mode)
+        row: dict[str, Any] = {"protocol": protocol.name, **_shown(scored(protocol), beside)}
         alone = {"parse": replace(base, answer=protocol.answer)}
         for name, fields in GROUPS.items():
             changed = {field: getattr(protocol.score, field) for field in fields}
@@ -77,16 +78,16 @@ def table(
     return result
 
 
-def _shown(scores: Mapping[str, Any]) -> dict[str, str]:
-    values = {name: scores["aggregate"].get(name) for name in ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7")}
-    if "qvhighlights" in scores:
-        values |= {column: scores["qvhighlights"].get(name) for column, name in OFFICIAL.items()}
+def _shown(scores: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, str]:
+    values = {name: scores.get(name) for name in ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7")}
+    if beside:
+        values |= {column: beside.get(name) for column, name in OFFICIAL.items()}
     shown = {name: "-" if value is None else f"{value:.2f}" for name, value in values.items()}
-    return {"n": str(scores["aggregate"]["n"]), "read": str(scores["parsed"]), **shown}
+    return {"n": str(scores["n"]), "read": str(scores["parsed"]), **shown}
 
 
 def _signed(moved: Mapping[str, Any], reference: Mapping[str, Any], metric: str) -> str:
-    old, new = reference["aggregate"].get(metric), moved["aggregate"].get(metric)
+    old, new = reference.get(metric), moved.get(metric)
     if old is None or new is None:
         return "-"
     return "0" if abs(new - old) < 0.005 else f"{new - old:+.2f}"

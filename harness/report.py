@@ -7,10 +7,11 @@ from tabulate import tabulate
 
 from harness.models.trivial import PRIORS, best_constant_span, share, trivial
 from harness.plan import Plan
-from harness.scoring import OFFICIAL, ORACLE_MODE, means, means_of
+from harness.scoring import OFFICIAL, ORACLE_MODE, means_of, qvhighlights
 from tasks import task as tasks
 from tasks.errors import InputError
 from tasks.prediction import Prediction
+from tasks.span import Span
 
 FLOORS = {
     "whole-video": "trivial",
@@ -38,21 +39,21 @@ def floor_rows(plan: Plan) -> list[dict[str, str]]:
     table: list[dict[str, str]] = []
     ceilings: list[dict[str, str]] = []
     for name, kind in FLOORS.items():
-        if (scores := _floor(name, plan)) is None:
+        if (entry := _floor(name, plan)) is None:
             continue
         if kind == "ceiling":
-            metrics = _metrics(scores)
+            metrics = _metrics(entry)
             if metrics in ceilings or set(metrics.values()) <= {"100.00", "-"}:
                 continue
             ceilings.append(metrics)
-        counts = {"answered": scores["aggregate"]["n"]}
-        table.append(_row(name, kind, {**scores, "interval_95": {}, "counts": counts, "coverage": 1.0}))
+        counts = {"answered": entry["aggregate"]["n"]}
+        table.append(_row(name, kind, {**entry, "interval_95": {}, "counts": counts, "coverage": 1.0}))
     return table
 
 
 def render(table: Sequence[Mapping[str, str]]) -> str:
     """A table as text, numbers aligned on the point."""
-    return str(tabulate(table, headers="keys", tablefmt="simple", disable_numparse=True, stralign="right"))
+    return str(tabulate(table, headers="keys", tablefmt="simple", disable_numparse=True, stralign="right", missingval="-"))
 
 
 def heading(plan: Plan) -> str:
@@ -65,22 +66,29 @@ def heading(plan: Plan) -> str:
 
 
 def _floor(name: str, plan: Plan) -> dict[str, Any] | None:
-    """`aggregate` of a row, with `qvhighlights` for tasks with saliency; None where the row does not apply."""
+    """`aggregate` and, for tasks with saliency, `qvhighlights` of a row; None where it does not apply."""
     samples, rules = plan.samples, plan.protocol
     if name == "zero-saliency":
         if any(sample.saliency is None for sample in samples):
             return None
-        nothing = [Prediction(saliency=(0.0,) * len(sample.saliency or ())) for sample in samples]
-        mode = plan.modes[0]
-        read = {(s.id, mode): {"error": None, "prediction": p} for s, p in zip(samples, nothing, strict=True)}
-        return means(samples, read, rules, mode)
+        zeros = [Prediction(saliency=(0.0,) * len(sample.saliency or ())) for sample in samples]
+        ranked = {key: value for key, value in qvhighlights(samples, zeros, rules).items() if key.startswith("HL")}
+        return {"aggregate": {"n": len(samples)}, "qvhighlights": ranked}
+    spans = _spans(name, plan)
+    if spans is None:
+        return None
+    measured = qvhighlights(samples, (Prediction((span,)) for span in spans), rules)
+    return {"aggregate": means_of(samples, spans, rules), **({"qvhighlights": measured} if measured else {})}
+
+
+def _spans(name: str, plan: Plan) -> list[Span] | None:
     if name == "train-prior":
         prior = PRIORS.get(plan.task.name) or _prior(plan)
-        return None if prior is None else means_of(samples, [share(*prior, s.duration_s) for s in samples], rules)
-    model = trivial(name, rules, list, plan.seed)
+        return None if prior is None else [share(*prior, sample.duration_s) for sample in plan.samples]
+    model = trivial(name, plan.protocol, list, plan.seed)
     if model is None:
         raise ValueError(name)
-    return means_of(samples, [model.span_of(sample) for sample in samples], rules)
+    return [model.span_of(sample) for sample in plan.samples]
 
 
 def _prior(plan: Plan) -> tuple[float, float] | None:

@@ -36,7 +36,10 @@ Record = Mapping[str, Any]
 
 
 class _Outcome(NamedTuple):
+    """What was read of a sample: the prediction in seconds, its spans in the unit of the protocol, and why there is none."""
+
     prediction: Prediction
+    spans: tuple[Span, ...]
     error: str | None
 
 
@@ -59,14 +62,15 @@ def score(
     for mode in modes:
         outcomes = _outcomes(samples, records, protocol, mode)
         spans, tables[mode], kept[mode] = _scored(samples, outcomes, protocol)
+        measured = qvhighlights(samples, (outcome.prediction for outcome in outcomes), protocol)
         result["modes"][mode] = {
             **_aggregate(tables[mode], samples, kept[mode], names),
             **_counts(outcomes, kept[mode]),
             "query_gap": _number(query_gap(samples, spans, tables[mode][:, 0], kept[mode], protocol)),
             "on_answered": _means(tables[mode][[outcome.error is None for outcome in outcomes]], names),
-            **_qvhighlights(samples, [outcome.prediction for outcome in outcomes], protocol),
+            **({"qvhighlights": measured} if measured else {}),
             "samples": [
-                _line(sample, value, outcome, keep, protocol)
+                _line(sample, value, outcome, keep)
                 for sample, value, outcome, keep in zip(samples, tables[mode][:, 0], outcomes, kept[mode], strict=True)
             ],
         }
@@ -81,24 +85,51 @@ def score(
 
 
 def means(samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], protocol: Protocol, mode: str) -> dict[str, Any]:
-    """`aggregate` of one mode and, for tasks with saliency, `qvhighlights`, as in `score`; `parsed` replies have a span."""
+    """`n` and the metrics of one mode in percent, as `score` gives them, without intervals or per-sample values.
+
+    `parsed` counts the replies with a span.
+    """
     outcomes = _outcomes(samples, records, protocol, mode)
     _, table, kept = _scored(samples, outcomes, protocol)
-    predictions = [outcome.prediction for outcome in outcomes]
-    parsed = sum(1 for prediction in predictions if prediction.spans)
-    aggregate = _means(table[kept], _metric_names(protocol))
-    return {"aggregate": aggregate, "parsed": parsed, **_qvhighlights(samples, predictions, protocol)}
+    return {**_means(table[kept], _metric_names(protocol)), "parsed": sum(1 for outcome in outcomes if outcome.spans)}
 
 
 def means_of(samples: Sequence[Sample], spans: Sequence[Span], protocol: Protocol) -> dict[str, Any]:
-    """As `means`, for one span in seconds a sample, which no reply had to say."""
+    """`n` and the metrics of one span in seconds a sample, which no reply had to say."""
     answers: list[tuple[Span, ...]] = [(span,) for span in spans]
     if protocol.answer.unit == "percent":
         answers = [_scaled(answer, 100 / sample.duration_s) for answer, sample in zip(answers, samples, strict=True)]
     nobody = [False] * len(samples)
     table = _table(samples, answers, protocol)[rules.counted(samples, nobody, nobody, protocol.score)]
-    official = _qvhighlights(samples, (Prediction(answer) for answer in answers), protocol)
-    return {"aggregate": _means(table, _metric_names(protocol)), **official}
+    return _means(table, _metric_names(protocol))
+
+
+def official(
+    samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], protocol: Protocol, mode: str
+) -> dict[str, float | None]:
+    """The official QVHighlights metrics of one mode, as `score` gives them; empty for tasks without saliency."""
+    return qvhighlights(samples, (o.prediction for o in _outcomes(samples, records, protocol, mode)), protocol)
+
+
+def qvhighlights(samples: Sequence[Sample], predictions: Iterable[Prediction], protocol: Protocol) -> dict[str, float | None]:
+    """The official metrics in percent; highlights where there are clip scores or a rule for them. Empty without saliency.
+
+    Args:
+        samples: The split.
+        predictions: One a sample, with spans in seconds.
+        protocol: Only its comparison and saliency rules apply.
+    """
+    saliency = [sample.saliency for sample in samples if sample.saliency is not None]
+    if not samples or len(saliency) < len(samples):
+        return {}
+    given = list(predictions)
+    comparison = "exact" if protocol.score.comparison == "exact" else "float"
+    found = moments.moment_retrieval([moments.windows(p) for p in given], [s.targets for s in samples], comparison)
+    values = {name: value for name, value in moments.means(found).items() if name in MOMENTS}
+    if protocol.score.saliency != "none" or any(p.saliency is not None for p in given):
+        clips = [rules.saliency(protocol, p, s.duration_s) for p, s in zip(given, samples, strict=True)]
+        values |= highlights.means(highlights.highlight_detection(clips, saliency))
+    return {name: _number(value) for name, value in values.items()}
 
 
 def query_gap(samples: Sequence[Sample], spans: Sequence[rules.Spans], own: Floats, kept: Bools, protocol: Protocol) -> float:
@@ -134,24 +165,6 @@ def query_gap(samples: Sequence[Sample], spans: Sequence[rules.Spans], own: Floa
     return float(np.mean(own[compared] - sums[compared] / counts[compared]) * 100)
 
 
-def _qvhighlights(samples: Sequence[Sample], predictions: Iterable[Prediction], protocol: Protocol) -> dict[str, Any]:
-    """The official metrics in percent, for tasks with saliency; highlights where there are clip scores or a rule for them.
-
-    Of the protocol's rules only unit, comparison and saliency apply.
-    """
-    saliency = [sample.saliency for sample in samples if sample.saliency is not None]
-    if not samples or len(saliency) < len(samples):
-        return {}
-    read = [_in_seconds(prediction, sample, protocol) for prediction, sample in zip(predictions, samples, strict=True)]
-    comparison = "exact" if protocol.score.comparison == "exact" else "float"
-    found = moments.moment_retrieval([moments.windows(p) for p in read], [s.targets for s in samples], comparison)
-    values = {name: value for name, value in moments.means(found).items() if name in MOMENTS}
-    if protocol.score.saliency != "none" or any(p.saliency is not None for p in read):
-        clips = [rules.saliency(protocol, p, s.duration_s) for p, s in zip(read, samples, strict=True)]
-        values |= highlights.means(highlights.highlight_detection(clips, saliency))
-    return {"qvhighlights": {name: _number(value) for name, value in values.items()}}
-
-
 def _outcomes(
     samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], protocol: Protocol, mode: str
 ) -> list[_Outcome]:
@@ -174,22 +187,24 @@ def _metric_names(protocol: Protocol) -> list[str]:
 
 def _outcome(record: Record | None, read: Any, sample: Sample, protocol: Protocol) -> _Outcome:
     if record is None:
-        return _Outcome(Prediction(), "not-run")
+        return _Outcome(Prediction(), (), "not-run")
     if record["error"] is not None:
-        return _Outcome(Prediction(), str(record["error"]["type"]))
-    parsed = record.get("prediction")
-    if parsed is None:
-        return _Outcome(read(record["text"]), None)
+        return _Outcome(Prediction(), (), str(record["error"]["type"]))
+    given: Prediction | None = record.get("prediction")
     if protocol.answer.unit == "percent":
-        parsed = replace(parsed, spans=_scaled(parsed.spans, 100 / sample.duration_s))
-    return _Outcome(parsed, None)
+        if given is not None:
+            return _Outcome(given, _scaled(given.spans, 100 / sample.duration_s), None)
+        said = read(record["text"])
+        return _Outcome(replace(said, spans=_scaled(said.spans, sample.duration_s / 100)), said.spans, None)
+    prediction = read(record["text"]) if given is None else given
+    return _Outcome(prediction, prediction.spans, None)
 
 
 def _scored_spans(outcome: _Outcome, sample: Sample, protocol: Protocol) -> tuple[Span, ...]:
     rule = protocol.score.failure if outcome.error is None else protocol.score.error
-    if not outcome.prediction.spans and rule == "out-of-video":
+    if not outcome.spans and rule == "out-of-video":
         return (Span(sample.duration_s + 10, sample.duration_s + 20),)
-    return outcome.prediction.spans
+    return outcome.spans
 
 
 def _table(samples: Sequence[Sample], spans: Sequence[rules.Spans], protocol: Protocol) -> Floats:
@@ -247,20 +262,14 @@ def _counts(outcomes: Sequence[_Outcome], kept: Bools) -> dict[str, Any]:
     }
 
 
-def _line(sample: Sample, value: float, outcome: _Outcome, keep: bool, protocol: Protocol) -> dict[str, Any]:
+def _line(sample: Sample, value: float, outcome: _Outcome, keep: bool) -> dict[str, Any]:
     line = {
         "id": sample.id,
         "iou": float(value),
-        "spans": [[float(time) for time in span] for span in _in_seconds(outcome.prediction, sample, protocol).spans],
+        "spans": [[float(time) for time in span] for span in outcome.prediction.spans],
         "failure": outcome.error or outcome.prediction.failure,
     }
     return line if keep else {**line, "dropped": True}
-
-
-def _in_seconds(prediction: Prediction, sample: Sample, protocol: Protocol) -> Prediction:
-    if protocol.answer.unit == "seconds":
-        return prediction
-    return replace(prediction, spans=_scaled(prediction.spans, sample.duration_s / 100))
 
 
 def _scaled(spans: Sequence[Span], factor: float) -> tuple[Span, ...]:

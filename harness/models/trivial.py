@@ -113,8 +113,8 @@ def best_window(rules: Score, sample: Sample) -> Span:
     if len(sample.targets) == 1:
         return sample.targets[0]
     if rules.iou == "merged-set":
-        candidates = [Span(first.start_s, last.end_s) for first in sample.targets for last in sample.targets]
-        return max(candidates, key=lambda span: merged_set([span], sample.targets))
+        bounds = [Span(first.start_s, last.end_s) for first in sample.targets for last in sample.targets]
+        return max(bounds, key=lambda span: (span.start_s < span.end_s, merged_set([span], sample.targets)))
     return max(sample.targets, key=lambda span: float(span.end_s) - float(span.start_s))
 
 

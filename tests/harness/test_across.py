@@ -8,9 +8,9 @@ import pytest
 
 from harness.across import read_all, table
 from harness.cli import main
-from harness.foreign import Row
+from harness.foreign import Row, read
 from harness.scoring import means, score
-from tasks import protocol
+from tasks import protocol, task
 from tasks.sample import Row as Annotation
 from tasks.sample import make_samples
 from tasks.span import Span
@@ -33,7 +33,8 @@ def test_each_row_is_what_the_protocol_scores_by_itself() -> None:
         alone = score(SAMPLES, records, rules, ("direct",))["modes"]["direct"]["aggregate"]
         assert row["n"] == str(alone["n"])
         assert row["mIoU"] == ("-" if alone["mIoU"] is None else f"{alone['mIoU']:.2f}")
-        assert means(SAMPLES, records, rules, "direct")["aggregate"] == alone
+        quick = means(SAMPLES, records, rules, "direct")
+        assert {key: quick[key] for key in alone} == alone
 
 
 def test_a_rule_that_is_the_same_moves_nothing_and_one_that_differs_shows_where() -> None:
@@ -61,3 +62,22 @@ def test_through_the_command_line(benchmark_root: Path, tmp_path: Path, capsys: 
     assert rows["default"]["mIoU"] == "0.00"
     assert main(["score", str(tmp_path / "run"), *common, "--all-protocols"]) == 0
     assert "under every protocol" in capsys.readouterr().out
+
+
+@pytest.mark.shared_data
+def test_on_qvhighlights_the_official_metrics_stand_beside(shared_data: Path) -> None:
+    samples = task.load(task.find("qvhighlights"), "val", shared_data)
+    protocols = [protocol.load(name) for name in ("qvh-official", "vtimellm-percent")]
+    submission = read(shared_data / "qvhighlights" / "sample_val_preds.jsonl", samples)
+    first, second = table(samples, read_all(submission, protocols, "direct"), protocols[0], protocols, "direct")
+    official = json.loads((shared_data / "qvhighlights" / "sample_val_preds_metrics.json").read_text())["brief"]
+    columns = {"MR-mAP": "MR-full-mAP", "HL-mAP": "HL-min-VeryGood-mAP", "HIT@1": "HL-min-VeryGood-Hit1"}
+    assert {key: first[key] for key in columns} == {key: f"{official[name]:.2f}" for key, name in columns.items()}
+    assert second["MR-mAP"] == first["MR-mAP"]
+
+
+def test_rows_that_match_nothing_are_told(benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "other.jsonl").write_text('{"id": "x", "text": "1 to 2"}\n')
+    options = ["--task", "synthetic", "--data-root", str(benchmark_root), "--all-protocols"]
+    assert main(["score", str(tmp_path / "other.jsonl"), *options]) == 2
+    assert "none of which names one" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.plan import make_plan
 
 
 def harness(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -65,3 +66,64 @@ def test_nothing_that_matches_is_bad_input(benchmark_root: Path, tmp_path: Path,
     code, _, err = harness(capsys, "score", tmp_path / "other.jsonl", *options)
     assert code == 2
     assert "none of which names one" in err
+
+
+def test_strangers_are_counted_and_few_are_named(
+    benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = make_plan("synthetic", None, None, (), benchmark_root)
+    lines = [{"id": f"x{i}", "text": "1 to 2"} for i in range(2_000)]
+    lines += [{"id": plan.samples[0].id, "text": "1 to 4"}, {"id": plan.samples[1].id, "mode": "cot", "text": "1 to 4"}]
+    (tmp_path / "some.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    code, out, err = harness(
+        capsys, "score", tmp_path / "some.jsonl", "--task", "synthetic", "--data-root", benchmark_root, "--json"
+    )
+    assert code == 0
+    assert "2000 of 2002 rows match no sample: line 1, line 2, line 3, line 4, line 5 …" in err
+    assert "1 of 2002 rows answer in another mode than direct: line 2002\n" in err
+    assert "35 samples have no row" in err
+    assert json.loads(out)["modes"]["direct"]["counts"]["answered"] == 1
+
+
+@pytest.mark.shared_data
+def test_what_is_asked_of_a_submission_is_done(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its own report unless a protocol or all of them are named; under `--ids` over those samples."""
+    samples = make_plan("qvhighlights", None, None, (), shared_data).samples[:40]
+    (tmp_path / "ids").write_text("".join(f"{sample.id}\n" for sample in samples))
+    sample = shared_data / "qvhighlights" / "sample_val_preds.jsonl"
+    score = ["score", sample, "--task", "qvhighlights", "--data-root", shared_data, "--ids", tmp_path / "ids"]
+    code, out, _ = harness(capsys, *score, "--json")
+    report = json.loads(out)["brief"]
+    assert code == 0
+    code, out, err = harness(capsys, *score, "--json", "--protocol", "qvh-official")
+    measured = json.loads(out)["modes"]["direct"]["qvhighlights"]
+    assert code == 0 and "1510 of 1550 rows match no sample" in err
+    assert {key: round(value, 2) for key, value in measured.items()} == {key: report[key] for key in measured}
+    code, out, _ = harness(capsys, *score, "--json", "--all-protocols")
+    (row,) = [row for row in json.loads(out) if row["protocol"] == "qvh-official"]
+    assert code == 0 and row["n"] == "40" and float(row["MR-mAP"]) == report["MR-full-mAP"]
+
+
+def test_a_run_under_ids_is_scored_on_them(benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also in one of its modes, under every protocol, and on fewer ids; on more, what was never asked counts."""
+    ids = [sample.id for sample in make_plan("synthetic", None, None, (), benchmark_root).samples]
+    for name, some in (("ten", ids[:10]), ("four", ids[:4]), ("twelve", ids[:12])):
+        (tmp_path / name).write_text("".join(f"{i}\n" for i in some))
+    options = ["--data-root", benchmark_root]
+    run = ["run", "--model", "oracle", "--tasks", "synthetic", "--modes", "direct,cot", "--ids", tmp_path / "ten", *options]
+    assert harness(capsys, *run, "--output", tmp_path / "run")[0] == 0
+
+    def counted(*more: object) -> dict[str, tuple[int, int]]:
+        code, out, _ = harness(capsys, "score", tmp_path / "run", "--json", *options, *more)
+        assert code == 0
+        modes = json.loads(out)["modes"]
+        return {mode: (m["aggregate"]["n"], m["counts"]["answered"]) for mode, m in modes.items() if "counts" in m}
+
+    assert counted() == {"direct": (10, 10), "cot": (10, 10)}
+    assert counted("--modes", "cot") == {"cot": (10, 10)}
+    assert counted("--ids", tmp_path / "four") == {"direct": (4, 4), "cot": (4, 4)}
+    assert counted("--ids", tmp_path / "twelve") == {"direct": (12, 10), "cot": (12, 10)}
+    code, out, _ = harness(capsys, "score", tmp_path / "run", "--all-protocols", "--json", *options)
+    assert code == 0 and {row["n"] for row in json.loads(out)} <= {"0", "10"}
+    (tmp_path / "run" / "samples.jsonl").write_text("")
+    assert harness(capsys, "score", tmp_path / "run", *options)[0] == 2

@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.cli import main
 from harness.models.base import Question
 from harness.models.trivial import trivial
 from harness.records import make_record
-from harness.scoring import score
+from harness.scoring import means, means_of, score
 from tasks import protocol, task
+from tasks.prediction import Prediction
 from tasks.sample import Row, Sample, make_samples
-from tasks.span import Span
+from tasks.span import Span, exact, exact_iou
 
 
 def reply(text: str | None) -> dict[str, Any]:
@@ -140,8 +143,6 @@ def test_spans_are_written_in_seconds_whatever_the_unit() -> None:
 
 
 def test_spans_read_already_are_seconds_under_any_unit() -> None:
-    from tasks.prediction import Prediction
-
     records = {(s.id, "direct"): {**reply(""), "prediction": Prediction((s.targets[0],))} for s in SAMPLES}
     found = score(SAMPLES, records, protocol.load("vtimellm-percent"), ("direct",))["modes"]["direct"]
     assert found["aggregate"]["mIoU"] == 100.0
@@ -227,3 +228,38 @@ def test_qvhighlights_runs_carry_the_official_metrics(shared_data: Path) -> None
         found = official(name, listed)
         assert (found["HL-min-VeryGood-mAP"], found["HL-min-VeryGood-Hit1"]) == expected
     assert "HL-min-VeryGood-mAP" not in official("default", longest)
+
+
+@pytest.mark.shared_data
+def test_official_metrics_take_seconds_whatever_the_unit(shared_data: Path) -> None:
+    samples = task.load(task.find("qvhighlights"), "val", shared_data)[:200]
+
+    def full(name: str) -> dict[str, Any]:
+        return dict(scored(samples, name, perfect(name))["qvhighlights"])
+
+    percent, seconds = full("vtimellm-percent"), full("default")
+    assert percent["MR-full-mIoU"] == pytest.approx(seconds["MR-full-mIoU"], abs=6)
+    assert percent["MR-full-R1@0.5"] == pytest.approx(seconds["MR-full-R1@0.5"], abs=1)
+
+
+@pytest.mark.parametrize("name", protocol.names())
+def test_spans_without_a_reply_score_as_predictions_do(name: str) -> None:
+    rules, spans = protocol.load(name), [Span(s.targets[0].start_s + 0.5, s.targets[0].end_s) for s in SAMPLES]
+    records = {(s.id, "m"): {"error": None, "prediction": Prediction((span,))} for s, span in zip(SAMPLES, spans, strict=True)}
+    assert {**means_of(SAMPLES, spans, rules), "parsed": 20} == means(SAMPLES, records, rules, "m")
+
+
+tenths = st.integers(0, 60).map(lambda n: n / 10)
+moments = st.tuples(tenths, tenths).map(lambda pair: Span(*pair))
+
+
+@given(st.lists(st.tuples(moments, st.lists(moments, min_size=1, max_size=3)), min_size=1, max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_hits_are_those_of_exact_fractions(pairs: list[tuple[Span, list[Span]]]) -> None:
+    """On a grid of tenths many an IoU is exactly a threshold."""
+    samples = make_samples("t", [Row("v", 6.0, f"q{i}", tuple(targets)) for i, (_, targets) in enumerate(pairs)])
+    found = means_of(samples, [span for span, _ in pairs], protocol.load("default"))
+    best = [max(exact_iou(span, target) for target in targets) for span, targets in pairs]
+    for threshold in (0.3, 0.5, 0.7):
+        hits = sum(value >= exact(threshold) for value in best)
+        assert found[f"R1@{threshold}"] == pytest.approx(100 * hits / len(pairs))

@@ -9,8 +9,12 @@ import pytest
 
 from harness.cli import main
 from harness.models.base import Question
-from harness.models.trivial import GRID_POINTS, NAMES, best_constant_span, trivial
-from tasks import protocol
+from harness.models.trivial import GRID_POINTS, NAMES, PRIORS, best_constant_span, best_window, trivial
+from harness.plan import make_plan
+from harness.report import floor_rows
+from tasks import protocol, task
+from tasks.parsers import parser
+from tasks.rules import merged_set
 from tasks.sample import Row, Sample, make_samples
 from tasks.span import Span, exact_iou
 
@@ -72,8 +76,6 @@ def test_every_trivial_model_answers_in_the_protocols_words() -> None:
         questions = [Question(s, "direct", rules.question(s.query, "direct")) for s in samples]
         replies = model.answer(None, questions)
         assert [r.text for r in replies] == [r.text for r in model.answer(None, questions[::-1])[::-1]]
-        from tasks.parsers import parser
-
         assert all(parser(rules.answer)(reply.text).failure is None for reply in replies), name
     assert trivial("no-such", protocol.load("default"), list, 0) is None
 
@@ -116,3 +118,78 @@ def test_grid_ceiling_is_within_half_an_interval_of_the_target() -> None:
             or span.end_s == sample.duration_s
         )
         assert float(span.end_s) - float(span.start_s) >= interval_s - 1e-9
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("name", PRIORS)
+def test_known_priors_are_those_of_the_published_train_splits(shared_data: Path, name: str) -> None:
+    assert best_constant_span(task.load(task.find(name), "train", shared_data), relative=True) == PRIORS[name]
+
+
+@pytest.mark.parametrize("name", [n for n in protocol.names() if not protocol.load(n).answer.parser.startswith("highlights")])
+def test_the_rounding_ceiling_is_what_a_reply_says(name: str) -> None:
+    """Written in the protocol's words and read by its parser, the rounded span is still the same span."""
+    ours = protocol.load(name)
+    model = trivial("oracle-rounded", ours, list, 0)
+    assert model is not None
+    for sample in some_samples():
+        span = model.span_of(sample)
+        (read,) = parser(ours.answer)(ours.answer.render(span, sample.duration_s)).spans
+        unit = 100 / sample.duration_s if ours.answer.unit == "percent" else 1
+        assert [float(time) for time in read] == pytest.approx([float(time) * unit for time in span], abs=1e-9)
+        step = sample.duration_s / 100 if unit != 1 else 1 if ours.score.round_prediction == "integer" else 0.01
+        # Percent ends at 99, so that the last hundredth cannot be said.
+        assert all(abs(a - b) <= step / 2 + 1e-9 or unit != 1 for a, b in zip(span, sample.targets[0], strict=True))
+
+
+def test_the_best_single_window() -> None:
+    """Of several targets the longest; between sets of spans, as good as any span whatever."""
+    rng = np.random.default_rng(3)
+    for _ in range(40):
+        bounds = np.sort(rng.choice(24, size=2 * rng.integers(1, 4), replace=False)).tolist()
+        targets = tuple(Span(float(a), float(b)) for a, b in zip(bounds[::2], bounds[1::2], strict=True))
+        (sample,) = make_samples("t", [Row("v", 24.0, "q", targets)])
+        assert best_window(protocol.load("default").score, sample) in targets
+        merged = best_window(protocol.load("videochat-r1.5-set").score, sample)
+        every = (merged_set([Span(float(a), float(b))], targets) for a, b in itertools.combinations(range(25), 2))
+        assert merged_set([merged], targets) == pytest.approx(max(every))
+
+
+def floors(root: Path, name: str, ours: str | None = None) -> dict[str, dict[str, str]]:
+    return {row["model"]: row for row in floor_rows(make_plan(name, None, ours, (), root))}
+
+
+@pytest.mark.shared_data
+def test_floors_of_qvhighlights(shared_data: Path) -> None:
+    found = floors(shared_data, "qvhighlights@val")
+    assert [found["zero-saliency"][column] for column in ("HL-mAP", "HIT@1", "mode")] == ["11.04", "14.97", "trivial"]
+    assert [found["oracle"][column] for column in ("MR-mAP", "mIoU", "HL-mAP", "mode")] == ["78.86", "100.00", "-", "ceiling"]
+    assert list(found) == ["whole-video", "middle-half", "train-prior", "zero-saliency", "oracle", "oracle-grid"]
+    flat = floors(shared_data, "qvhighlights@val", "qvh-hl-flat")["oracle"]
+    assert (flat["HL-mAP"], flat["HIT@1"]) == ("34.50", "65.03")
+
+
+@pytest.mark.shared_data
+def test_ceilings_stand_where_they_are_below_100(shared_data: Path) -> None:
+    charades = floors(shared_data, "charades@test")
+    assert list(charades) == ["whole-video", "middle-half", "train-prior", "oracle-grid", "oracle-clamped"]
+    # A prior that knows only the train split beats both spans that know nothing.
+    assert float(charades["train-prior"]["mIoU"]) > float(charades["whole-video"]["mIoU"])
+    rounded = floors(shared_data, "charades@test", "timelens")
+    assert rounded["oracle"]["mIoU"] == "94.39" and "oracle-rounded" not in rounded
+    assert float(floors(shared_data, "charades@test", "vtimellm-percent")["oracle-rounded"]["mIoU"]) < 99
+    # Frame numbers are no round seconds; 11 of 800 answers have no length.
+    assert 99.9 < float(floors(shared_data, "tacos@test")["oracle-rounded"]["mIoU"]) < 100
+    assert floors(shared_data, "tvgbench@test")["oracle"]["R1@0.7"] == "98.62"
+
+
+def test_a_prior_is_read_where_none_is_known(benchmark_root: Path) -> None:
+    assert "train-prior" in floors(benchmark_root, "synthetic")
+    (benchmark_root / "synthetic" / "train.json").unlink()
+    assert "train-prior" not in floors(benchmark_root, "synthetic")
+
+
+def test_the_card_of_a_task_has_them(benchmark_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "synthetic", "--data-root", str(benchmark_root)]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("whole-video", "train-prior", "oracle-grid", "R1@0.7"))
