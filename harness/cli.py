@@ -74,8 +74,16 @@ def parser() -> argparse.ArgumentParser:
     )
     score.add_argument("--json", action="store_true", help="print scores.json")
 
+    _add_train(verbs.add_parser("train", parents=[common], help="train a model by a recipe; the same command continues"))
+    experiment = verbs.add_parser("experiment", parents=[common], help="recipes x splits x seeds, trained, evaluated, compared")
+    experiment.add_argument("file", help="YAML (see trainers/experiments)")
+    experiment.add_argument("--output", metavar="DIR", help="where everything goes (default: experiments/NAME)")
+    experiment.add_argument("--jobs", type=int, default=1, metavar="N", help="cells at work at a time")
+    experiment.add_argument("--launcher", default="", metavar="CMD", help="put before each training: torchrun --nproc-per-node 4")
+    experiment.add_argument("--dry-run", action="store_true", help="print the commands")
+
     ls = verbs.add_parser("ls", parents=[common], help="list what there is")
-    ls.add_argument("what", choices=("tasks", "protocols", "models", "plans", "lmms-path"))
+    ls.add_argument("what", choices=("tasks", "protocols", "models", "plans", "recipes", "rewards", "lmms-path"))
 
     show = verbs.add_parser("show", parents=[common], help="a task card or a protocol; prompt and frame times of one sample")
     show.add_argument("name", help="task, task@split, or protocol (protocol:NAME where a task has the same name)")
@@ -100,6 +108,26 @@ def parser() -> argparse.ArgumentParser:
     demo = verbs.add_parser("demo", parents=[common], help="synthetic benchmark, trivial models and an untrained tiny checkpoint")
     demo.add_argument("--output", metavar="DIR", default="demo", help="where data, checkpoint and runs go")
     return parser
+
+
+def _add_train(train: argparse.ArgumentParser) -> None:
+    train.add_argument("--recipe", required=True, help="name (harness ls recipes) or YAML file")
+    train.add_argument("--model", required=True, help="checkpoint folder or hub id")
+    train.add_argument("--task", "--tasks", required=True, help="what to train on: charades@train, anet@fewshot-50-seed0")
+    train.add_argument("--split", help="split; task@split does the same")
+    train.add_argument("--protocol", help="whose prompts and frames (default: the task's own)")
+    train.add_argument("--output", metavar="DIR", help="where the trained model, its checkpoints and its log go")
+    train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe: learning_rate=1e-6")
+    train.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
+    _add_ids_option(train)
+    train.add_argument("--seed", type=int, default=0, help="of order, sampling and adapters")
+    train.add_argument("--skip-missing", action="store_true", help="leave out samples whose video is missing")
+    train.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    train.add_argument("--attn", default="sdpa", help="attention kernel: sdpa, eager")
+    train.add_argument("--deadline", type=float, default=120, metavar="S", help="seconds after which decoding is given up")
+    train.add_argument("--dev-every", type=int, default=0, metavar="N", help="evaluate on the task's dev split every N steps")
+    train.add_argument("--dev-limit", type=int, default=100, metavar="N", help="samples of dev for that")
+    train.add_argument("--dry-run", action="store_true", help="print what would be trained: tokens, steps, memory")
 
 
 def _add_ids_option(parser: argparse.ArgumentParser) -> None:

@@ -1,1 +1,5 @@
-"""How a model is trained. Recipes arrive with the training issue; nothing else imports this package."""
+"""Training recipes: SFT, GRPO and TempSamp-R1 on identical splits, through the input builder and parsers of evaluation."""
+
+from harness.models import stack
+
+stack.install()  # before transformers is imported for the first time

@@ -5,12 +5,8 @@ is added to it; a reward that is not a number is left out of its group and gets 
 """
 
 from collections.abc import Callable
-from typing import Literal, get_args
 
 import torch
-
-Shaping = Literal["none", "downscale", "anchor", "nonlinear"]
-SHAPINGS: tuple[str, ...] = get_args(Shaping)
 
 EPSILON = 1e-4
 DOWNSCALE = 0.8
@@ -42,7 +38,7 @@ def anchored(rewards: torch.Tensor, scale: bool = True, factor: float = ANCHOR) 
 
 
 def mixed(
-    accuracy: torch.Tensor, rest: torch.Tensor, shaping: Shaping, shape: Callable[[float], float], scale: bool = True
+    accuracy: torch.Tensor, rest: torch.Tensor, shaping: str, shape: Callable[[float], float], scale: bool = True
 ) -> torch.Tensor:
     """Advantages of groups whose last answer is off-policy.
 

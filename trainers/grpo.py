@@ -34,7 +34,7 @@ class OffPolicy:
     """
 
     answer: Callable[[Mapping[str, Any]], str]
-    shaping: advantages.Shaping = "nonlinear"
+    shaping: str = "nonlinear"
 
 
 class VideoGRPOTrainer(Steady, GRPOTrainer):
@@ -96,10 +96,10 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
     def _generate_single_turn(
         self,
         prompt_ids: list[list[int]],
-        images: Any,
-        multimodal_fields: Any,
+        images: Any,  # noqa: ARG002
+        multimodal_fields: Any,  # noqa: ARG002
         num_generations: int,
-        **_: Any,  # noqa: ARG002
+        **_: Any,
     ) -> tuple[list[list[int]], None]:
         given = self._given(num_generations)
         own = [index for index in range(len(prompt_ids)) if index not in given]

@@ -8,11 +8,13 @@ from typing import Any
 import yaml
 
 from tasks.errors import InputError, unknown
-from trainers.advantages import SHAPINGS
 
 FOLDER = Path(__file__).parent / "recipes"
 METHODS = ("sft", "grpo")
 MODES = ("direct", "cot")
+SHAPINGS = ("none", "downscale", "anchor", "nonlinear")
+"""How an off-policy answer enters the advantages: see `trainers.advantages.mixed`."""
+
 REWARD_KEYS = ("name", "weight", "modes", "shaped", "settings")
 
 

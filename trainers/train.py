@@ -3,8 +3,10 @@
 import json
 import logging
 import shutil
+import sys
 import time
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -13,12 +15,13 @@ from typing import Any
 import torch
 from accelerate.utils import is_peft_model
 from datasets import Dataset
+from transformers.utils.logging import disable_progress_bar
 from trl import GRPOConfig, SFTConfig
 
 from harness import environment, store
 from harness.frames import Frames
 from harness.models import generate, loading
-from harness.models.checkpoint import Checkpoint, find, fingerprint
+from harness.models.checkpoint import RECORD, Checkpoint, find, fingerprint
 from harness.models.hf import SUPPRESSED
 from harness.models.inputs import Inputs
 from harness.models.options import Options
@@ -31,6 +34,7 @@ from tasks.sample import Sample, split_sha256
 from tasks.span import Span
 from trainers.answers import answers
 from trainers.callbacks import callbacks
+from trainers.dev import DevEvaluation
 from trainers.examples import Examples, curriculum
 from trainers.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.recipe import Recipe
@@ -41,7 +45,7 @@ from trainers.watch import Watch
 
 logger = logging.getLogger(__name__)
 
-RECORD, CHECKPOINTS = "train.json", "checkpoints"
+CHECKPOINTS = "checkpoints"
 SCHEMA = "vtg-harness/train/1"
 
 OURS = {
@@ -76,6 +80,8 @@ class Training:
         dtype: Of weights, `auto` for bfloat16 on a GPU and float32 on a CPU.
         attn: Attention implementation.
         deadline_s: Seconds after which decoding a video is given up.
+        dev_every: Steps between two evaluations on the task's `dev` split, 0 for none.
+        dev_limit: Samples of `dev` for that.
     """
 
     recipe: Recipe
@@ -87,6 +93,8 @@ class Training:
     dtype: str = "auto"
     attn: str = "sdpa"
     deadline_s: float = 120.0
+    dev_every: int = 0
+    dev_limit: int = 100
 
 
 @dataclass(frozen=True)
@@ -140,6 +148,7 @@ def train(training: Training) -> dict[str, Any]:
     """
     launch = environment.launch()
     folder = training.folder
+    _quiet()
     store.prepare_folder(folder)
     with store.locked(folder, launch.id):
         previous = read(folder)
@@ -190,8 +199,6 @@ def read(folder: Path) -> dict[str, Any] | None:
 def _run(training: Training, samples: list[Sample], record: dict[str, Any], main: bool) -> dict[str, Any]:
     checkpoint = find(training.model)
     record["base"] = {"name": training.model, "revision": checkpoint.revision, "fingerprint": fingerprint(checkpoint.folder)}
-    if main:
-        store.write_json(training.folder / RECORD, record)
     with reader(training, checkpoint) as (model, processor, inputs, pool):
         examples = Examples(
             {sample.id: sample for sample in samples}, training.plan.protocol, inputs, training.plan.videos, pool_reader(pool)
@@ -199,7 +206,10 @@ def _run(training: Training, samples: list[Sample], record: dict[str, Any], main
         trainer = build(training, samples, model, processor, examples)
         whole = last_checkpoint(Path(trainer.args.output_dir))
         if main:
+            store.write_json(training.folder / RECORD, record)
             _remove_parts(Path(trainer.args.output_dir))
+        if training.dev_every:
+            trainer.add_callback(DevEvaluation(training, checkpoint, processor, pool_reader(pool)))
         result = trainer.train(resume_from_checkpoint=None if whole is None else str(whole))
         _save(trainer, training, processor)
         replaced = {key: [other, failure.message] for key, (other, failure) in examples.replaced.items()}
@@ -341,14 +351,15 @@ def _save(trainer: Any, training: Training, processor: Any) -> None:
         trainer.save_model(str(training.folder))
 
 
+def _quiet() -> None:
+    """Progress bars of loading and saving only for people; and TRL 1.16 itself uses the names transformers warns of."""
+    if not sys.stderr.isatty():
+        disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+
+
 def _remove_parts(folder: Path) -> None:
     """What an interrupted save left behind."""
     for path in folder.glob("checkpoint-*"):
         if not (path / WHOLE).is_file():
             shutil.rmtree(path)
-
-
-def trained_on(folder: Path) -> Mapping[str, Any] | None:
-    """What the checkpoint in a folder was trained on, as far as this project trained it."""
-    record = read(folder)
-    return None if record is None else record["trained_on"]

@@ -18,8 +18,9 @@ LMMS = "any model of lmms-eval: --backend lmms:NAME --model CHECKPOINT (names: p
 
 
 def main(options: Namespace) -> int:
-    """List tasks, protocols, models or evaluation plans, or print the folder of our tasks for lmms-eval."""
-    listings = {"tasks": _tasks, "protocols": _protocols, "models": _models, "plans": _plans, "lmms-path": _lmms_path}
+    """List tasks, protocols, models, plans, recipes or rewards, or print the folder of our tasks for lmms-eval."""
+    listings = {"tasks": _tasks, "protocols": _protocols, "models": _models, "plans": _plans}
+    listings |= {"recipes": _recipes, "rewards": _rewards, "lmms-path": _lmms_path}
     sys.stdout.write(listings[options.what]() + "\n")
     return 0
 
@@ -42,6 +43,20 @@ def _plans() -> str:
 
 def _models() -> str:
     return "\n".join([*NAMES, "replay:FILE", CHECKPOINTS, LMMS])
+
+
+def _recipes() -> str:
+    from trainers import recipe
+
+    table = [[r.name, r.method, " ".join(r.epochs), r.summary] for r in map(recipe.load, recipe.names())]
+    return str(tabulate(table, headers=["recipe", "method", "epochs", "summary"]))
+
+
+def _rewards() -> str:
+    from trainers import rewards
+
+    table = [[name, (rewards.find(name).__doc__ or "").splitlines()[0]] for name in rewards.names()]
+    return str(tabulate(table, headers=["reward", "summary"]))
 
 
 def _lmms_path() -> str:

@@ -13,6 +13,9 @@ FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 INDEX = "model.safetensors.index.json"
 DOWNLOADS = ("*.json", "*.safetensors", "*.txt", "*.jinja")
+RECORD = "train.json"
+"""What this project writes into the folder of a model it has trained."""
+
 BLOCK = 1 << 20
 BLOCKS = 16
 
@@ -105,6 +108,18 @@ def fingerprint(folder: Path) -> str:
                 for index in range(BLOCKS):
                     _hash_part(file, index * (size - BLOCK) // (BLOCKS - 1), BLOCK, digest)
     return digest.hexdigest()
+
+
+def trained_on(folder: Path) -> dict[str, Any] | None:
+    """Which split the model in a folder was trained on, None where this project did not train it. Raises InputError."""
+    if not (folder / RECORD).is_file():
+        return None
+    found = _json(folder / RECORD).get("trained_on")
+    if not isinstance(found, dict) or not isinstance(found.get("split"), str):
+        raise InputError(
+            f"a {RECORD} with what the model was trained on", f"{folder / RECORD}", "remove the file if it is not ours"
+        )
+    return {key: found.get(key) for key in ("split", "split_sha256", "used_sha256", "samples")}
 
 
 def _hash_part(file: BinaryIO, start: int, length: int, digest: Any) -> None:

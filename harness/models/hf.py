@@ -10,7 +10,7 @@ import torch
 from harness.frames import Frames
 from harness.models import clock, generate, loading, prompt
 from harness.models.base import AnswerError, Question, Reply
-from harness.models.checkpoint import Checkpoint, find, fingerprint
+from harness.models.checkpoint import Checkpoint, find, fingerprint, trained_on
 from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
@@ -60,7 +60,7 @@ class HfModel:
 
     def describe(self) -> dict[str, Any]:
         """Identity for `run.json`, with what was corrected."""
-        family = self.checkpoint.family
+        family, training = self.checkpoint.family, trained_on(self.checkpoint.folder)
         return {
             "name": self.name,
             "backend": "hf",
@@ -78,6 +78,7 @@ class HfModel:
             "positions": self.positions,
             "clock": clock.rule(family),
             "video_slot": prompt.slot_rule(family),
+            **({"trained_on": training} if training else {}),
         }
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:

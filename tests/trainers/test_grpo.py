@@ -1,5 +1,6 @@
 """The GRPO trainer against TRL's own loss, on the same generations with the prompt repeated."""
 
+import math
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,10 @@ from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
 from harness.models.generate import Row
-from trainers.advantages import SHAPINGS
 from trainers.answers import answers
 from trainers.examples import Examples, Prompt, curriculum
 from trainers.grpo import OffPolicy, VideoGRPOTrainer
-from trainers.recipe import RewardPart
+from trainers.recipe import SHAPINGS, RewardPart
 from trainers.terms import Term
 from trainers.train import sampling
 from trainers.watch import Watch
@@ -107,6 +107,33 @@ def test_loss_and_gradients_are_trls(family: str, values: dict[str, Any], load: 
     assert max(float(gradient.abs().max()) for gradient in made.values()) > 1e-4
     for name, gradient in expected.items():
         assert (made[name] - gradient).abs().max() < 1e-6, name
+
+
+def test_the_objective_is_eq_1(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worked in plain Python: two replies of two tokens, one ratio clipped, one reply with a token that is padding."""
+    trainer = trainer_of(load, "qwen3_vl", tmp_path, loss_type="grpo", beta=0.04, epsilon=0.2, use_bias_correction_kl=False)
+    trainer.model.train()
+    now, old, reference = [[-1.0, -0.5], [-2.0, 0.0]], [[-1.5, -0.5], [-1.9, 0.0]], [[-1.2, -0.4], [-2.5, 0.0]]
+    values = torch.tensor(now)
+    monkeypatch.setattr(trainer, "_get_per_token_logps_and_entropies", lambda *_, **__: (values, torch.zeros(2, 2), None))
+    inputs = {
+        "prompt_ids": torch.ones(2, 1, dtype=torch.long), "prompt_mask": torch.ones(2, 1, dtype=torch.long),
+        "completion_ids": torch.ones(2, 2, dtype=torch.long), "completion_mask": torch.tensor([[1, 1], [1, 0]]),
+        "advantages": torch.tensor([0.7, -0.7]), "old_per_token_logps": torch.tensor(old),
+        "ref_per_token_logps": torch.tensor(reference), "num_items_in_batch": torch.tensor(3),
+        "video_prompts": [None, None], "sampled_logprobs": [None, None],
+    }  # fmt: skip
+    trainer._logprobs = values
+    loss = float(trainer._compute_loss(trainer.model, inputs))
+
+    def term(reply: int, token: int, advantage: float) -> float:
+        ratio = math.exp(now[reply][token] - old[reply][token])
+        away = reference[reply][token] - now[reply][token]
+        return min(ratio * advantage, min(max(ratio, 0.8), 1.2) * advantage) - 0.04 * (math.exp(away) - away - 1)
+
+    objective = ((term(0, 0, 0.7) + term(0, 1, 0.7)) / 2 + term(1, 0, -0.7)) / 2
+    assert loss == pytest.approx(-objective, abs=1e-6)
+    assert min(math.exp(0.5) * 0.7, 1.2 * 0.7) == 1.2 * 0.7  # the clip acts on the first token
 
 
 def test_rows_keep_their_videos_through_shuffle_and_split(load: Load, tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import InputError
+from trainers import recipe
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_recipes_of_the_project_hold(name: str) -> None:
+    loaded = recipe.load(name)
+    assert loaded.summary and loaded.name == name
+    assert all(isinstance(value, int | float | str | bool) for value in loaded.trainer.values())
+
+
+def test_tempsamp_is_grpo_and_the_paper() -> None:
+    """Table 7, section 3.2, and the group of section 4: 3 replies and 1 given answer."""
+    grpo, tempsamp = recipe.load("grpo"), recipe.load("tempsamp")
+    assert tempsamp.trainer == grpo.trainer and tempsamp.rewards == grpo.rewards
+    assert (grpo.answers, grpo.shaping) == (None, "none")
+    assert (tempsamp.answers, tempsamp.shaping, tempsamp.group_size) == ("ground-truth", "nonlinear", 4)
+    assert tempsamp.trainer["learning_rate"] == 1e-6 and tempsamp.trainer["gradient_accumulation_steps"] == 2
+    assert (len(tempsamp.epochs), tempsamp.prompts_per_device, tempsamp.trainer["max_completion_length"]) == (2, 1, 2048)
+
+
+def test_changes_reach_recipe_and_trainer() -> None:
+    changed = recipe.load("tempsamp", ["learning_rate=2e-4", "group_size=8", "epochs=[direct, cot]", "shaping=anchor"])
+    assert (changed.trainer["learning_rate"], changed.group_size, changed.shaping) == (2e-4, 8, "anchor")
+    assert changed.epochs == ("direct", "cot")
+    assert changed.rewards == recipe.load("tempsamp").rewards
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("tempsam", [], "nearest: tempsamp"),
+        ("grpo", ["group_size=1"], "group_size=1: its only reply would always have the advantage 0"),
+        ("grpo", ["shaping=anchor"], "shaping=anchor without an off-policy answer"),
+        ("grpo", ["shaping=ankor"], "nearest: anchor"),
+        ("tempsamp", ["shaping=anchor", "group_size=2"], "two replies of the policy"),
+        ("sft", ["answers=null"], "answers to learn"),
+        ("sft", ["epochs=[thinking]"], "direct or cot"),
+        ("sft", ["prompts_per_device=0"], "at least 1"),
+        ("sft", ["learning_rate"], "KEY=VALUE"),
+        ("no/such.yaml", [], "a YAML file with a recipe"),
+    ],
+)
+def test_bad_recipes(name: str, changes: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        recipe.load(name, changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("method: grpo\nreward: [iou]", "nearest: rewards"),
+        ("method: grpo\nrewards: [{nam: iou}]", "nearest: name"),
+        ("- 1", "a mapping with the keys"),
+        ("base: nothing", "a recipe: dapo"),
+        ("a: b: c", "a YAML file"),
+    ],
+)
+def test_bad_files(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        recipe.load(str(path))
+
+
+def test_a_file_can_build_on_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: tempsamp\ntrainer: {beta: 0.0}\n", encoding="utf-8")
+    mine = recipe.load(str(path))
+    assert mine.name == "mine" and mine.shaping == "nonlinear"
+    assert mine.trainer == {**recipe.load("tempsamp").trainer, "beta": 0.0}
