@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.foreign import Row
+from harness.foreign import Row, as_record
 from harness.records import Record
 from harness.scoring import OFFICIAL, means, official
 from tasks.parsers import parser
@@ -37,8 +37,7 @@ def read_all(rows: Iterable[Row], protocols: Sequence[Protocol], mode: str) -> R
         if row.mode not in ("", mode):
             continue
         for answer, read in readers.items():
-            prediction = row.prediction if row.text is None else read(row.text)
-            found[answer] |= {(identifier, mode): {"error": None, "prediction": prediction} for identifier in row.ids}
+            found[answer] |= dict.fromkeys(((identifier, mode) for identifier in row.ids), as_record(row, read))
     return found
 
 

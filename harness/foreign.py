@@ -8,7 +8,7 @@ lmms-eval's sample logs carry them in `doc`. It holds a text, or spans (`pred`, 
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import ijson
 from ijson.common import ObjectBuilder
 
+from harness.records import Record
 from tasks.errors import InputError
 from tasks.formats import shown
 from tasks.prediction import Prediction
@@ -110,6 +111,11 @@ def read(path: Path, samples: Sequence[Sample]) -> Iterator[Row]:
         prediction = None if text is not None else _prediction(spans or [], row.get("pred_saliency_scores"))
         mode = row.get("mode")
         yield Row(where, ids, mode if isinstance(mode, str) else "", text, prediction)
+
+
+def as_record(row: Row, read: Callable[[str], Prediction]) -> Record:
+    """What is scored of a row: what a parser reads of its text, or else its spans, which are seconds."""
+    return {"error": None, "prediction": row.prediction} if row.text is None else {"error": None, "read": read(row.text)}
 
 
 def plain(query: str) -> str:

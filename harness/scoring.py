@@ -51,7 +51,7 @@ def score(
     Args:
         samples: The split, in its order.
         records: Lines of `samples.jsonl` by sample id and mode; samples without one count as `not-run`. A record with a
-            `prediction` has been read already.
+            `prediction` needs no text: its spans are seconds. One with `read` has been through the protocol's parser.
         protocol: How replies are read and compared.
         modes: Modes that were asked for. With both `direct` and `cot`, the paper's mixed row (per query the better of the
             two, which needs the ground truth and so is an oracle; TempSamp-R1, section 4.2) is added.
@@ -190,14 +190,13 @@ def _outcome(record: Record | None, read: Any, sample: Sample, protocol: Protoco
         return _Outcome(Prediction(), (), "not-run")
     if record["error"] is not None:
         return _Outcome(Prediction(), (), str(record["error"]["type"]))
+    percent, duration_s = protocol.answer.unit == "percent", sample.duration_s
     given: Prediction | None = record.get("prediction")
-    if protocol.answer.unit == "percent":
-        if given is not None:
-            return _Outcome(given, _scaled(given.spans, 100 / sample.duration_s), None)
-        said = read(record["text"])
-        return _Outcome(replace(said, spans=_scaled(said.spans, sample.duration_s / 100)), said.spans, None)
-    prediction = read(record["text"]) if given is None else given
-    return _Outcome(prediction, prediction.spans, None)
+    if given is not None:
+        return _Outcome(given, _scaled(given.spans, 100 / duration_s) if percent else given.spans, None)
+    said: Prediction = record["read"] if "read" in record else read(record["text"])
+    in_seconds = replace(said, spans=_scaled(said.spans, duration_s / 100)) if percent else said
+    return _Outcome(in_seconds, said.spans, None)
 
 
 def _scored_spans(outcome: _Outcome, sample: Sample, protocol: Protocol) -> tuple[Span, ...]:

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,8 @@ def _predictions(plan: Plan, path: Path) -> dict[tuple[str, str], Record]:
     read = parser(plan.protocol.answer)
     records: dict[tuple[str, str], Record] = {}
     for row in _rows(plan, path):
-        prediction = row.prediction if row.text is None else read(row.text)
-        for mode in (row.mode,) if row.mode else plan.modes:
-            records |= {(identifier, mode): {"error": None, "prediction": prediction} for identifier in row.ids}
+        modes = (row.mode,) if row.mode else plan.modes
+        records |= dict.fromkeys(product(row.ids, modes), foreign.as_record(row, read))
     return records
 
 

@@ -127,3 +127,20 @@ def test_a_run_under_ids_is_scored_on_them(benchmark_root: Path, tmp_path: Path,
     assert code == 0 and {row["n"] for row in json.loads(out)} <= {"0", "10"}
     (tmp_path / "run" / "samples.jsonl").write_text("")
     assert harness(capsys, "score", tmp_path / "run", *options)[0] == 2
+
+
+def test_replies_in_percent_are_read_once(benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of replies scores as the run that gave them, and spans that a file gives are seconds under every protocol."""
+    options = ["--data-root", benchmark_root, "--protocol", "vtimellm-percent"]
+    run = ["run", "--model", "oracle", "--tasks", "synthetic", *options, "--output", tmp_path / "run"]
+    assert harness(capsys, *run)[0] == 0
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text())["modes"]["direct"]
+    assert scores["aggregate"]["mIoU"] > 90
+    samples = make_plan("synthetic", None, None, (), benchmark_root).samples
+    (tmp_path / "spans.jsonl").write_text("".join(json.dumps({"id": s.id, "pred": s.targets[0]}) + "\n" for s in samples))
+    for file, expected in ((tmp_path / "run" / "samples.jsonl", scores["aggregate"]["mIoU"]), (tmp_path / "spans.jsonl", 100.0)):
+        code, out, _ = harness(capsys, "score", file, "--task", "synthetic", "--json", *options)
+        assert code == 0 and json.loads(out)["modes"]["direct"]["aggregate"]["mIoU"] == expected
+        code, out, _ = harness(capsys, "score", file, "--task", "synthetic", "--json", "--all-protocols", *options)
+        (row,) = [row for row in json.loads(out) if row["protocol"] == "vtimellm-percent"]
+        assert code == 0 and row["mIoU"] == f"{expected:.2f}"
