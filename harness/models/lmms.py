@@ -20,7 +20,7 @@ from tqdm import tqdm
 from harness.frames import Frames
 from harness.lmms_tasks.chat import generation, messages
 from harness.models.base import Question, Reply
-from harness.models.checkpoint import fingerprint
+from harness.models.checkpoint import fingerprint, weights
 from harness.models.lmms_clock import Ear, Told, told
 from harness.models.loading import place
 from harness.models.options import Options
@@ -52,24 +52,18 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
         InputError: There is no such class, it cannot be opened or cannot answer, or the protocol asks for what these classes
             cannot be told.
     """
-    if name not in registry.list_available_models(include_aliases=True):
-        names = registry.list_available_models(include_aliases=True)
+    names = registry.list_available_models(include_aliases=True)
+    if name not in names:
         raise InputError("the name of a model of lmms-eval", unknown(name, names), "python -m lmms_eval models")
-    beyond = {
-        "a system message": protocol.prompt.system is not None,
-        "a prefill": bool(protocol.prompt.prefill),
-        "a repetition penalty": protocol.decoding.repetition_penalty != 1.0,
-        "the text before the video": simple and protocol.prompt.order == "text-video",
-    }
-    if any(beyond.values()):
-        found = f"{', '.join(rule for rule, asked in beyond.items() if asked)} in protocol {protocol.name}"
-        raise InputError("a protocol that models of lmms-eval can be told", found, "harness ls protocols")
+    if Path(model).is_dir():
+        weights(Path(model))
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
     torch.manual_seed(options.seed)
     step = "look at the arguments of that class; give them with --model-args"
     try:
         kind = registry.get_model(name, force_simple=simple)
+        check_protocol(protocol, kind.is_simple)
         lm = kind(**arguments(kind, model, options))
     except InputError:
         raise
@@ -79,6 +73,19 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
     opened = LmmsModel(model, name, lm, protocol, options)
     opened.clock = opened.probe()
     return opened
+
+
+def check_protocol(protocol: Protocol, simple: bool) -> None:
+    """Refuse rules that not every class follows. Raises InputError."""
+    beyond = {
+        "a system message": protocol.prompt.system is not None,
+        "a prefill": bool(protocol.prompt.prefill),
+        "a repetition penalty": protocol.decoding.repetition_penalty != 1.0,
+        "the text before the video, for a simple class": simple and protocol.prompt.order == "text-video",
+    }
+    if any(beyond.values()):
+        found = f"{', '.join(rule for rule, asked in beyond.items() if asked)} in protocol {protocol.name}"
+        raise InputError("a protocol that models of lmms-eval can be told", found, "harness ls protocols")
 
 
 def arguments(kind: type, model: str, options: Options) -> dict[str, Any]:
@@ -130,7 +137,7 @@ class LmmsModel:
     def describe(self) -> dict[str, Any]:
         """Identity for `run.json`; `clock` is what the probe video showed."""
         kind, inner = type(self.lm), getattr(self.lm, "model", None)
-        weights = {"dtype": str(inner.dtype).removeprefix("torch.")} if isinstance(inner, torch.nn.Module) else {}
+        dtype = {"dtype": str(inner.dtype).removeprefix("torch.")} if isinstance(inner, torch.nn.Module) else {}
         folder = Path(self.name)
         return {
             "name": self.name,
@@ -138,7 +145,7 @@ class LmmsModel:
             "class": f"{kind.__module__}.{kind.__qualname__}",
             "model_args": self.options.model_args,
             **({"fingerprint": fingerprint(folder)} if folder.is_dir() else {}),
-            **weights,
+            **dtype,
             "device": str(getattr(self.lm, "device", self.options.device)),
             "seed": self.options.seed,
             "sampling": "the class's own; the protocol's rules for frames do not apply",
@@ -148,8 +155,8 @@ class LmmsModel:
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:  # noqa: ARG002
         """One reply or failure per question, in order.
 
-        Failures: those of reading the file, `model-error` (the class raised an exception, or logged an error that it hid),
-        `no-video` (it passed none on), `empty-reply`, `out-of-memory`.
+        Failures: those of reading the file, `model-error` (the class raised an exception, logged an error that it hid, or left
+        the video out), `empty-reply`, `out-of-memory`.
 
         Raises:
             InputError: The video is a cut of a longer file, in which these classes count time from the start of the file.
@@ -203,7 +210,7 @@ class LmmsModel:
         if errors:
             return Failure(MODEL_ERROR, errors[0][:1000])
         if self._ear is not None and self._ear.asked and not (self._ear.asked.get("videos") or self._ear.asked.get("images")):
-            return Failure("no-video", f"{self.backend} passed no video of {path.name} on to its processor")
+            return Failure(MODEL_ERROR, f"{self.backend} passed no video of {path.name} on to its processor")
         if not reply.strip():
             return Failure("empty-reply", f"{self.backend} gave an empty reply, which may hide an error")
         ids = [] if self._ear is None or "input_ids" not in self._ear.gave else self._ear.gave["input_ids"][0].tolist()

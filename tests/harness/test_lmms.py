@@ -181,6 +181,19 @@ def test_a_wrong_clock_is_said_wherever_someone_looks(
     check_schemas(tmp_path)
 
 
+def test_a_video_that_a_class_leaves_out_is_an_error(
+    runs: Path, data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The simple class knows three suffixes; without a word it asks about no video at all."""
+    root = shutil.copytree(data_root, tmp_path / "data")
+    video = root / "synthetic" / "videos" / "test-0002.mp4"
+    video.rename(video.with_suffix(".mkv"))
+    assert run("lmms-simple:qwen2_5_vl", runs / "tiny-qwen2_5_vl", root, tmp_path / "run") == 1
+    rows = [row for row in read_lines(tmp_path / "run" / "samples.jsonl") if "test-0002" in row["id"]]
+    assert ["passed no video of test-0002.mkv" in row["error"]["message"] for row in rows] == [True] * 3
+    assert "3 model-error" in capsys.readouterr().out
+
+
 def test_what_the_probe_shows_to_fail_does_not_start(
     runs: Path, data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -240,6 +253,7 @@ def test_errors_that_a_model_class_hides_are_errors_here(
         ("hf", ["--model-args", "fps=2"], "--model-args with --backend lmms:NAME"),
         ("lmms:qwen25_vl", [], "nearest: qwen2_5_vl"),
         ("lmms:qwen2_5_vl", ["--protocol", "time-r1"], "a system message in protocol time-r1"),
+        ("lmms-simple:qwen2_5_vl", ["--protocol", "videochat-r1"], "a repetition penalty, the text before the video"),
         ("lmms:qwen2_5_vl", ["--dtype", "float32"], "--dtype float32"),
         ("lmms:qwen2_5_vl", ["--model-args", "frames=3"], "Unexpected kwargs"),
     ],
@@ -247,7 +261,7 @@ def test_errors_that_a_model_class_hides_are_errors_here(
 def test_bad_usage(
     backend: str, options: list[str], words: str, data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if backend.startswith("lmms:"):
+    if ":q" in backend:
         pytest.importorskip("lmms_eval")
     common = ["--tasks", "synthetic", "--data-root", str(data_root), "--device", "cpu", "--output", str(tmp_path / "run")]
     assert main(["run", "--model", "a/b", "--backend", backend, *common, *options]) == 2
