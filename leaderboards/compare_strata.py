@@ -1,0 +1,63 @@
+"""Parts of a split, by what is easy or hard about a query: of the video, of its moment, of its sentence."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.metrics import Floats
+from tasks.sample import Sample
+
+QUARTERS = (0.25, 0.5, 0.75)
+THIRDS = (1 / 3, 2 / 3)
+WINDOWS = (1, 2, 3)
+
+
+class Stratum(NamedTuple):
+    """Some of the queries.
+
+    Attributes:
+        feature: What they have in common.
+        label: In which range of it they lie.
+        members: `(n,)` which they are.
+    """
+
+    feature: str
+    label: str
+    members: NDArray[np.bool_]
+
+
+def strata(samples: Sequence[Sample]) -> list[Stratum]:
+    """Queries by duration, moment length, moment position, query length and number of windows.
+
+    Durations and lengths are cut at the quartiles of these queries, positions at the thirds of the video. Where a query has
+    several moments, the longest gives length and position. A feature that does not vary is left out.
+    """
+    longest = [max(sample.targets, key=lambda t: float(t.end_s) - float(t.start_s)) for sample in samples]
+    bounds = np.array(longest, dtype=np.float64)
+    duration = np.array([sample.duration_s for sample in samples], dtype=np.float64)
+    words = np.array([len(sample.query.split()) for sample in samples], dtype=np.float64)
+    windows = np.array([len(sample.targets) for sample in samples], dtype=np.float64)
+    position = bounds.mean(axis=1) / duration
+    return [
+        *_cut("video duration, s", duration, np.quantile(duration, QUARTERS)),
+        *_cut("moment length, s", bounds[:, 1] - bounds[:, 0], np.quantile(bounds[:, 1] - bounds[:, 0], QUARTERS)),
+        *_cut("moment position, share of the video", position, np.array(THIRDS)),
+        *_cut("query length, words", words, np.quantile(words, QUARTERS)),
+        *_cut("number of windows", windows, np.array(WINDOWS, dtype=np.float64)),
+    ]
+
+
+def _cut(feature: str, values: Floats, edges: Floats) -> list[Stratum]:
+    """Ranges (low, high] between edges, named by the least and greatest value inside; none where there is only one."""
+    parts = np.searchsorted(np.unique(edges), values, side="left")
+    found = [parts == part for part in np.unique(parts)]
+    if len(found) < 2:
+        return []
+    return [Stratum(feature, _range(values[members]), members) for members in found]
+
+
+def _range(values: Floats) -> str:
+    low, high = (f"{bound:.4g}" for bound in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
