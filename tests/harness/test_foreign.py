@@ -9,19 +9,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.foreign import Row, read
+from harness.foreign import Row, as_record, read
+from harness.plan import read_ids
+from harness.scoring import means, official
+from tasks import protocol
 from tasks.errors import InputError
+from tasks.formats import read_frames_json, read_queries_json, read_timestamps_json, read_tvgbench
+from tasks.formats_qvh import read_release, read_submission
+from tasks.parsers import parser
 from tasks.sample import Row as Annotation
 from tasks.sample import Sample, make_samples
 from tasks.span import Span
 
+CLIPS = ((1.0, 2.0, 4.0),) * 15
 SAMPLES = make_samples(
     "t",
     [
-        Annotation("AMT7R", 30.0, "A person eats food.", (Span(1.0, 9.5),), native_id="77"),
-        Annotation("AMT7R", 30.0, " the  light: on/off >>> twice", (Span(2.0, 3.0),)),
-        Annotation("v_b", 40.0, "same words", (Span(0.0, 4.0),)),
-        Annotation("v_b", 40.0, "same words", (Span(5.0, 9.0),)),
+        Annotation("AMT7R", 30.0, "A person eats food.", (Span(1.0, 9.5),), native_id="77", saliency=CLIPS),
+        Annotation("AMT7R", 30.0, " the  light: on/off >>> twice", (Span(2.0, 3.0),), saliency=CLIPS),
+        Annotation("v_b", 40.0, "same words", (Span(0.0, 4.0),), saliency=CLIPS),
+        Annotation("v_b", 40.0, "same words", (Span(5.0, 9.0),), saliency=CLIPS),
     ],
 )
 FIRST, SECOND, THIRD, FOURTH = (sample.id for sample in SAMPLES)
@@ -120,23 +127,96 @@ def test_any_bytes_give_rows_or_a_named_error(tmp_path: Path, content: bytes) ->
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "text", "pred", "doc", "qid", "x"]), inner)
-    ),
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5) | st.just("from 1 to 2 seconds"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["video", "query", "text", "x"]), inner),
     max_leaves=8,
 )
+times = st.lists(st.lists(st.floats() | st.integers(-5, 40), min_size=1, max_size=4) | JSON, max_size=3) | JSON
+# One row of each format, every value of which may be anything at all.
+FORMATS: dict[str, dict[str, Any]] = {
+    "plain": {"id": FIRST, "mode": "direct", "text": TEXT},
+    "by-query": {"video": "AMT7R", "query": "A person eats food.", "timestamp": [1, 9.5], "text": TEXT},
+    "time-r1": {"qid": "charades_0", "pred": [1, 9.5], "target": [1.0, 9.5], "output_text": TEXT},
+    "lmms-eval": {"doc": {"video": "AMT7R.mp4", "caption": "a person eats food."}, "filtered_resps": [TEXT], "resps": [[TEXT]]},
+    "moment-detr": {"qid": 77, "pred_relevant_windows": [[1, 9, 0.5]], "pred_saliency_scores": [1, 2]},
+    "timelens": {"video": "AMT7R", "query": "A person eats food.", "timestamps": [[1, 9]], "answers": TEXT},
+    "own-record": {"v": 1, "id": FIRST, "mode": "cot", "text": TEXT, "error": None},
+}
+RULES = [protocol.load(name) for name in ("default", "timelens", "vtimellm-percent", "videochat-r1.5-set", "qvh-official")]
 
 
-@given(st.lists(JSON, max_size=4), st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_json_gives_rows_or_a_named_error(tmp_path: Path, values: list[Any], as_list: bool) -> None:
+def scored(path: Path) -> None:
+    """What is read of a file can be scored under protocols that differ in every rule."""
+    for rules in RULES:
+        found = {(i, "m"): as_record(row, parser(rules.answer)) for row in read(path, SAMPLES) for i in row.ids}
+        numbers = {**means(SAMPLES, found, rules, "m"), **official(SAMPLES, found, rules, "m")}
+        assert all(value is None or value >= 0 for value in numbers.values())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(st.data())
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_value_in_any_format_is_scored_or_a_named_error(tmp_path: Path, name: str, data: st.DataObject) -> None:
+    row = dict(FORMATS[name])
+    for key in data.draw(st.lists(st.sampled_from(list(row)), max_size=2)):
+        row[key] = data.draw(times)
+    row |= data.draw(
+        st.dictionaries(st.sampled_from(["doc", "qid", "mode", "error", "pred", "target", "span", "vid"]), times, max_size=1)
+    )
+    key = data.draw(st.sampled_from([f"AMT7R>>>A person eats food.>>>{[1, 9.5]}", ">>>>>>", "x"]) | st.text(max_size=9))
     path = tmp_path / "fuzz"
-    path.write_text(json.dumps(values) if as_list else "".join(json.dumps(value) + "\n" for value in values))
-    try:
+    for content in (json.dumps(row), json.dumps([row]), json.dumps({key: row}), json.dumps({key: data.draw(times)})):
+        path.write_text(content)
+        try:
+            scored(path)
+        except InputError as error:
+            assert error.next_command
+
+
+@pytest.mark.parametrize("open_", ["[", '{"a":', '{"id": "x", "text": [', '[{"id": "x", "text": ', '{"v>>>q>>>[1, 2]": ['])
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_deep_nesting_costs_neither_memory_nor_the_stack(tmp_path: Path, open_: str, depth: int) -> None:
+    """The rest of the file need not be there for that: 100,000 brackets took gigabytes."""
+    path = tmp_path / "deep"
+    path.write_text(open_ + "[" * depth)
+    tracemalloc.start()
+    with pytest.raises(InputError):
         list(read(path, SAMPLES))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2e7
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_ids_or_a_named_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ids"
+    path.write_bytes(content)
+    try:
+        found = read_ids([path])
     except InputError as error:
         assert error.next_command
+        return
+    assert all(line and "\n" not in line for line in found)
+
+
+@pytest.mark.parametrize("reader", [read_release, lambda text: list(read_submission(text.split("\n")))])
+@given(text=st.text(max_size=80) | st.text(alphabet='{}[]",:0123456789.eEqid vr\n', max_size=80) | JSON.map(json.dumps))
+@settings(deadline=None)
+def test_any_text_is_qvhighlights_or_a_value_error(reader: Any, text: str) -> None:
+    try:
+        reader(text)
+    except ValueError as error:
+        assert str(error).startswith("line ")
+
+
+@pytest.mark.parametrize("reader", [read_release, read_timestamps_json, read_frames_json, read_queries_json, read_tvgbench])
+@pytest.mark.parametrize("depth", [100, 950, 100_000])
+def test_annotations_too_deep_are_a_value_error(reader: Any, depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    for text in (deep, f'{{"v": {deep}}}', f'{{"v": {{"duration": {deep}}}}}', f'[{{"path": {deep}}}]', f'{{"qid": {deep}}}'):
+        with pytest.raises(ValueError, match=r".+"):
+            reader(text)
 
 
 @pytest.mark.parametrize("form", ["jsonl", "object"])
