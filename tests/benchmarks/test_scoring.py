@@ -5,6 +5,8 @@ Run: make bench
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from tasks.parsers import parser
 from tasks.sample import Row, Sample, make_samples, split_sha256
 from tasks.span import Span
 
+LONGEST_S = 2.0
 ANET_TRAIN, ANET_VAL_2 = (10_009, 37_421), (4_885, 17_031)
 FORMS = (
     "<answer> {a:.2f} to {b:.2f} </answer>",
@@ -39,6 +42,15 @@ def rows(videos: int, queries: int) -> list[Row]:
         start = draw.randrange(0, 10_000) / 100
         result.append(Row(f"v_{i % videos:011d}", 120.5, f"A person does thing {i}.", (Span(start, start + 10.25),)))
     return result
+
+
+def write_benchmark(root: Path, content: dict[str, Any], queries: int) -> None:
+    """Annotations in the form of `synthetic`."""
+    folder = root / "synthetic"
+    folder.mkdir()
+    (folder / "test.json").write_text(json.dumps(content))
+    split = {"file": "test.json", "sha256": None, "videos": len(content), "queries": queries}
+    (folder / "manifest.json").write_text(json.dumps({"splits": {"test": split}}))
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +77,27 @@ def test_score_17031_samples(benchmark: BenchmarkFixture, samples: list[Sample])
     assert scores["modes"]["direct"]["aggregate"]["n"] == 17_031
 
 
+def test_score_command_on_17031_replies(benchmark: BenchmarkFixture, samples: list[Sample], tmp_path: Path) -> None:
+    """`harness score` on a file of replies, from its start to the table with floors and ceilings."""
+    content: dict[str, Any] = {}
+    for sample in samples:
+        entry = content.setdefault(sample.video, {"duration": sample.duration_s, "timestamps": [], "sentences": []})
+        entry["timestamps"].append(sample.targets[0])
+        entry["sentences"].append(sample.query)
+    write_benchmark(tmp_path, content, len(samples))
+    draw = random.Random(2)
+    with (tmp_path / "replies.jsonl").open("w") as file:
+        for sample in make_plan("synthetic", None, None, ("direct",), tmp_path).samples:
+            start = draw.random() * 100
+            file.write(json.dumps({"id": sample.id, "text": draw.choice(FORMS).format(a=start, b=start + 9)}) + "\n")
+    typed = [str(Path(sys.executable).with_name("harness")), "score", "replies.jsonl", "--data-root", "."]
+    typed += ["--task", "synthetic", "--protocol", "default"]
+    done = benchmark.pedantic(subprocess.run, (typed,), {"cwd": tmp_path, "capture_output": True, "check": True}, rounds=5)
+    assert b"17031/17031" in done.stdout and b"oracle-grid" in done.stdout
+    if benchmark.enabled:
+        assert benchmark.stats.stats.median < LONGEST_S
+
+
 def test_ids_of_activitynet_train(benchmark: BenchmarkFixture) -> None:
     table = rows(*ANET_TRAIN)
     assert len(benchmark.pedantic(lambda: make_samples("anet", table), rounds=5)) == 37_421
@@ -81,11 +114,7 @@ def test_harness_overhead_over_the_bare_model(benchmark: BenchmarkFixture, tmp_p
         f"v{i:05d}": {"duration": 30, "timestamps": [[1, 9]] * 4, "sentences": [f"thing {i} {k}" for k in range(4)]}
         for i in range(1_000)
     }
-    folder = tmp_path / "synthetic"
-    folder.mkdir()
-    (folder / "test.json").write_text(json.dumps(content))
-    split = {"file": "test.json", "sha256": None, "videos": 1_000, "queries": 4_000}
-    (folder / "manifest.json").write_text(json.dumps({"splits": {"test": split}}))
+    write_benchmark(tmp_path, content, 4_000)
     plan = make_plan("synthetic", None, None, ("direct",), tmp_path)
     model = trivial.trivial("whole-video", plan.protocol, list, 0)
     assert model is not None
