@@ -59,5 +59,5 @@ def _cut(feature: str, values: Floats, edges: Floats) -> list[Stratum]:
 
 
 def _range(values: Floats) -> str:
-    low, high = (f"{bound:.4g}" for bound in (values.min(), values.max()))
+    low, high = (f"{bound:.3g}" for bound in (values.min(), values.max()))
     return low if low == high else f"{low} to {high}"
