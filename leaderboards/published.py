@@ -251,7 +251,7 @@ def _row(
 def _published(
     common: Mapping[str, Any], name: str, split: str, metrics: Sequence[str], notes: Sequence[str], content: Any, where: _Where
 ) -> Published:
-    result = where.mapping(content, ("trained", "protocol", "values"), ("flags",))
+    result = where.mapping(content, ("trained", "protocol", "values"), ("flags", "note"))
     texts = where.text(result["values"], "values").split()
     if len(texts) != len(metrics):
         raise where.refuse(f"{len(metrics)} values, for {', '.join(metrics)}", f"{len(texts)}")
@@ -272,7 +272,7 @@ def _published(
         trained=where.one_of(result["trained"], ANSWERS, "trained"),
         protocol=where.one_of(result["protocol"], (*protocols.names(), UNKNOWN), "a protocol"),
         values=values,
-        notes=tuple(notes),
+        notes=(*([where.text(result["note"], "note")] if "note" in result else []), *notes),
     )
 
 

@@ -1,0 +1,29 @@
+"""`harness board`."""
+
+import sys
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from harness.paths import data_root
+from leaderboards.request import FILES, Request, make, of_file
+from leaderboards.tables import FORMATS
+from tasks.errors import InputError
+
+
+def main(options: Namespace) -> int:
+    """Print a leaderboard of runs and published rows; nothing is written."""
+    request = asked(options)
+    sys.stdout.write(FORMATS[request.format](make(request, data_root(options.data_root))))
+    return 0
+
+
+def asked(options: Namespace) -> Request:
+    """What the command line asks for; it overrules a `board.yaml` that stands among the runs. Raises InputError."""
+    files = [path for path in options.runs if path.endswith(FILES)]
+    if len(files) > 1:
+        raise InputError("one board", ", ".join(files), f"harness board {files[0]}")
+    request = of_file(Path(files[0])) if files else Request()
+    folders = tuple(Path(path) for path in options.runs if not path.endswith(FILES))
+    given = {key: getattr(options, key) for key in ("layout", "published", "format") if getattr(options, key) is not None}
+    return replace(request, runs=(*request.runs, *folders), force=request.force or options.force, **given)
