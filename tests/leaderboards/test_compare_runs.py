@@ -32,16 +32,16 @@ Compare = Callable[..., dict[str, Any]]
 def comparing(capsys: pytest.CaptureFixture[str]) -> Compare:
     """Run the command, and give what it prints as JSON."""
 
-    def comparing(*runs: Path | str, data_root: Path, **options: Any) -> dict[str, Any]:
-        found = text(*runs, data_root=data_root, json=True, **options)
-        return dict(json.loads(found))
-
-    def text(*runs: Path | str, data_root: Path, **options: Any) -> str:
-        given = {"task": None, "split": None, "protocol": None, "modes": None, "videos": [], "force": False, "json": False}
-        assert compare.main(Namespace(**{**given, "runs": list(map(str, runs)), "data_root": str(data_root), **options})) == 0
-        return capsys.readouterr().out
+    def comparing(*runs: Path | str, **options: Any) -> dict[str, Any]:
+        assert compare.main(arguments(*runs, json=True, **options)) == 0
+        return dict(json.loads(capsys.readouterr().out))
 
     return comparing
+
+
+def arguments(*runs: Path | str, **options: Any) -> Namespace:
+    given = {"task": None, "split": None, "protocol": None, "modes": None, "videos": [], "force": False, "json": False}
+    return Namespace(**{**given, **options, "runs": list(map(str, runs))})
 
 
 @pytest.fixture
@@ -231,12 +231,10 @@ def test_a_run_alone_is_diagnosed(runs: Callable[..., Path], comparing: Compare,
 
 
 def test_text_names_what_was_compared(
-    runs: Callable[..., Path], benchmark_root: Path, comparing: Compare, capsys: pytest.CaptureFixture[str]
+    runs: Callable[..., Path], benchmark_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second, third = runs("middle-half"), runs("random"), runs("whole-video")
-    given = {"task": None, "split": None, "protocol": None, "modes": None, "videos": [], "force": False, "json": False}
-    paths = [f"{first},{third}", str(second)]
-    assert compare.main(Namespace(**given, runs=paths, data_root=str(benchmark_root))) == 0
+    assert compare.main(arguments(f"{first},{third}", second, data_root=benchmark_root)) == 0
     text = capsys.readouterr().out
     for words in ("synthetic v1, split test", "36 queries of 12 videos", f"B  {second}", "B - A", "±", "R1@0.5", "shifted"):
         assert words in text
