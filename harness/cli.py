@@ -82,6 +82,15 @@ def parser() -> argparse.ArgumentParser:
     experiment.add_argument("--launcher", default="", metavar="CMD", help="put before each training: torchrun --nproc-per-node 4")
     experiment.add_argument("--dry-run", action="store_true", help="print the commands")
 
+    rewards = verbs.add_parser("rewards", help="reward functions")
+    actions = rewards.add_subparsers(dest="action", required=True, metavar="ACTION")
+    usage = "run your own reward through what ours must survive; exit code 1 if it breaks"
+    gauntlet = actions.add_parser("check", parents=[common], help=usage)
+    gauntlet.add_argument("file", metavar="FILE.py[:FUNCTION]", help="the file is run")
+    usage = "a perfect reply, with {start} and {end}, or {times} and {scores} (default: the tags of the mode)"
+    gauntlet.add_argument("--answer", metavar="TEXT", help=usage)
+    gauntlet.add_argument("--seed", type=int, default=0, help="of the mixed replies and the order of the batch")
+
     ls = verbs.add_parser("ls", parents=[common], help="list what there is")
     ls.add_argument("what", choices=("tasks", "protocols", "models", "plans", "recipes", "rewards", "lmms-path"))
 
@@ -125,6 +134,10 @@ def _add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
     train.add_argument("--attn", default="sdpa", help="attention kernel: sdpa, eager")
     train.add_argument("--deadline", type=float, default=120, metavar="S", help="seconds after which decoding is given up")
+    train.add_argument(
+        "--evaluate", metavar="SPLITS", help="then run the model on these, comma-separated; runs go to OUTPUT/runs"
+    )
+    train.add_argument("--modes", help="prompt modes of --evaluate (default: direct, or the protocol's only one)")
     train.add_argument("--dev-every", type=int, default=0, metavar="N", help="evaluate on the task's dev split every N steps")
     train.add_argument("--dev-limit", type=int, default=100, metavar="N", help="samples of dev for that")
     train.add_argument("--dry-run", action="store_true", help="print what would be trained: tokens, steps, memory")

@@ -20,3 +20,8 @@ def run_folder(output: str | None, model: str, run_name: str, only_one: bool) ->
         return Path(output) if only_one else Path(output) / run_name
     slug = re.sub(r"[^\w.@-]+", "_", model.rstrip("/").replace(":", "-"))[-80:].strip("_.")
     return Path("runs") / slug / run_name
+
+
+def run_beside(model: Path, split: str) -> Path:
+    """Where the run of a model that this project trained goes: in the model's own folder."""
+    return model / "runs" / split.replace("/", "_")

@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 LOG = "log.jsonl"
 
 
-class Log(TrainerCallback):  # type: ignore[misc]
+class Log(TrainerCallback):
     """Appends every figure to `log.jsonl`; on a resumed training the lines after its checkpoint go first."""
 
     def __init__(self, folder: Path) -> None:
@@ -34,7 +34,7 @@ class Log(TrainerCallback):  # type: ignore[misc]
                 file.write(json.dumps(entry) + "\n")
 
 
-class ProgressLine(TrainerCallback):  # type: ignore[misc]
+class ProgressLine(TrainerCallback):
     """Steps, time left and the figures that matter, on standard error where it is a terminal."""
 
     def __init__(self) -> None:

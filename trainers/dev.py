@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trainers.train import Training
 
 
-class DevEvaluation(TrainerCallback):  # type: ignore[misc]
+class DevEvaluation(TrainerCallback):
     """Every N steps the model answers some samples of `dev`, as `harness run` asks them; `dev/mIoU` goes to the log."""
 
     def __init__(

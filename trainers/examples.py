@@ -106,7 +106,7 @@ class Examples:
         Raises:
             InputError: None of the samples tried can be read.
         """
-        failures = []
+        failures: list[Failure] = []
         for identifier in self._candidates(row["id"]):
             sample = self.samples[identifier]
             prompt = self._prompt(sample, row["mode"])

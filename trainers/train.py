@@ -159,7 +159,7 @@ def train(training: Training) -> dict[str, Any]:
         for reason, ids in chosen.dropped.items():
             if ids and launch.rank == 0:
                 logger.warning("%s: %d left out (%s), the first %s", training.plan.name, len(ids), reason, ids[0])
-        record = {
+        record: dict[str, Any] = {
             "schema": SCHEMA,
             "status": "running",
             "spec": spec(training),

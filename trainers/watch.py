@@ -37,8 +37,8 @@ class Watch:
 
         `top1_iou/*` are quantiles over groups of the largest IoU in a group (Fig. 4 of TempSamp-R1).
         """
-        columns = {name: [row[name] for row in rows] for name in ("targets", "duration_s", "saliency", "mode")}
-        values = iou(list(texts), protocol=self.protocol, **columns)
+        targets, durations = [row["targets"] for row in rows], [row["duration_s"] for row in rows]
+        values = iou(list(texts), targets=targets, duration_s=durations, protocol=self.protocol)
         if self.folder is not None and step % self.every == 0:
             self._write(step, rows, texts, own, values)
         read_reply = parser(self.protocol.answer)
@@ -47,10 +47,10 @@ class Watch:
         for index in chosen:
             key = rows[index]["id"], rows[index]["mode"]
             best[key] = max(best.get(key, 0.0), values[index] or 0.0)
-        quantiles = np.quantile(list(best.values()), QUANTILES) if best else []
+        quantiles: list[float] = np.quantile(list(best.values()), QUANTILES).tolist() if best else []
         read = [read_reply(texts[index]).failure is None for index in chosen]
         return {
-            **{f"top1_iou/q{round(100 * q)}": float(value) for q, value in zip(QUANTILES, quantiles, strict=False)},
+            **{f"top1_iou/q{round(100 * q)}": value for q, value in zip(QUANTILES, quantiles, strict=False)},
             "iou": float(np.mean([values[index] or 0.0 for index in chosen])) if chosen else 0.0,
             "parse_rate": float(np.mean(read)) if read else 0.0,
         }

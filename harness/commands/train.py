@@ -4,7 +4,11 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from harness.paths import data_root
+from harness import environment
+from harness.cli import parser
+from harness.commands import run
+from harness.commands.plans import plans
+from harness.paths import data_root, run_beside
 from harness.plan import Plan, make_plan, read_ids
 from tasks.errors import InputError
 
@@ -14,6 +18,7 @@ def main(options: Namespace) -> int:
     from trainers import recipe as recipes
 
     recipe = recipes.load(options.recipe, options.set)
+    evaluation = evaluations(options)
     plan = plan_of(options, tuple(dict.fromkeys(recipe.epochs)))
     if not options.output and not options.dry_run:
         raise InputError("a folder for the trained model", "none", "--output ckpts/NAME")
@@ -42,9 +47,24 @@ def main(options: Namespace) -> int:
     sys.stdout.write(
         f"{recipe.name} on {plan.name}: {record['steps']:,} steps, {seconds:,.1f} s, {record['trained_on']['samples']:,} samples"
         f"{', ' + str(len(record['replaced'])) + ' videos replaced' if record['replaced'] else ''}\n"
-        f"model: {training.folder}\nnext:  harness run --model {training.folder} --tasks {plan.task.name}\n"
+        f"model: {training.folder}\n"
     )
-    return 0
+    if not evaluation and environment.launch().rank == 0:
+        sys.stdout.write(f"next:  harness run --model {training.folder} --tasks {plan.task.name}\n")
+    return max((run.main(arguments) for arguments in evaluation), default=0)
+
+
+def evaluations(options: Namespace) -> list[Namespace]:
+    """What `harness run` would be given for each split of `--evaluate`; planned here, so that bad input stops before training."""
+    names = ("data_root", "protocol", "modes", "attn", "dtype")
+    same = [part for name in names if (value := getattr(options, name)) for part in (f"--{name.replace('_', '-')}", value)]
+    same += [part for folder in options.videos for part in ("--videos", folder)]
+    model, given = options.output or "", []
+    for split in options.evaluate.split(",") if options.evaluate else ():
+        output = str(run_beside(Path(model), split))
+        given.append(parser().parse_args(["run", "--model", model, "--tasks", split, "--output", output, *same]))
+        plans(given[-1], split)
+    return given
 
 
 def plan_of(options: Namespace, modes: tuple[str, ...]) -> Plan:

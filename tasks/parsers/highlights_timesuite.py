@@ -34,6 +34,6 @@ def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
 
 def _clip_list(start_s: float, end_s: float, score: float) -> str:
     first, last = math.floor(min(start_s, LARGEST)), math.ceil(min(end_s, LARGEST))
-    count = min(int((last - first) / 2) + 1, highlights_timechat.MOST)
+    count = max(0, min(int((last - first) / 2) + 1, highlights_timechat.MOST))
     times = ", ".join(str(first + 2 * i) for i in range(count))
     return f"in the {times} seconds. Their scores are {', '.join([str(score)] * count)}."

@@ -1,0 +1,271 @@
+"""An experiment: recipes x splits x seeds as a list of commands, each of which continues where it was cut off."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness import store
+from harness.models.checkpoint import RECORD
+from harness.paths import run_beside
+from tasks.errors import InputError, unknown
+from trainers import recipe as recipes
+
+FOLDER = Path(__file__).parent / "experiments"
+OUTPUT = "output.txt"
+BASE = "base"
+"""Label of the model before training."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One recipe of an experiment.
+
+    Attributes:
+        recipe: Name or file of the recipe.
+        set: Changes of it.
+    """
+
+    recipe: str
+    set: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is compared with what.
+
+    Attributes:
+        name: Name of the file.
+        model: Checkpoint that every cell starts from.
+        train: Splits to train on, one row of cells each.
+        evaluate: Splits every trained model is evaluated on.
+        recipes: What is compared, by label.
+        baseline: Label the others are compared with.
+        seeds: One training each.
+        modes: Prompt modes of the evaluation.
+        protocol: Rules of prompts, frames and scores; None for the task's own.
+        grid: Values of one argument, tried with the first seed and chosen on `dev` by mIoU, for every recipe alike.
+        dev: Split the choice is made on; never one of `evaluate`.
+        set: Changes of every recipe.
+        options: Further arguments of `harness train`.
+    """
+
+    name: str
+    model: str
+    train: tuple[str, ...]
+    evaluate: tuple[str, ...]
+    recipes: Mapping[str, Variant]
+    baseline: str
+    seeds: tuple[int, ...] = (0,)
+    modes: tuple[str, ...] = ("direct",)
+    protocol: str | None = None
+    grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    dev: str | None = None
+    set: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+KEYS = tuple(f.name for f in fields(Experiment) if f.name != "name")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training.
+
+    Attributes:
+        split: What is trained on.
+        label: Label of its recipe.
+        change: `KEY=VALUE` of the grid, "" without one.
+        seed: Its seed.
+        folder: Where the trained model and its runs lie.
+    """
+
+    split: str
+    label: str
+    change: str
+    seed: int
+    folder: Path
+
+
+def load(name: str) -> Experiment:
+    """Read an experiment. Raises InputError on an unknown key, recipe or baseline, or a choice made on what is reported."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"an experiment: {', '.join(known)}, or a YAML file", f"{path}: {error}", "harness experiment FILE"
+        ) from error
+    if not isinstance(values, dict):
+        raise InputError(f"a mapping with the keys {', '.join(KEYS)}", f"{path}: {type(values).__name__}", f"edit {path}")
+    for key in values:
+        if key not in KEYS:
+            raise InputError(f"a key of an experiment: {', '.join(KEYS)}", unknown(key, KEYS), f"edit {path}")
+    if missing := [key for key in ("model", "train", "evaluate", "recipes", "baseline") if key not in values]:
+        raise InputError(f"the keys {', '.join(KEYS)}", f"{path} without {', '.join(missing)}", f"edit {path}")
+    return _check(_build(path, values), path)
+
+
+def _build(path: Path, values: Mapping[str, Any]) -> Experiment:
+    def several(value: Any) -> tuple[Any, ...]:
+        return tuple(value) if isinstance(value, list) else (value,)
+
+    try:
+        variants = {
+            label: Variant(entry) if isinstance(entry, str) else Variant(entry["recipe"], several(entry.get("set", [])))
+            for label, entry in values["recipes"].items()
+        }
+        grid = {key: several(options) for key, options in (values.get("grid") or {}).items()}
+        lists = {key: several(values[key]) for key in ("train", "evaluate", "seeds", "modes", "set", "options") if key in values}
+        return Experiment(**{**values, **lists, "name": path.stem, "recipes": variants, "grid": grid})
+    except (TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            "recipes: {LABEL: RECIPE} or {LABEL: {recipe: RECIPE, set: [KEY=VALUE]}}", repr(error), f"edit {path}"
+        ) from error
+
+
+def _check(experiment: Experiment, path: Path) -> Experiment:
+    if experiment.baseline not in experiment.recipes:
+        found = unknown(experiment.baseline, experiment.recipes)
+        raise InputError(f"a baseline among {', '.join(experiment.recipes)}", found, f"edit {path}")
+    if BASE in experiment.recipes:
+        raise InputError(f"labels other than {BASE}, the model before training", BASE, f"edit {path}")
+    for variant in experiment.recipes.values():
+        recipes.load(variant.recipe, [*experiment.set, *variant.set])
+    if len(experiment.grid) > 1:
+        raise InputError("a grid over one argument", ", ".join(experiment.grid), f"edit {path}")
+    if experiment.grid and (experiment.dev is None or experiment.dev in experiment.evaluate):
+        found = f"dev: {experiment.dev}, evaluate: {', '.join(experiment.evaluate)}"
+        raise InputError("a dev split that is not reported, for the choice in the grid", found, f"edit {path}")
+    return experiment
+
+
+def changes(experiment: Experiment) -> list[str]:
+    """The points of the grid, [""] without one."""
+    return [f"{key}={value}" for key, values in experiment.grid.items() for value in values] or [""]
+
+
+def cell(output: Path, split: str, label: str, change: str, seed: int) -> Cell:
+    """One cell and its folder."""
+    names = [split, label, *([change] if change else []), f"seed-{seed}"]
+    return Cell(split, label, change, seed, output.joinpath("cells", *(name.replace("/", "_") for name in names)))
+
+
+def grid_cells(experiment: Experiment, output: Path) -> list[Cell]:
+    """What is trained to choose in the grid; empty without one."""
+    if not experiment.grid:
+        return []
+    points = product(experiment.train, experiment.recipes, changes(experiment))
+    return [cell(output, *point, experiment.seeds[0]) for point in points]
+
+
+def final_cells(experiment: Experiment, output: Path, chosen: Mapping[tuple[str, str], str]) -> list[Cell]:
+    """What is reported: every recipe with its choice, every seed."""
+    return [
+        cell(output, split, label, chosen.get((split, label), ""), seed)
+        for split, label, seed in product(experiment.train, experiment.recipes, experiment.seeds)
+    ]
+
+
+def commands(experiment: Experiment, one: Cell, evaluate: Sequence[str], common: Sequence[str]) -> list[list[str]]:
+    """Arguments of `harness` that train a cell and evaluate it; what is done already is left out."""
+    variant = experiment.recipes[one.label]
+    sets = [*experiment.set, *variant.set, *([one.change] if one.change else [])]
+    rules = ["--modes", ",".join(experiment.modes), *_protocol(experiment), *common]
+    if _finished(one.folder / RECORD):
+        return _runs(experiment, one, evaluate, str(one.folder), common)
+    train = ["train", "--recipe", variant.recipe, "--model", experiment.model, "--task", one.split, "--output", str(one.folder)]
+    train += ["--seed", str(one.seed), *(part for change in sets for part in ("--set", change)), *experiment.options, *rules]
+    return [[*train, "--evaluate", ",".join(evaluate)] if evaluate else train]
+
+
+def _runs(experiment: Experiment, one: Cell, evaluate: Sequence[str], model: str, common: Sequence[str]) -> list[list[str]]:
+    run = ["run", "--model", model, "--modes", ",".join(experiment.modes), *_protocol(experiment), *common]
+    folders = [(split, run_beside(one.folder, split)) for split in evaluate]
+    return [[*run, "--tasks", s, "--output", str(folder)] for s, folder in folders if not _finished(folder / store.RUN)]
+
+
+def _protocol(experiment: Experiment) -> list[str]:
+    return ["--protocol", experiment.protocol] if experiment.protocol else []
+
+
+def base_commands(experiment: Experiment, output: Path, common: Sequence[str]) -> tuple[Cell, list[list[str]]]:
+    """The model that every cell starts from, evaluated as they are."""
+    one = Cell("", BASE, "", 0, output / BASE)
+    return one, _runs(experiment, one, experiment.evaluate, experiment.model, common)
+
+
+def _finished(path: Path) -> bool:
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8"))["status"] == "finished")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher: str, tell: Callable[[str], None]) -> list[str]:
+    """Work through the commands of each cell, `workers` cells at a time.
+
+    Args:
+        jobs: Cells with their commands.
+        workers: Cells at work at a time; they share the threads of the machine.
+        launcher: Put before each training, as `torchrun --nproc-per-node 4`.
+        tell: Takes a line about each command that ends.
+
+    Returns:
+        What failed; the other cells go on.
+    """
+    threads = str(max(1, (os.cpu_count() or 1) // workers))
+    environment = {"OMP_NUM_THREADS": threads, **os.environ, "PYTHONUNBUFFERED": "1"}
+
+    def work(job: tuple[Cell, list[list[str]]]) -> str | None:
+        one, listed = job
+        one.folder.mkdir(parents=True, exist_ok=True)
+        for arguments in listed:
+            starter = launcher.split() if launcher and arguments[0] == "train" else [sys.executable]
+            with (one.folder / OUTPUT).open("ab") as file:
+                typed = [*starter, "-m", "harness", *arguments]
+                done = subprocess.run(typed, stdout=file, stderr=file, env=environment, check=False)
+            if done.returncode:
+                end = f"exit code {done.returncode}; the end of {one.folder / OUTPUT}:\n{_tail(one)}"
+                return f"harness {' '.join(arguments)}\n  {end}"
+            tell(" ".join(part for part in (one.split, one.label, one.change, f"seed {one.seed}: {arguments[0]} done") if part))
+        return None
+
+    with ThreadPoolExecutor(workers) as pool:
+        return [problem for problem in pool.map(work, jobs) if problem]
+
+
+def _tail(one: Cell) -> str:
+    lines = (one.folder / OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def record(one: Cell) -> dict[str, Any]:
+    """`train.json` of a finished cell."""
+    found: dict[str, Any] = json.loads((one.folder / RECORD).read_text(encoding="utf-8"))
+    return found
+
+
+def seconds(one: Cell) -> float:
+    """Seconds of training, over all sessions that ended."""
+    return float(sum(session.get("seconds", 0.0) for session in record(one)["sessions"]))
+
+
+def check_identical(cells: Sequence[Cell]) -> None:
+    """Every cell of a split was trained on the same samples. Raises InputError."""
+    seen: dict[str, tuple[str, Cell]] = {}
+    for one in cells:
+        digest = record(one)["trained_on"]["used_sha256"]
+        first, other = seen.setdefault(one.split, (digest, one))
+        if digest != first:
+            found = f"{one.folder} was trained on others than {other.folder}"
+            raise InputError(f"the same samples of {one.split} in every cell", found, "remove one of the folders")
