@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
 from leaderboards.published import METRICS, UNKNOWN, Table
 from leaderboards.rows import CEILING, PUBLISHED, RUN, TRIVIAL, Identity, Row, of_published
 from tasks import task as tasks
+from tasks.task import Task
 
 GENERAL = "general"
 MAIN = ("tempsamp-1", "tempr1-1", "tempr1-2", "timelens-bench")
@@ -137,7 +139,7 @@ def _chosen(task: str, split: str, rows: Sequence[Row]) -> tuple[Identity | None
 
     Of equals, the task's own protocol.
     """
-    default = own.protocol if (own := tasks.all_tasks().get(task)) is not None else None
+    default = own.protocol if (own := _task(task)) is not None else None
     for kinds in ((RUN,), (TRIVIAL, CEILING)):
         identities = Counter(row.identity for row in rows if row.kind in kinds and row.identity is not None and not row.reasons)
         identities = identities or Counter(row.identity for row in rows if row.kind in kinds and row.identity is not None)
@@ -181,8 +183,13 @@ def _columns(rows: Sequence[Row], printed: Sequence[str] | None) -> tuple[str, .
 
 def _split(task: str, split: str) -> str:
     """Where a paper does not name the split, its rows stand beside those of the split the field reports."""
-    own = tasks.all_tasks().get(task)
+    own = _task(task)
     return own.default_split if split == UNKNOWN and own is not None else split
+
+
+@cache
+def _task(name: str) -> Task | None:
+    return tasks.all_tasks().get(name)
 
 
 def _shows(row: Row, metrics: Sequence[str]) -> bool:
@@ -196,9 +203,7 @@ def _number(row: Row, metric: str) -> float:
 
 def _order(row: Row) -> tuple[Any, ...]:
     """A total order that does not know how rows came in; papers keep their own order."""
-    facts = tuple(row.facts[key] for key in ("source", "trained on", "commit", "protocol", "n", "coverage"))
-    values = tuple(cell.text for cell in row.metrics.values())
-    return (row.kind == PUBLISHED, row.place, row.model, row.mode, *facts, values, tuple(sorted(row.intervals.items())))
+    return (row.kind == PUBLISHED, row.place, row.model, row.mode, row.facts["source"], repr(row))
 
 
 def _merged(flags: Iterable[str]) -> list[str]:

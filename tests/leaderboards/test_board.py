@@ -1,0 +1,259 @@
+"""What may share a ranking, what stands below, and the six formats: on rows made here."""
+
+import csv
+import html
+import io
+import json
+import re
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leaderboards.board import Section, build, marks
+from leaderboards.published import Printed, Table, read
+from leaderboards.rows import CEILING, FACTS, RUN, TRIVIAL, Identity, Row
+from leaderboards.tables import FORMATS
+
+BASE = Identity(1, "a" * 64, "default", "b" * 64)
+
+
+def row(
+    model: str, miou: float | None, identity: Identity = BASE, kind: str = RUN, reasons: Sequence[str] = (), split: str = "test"
+) -> Row:
+    text = "-" if miou is None else f"{miou:.2f}"
+    facts = dict.fromkeys(FACTS, "-") | {"protocol": f"{identity.protocol} ({identity.protocol_sha256[:8]})", "source": model}
+    metrics = {"mIoU": Printed(text, miou, "", ""), "R1@0.5": Printed(text, miou, "", "")}
+    return Row(kind, "charades", split, model, "direct", metrics, {"mIoU": "1.0-2.0"}, identity, facts, tuple(reasons))
+
+
+def no_floors(_: Row) -> list[Row]:
+    return []
+
+
+def floors(of: Row) -> list[Row]:
+    assert of.identity is not None
+    return [row("whole-video", 20.0, of.identity, TRIVIAL), row("oracle-grid", 95.0, of.identity, CEILING)]
+
+
+def only(rows: Sequence[Row], published: Sequence[Table] = (), force: bool = False) -> Section:
+    (section,) = build(rows, published, floors, None, force).sections
+    return section
+
+
+def names(rows: Sequence[Row]) -> list[str]:
+    return [r.model for r in rows]
+
+
+def test_best_first_then_floors_then_ceilings() -> None:
+    section = only([row("b", 30.0), row("a", 60.5)])
+    assert names(section.ranked) == ["a", "b"]
+    assert names(section.floors) == ["whole-video", "oracle-grid"]
+    assert section.below == ()
+
+
+@pytest.mark.parametrize(
+    ("identity", "reason"),
+    [
+        (BASE._replace(task_version=2), "other version of the task: v2"),
+        (BASE._replace(split_sha256="c" * 64), "other split hash: cccccccc"),
+        (BASE._replace(protocol="timelens", protocol_sha256="d" * 64), "other protocol: timelens (dddddddd)"),
+        (BASE._replace(protocol_sha256="d" * 64), "other protocol: default (dddddddd)"),
+    ],
+)
+def test_another_identity_stands_below_with_the_reason(identity: Identity, reason: str) -> None:
+    section = only([row("a", 60.0), row("b", 50.0), row("other", 99.0, identity)])
+    assert names(section.ranked) == ["a", "b"]
+    assert [(r.model, r.reasons) for r in section.below] == [("other", (reason,))]
+
+
+def test_a_row_with_a_reason_of_its_own_is_not_ranked_even_alone() -> None:
+    section = only([row("limited", 99.0, reasons=["limited to 20 samples"])])
+    assert (names(section.ranked), names(section.below)) == ([], ["limited"])
+    assert names(section.floors) == ["whole-video", "oracle-grid"]
+
+
+def test_of_equally_many_the_protocol_of_the_task_is_ranked() -> None:
+    other = BASE._replace(protocol="aaa", protocol_sha256="0" * 64)
+    assert only([row("a", 1.0, other), row("b", 2.0)]).identity == BASE
+    assert only([row("a", 1.0, other), row("c", 1.0, other), row("b", 2.0)]).identity == other
+
+
+def test_force_ranks_them_and_says_so() -> None:
+    board = build([row("a", 60.0), row("b", 50.0), row("c", 99.0, reasons=["limited to 20 samples"])], [], floors, None, True)
+    (section,) = board.sections
+    assert names(section.ranked) == ["c", "a", "b"] and section.forced
+    for name, write in FORMATS.items():
+        assert "limited to 20 samples" in write(board), name
+    assert "FORCED" in FORMATS["text"](board) and "FORCED" in FORMATS["md"](board) and '"forced": true' in FORMATS["json"](board)
+
+
+def test_a_trivial_run_takes_the_place_of_the_floor_and_is_never_the_best() -> None:
+    section = only([row("a", 10.0), row("b", 9.0), row("whole-video", 20.0, kind=TRIVIAL), row("oracle", 100.0, kind=CEILING)])
+    assert names(section.floors) == ["whole-video", "oracle", "oracle-grid"]
+    assert marks(section, "mIoU") == {10.0: "best", 9.0: "second"}
+
+
+PAPER = """
+paper: P
+source: here
+tables:
+- table: 1
+  title: Two kinds
+  benchmarks: {charades: {split: SPLIT, metrics: "mIoU R1@0.5"}}
+  rows:
+  - method: ours
+    base: B
+    zero_shot: no
+    results: {charades: {trained: yes, protocol: PROTOCOL, values: "62.1 70.0", flags: {mIoU: odd}}}
+  - method: gold
+    base: B
+    zero_shot: no
+    oracle: yes
+    results: {charades: {trained: yes, protocol: PROTOCOL, values: "**99.0** -"}}
+"""
+
+
+def paper(folder: Path, protocol: str = "default", split: str = "test") -> list[Table]:
+    (folder / "p.yaml").write_text(PAPER.replace("PROTOCOL", protocol).replace("SPLIT", split))
+    return read(folder / "p.yaml")
+
+
+def test_a_paper_joins_the_ranking_only_under_the_same_split_and_protocol(tmp_path: Path) -> None:
+    runs = [row("a", 60.0), row("b", 50.0)]
+    joined = only(runs, paper(tmp_path))
+    assert names(joined.ranked) == ["ours", "a", "b"]
+    assert [(r.model, r.reasons) for r in joined.below] == [("gold", ("chosen with the ground truth",))]
+    for protocol, split, reason in (
+        ("timelens", "test", "other protocol: timelens"),
+        ("unknown", "test", "protocol unknown"),
+        ("default", "unknown", "split unknown"),
+    ):
+        apart = only(runs, paper(tmp_path, protocol, split))
+        assert names(apart.ranked) == ["a", "b"]
+        assert apart.below[0].reasons == (reason,)
+
+
+def test_a_number_under_suspicion_is_shown_and_never_the_best(tmp_path: Path) -> None:
+    board = build([row("a", 60.0), row("b", 50.0)], paper(tmp_path), floors, None)
+    assert marks(board.sections[0], "mIoU") == {60.0: "best", 50.0: "second"}
+    assert marks(board.sections[0], "R1@0.5") == {70.0: "best", 60.0: "second"}
+    shown = FORMATS["text"](board)
+    assert "62.1†" in shown and "P, Table 1 (ours): mIoU: odd" in shown
+
+
+def test_layout_has_the_columns_of_the_paper_and_names_what_it_leaves_out(tmp_path: Path) -> None:
+    (layout,) = paper(tmp_path)
+    board = build([row("a", 60.0), row("dev", 50.0, split="dev")], [layout], floors, layout)
+    assert [(s.task, s.split, s.metrics) for s in board.sections] == [("charades", "test", ("mIoU", "R1@0.5"))]
+    assert "rows of runs that this layout does not show: 1 on charades@dev" in board.notes
+
+
+@given(st.lists(st.one_of(st.none(), st.sampled_from([0.0, 1.0, 50.0, 99.99, 100.0])), max_size=8))
+def test_best_and_second_against_counting(numbers: list[float | None]) -> None:
+    section = only([row(f"m{i}", number) for i, number in enumerate(numbers)]) if numbers else None
+    if section is None:
+        return
+    found = marks(section, "mIoU")
+    known = [n for n in numbers if n is not None]
+    for number in known:
+        better = len({n for n in known if n > number})
+        assert found.get(number) == (["best", "second"][better] if better < 2 and len(known) > 1 else None)
+
+
+IDENTITIES = st.builds(
+    Identity,
+    st.integers(1, 2),
+    st.sampled_from(["a" * 64, "c" * 64]),
+    st.sampled_from(["default", "timelens"]),
+    st.sampled_from(["b" * 64, "d" * 64]),
+)
+ROWS = st.lists(
+    st.builds(
+        row,
+        st.sampled_from(["a", "b", "c"]),
+        st.sampled_from([None, 1.0, 2.0]),
+        IDENTITIES,
+        st.sampled_from([RUN, RUN, TRIVIAL]),
+        st.sampled_from([(), (), ("limited to 20 samples",)]),
+        st.sampled_from(["test", "dev"]),
+    ),
+    max_size=8,
+)
+
+
+@given(ROWS, st.randoms())
+def test_order_does_not_matter_and_rankings_are_of_one_identity(rows: list[Row], random: object) -> None:
+    board = build(rows, [], no_floors, None)
+    shuffled = list(rows)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    for write in FORMATS.values():
+        assert write(build(shuffled, [], no_floors, None)) == write(board)
+    for section in board.sections:
+        assert {r.identity for r in (*section.ranked, *section.floors)} <= {section.identity}
+        assert all(r.reasons for r in section.below) and not any(r.reasons for r in (*section.ranked, *section.floors))
+    shown = [r for section in board.sections for r in (*section.ranked, *section.floors, *section.below)]
+    hidden = [r for r in rows if r.kind == TRIVIAL and r.metrics["mIoU"].number is None]
+    assert len(rows) - len(hidden) <= len(shown) <= len(rows)
+
+
+HOSTILE = '<script>alert(1)</script>"onerror=|x|\n\\end{tabular}&%_$\x1b[31m`*'
+
+
+class Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def written() -> dict[str, str]:
+    board = build([row(HOSTILE, 60.0), row("b", 50.0), row("c", 40.0, reasons=[HOSTILE])], [], floors, None)
+    return {name: write(board) for name, write in FORMATS.items()}
+
+
+def test_a_hostile_name_is_text_in_html(written: dict[str, str]) -> None:
+    page = Text()
+    page.feed(written["html"])
+    assert "script" not in page.tags and html.unescape("&lt;script&gt;")[1:7] in page.text
+    assert not re.search(r"https?:|url\(|@import|src=", written["html"])
+
+
+def test_tables_keep_their_shape_whatever_a_name_holds(written: dict[str, str]) -> None:
+    lines = [line for line in written["md"].splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
+    rows = [line for line in written["latex"].splitlines() if line.endswith(r"\\") and not line.startswith(r"\multicolumn")]
+    assert len({len(re.findall(r"(?<!\\)&", line)) for line in rows}) == 1
+    assert written["latex"].count(r"\end{tabular}") == written["latex"].count(r"\begin{tabular}") == 1
+    for name in ("text", "md", "latex", "html"):
+        assert "\x1b" not in written[name]
+
+
+def test_latex_marks_the_best_bold_and_the_second_underlined(written: dict[str, str]) -> None:
+    assert r"\textbf{60.00}" in written["latex"] and r"\underline{50.00}" in written["latex"]
+    assert all(rule in written["latex"] for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
+    assert r"\textbf{95.00}" not in written["latex"]
+
+
+def test_csv_and_json_say_the_same(written: dict[str, str]) -> None:
+    lines = list(csv.DictReader(io.StringIO(written["csv"])))
+    objects = [r for section in json.loads(written["json"])["sections"] for r in section["rows"]]
+    assert [line["model"] for line in lines] == [r["model"] for r in objects]
+    assert HOSTILE in [line["model"] for line in lines]
+    for line, found in zip(lines, objects, strict=True):
+        assert line["block"] == found["block"]
+        assert line["mIoU"] == found["metrics"]["mIoU"]["printed"]
+        assert float(line["mIoU"]) == found["metrics"]["mIoU"]["value"]
+        assert line["not comparable"] == "; ".join(found["not_comparable"])
+        assert all(line[fact] == found[fact] for fact in FACTS)
