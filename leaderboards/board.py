@@ -87,6 +87,11 @@ def build(runs: Iterable[Row], published: Sequence[Table], floors: Floors, layou
     return Board(GENERAL if layout is None else layout.name, title, tuple(sections), tuple(notes))
 
 
+def main_metric(metrics: Sequence[str]) -> str:
+    """What a ranking is sorted by, and whose interval is shown."""
+    return "mIoU" if "mIoU" in metrics or not metrics else metrics[0]
+
+
 def marks(section: Section, metric: str) -> dict[float | None, str]:
     """The best number of a column as `best`, the next as `second`; numbers under suspicion do not count.
 
@@ -111,16 +116,15 @@ def footnotes(section: Section) -> list[str]:
 def _section(task: str, split: str, rows: Sequence[Row], columns: Sequence[str] | None, floors: Floors, force: bool) -> Section:
     identity, protocol = _chosen(task, split, rows)
     judged = [replace(row, reasons=(*row.reasons, *_other(row, split, identity, protocol))) for row in rows]
-    models = [row for row in judged if row.kind in (RUN, PUBLISHED)]
-    ranked = [row for row in models if force or not row.reasons]
-    below = [row for row in judged if row.reasons and row not in ranked]
+    ranked = [row for row in judged if row.kind in (RUN, PUBLISHED) and (force or not row.reasons)]
+    below = [row for row in judged if row.reasons and (row.kind in (TRIVIAL, CEILING) or not force)]
     rules = [row for row in judged if row.kind in (TRIVIAL, CEILING) and not row.reasons]
     if identity is not None:
         given = {row.model for row in rules}
         basis = next(row for row in rows if row.identity == identity)
         rules += [row for row in floors(basis) if row.model not in given]
     metrics = _columns(judged if columns is not None else [*judged, *rules], columns)
-    main = "mIoU" if "mIoU" in metrics else metrics[0] if metrics else "mIoU"
+    main = main_metric(metrics)
     return Section(
         task,
         split,

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
-from leaderboards.board import Board, Section, footnotes, marks
+from leaderboards.board import Board, Section, footnotes, main_metric, marks
+from leaderboards.published import Printed
 from leaderboards.rows import FACTS, PUBLISHED, Row
 
 SCHEMA = "vtg-harness/board/1"
@@ -137,7 +138,7 @@ def sheet(board: Board) -> str:
     )
     for section in board.sections:
         for block, row in _blocks(section):
-            main = _main(section)
+            main = main_metric(section.metrics)
             numbers = [row.metrics[m].text if m in row.metrics else "" for m in metrics]
             place = [section.task, section.split, block, row.kind, row.model, row.mode]
             interval = [main, row.intervals.get(main, "")]
@@ -176,15 +177,14 @@ FORMATS: Mapping[str, Callable[[Board], str]] = {
 
 def grid(section: Section) -> Grid:
     """The cells of a section, for the formats that people read."""
-    main = _main(section)
+    main = main_metric(section.metrics)
     best = {metric: marks(section, metric) for metric in section.metrics}
     reasons = section.forced or bool(section.below)
 
     def number(row: Row, metric: str, ranked: bool) -> Cell:
         if (cell := row.metrics.get(metric)) is None:
             return Cell("-")
-        counts = ranked and not cell.flag and cell.number is not None
-        return Cell(cell.text + (SUSPECT if cell.flag else ""), best[metric].get(cell.number, "") if counts else "")
+        return Cell(cell.text + (SUSPECT if cell.flag else ""), _rank(best[metric], cell) if ranked else "")
 
     def line(row: Row, ranked: bool) -> list[Cell]:
         cells = [Cell(row.model if row.kind == PUBLISHED else _short(row.model)), Cell(row.mode)]
@@ -223,9 +223,8 @@ def _heading(section: Section) -> str:
     place = _plain(f"{section.task}@{section.split}")
     if section.identity is not None:
         version, split, protocol, rules = section.identity
-        place += (
-            f" v{version} ({split[:8]}), protocol {protocol} ({rules[:8]}), 95 % intervals of {_main(section)} clustered by video"
-        )
+        place += f" v{version} ({split[:8]}), protocol {_plain(protocol)} ({rules[:8]})"
+        place += f", 95 % intervals of {main_metric(section.metrics)} clustered by video"
     elif section.protocol is not None:
         place += f", papers only, protocol {section.protocol} as they tell it"
     else:
@@ -245,11 +244,7 @@ def _object(section: Section, block: str, row: Row) -> dict[str, Any]:
         name: {
             "value": cell.number,
             "printed": cell.text,
-            **(
-                {"rank": rank}
-                if not cell.flag and cell.number is not None and (rank := best.get(name, {}).get(cell.number))
-                else {}
-            ),
+            **({"rank": rank} if (rank := _rank(best.get(name, {}), cell)) else {}),
             **({"paper_mark": cell.mark} if cell.mark else {}),
             **({"suspect": cell.flag} if cell.flag else {}),
             **({"interval_95": row.intervals[name]} if name in row.intervals else {}),
@@ -261,12 +256,12 @@ def _object(section: Section, block: str, row: Row) -> dict[str, Any]:
     return {"block": block, **facts, "metrics": metrics, "not_comparable": row.reasons, "notes": row.notes}
 
 
+def _rank(best: Mapping[float | None, str], number: Printed) -> str:
+    return "" if number.flag else best.get(number.number, "")
+
+
 def _notes(row: Row) -> list[str]:
     return [*row.notes, *(f"{metric}: {cell.flag}" for metric, cell in row.metrics.items() if cell.flag)]
-
-
-def _main(section: Section) -> str:
-    return "mIoU" if "mIoU" in section.metrics else next(iter(section.metrics), "mIoU")
 
 
 def _short(model: str) -> str:
