@@ -14,6 +14,8 @@ from tasks.errors import InputError
 
 SAMPLES, RUN, SCORES, LOCK = "samples.jsonl", "run.json", "scores.json", ".lock"
 RUN_SCHEMA = "vtg-harness/run/1"
+NEEDED = frozenset({"id", "mode", "text", "error"})
+"""Without these a line of `samples.jsonl` cannot be scored."""
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -168,8 +170,10 @@ def parse_records(folder: Path, descriptor: int) -> dict[tuple[str, str], Record
         for number, line in enumerate(file, 1):
             try:
                 record = json.loads(line)
+                if missing := sorted(NEEDED - record.keys()):
+                    raise ValueError(f"no {', '.join(missing)}")
                 records[(record["id"], record["mode"])] = record
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise InputError(
                     "one JSON record a line", f"{folder / SAMPLES} line {number}: {error!r}", "remove that line and run again"
                 ) from error

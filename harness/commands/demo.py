@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from harness.cli import parser
+from harness.arguments import parser
 from harness.commands.run import evaluate
 from harness.models.trivial import NAMES
 from harness.report import heading, render, rows

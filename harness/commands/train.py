@@ -5,7 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from harness import environment
-from harness.cli import parser
+from harness.arguments import parser
 from harness.commands import run
 from harness.commands.plans import plans
 from harness.paths import data_root, run_beside

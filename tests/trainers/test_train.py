@@ -15,7 +15,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from harness.cli import main, parser
+from harness.arguments import parser
+from harness.cli import main
 from harness.commands.train import main as command
 from harness.synthetic.make import make
 from tasks.errors import InputError

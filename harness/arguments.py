@@ -1,0 +1,167 @@
+"""The arguments of every verb, one function each."""
+
+import argparse
+
+from harness import __version__
+
+Parser = argparse.ArgumentParser
+
+
+def parser() -> Parser:
+    """The command line."""
+    parser = Parser(prog="harness", description="Evaluate when things happen: video temporal grounding.")
+    parser.add_argument("--version", action="version", version=f"harness {__version__}")
+    verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = Parser(add_help=False)
+    common.add_argument("--data-root", metavar="DIR", help="annotations and videos (default: $HARNESS_DATA, else the user cache)")
+    common.add_argument("--debug", action="store_true", help="show tracebacks")
+    for verb in (_run, _score, _train, _experiment, _compare, _board, _ls, _show, _data, _rewards, _demo):
+        verb(verbs, common)
+    return parser
+
+
+def _run(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    run = verbs.add_parser("run", parents=[common], help="evaluate a model; the same command continues an interrupted run")
+    run.add_argument("--model", required=True, help="checkpoint folder, hub id, trivial model (harness ls models), replay:FILE")
+    run.add_argument("--tasks", "--task", required=True, help="names, comma-separated: charades,anet@val_1")
+    _add_question_options(run)
+    run.add_argument("--output", metavar="DIR", help="run folder (several tasks: one folder each below it)")
+    run.add_argument(
+        "--limit", type=int, metavar="N", help="a seeded choice of N samples, spread over videos; stamped on the run"
+    )
+    _add_ids_option(run)
+    run.add_argument("--seed", type=int, default=0, help="seed of --limit and of models that draw")
+    run.add_argument("--max-errors", type=int, metavar="N", help="exit with 1 if more samples than this failed")
+    backends = "hf: transformers; openai: a server that speaks its API; lmms:NAME, lmms-simple:NAME: a model class of lmms-eval"
+    run.add_argument("--backend", default="hf", help=backends)
+    run.add_argument("--model-args", default="", metavar="ARGS", help="for that class: max_num_frames=64,fps=2")
+    run.add_argument("--base-url", metavar="URL", help="server of --backend openai (key: OPENAI_API_KEY)")
+    run.add_argument("--price", type=float, nargs=2, metavar=("IN", "OUT"), help="dollars per million tokens, for a cost line")
+    run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    run.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    run.add_argument("--attn", default="sdpa", help="attention kernel: sdpa, eager, flash_attention_2")
+    run.add_argument("--batch-size", type=int, default=8, metavar="N", help="questions on one video generated together")
+    run.add_argument("--trust-remote-code", action="store_true", help="let a checkpoint run its own code")
+    run.add_argument("--workers", type=int, default=1, metavar="N", help="decoding processes")
+    run.add_argument("--deadline", type=float, default=120, metavar="S", help="seconds after which decoding a video is given up")
+
+
+def _score(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    score = verbs.add_parser("score", parents=[common], help="score a run, or a file of replies, again; needs no GPU")
+    score.add_argument("path", help="run folder, or JSONL of replies")
+    score.add_argument("--tasks", "--task", dest="task", help="task of a file of replies: charades@test")
+    _add_question_options(score)
+    _add_ids_option(score)
+    score.add_argument(
+        "--all-protocols", action="store_true", help="one table: how far the number moves across protocols, and why"
+    )
+    score.add_argument("--json", action="store_true", help="print scores.json")
+
+
+def _train(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    train = verbs.add_parser("train", parents=[common], help="train a model by a recipe; the same command continues")
+    train.add_argument("--recipe", required=True, help="name (harness ls recipes) or YAML file")
+    train.add_argument("--model", required=True, help="checkpoint folder or hub id")
+    train.add_argument("--task", "--tasks", required=True, help="what to train on: charades@train, anet@fewshot-50-seed0")
+    train.add_argument("--split", help="split; task@split does the same")
+    train.add_argument("--protocol", help="whose prompts and frames (default: the task's own)")
+    train.add_argument("--output", metavar="DIR", help="where the trained model, its checkpoints and its log go")
+    train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe: learning_rate=1e-6")
+    train.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
+    _add_ids_option(train)
+    train.add_argument("--seed", type=int, default=0, help="of order, sampling and adapters")
+    train.add_argument("--skip-missing", action="store_true", help="leave out samples whose video is missing")
+    train.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    train.add_argument("--attn", default="sdpa", help="attention kernel: sdpa, eager")
+    train.add_argument("--deadline", type=float, default=120, metavar="S", help="seconds after which decoding is given up")
+    train.add_argument(
+        "--evaluate", metavar="SPLITS", help="then run the model on these, comma-separated; runs go to OUTPUT/runs"
+    )
+    train.add_argument("--modes", help="prompt modes of --evaluate (default: direct, or the protocol's only one)")
+    train.add_argument("--dev-every", type=int, default=0, metavar="N", help="evaluate on the task's dev split every N steps")
+    train.add_argument("--dev-limit", type=int, default=100, metavar="N", help="samples of dev for that")
+    train.add_argument("--dry-run", action="store_true", help="print what would be trained: tokens, steps, memory")
+
+
+def _experiment(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    experiment = verbs.add_parser("experiment", parents=[common], help="recipes x splits x seeds, trained, evaluated, compared")
+    experiment.add_argument("file", help="YAML (see trainers/experiments)")
+    experiment.add_argument("--output", metavar="DIR", help="where everything goes (default: experiments/NAME)")
+    experiment.add_argument("--jobs", type=int, default=1, metavar="N", help="cells at work at a time")
+    experiment.add_argument("--launcher", default="", metavar="CMD", help="put before each training: torchrun --nproc-per-node 4")
+    experiment.add_argument("--dry-run", action="store_true", help="print the commands")
+
+
+def _compare(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    compare = verbs.add_parser("compare", parents=[common], help="runs against the first: paired, by video, with errors by type")
+    compare.add_argument("runs", nargs="+", metavar="RUN", help="run folder or file of replies; seeds of one system: A1,A2,A3")
+    compare.add_argument("--tasks", "--task", dest="task", help="task of files of replies: charades@test")
+    compare.add_argument("--protocol", help="rules for all of them (default: their own)")
+    compare.add_argument("--force", action="store_true", help="compare across splits or protocols; the table says so")
+    compare.add_argument("--json", action="store_true", help="for machines")
+
+
+def _board(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    board = verbs.add_parser("board", parents=[common], help="leaderboard of runs and published rows")
+    board.add_argument("runs", nargs="*", metavar="RUN", help="run folders, folders of runs, or a board.yaml")
+    board.add_argument("--layout", help="general, or a table of a paper: tempsamp-1 … tempr1-5")
+    board.add_argument("--published", help="published rows: all, none, or papers, comma-separated")
+    board.add_argument("--format", choices=("text", "md", "csv", "json", "latex", "html"), help="default: text")
+    board.add_argument("--force", action="store_true", help="rank what is not comparable; the table says so")
+
+
+def _ls(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    ls = verbs.add_parser("ls", parents=[common], help="list what there is")
+    ls.add_argument("what", choices=("tasks", "protocols", "models", "plans", "recipes", "rewards", "lmms-path"))
+
+
+def _show(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    show = verbs.add_parser("show", parents=[common], help="a task card or a protocol; prompt and frame times of one sample")
+    show.add_argument("name", help="task, task@split, or protocol (protocol:NAME where a task has the same name)")
+    show.add_argument("--sample", metavar="ID", help="which sample to render (default: the first)")
+    _add_question_options(show)
+
+
+def _data(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    data = verbs.add_parser("data", help="annotations and videos")
+    actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", parents=[common], help="what is there, what is missing and where it was looked for")
+    check.add_argument("name", nargs="?", help="names, comma-separated, or a JSONL of your own")
+    check.add_argument("--tasks", "--task", help="the same")
+    check.add_argument("--ids-out", metavar="FILE", help="write the ids of the samples that can be asked here, one a line")
+    _add_question_options(check)
+    fetch = actions.add_parser("fetch", parents=[common], help="download annotations, by hash; what broke off goes on")
+    fetch.add_argument("--tasks", "--task", required=True, help="names, comma-separated: every split, or task@split")
+    fetch.add_argument("--mirror", metavar="URL", help="address below which files lie as below the data root")
+    fetch.add_argument("--offline", action="store_true", help="only say what is missing and where it is published")
+    make = actions.add_parser("make", parents=[common], help="render the synthetic benchmark, or the clock videos")
+    make.add_argument("what", nargs="?", default="synthetic", choices=("synthetic", "clock"))
+    make.add_argument("--seed", type=int, default=0)
+
+
+def _rewards(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    rewards = verbs.add_parser("rewards", help="reward functions")
+    actions = rewards.add_subparsers(dest="action", required=True, metavar="ACTION")
+    usage = "run your own reward through what ours must survive; exit code 1 if it breaks"
+    gauntlet = actions.add_parser("check", parents=[common], help=usage)
+    gauntlet.add_argument("file", metavar="FILE.py[:FUNCTION]", help="the file is run")
+    usage = "a perfect reply, with {start} and {end}, or {times} and {scores} (default: the tags of the mode)"
+    gauntlet.add_argument("--answer", metavar="TEXT", help=usage)
+    gauntlet.add_argument("--seed", type=int, default=0, help="of the mixed replies and the order of the batch")
+
+
+def _demo(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    demo = verbs.add_parser("demo", parents=[common], help="synthetic benchmark, trivial models and an untrained tiny checkpoint")
+    demo.add_argument("--output", metavar="DIR", default="demo", help="where data, checkpoint and runs go")
+
+
+def _add_ids_option(parser: Parser) -> None:
+    usage = "only the samples listed in FILE, one id a line (harness data check --ids-out); several: those in every one"
+    parser.add_argument("--ids", action="append", default=[], metavar="FILE", help=usage)
+
+
+def _add_question_options(parser: Parser) -> None:
+    parser.add_argument("--split", help="split (default: the one the field reports); task@split does the same")
+    parser.add_argument("--protocol", help="rules (harness ls protocols); default: the task's own")
+    parser.add_argument("--modes", help="prompt modes, comma-separated: direct,cot (default: direct, or the protocol's only one)")
+    parser.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
