@@ -201,8 +201,9 @@ def _shows(row: Row, metrics: Sequence[str]) -> bool:
 
 
 def _number(row: Row, metric: str) -> float:
-    number = row.metrics[metric].number if metric in row.metrics else None
-    return -1.0 if number is None else number
+    """What a row is sorted by; a number under suspicion lifts no row."""
+    cell = row.metrics.get(metric)
+    return -1.0 if cell is None or cell.number is None or cell.flag else cell.number
 
 
 def _order(row: Row) -> tuple[Any, ...]:
