@@ -42,7 +42,8 @@ def test_the_last_record_of_a_question_counts(tmp_path: Path) -> None:
 
 
 def test_a_broken_line_in_the_middle_is_an_error_with_its_number(tmp_path: Path) -> None:
-    (tmp_path / store.SAMPLES).write_text('{"id": "a", "mode": "direct"}\nnonsense\n{"id": "b", "mode": "direct"}\n')
+    lines = [json.dumps(record("a")), "nonsense", json.dumps(record("b"))]
+    (tmp_path / store.SAMPLES).write_text("".join(f"{line}\n" for line in lines))
     with pytest.raises(InputError, match="line 2"):
         store.read_records(tmp_path)
 
