@@ -70,7 +70,7 @@ def _paths(argument: str) -> list[Path]:
 
 def _load(options: Namespace, path: Path) -> Loaded:
     run = store.read_run(path)
-    own = Namespace(**{"limit": None, "seed": 0, **vars(options)})
+    own = Namespace(**{**dict.fromkeys(("split", "modes", "limit")), "videos": (), "seed": 0, **vars(options)})
     if run is None:
         if not path.is_file() or not options.task:
             found = f"{path}" if path.is_file() else f"no run.json in {path}" if path.is_dir() else f"no {path}"

@@ -4,9 +4,9 @@ import json
 import math
 import random
 import shutil
-from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,11 @@ import numpy as np
 import pytest
 
 from harness.cli import main as harness
-from harness.commands import compare
 from harness.commands.score import _predictions
 from harness.plan import make_plan
 from harness.run import score_plan
 from leaderboards.compare_values import CURVE, values
 from tasks import moments
-from tasks.errors import InputError
 from tasks.formats_qvh import read_submission
 from tasks.sample import Sample
 from tasks.span import Span, exact, exact_iou
@@ -33,15 +31,28 @@ def comparing(capsys: pytest.CaptureFixture[str]) -> Compare:
     """Run the command, and give what it prints as JSON."""
 
     def comparing(*runs: Path | str, **options: Any) -> dict[str, Any]:
-        assert compare.main(arguments(*runs, json=True, **options)) == 0
+        assert harness(arguments(*runs, json=True, **options)) == 0
         return dict(json.loads(capsys.readouterr().out))
 
     return comparing
 
 
-def arguments(*runs: Path | str, **options: Any) -> Namespace:
-    given = {"task": None, "split": None, "protocol": None, "modes": None, "videos": [], "force": False, "json": False}
-    return Namespace(**{**given, **options, "runs": list(map(str, runs))})
+@pytest.fixture
+def refusal(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run the command, and give the message of its refusal."""
+
+    def refusal(*runs: Path | str, **options: Any) -> str:
+        assert harness(arguments(*runs, **options)) == 2
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        return shown.err
+
+    return refusal
+
+
+def arguments(*runs: Path | str, **options: Any) -> list[str]:
+    named = [[f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)]) for name, value in options.items()]
+    return ["compare", *map(str, runs), *chain.from_iterable(named)]
 
 
 @pytest.fixture
@@ -234,7 +245,7 @@ def test_text_names_what_was_compared(
     runs: Callable[..., Path], benchmark_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second, third = runs("middle-half"), runs("random"), runs("whole-video")
-    assert compare.main(arguments(f"{first},{third}", second, data_root=benchmark_root)) == 0
+    assert harness(arguments(f"{first},{third}", second, data_root=benchmark_root)) == 0
     text = capsys.readouterr().out
     for words in ("synthetic v1, split test", "36 queries of 12 videos", f"B  {second}", "B - A", "±", "R1@0.5", "shifted"):
         assert words in text
@@ -260,42 +271,36 @@ def test_only_common_samples_are_compared_and_it_says_so(
     assert not comparing(whole, data_root=benchmark_root)["limited"]
 
 
-def refusal(comparing: Compare, *runs: Path | str, **options: Any) -> str:
-    with pytest.raises(InputError) as error:
-        comparing(*runs, **options)
-    return str(error.value)
-
-
 def test_other_splits_and_protocols_are_refused_unless_forced(
-    runs: Callable[..., Path], comparing: Compare, benchmark_root: Path
+    runs: Callable[..., Path], comparing: Compare, refusal: Callable[..., str], benchmark_root: Path
 ) -> None:
     first = runs("middle-half")
     other = runs("random", "--protocol", "default", name="other")
-    assert "protocol synthetic" in refusal(comparing, first, other, data_root=benchmark_root)
+    assert "protocol synthetic" in refusal(first, other, data_root=benchmark_root)
     forced = comparing(first, other, data_root=benchmark_root, force=True)
     assert len(forced["forced"]) == 1
     under_one = comparing(first, other, data_root=benchmark_root, protocol="default")
     assert under_one["forced"] == []
     assert len(under_one["asked_under"]) == 2
     elsewhere = runs("random", name="elsewhere", split="dev")
-    assert "split test" in refusal(comparing, first, elsewhere, data_root=benchmark_root)
-    assert "in common" in refusal(comparing, first, elsewhere, data_root=benchmark_root, force=True)
+    assert "split test" in refusal(first, elsewhere, data_root=benchmark_root)
+    assert "in common" in refusal(first, elsewhere, data_root=benchmark_root, force=True)
 
 
 def test_runs_without_common_samples_or_modes_are_refused(
-    runs: Callable[..., Path], comparing: Compare, benchmark_root: Path
+    runs: Callable[..., Path], refusal: Callable[..., str], benchmark_root: Path
 ) -> None:
     first = runs("random", "--limit", "1", name="first")
     others = (runs("random", "--limit", "1", "--seed", str(seed), name=f"limit{seed}") for seed in range(1, 10))
     ids = json.loads((first / "samples.jsonl").read_text())["id"]
     other = next(o for o in others if json.loads((o / "samples.jsonl").read_text())["id"] != ids)
-    assert "samples in common" in refusal(comparing, first, other, data_root=benchmark_root)
+    assert "samples in common" in refusal(first, other, data_root=benchmark_root)
     thinking = runs("random", "--modes", "cot", name="thinking")
-    assert "mode" in refusal(comparing, first, thinking, data_root=benchmark_root)
+    assert "mode" in refusal(first, thinking, data_root=benchmark_root)
 
 
 def test_a_broken_run_is_refused_and_left_as_it_is(
-    runs: Callable[..., Path], comparing: Compare, benchmark_root: Path, tmp_path: Path
+    runs: Callable[..., Path], refusal: Callable[..., str], benchmark_root: Path, tmp_path: Path
 ) -> None:
     whole = runs("random")
     samples, run = (whole / name for name in ("samples.jsonl", "run.json"))
@@ -315,16 +320,18 @@ def test_a_broken_run_is_refused_and_left_as_it_is(
         shutil.copytree(whole, broken)
         for file, content in files.items():
             (broken / file).write_text(content)
-        assert words in refusal(comparing, whole, broken, data_root=benchmark_root), name
+        assert words in refusal(whole, broken, data_root=benchmark_root), name
         for file, content in files.items():
             assert (broken / file).read_text() == content
     (tmp_path / "short" / "samples.jsonl").unlink()
-    assert "no such file" in refusal(comparing, whole, tmp_path / "short", data_root=benchmark_root)
+    assert "no such file" in refusal(whole, tmp_path / "short", data_root=benchmark_root)
 
 
-def test_what_is_no_run_is_refused(runs: Callable[..., Path], comparing: Compare, benchmark_root: Path, tmp_path: Path) -> None:
+def test_what_is_no_run_is_refused(
+    runs: Callable[..., Path], refusal: Callable[..., str], benchmark_root: Path, tmp_path: Path
+) -> None:
     whole = runs("random")
-    assert "no run.json" in refusal(comparing, whole, tmp_path, data_root=benchmark_root)
-    assert f"no {tmp_path / 'x'}" in refusal(comparing, whole, tmp_path / "x", data_root=benchmark_root)
-    assert "--task" in refusal(comparing, whole, whole / "samples.jsonl", data_root=benchmark_root)
-    assert "each run once" in refusal(comparing, whole, whole, data_root=benchmark_root)
+    assert "no run.json" in refusal(whole, tmp_path, data_root=benchmark_root)
+    assert f"no {tmp_path / 'x'}" in refusal(whole, tmp_path / "x", data_root=benchmark_root)
+    assert "--task" in refusal(whole, whole / "samples.jsonl", data_root=benchmark_root)
+    assert "each run once" in refusal(whole, whole, data_root=benchmark_root)
