@@ -4,6 +4,7 @@ What TRL does stays TRL's: sampling order, reward calls, loss types, clipping, K
 places that would repeat or drop the video: tokenizing, generating and computing log-probabilities.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -22,6 +23,8 @@ from trainers.rewards.shape import shape_nonlinear
 from trainers.rollout import rollout
 from trainers.steady import Steady
 from trainers.watch import Watch
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,10 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         self.off_policy = off_policy
         self.shaped = list(shaped) or [True] * len(self.reward_funcs)
         self.watch = watch
-        self.share = share
+        reason = packed.packable(self.accelerator.unwrap_model(self.model).config)
+        if share and reason:
+            logger.warning("the prompt of a group is not shared in the loss, but repeated for each reply: %s", reason)
+        self.share = share and reason is None
         self._prompts: list[Prompt] = []
         self._turn = (-1, 0)
 
@@ -86,6 +92,9 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         output = super()._generate_and_score_completions(self._rows)
         if self.off_policy is not None and self.model.training:
             output["advantages"] = self._mixed_advantages(output["advantages"])
+        if self.model.training:
+            groups = output["advantages"].view(-1, self.num_generations)
+            self._measure("advantage_skewness", advantages.skewness(groups).mean().item())
         self._measure("seconds/rollout_and_reward", perf_counter() - started)
         # Lists are permuted and cut together with TRL's tensors.
         return {**output, "video_prompts": self._prompts, "sampled_logprobs": self._sampled}
@@ -134,11 +143,15 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         return {index: self.off_policy.answer(self._rows[index]) for index in range(group_size - 1, len(self._rows), group_size)}
 
     def _seeds(self, rows: Sequence[int]) -> list[int]:
-        """A seed for each row that follows from the step, so that a resumed run draws what the other would have drawn."""
+        """A seed for each row that follows from the step and the row's place in its batch over all processes and turns.
+
+        So a resumed run draws what the other would have drawn, and N processes what one draws in N turns.
+        """
         step, turn = self.state.global_step, self._turn[1] + 1 if self._turn[0] == self.state.global_step else 0
         self._turn = step, turn
-        first = 1_000_003 * (1_000_003 * (self.args.seed * 65_537 + step) + turn * self.accelerator.num_processes)
-        return [first + self.accelerator.process_index * 100_003 + row for row in rows]
+        block = turn * self.accelerator.num_processes + self.accelerator.process_index
+        first = 1_000_003**2 * (self.args.seed * 65_537 + step) + block * len(self._prompts)
+        return [first + row for row in rows]
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
         rewards: torch.Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
@@ -156,7 +169,6 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         accuracy = torch.tensor(self.shaped, device=weighted.device)
         parts = [weighted[..., chosen].nansum(dim=-1) for chosen in (accuracy, ~accuracy)]
         made = advantages.mixed(parts[0], parts[1], self.off_policy.shaping, shape_nonlinear, self.scale_rewards != "none")
-        self._measure("advantage_skewness", advantages.skewness(made).mean().item())
         size = made.abs().sum().clamp(min=1e-12)
         self._measure("off_policy/advantage_share", (made[:, -1].abs().sum() / size).item())
         first = self.accelerator.process_index * len(plain)

@@ -1,13 +1,14 @@
 """Sequences that share a prompt as one row: the prompt stands once, every continuation sees the prompt and itself.
 
-A row is `prefix, branch 1, ..., branch G`. A branch starts with the last token of its prompt, so that each of its tokens is
+Where no group has more than one branch, rows are ordinary ones with an ordinary mask, for any model and attention kernel.
+Otherwise a row is `prefix, branch 1, ..., branch G`. A branch starts with the last token of its prompt, so that each of its tokens is
 predicted by the token before it, as in an ordinary row, and the fused head of TRL reads packed rows as they are. Rotary
 positions restart after the prefix. Exact under activation checkpointing, which drops a prefix cache.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -56,11 +57,13 @@ def pack(groups: Sequence[Group], dtype: torch.dtype, device: torch.device) -> d
     """Keyword arguments of a Qwen-VL model, one row a group, padded on the right to `tokens`.
 
     Returns:
-        `input_ids` and `labels` `(groups, tokens)`, `position_ids` `(3, groups, tokens)`, `attention_mask`
-        `(groups, 1, tokens, tokens)` added to the attention scores, and the videos, one a group.
+        `input_ids` and `labels` `(groups, tokens)`, `position_ids` `(3, groups, tokens)`, the videos, one a group, and
+        `attention_mask`: `(groups, 1, tokens, tokens)` added to the attention scores, or `(groups, tokens)`, 0 on padding, where
+        no prompt is shared.
     """
     lengths = [len(group.prefix.ids) + sum(len(branch.ids) for branch in group.branches) for group in groups]
     shape = (len(groups), max(lengths))
+    shared = any(len(group.branches) > 1 for group in groups)
     ids = torch.zeros(shape, dtype=torch.long)
     labels = torch.full(shape, IGNORED)
     positions = torch.zeros(3, *shape, dtype=torch.long)
@@ -83,7 +86,7 @@ def pack(groups: Sequence[Group], dtype: torch.dtype, device: torch.device) -> d
     return {
         "input_ids": ids.to(device),
         "position_ids": positions.to(device),
-        "attention_mask": _mask(segments.to(device), dtype),
+        "attention_mask": _mask(segments.to(device), dtype) if shared else (segments >= 0).long().to(device),
         "labels": labels.to(device),
         "pixel_values_videos": torch.cat([group.video.pixels for group in groups]).to(device, dtype),
         "video_grid_thw": torch.cat([group.video.grid for group in groups]).to(device),
@@ -100,6 +103,15 @@ def scored(values: torch.Tensor, labels: torch.Tensor, groups: Sequence[Group]) 
     """
     counts = [sum(label != IGNORED for label in branch.labels[1:]) for group in groups for branch in group.branches]
     return list(values[labels[:, 1:] != IGNORED].split(counts))
+
+
+def packable(config: Any) -> str | None:
+    """Why a model cannot be given groups, None if it can: branches are hidden from each other by a mask over pairs of tokens."""
+    kernel = config._attn_implementation
+    if kernel not in ("sdpa", "eager"):
+        return f"attention {kernel} takes no mask over pairs of tokens"
+    kinds = set(getattr(config.get_text_config(), "layer_types", None) or ["full_attention"]) - {"full_attention"}
+    return f"layers with {', '.join(sorted(kinds))}" if kinds else None
 
 
 def _mask(segments: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

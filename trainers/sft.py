@@ -41,15 +41,8 @@ class VideoSFTTrainer(Steady, SFTTrainer):
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """TRL's loss on the packed rows."""
-        packed_inputs = packed.pack(inputs["groups"], next(model.parameters()).dtype, self.accelerator.device)
-        mask = packed_inputs.pop("attention_mask")
-        # TRL counts the tokens it has seen by the sum of the mask, which an additive one has not.
-        packed_inputs["attention_mask"] = torch.ones_like(packed_inputs["input_ids"])
-
-        def with_mask(**keywords: Any) -> Any:
-            return model(**{**keywords, "attention_mask": mask})
-
-        return super().compute_loss(with_mask, packed_inputs, return_outputs, num_items_in_batch)
+        rows = packed.pack(inputs["groups"], next(model.parameters()).dtype, self.accelerator.device)
+        return super().compute_loss(model, rows, return_outputs, num_items_in_batch)
 
     def _set_signature_columns_if_needed(self) -> None:
         self._signature_columns = ["groups", "labels"]

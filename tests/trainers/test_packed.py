@@ -101,6 +101,31 @@ def test_what_must_matter_does(family: str, load: Load) -> None:
     assert second is not first
 
 
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+def test_without_sharing_rows_are_ordinary(family: str, load: Load) -> None:
+    model, _, examples = load(family)
+    prompts, replies = prompts_of(examples, 3), replies_of(model, [5, 2, 8])
+    groups = [packed.completions(prompt.row, prompt.video, [reply]) for prompt, reply in zip(prompts, replies, strict=True)]
+    inputs = packed.pack(groups, torch.float32, torch.device("cpu"))
+    assert inputs["attention_mask"].ndim == 2
+    assert inputs["attention_mask"].sum(dim=1).tolist() == [
+        len(p.row.ids) + len(r) for p, r in zip(prompts, replies, strict=True)
+    ]
+    with torch.no_grad():
+        for found, prompt, reply in zip(together(model, groups), prompts, replies, strict=True):
+            assert (found - repeated(model, prompt, reply)).abs().max() < 1e-5
+
+
+def test_who_cannot_be_packed_says_why(load: Load) -> None:
+    config = load("qwen3_vl")[0].config
+    assert packed.packable(config) is None
+    config._attn_implementation = "flash_attention_2"
+    assert "takes no mask over pairs" in str(packed.packable(config))
+    config._attn_implementation = "sdpa"
+    config.get_text_config().layer_types = ["linear_attention", "full_attention"]
+    assert packed.packable(config) == "layers with linear_attention"
+
+
 def test_an_empty_reply_and_labels_that_are_left_out(load: Load) -> None:
     model, _, examples = load("qwen3_vl")
     prompt = prompts_of(examples, 1)[0]
