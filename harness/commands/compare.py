@@ -45,9 +45,11 @@ class Loaded(NamedTuple):
 
 def main(options: Namespace) -> int:
     """Compare every run with the first, paired by sample, and type the errors of each; a single run is diagnosed alone."""
-    if len(set(options.runs)) < len(options.runs):
+    paths = {argument: _paths(argument) for argument in options.runs}
+    places = [path.resolve() for argument in options.runs for path in paths[argument]]
+    if len(set(places)) < len(places):
         raise InputError("each run once", " ".join(options.runs), USAGE)
-    groups = {argument: [_load(options, path) for path in _paths(argument)] for argument in options.runs}
+    groups = {argument: [_load(options, path) for path in some] for argument, some in paths.items()}
     every = [loaded for group in groups.values() for loaded in group]
     different = _differences(every)
     if different and not options.force:

@@ -335,3 +335,4 @@ def test_what_is_no_run_is_refused(
     assert f"no {tmp_path / 'x'}" in refusal(whole, tmp_path / "x", data_root=benchmark_root)
     assert "--task" in refusal(whole, whole / "samples.jsonl", data_root=benchmark_root)
     assert "each run once" in refusal(whole, whole, data_root=benchmark_root)
+    assert "each run once" in refusal(f"{whole},{whole.parent}/./{whole.name}", data_root=benchmark_root)
