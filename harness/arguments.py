@@ -104,8 +104,8 @@ def _compare(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> Non
 def _board(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     board = verbs.add_parser("board", parents=[common], help="leaderboard of runs and published rows")
     board.add_argument("runs", nargs="*", metavar="RUN", help="run folders, folders of runs, or a board.yaml")
-    board.add_argument("--layout", help="general, or a table of a paper: tempsamp-1 … tempr1-5")
-    board.add_argument("--published", help="published rows: all, none, or papers, comma-separated")
+    board.add_argument("--layout", metavar="NAME", help="general, or a paper's table: tempsamp-1 … tempr1-5, timelens-bench")
+    board.add_argument("--published", metavar="ROWS", help="tables, papers or YAML files, comma-separated; all; none")
     board.add_argument("--format", choices=("text", "md", "csv", "json", "latex", "html"), help="default: text")
     board.add_argument("--force", action="store_true", help="rank what is not comparable; the table says so")
 

@@ -1,9 +1,9 @@
 """Sequences that share a prompt as one row: the prompt stands once, every continuation sees the prompt and itself.
 
 Where no group has more than one branch, rows are ordinary ones with an ordinary mask, for any model and attention kernel.
-Otherwise a row is `prefix, branch 1, ..., branch G`. A branch starts with the last token of its prompt, so that each of its tokens is
-predicted by the token before it, as in an ordinary row, and the fused head of TRL reads packed rows as they are. Rotary
-positions restart after the prefix. Exact under activation checkpointing, which drops a prefix cache.
+Otherwise a row is `prefix, branch 1, ..., branch G`. A branch starts with the last token of its prompt, so that each of its
+tokens is predicted by the token before it, as in an ordinary row, and the fused head of TRL reads packed rows as they are.
+Rotary positions restart after the prefix. Exact under activation checkpointing, which drops a prefix cache.
 """
 
 from collections.abc import Sequence
