@@ -35,7 +35,7 @@ NEAR = 1e-3
 Record = Mapping[str, Any]
 
 
-class _Outcome(NamedTuple):
+class Outcome(NamedTuple):
     """What was read of a sample: the prediction in seconds, its spans in the unit of the protocol, and why there is none."""
 
     prediction: Prediction
@@ -60,8 +60,8 @@ def score(
     result: dict[str, Any] = {"schema": SCHEMA, "protocol": protocol.name, "protocol_sha256": protocol.sha256, "modes": {}}
     tables, kept = {}, {}
     for mode in modes:
-        outcomes = _outcomes(samples, records, protocol, mode)
-        spans, tables[mode], kept[mode] = _scored(samples, outcomes, protocol)
+        outcomes = outcomes_of(samples, records, protocol, mode)
+        spans, tables[mode], kept[mode] = scored(samples, outcomes, protocol)
         measured = qvhighlights(samples, (outcome.prediction for outcome in outcomes), protocol)
         result["modes"][mode] = {
             **_aggregate(tables[mode], samples, kept[mode], names),
@@ -89,8 +89,8 @@ def means(samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], 
 
     `parsed` counts the replies with a span.
     """
-    outcomes = _outcomes(samples, records, protocol, mode)
-    _, table, kept = _scored(samples, outcomes, protocol)
+    outcomes = outcomes_of(samples, records, protocol, mode)
+    _, table, kept = scored(samples, outcomes, protocol)
     return {**_means(table[kept], _metric_names(protocol)), "parsed": sum(1 for outcome in outcomes if outcome.spans)}
 
 
@@ -108,7 +108,7 @@ def official(
     samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], protocol: Protocol, mode: str
 ) -> dict[str, float | None]:
     """The official QVHighlights metrics of one mode, as `score` gives them; empty for tasks without saliency."""
-    return qvhighlights(samples, (o.prediction for o in _outcomes(samples, records, protocol, mode)), protocol)
+    return qvhighlights(samples, (o.prediction for o in outcomes_of(samples, records, protocol, mode)), protocol)
 
 
 def qvhighlights(samples: Sequence[Sample], predictions: Iterable[Prediction], protocol: Protocol) -> dict[str, float | None]:
@@ -165,15 +165,16 @@ def query_gap(samples: Sequence[Sample], spans: Sequence[rules.Spans], own: Floa
     return float(np.mean(own[compared] - sums[compared] / counts[compared]) * 100)
 
 
-def _outcomes(
+def outcomes_of(
     samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], protocol: Protocol, mode: str
-) -> list[_Outcome]:
+) -> list[Outcome]:
+    """What is scored of each sample under a protocol, in order."""
     read = parser(protocol.answer)
     return [_outcome(records.get((sample.id, mode)), read, sample, protocol) for sample in samples]
 
 
-def _scored(
-    samples: Sequence[Sample], outcomes: Sequence[_Outcome], protocol: Protocol
+def scored(
+    samples: Sequence[Sample], outcomes: Sequence[Outcome], protocol: Protocol
 ) -> tuple[list[tuple[Span, ...]], Floats, Bools]:
     """The spans that are scored of each sample, the table of `_table`, and which samples count."""
     spans = [_scored_spans(outcome, sample, protocol) for outcome, sample in zip(outcomes, samples, strict=True)]
@@ -185,21 +186,21 @@ def _metric_names(protocol: Protocol) -> list[str]:
     return ["mIoU", *(f"R1@{threshold}" for threshold in protocol.score.thresholds)]
 
 
-def _outcome(record: Record | None, read: Any, sample: Sample, protocol: Protocol) -> _Outcome:
+def _outcome(record: Record | None, read: Any, sample: Sample, protocol: Protocol) -> Outcome:
     if record is None:
-        return _Outcome(Prediction(), (), "not-run")
+        return Outcome(Prediction(), (), "not-run")
     if record["error"] is not None:
-        return _Outcome(Prediction(), (), str(record["error"]["type"]))
+        return Outcome(Prediction(), (), str(record["error"]["type"]))
     percent, duration_s = protocol.answer.unit == "percent", sample.duration_s
     given: Prediction | None = record.get("prediction")
     if given is not None:
-        return _Outcome(given, _scaled(given.spans, 100 / duration_s) if percent else given.spans, None)
+        return Outcome(given, _scaled(given.spans, 100 / duration_s) if percent else given.spans, None)
     said: Prediction = record["read"] if "read" in record else read(record["text"])
     in_seconds = replace(said, spans=_scaled(said.spans, duration_s / 100)) if percent else said
-    return _Outcome(in_seconds, said.spans, None)
+    return Outcome(in_seconds, said.spans, None)
 
 
-def _scored_spans(outcome: _Outcome, sample: Sample, protocol: Protocol) -> tuple[Span, ...]:
+def _scored_spans(outcome: Outcome, sample: Sample, protocol: Protocol) -> tuple[Span, ...]:
     rule = protocol.score.failure if outcome.error is None else protocol.score.error
     if not outcome.spans and rule == "out-of-video":
         return (Span(sample.duration_s + 10, sample.duration_s + 20),)
@@ -245,7 +246,7 @@ def _aggregate(table: Floats, samples: Sequence[Sample], kept: Bools, names: Seq
     return {"aggregate": _means(table, names), "interval_95": interval}
 
 
-def _counts(outcomes: Sequence[_Outcome], kept: Bools) -> dict[str, Any]:
+def _counts(outcomes: Sequence[Outcome], kept: Bools) -> dict[str, Any]:
     answered = [o for o in outcomes if o.error is None]
     parsed = sum(1 for o in answered if o.prediction.failure is None)
     return {
@@ -261,7 +262,7 @@ def _counts(outcomes: Sequence[_Outcome], kept: Bools) -> dict[str, Any]:
     }
 
 
-def _line(sample: Sample, value: float, outcome: _Outcome, keep: bool) -> dict[str, Any]:
+def _line(sample: Sample, value: float, outcome: Outcome, keep: bool) -> dict[str, Any]:
     line = {
         "id": sample.id,
         "iou": float(value),

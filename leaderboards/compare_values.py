@@ -48,8 +48,8 @@ def values(samples: Sequence[Sample], records: Mapping[tuple[str, str], Record],
     """
     thresholds = protocol.score.thresholds
     finer = replace(protocol, score=replace(protocol.score, thresholds=tuple(dict.fromkeys((*thresholds, *CURVE)))))
-    outcomes = scoring._outcomes(samples, records, protocol, mode)
-    _, table, kept = scoring._scored(samples, outcomes, finer)
+    outcomes = scoring.outcomes_of(samples, records, protocol, mode)
+    _, table, kept = scoring.scored(samples, outcomes, finer)
     table = np.where(kept[:, None], 100 * table, np.nan)
     columns = {name: table[:, i] for i, name in enumerate(("mIoU", *finer.score.thresholds))}
     read = [outcome.prediction for outcome in outcomes]

@@ -41,6 +41,7 @@ from trainers.recipe import Recipe
 from trainers.sft import VideoSFTTrainer
 from trainers.steady import WHOLE, last_checkpoint
 from trainers.terms import Term
+from trainers.trackers import trackers
 from trainers.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,6 @@ OURS = {
     "save_strategy": "steps",
     "save_steps": 50,
     "save_total_limit": 2,
-    "report_to": "none",
     "logging_nan_inf_filter": False,
 }
 """Where our defaults are not TRL's. The whole curriculum is one epoch of the trainer."""
@@ -257,7 +257,7 @@ def build(
         "args": arguments(training, model.dtype),
         "train_dataset": dataset,
         "processing_class": processor,
-        "callbacks": callbacks(training.folder),
+        "callbacks": [*callbacks(training.folder), *trackers(recipe.trainer.get("report_to"))],
         "peft_config": _lora(recipe),
         "examples": examples,
     }
@@ -305,6 +305,7 @@ def arguments(training: Training, dtype: torch.dtype) -> GRPOConfig | SFTConfig:
         **per_method,
         **recipe.trainer,
         "output_dir": str(training.folder / CHECKPOINTS),
+        "report_to": "none",  # see `trackers`
         "per_device_train_batch_size": rows,
         "seed": training.seed,
         "use_cpu": cpu,

@@ -77,10 +77,10 @@ def _load(options: Namespace, path: Path) -> Loaded:
         if not path.is_file() or not options.task:
             found = f"{path}" if path.is_file() else f"no run.json in {path}" if path.is_dir() else f"no {path}"
             raise InputError("run folders, or files of predictions with --task", found, USAGE)
-        plan = score._plan(own, options.task)
-        return Loaded(path, plan, score._predictions(plan, path), _identity(plan, plan.task.version), _named(plan.protocol))
+        plan = score.plan_of(own, options.task)
+        return Loaded(path, plan, score.predictions(plan, path), _identity(plan, plan.task.version), _named(plan.protocol))
     _check_whole(path, run)
-    plan, records = score._run(own, path, run["spec"])
+    plan, records = score.run_of(own, path, run["spec"])
     missing = sum((sample.id, mode) not in records for sample in plan.samples for mode in plan.modes)
     if missing:
         raise InputError(

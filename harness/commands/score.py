@@ -30,19 +30,19 @@ def main(options: Namespace) -> int:
     """Score a run folder or anyone's predictions under a protocol; nothing is written."""
     path = Path(options.path)
     if (run := store.read_run(path)) is not None:
-        plan, records = _run(options, path, run["spec"])
+        plan, records = run_of(options, path, run["spec"])
         if options.all_protocols:
             return _all_protocols(options, plan, path / store.SAMPLES)
     else:
         if not path.is_file() or not options.task:
             found = f"{path}" if path.is_file() else f"no run.json in {path}" if path.is_dir() else f"no {path}"
             raise InputError("a run folder, or a file of predictions with --task", found, USAGE)
-        plan = _plan(options, options.task)
+        plan = plan_of(options, options.task)
         if options.all_protocols:
             return _all_protocols(options, plan, path)
         if options.protocol is None and plan.samples[0].saliency is not None and is_submission(path):
             return _submission(options, plan, path)
-        records = _predictions(plan, path)
+        records = predictions(plan, path)
     # What was read stays to the end: collections need not walk it again and again.
     gc.freeze()
     scores = score_plan(plan, records)
@@ -70,11 +70,12 @@ def _all_protocols(options: Namespace, plan: Plan, path: Path) -> int:
     return 0
 
 
-def _run(options: Namespace, path: Path, spec: Mapping[str, Any]) -> tuple[Plan, Mapping[tuple[str, str], Record]]:
+def run_of(options: Namespace, path: Path, spec: Mapping[str, Any]) -> tuple[Plan, Mapping[tuple[str, str], Record]]:
+    """The plan of a run folder, under the rules it was asked with unless the options name others, and its records."""
     options.protocol = options.protocol or spec["protocol"]["name"]
     options.modes = options.modes or ",".join(spec["modes"])
     options.limit, options.seed = spec["limit"], spec["seed"]
-    plan = _plan(options, options.task or f"{spec['task']}@{spec['split']}")
+    plan = plan_of(options, options.task or f"{spec['task']}@{spec['split']}")
     if plan.split_sha256 != spec["split_sha256"]:
         made_on = f"the split the run was made on, {spec['split_sha256'][:8]}"
         raise InputError(made_on, plan.split_sha256[:8], "--data-root DIR")
@@ -82,12 +83,13 @@ def _run(options: Namespace, path: Path, spec: Mapping[str, Any]) -> tuple[Plan,
     return as_run(plan, spec.get("ids_sha256"), (identifier for identifier, _ in records)), records
 
 
-def _plan(options: Namespace, name: str) -> Plan:
+def plan_of(options: Namespace, name: str) -> Plan:
+    """The one plan that the options name. Raises InputError."""
     (plan,) = plans(options, name)
     return plan
 
 
-def _predictions(plan: Plan, path: Path) -> dict[tuple[str, str], Record]:
+def predictions(plan: Plan, path: Path) -> dict[tuple[str, str], Record]:
     """Read a file row by row under the protocol's parser, keeping what was read and not the text.
 
     A row without a mode answers every mode; of several rows for one sample the last counts.

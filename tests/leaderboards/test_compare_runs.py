@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from harness.cli import main as harness
-from harness.commands.score import _predictions
+from harness.commands.score import predictions
 from harness.plan import make_plan
 from harness.run import score_plan
 from leaderboards.compare_values import CURVE, values
@@ -114,7 +114,7 @@ def half_width(gains: list[float], videos: list[str], resamples: int = 500) -> f
 
 
 @pytest.mark.shared_data
-def test_real_predictions_against_a_perturbation_by_brute_force(
+def test_realpredictions_against_a_perturbation_by_brute_force(
     shared_data: Path, tmp_path: Path, comparing: Compare, capsys: pytest.CaptureFixture[str]
 ) -> None:
     original, moved = shared_data / "qvhighlights" / "sample_val_preds.jsonl", tmp_path / "moved.jsonl"
@@ -193,7 +193,7 @@ def test_real_predictions_against_a_perturbation_by_brute_force(
 @pytest.mark.parametrize("protocol", ["qvh-official", "videochat-r1.5-set", "vtimellm-percent"])
 def test_means_of_the_values_are_the_scores(shared_data: Path, protocol: str) -> None:
     plan = make_plan("qvhighlights", None, protocol, (), shared_data)
-    records = _predictions(plan, shared_data / "qvhighlights" / "sample_val_preds.jsonl")
+    records = predictions(plan, shared_data / "qvhighlights" / "sample_val_preds.jsonl")
     found = values(plan.samples, records, plan.protocol, plan.modes[0])
     entry = score_plan(plan, records)["modes"][plan.modes[0]]
     expected = {name: value for name, value in entry["aggregate"].items() if name != "n"} | entry["qvhighlights"]

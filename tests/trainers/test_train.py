@@ -148,6 +148,26 @@ def test_bad_input(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> 
         run_command(typed(model, data, tmp_path / "bad", task="synthetic@test"))
 
 
+def test_a_tracker_that_fails_is_given_up(
+    checkpoints: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from trainers import trackers
+
+    heard = []
+
+    class Unreachable(TrainerCallback):  # type: ignore[misc]
+        def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            heard.append(state.global_step)
+            raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(trackers, "get_reporting_integration_callbacks", lambda names: [Unreachable])
+    assert main(typed(checkpoints["qwen3_vl"], data, tmp_path / "out", "sft", max_steps=3, report_to="wandb")) == 0
+    assert heard == [1] and "wandb is given up, training goes on: ConnectionError: no route to host" in caplog.text
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="a tracker that is installed"):
+        run_command(typed(checkpoints["qwen3_vl"], data, tmp_path / "bad", "sft", report_to="wandbb"))
+
+
 def test_missing_videos_stop_unless_told_otherwise(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
     shutil.copytree(data, tmp_path / "data")
     (tmp_path / "data" / "synthetic" / "videos" / "train-0003.mp4").unlink()
