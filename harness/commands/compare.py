@@ -49,13 +49,9 @@ def main(options: Namespace) -> int:
     places = [path.resolve() for argument in options.runs for path in paths[argument]]
     if len(set(places)) < len(places):
         raise InputError("each run once", " ".join(options.runs), USAGE)
-    groups = {argument: [_load(options, path) for path in some] for argument, some in paths.items()}
+    groups = {argument: [load(options, path) for path in some] for argument, some in paths.items()}
     every = [loaded for group in groups.values() for loaded in group]
-    different = _differences(every)
-    if different and not options.force:
-        step = "--protocol NAME scores all under one protocol; --force compares all the same, and says so"
-        raise InputError("runs of the same task, split and protocol", "; ".join(different), step)
-    samples, modes = _common(every), _modes(every)
+    samples, modes, different = together(every, options.force)
     result: dict[str, Any] = {"schema": SCHEMA, **every[0].identity, "forced": different}
     result["asked_under"] = list(dict.fromkeys(loaded.asked for loaded in every))
     result |= {"n": len(samples), "videos": len({sample.video for sample in samples})}
@@ -65,12 +61,26 @@ def main(options: Namespace) -> int:
     return 0
 
 
+def together(every: Sequence[Loaded], force: bool) -> tuple[list[Sample], list[str], list[str]]:
+    """The samples and the modes that every run was asked, and what differs between runs all the same.
+
+    Raises:
+        InputError: They differ in task, split or protocol without `force`, or have no sample or mode in common.
+    """
+    different = _differences(every)
+    if different and not force:
+        step = "--protocol NAME scores all under one protocol; --force compares all the same, and says so"
+        raise InputError("runs of the same task, split and protocol", "; ".join(different), step)
+    return _common(every), _modes(every), different
+
+
 def _paths(argument: str) -> list[Path]:
     """The runs that an argument names: one, or the seeds of one recipe joined by commas."""
     return [Path(argument)] if Path(argument).exists() else [Path(part) for part in argument.split(SEPARATOR)]
 
 
-def _load(options: Namespace, path: Path) -> Loaded:
+def load(options: Namespace, path: Path) -> Loaded:
+    """Read a finished run, or a file of predictions where the options name a task. Raises InputError."""
     run = store.read_run(path)
     own = Namespace(**{**dict.fromkeys(("split", "modes", "limit")), "videos": (), "seed": 0, **vars(options)})
     if run is None:

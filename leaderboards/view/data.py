@@ -1,0 +1,253 @@
+"""Everything that a page shows of one run, or of two on the same queries, as JSON values. Pure."""
+
+import math
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness import __version__, report, scoring
+from harness.plan import Plan
+from harness.records import Record
+from harness.run import score_plan
+from leaderboards.bootstrap import estimate
+from leaderboards.compare_runs import System, compare
+from leaderboards.compare_strata import strata
+from leaderboards.compare_values import CURVE, Values, values
+from leaderboards.diagnose import THRESHOLD, TYPES, diagnose
+from leaderboards.view.training import Curve
+from tasks import rules
+from tasks.metrics import Floats
+from tasks.parsers import parser
+from tasks.protocol import CLEAN, Protocol
+from tasks.sample import Sample
+
+SCHEMA = "vtg-harness/view/1"
+BINS = 20
+"""Bars of the IoU histogram, besides the one for an IoU of 0."""
+NORMAL_95 = 1.96
+
+
+class Shown(NamedTuple):
+    """A run that a page shows.
+
+    Attributes:
+        name: As the page calls it.
+        plan: What was asked, and the rules it is scored under.
+        asked: The protocol whose prompts it was asked with.
+        records: Its replies by sample id and mode.
+        facts: What identifies its numbers, name and value.
+        training: Curves of the training that made its model; none where this project did not train it.
+    """
+
+    name: str
+    plan: Plan
+    asked: Protocol
+    records: Mapping[tuple[str, str], Record]
+    facts: Sequence[tuple[str, str]]
+    training: Sequence[Curve] = ()
+
+
+def page_data(
+    samples: Sequence[Sample],
+    shown: Sequence[Shown],
+    modes: Sequence[str],
+    urls: Mapping[str, str],
+    forced: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The data of a page; replies are kept whole.
+
+    Args:
+        samples: The n queries that every run was asked, in the order of the split.
+        shown: One run, or two.
+        modes: Prompt modes that every run was asked in.
+        urls: Address of the file by video key, for the videos that are there.
+        forced: What differs between runs that are compared all the same.
+    """
+    shown = [run._replace(records=_read(run)) for run in shown]
+    found = {mode: [values(samples, run.records, run.plan.protocol, mode) for run in shown] for mode in modes}
+    types = {mode: [_diagnosed(samples, one) for one in every] for mode, every in found.items()}
+    plan = shown[0].plan
+    videos = list(dict.fromkeys(sample.video for sample in samples))
+    return {
+        "schema": SCHEMA,
+        "harness": __version__,
+        "title": f"{plan.name}: {' against '.join(run.name for run in shown)}",
+        "heading": report.heading(plan),
+        "warnings": [f"FORCED although these differ: {difference}" for difference in forced] + _warnings(samples, shown),
+        "runs": [
+            {"name": run.name, "facts": run.facts, "training": [curve._asdict() for curve in run.training]} for run in shown
+        ],
+        "scores": _score_rows(shown),
+        "thresholds": CURVE,
+        "types": TYPES,
+        "modes": {mode: _summary(samples, shown, found[mode], types[mode]) for mode in modes},
+        "questions": [_question(samples, run.asked) for run in shown],
+        "videos": {"name": videos, "url": [urls.get(video) for video in videos]},
+        "samples": _columns(samples, videos),
+        "answers": [
+            {mode: _answers(samples, run, mode, found[mode][i], types[mode][i]["types"]) for mode in modes}
+            for i, run in enumerate(shown)
+        ],
+    }
+
+
+def facts(run: Mapping[str, Any], plan: Plan, asked: Protocol) -> list[tuple[str, str]]:
+    """What identifies the numbers of a run; raises KeyError or TypeError if `run.json` is not as the harness writes it."""
+    spec, session = run["spec"], run["sessions"][-1]
+    model, environment = spec["model"], session["environment"]
+    trained = model.get("trained_on")
+    commit = environment["commit"] or "unknown"
+    named = {
+        "model": model["name"],
+        "backend": model["backend"],
+        "revision": model.get("revision"),
+        "trained on": f"{trained['split']} ({trained['samples']} samples)" if trained else None,
+        "asked with": f"{asked.name} ({asked.sha256[:8]})",
+        "scored under": f"{plan.protocol.name} ({plan.protocol.sha256[:8]})",
+        "split": f"{plan.name} v{spec['task_version']} ({plan.split_sha256[:8]})",
+        "seed": spec["seed"],
+        "harness": f"{environment['harness']}, commit {commit[:12]}{' with changes' if environment['dirty'] else ''}",
+        "started": session["started"],
+        "command": shlex.join(session["command"]),
+    }
+    return [(key, str(value)) for key, value in named.items() if value is not None]
+
+
+def finite(number: float, digits: int) -> float | None:
+    """A rounded number; JSON has neither NaN nor infinity, they are null."""
+    return round(number, digits) if math.isfinite(number) else None
+
+
+def _read(run: Shown) -> dict[tuple[str, str], Record]:
+    """Records with what the protocol's parser reads in their text, so that it need not be read again and again."""
+    read = parser(run.plan.protocol.answer)
+    return {key: r if r["text"] is None else {**r, "read": read(r["text"])} for key, r in run.records.items()}
+
+
+def _warnings(samples: Sequence[Sample], shown: Sequence[Shown]) -> list[str]:
+    found = []
+    for run in shown:
+        if len(run.plan.samples) > len(samples) or run.plan.limit is not None or run.plan.ids_sha256 is not None:
+            found.append(f"{run.name}: only {len(samples):,} samples are shown, not a whole split")
+        if wrong := sum("wrong_clock_s" in record for record in run.records.values()):
+            found.append(f"{run.name}: wrong times were told in {wrong:,} replies")
+    return found
+
+
+def _score_rows(shown: Sequence[Shown]) -> list[dict[str, str]]:
+    """The table of `harness score`, with the rows that need no model; text throughout."""
+    rows = [row for run in shown for row in report.rows(run.name, score_plan(run.plan, run.records))]
+    return rows + report.floor_rows(shown[0].plan)
+
+
+def _diagnosed(samples: Sequence[Sample], found: Values) -> dict[str, Any]:
+    at = CURVE.index(THRESHOLD)
+    errors = diagnose(samples, found.table[:, 0] / 100, found.curve[:, at] > 0, found.spans, found.failures)
+    rows = [{"type": name, "n": errors.count[name], "mIoU": errors.miou[name], "R1": errors.r1[name]} for name in TYPES]
+    clock = None if errors.clock is None else {"reads": errors.clock, "mIoU": errors.clock_gain}
+    return {"rows": [row for row in rows if row["n"]], "clock": clock, "types": errors.types}
+
+
+def _summary(
+    samples: Sequence[Sample], shown: Sequence[Shown], found: Sequence[Values], types: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Histogram, curve, errors and breakdown of one mode, and the comparison of two runs."""
+    systems = []
+    for one, errors in zip(found, types, strict=True):
+        iou = one.table[~np.isnan(one.table[:, 0]), 0] / 100
+        counts, _ = np.histogram(iou[iou > 0], bins=BINS, range=(0.0, 1.0))
+        curve = one.curve[~np.isnan(one.table[:, 0])]
+        systems.append(
+            {
+                "n": len(iou),
+                "histogram": [int((iou <= 0).sum()), *counts.tolist()],
+                "curve": [finite(point, 4) for point in curve.mean(axis=0).tolist()] if len(curve) else [],
+                "errors": errors["rows"],
+                "clock": errors["clock"],
+            }
+        )
+    if len(shown) < 2:
+        return {"systems": systems, "breakdown": _breakdown(samples, found[0]), "comparison": None}
+    pair = [System(run.name, (one,)) for run, one in zip(shown, found, strict=True)]
+    (comparison,) = compare(samples, pair)["comparisons"]
+    changes = {key: comparison[key] for key in ("metrics", "failure_changes", "movers")}
+    return {"systems": systems, "breakdown": comparison["breakdown"], "comparison": changes}
+
+
+def _breakdown(samples: Sequence[Sample], found: Values) -> list[dict[str, Any]]:
+    """mIoU by parts of the split, with 95 % intervals of 1.96 standard errors over videos."""
+    parts = strata(samples)
+    columns: list[Floats] = [np.where(part.members, found.table[:, 0], np.nan) for part in parts]
+    if not columns:
+        return []
+    mean = estimate(np.stack(columns, axis=1), [sample.video for sample in samples])
+    rows = zip(parts, mean.n.tolist(), mean.mean.tolist(), mean.error.tolist(), strict=True)
+    return [
+        {"feature": part.feature, "range": part.label, "n": int(n), "a": finite(value, 4)}
+        | {"interval_95": [finite(value - NORMAL_95 * error, 4), finite(value + NORMAL_95 * error, 4)]}
+        for part, n, value, error in rows
+    ]
+
+
+def _question(samples: Sequence[Sample], asked: Protocol) -> dict[str, Any]:
+    """What a run was asked: the texts of the modes, and each sentence as it stood in them."""
+    clean, prompt = CLEAN[asked.prompt.clean], asked.prompt
+    sentences = [clean(sample.query) for sample in samples]
+    same = all(sentence == sample.query for sentence, sample in zip(sentences, samples, strict=True))
+    return {
+        "modes": prompt.modes,
+        "order": prompt.order,
+        "system": prompt.system,
+        "prefill": prompt.prefill,
+        "sentences": None if same else sentences,
+    }
+
+
+def _columns(samples: Sequence[Sample], videos: Sequence[str]) -> dict[str, Any]:
+    place = {video: i for i, video in enumerate(videos)}
+    has_saliency = any(sample.saliency for sample in samples)
+    return {
+        "id": [sample.id for sample in samples],
+        "video": [place[sample.video] for sample in samples],
+        "query": [sample.query for sample in samples],
+        "duration_s": [finite(float(sample.duration_s), 3) for sample in samples],
+        "from_s": [float(sample.clip.start_s) if sample.clip else 0 for sample in samples]
+        if any(s.clip for s in samples)
+        else None,
+        "targets": [_flat(sample.targets) for sample in samples],
+        "saliency": [_liked(sample) for sample in samples] if has_saliency else None,
+    }
+
+
+def _liked(sample: Sample) -> list[float]:
+    """Mean score of the annotators for each clip."""
+    return [round(sum(scores) / len(scores), 2) for scores in sample.saliency or () if scores]
+
+
+def _answers(samples: Sequence[Sample], run: Shown, mode: str, found: Values, types: Sequence[str | None]) -> dict[str, Any]:
+    protocol = run.plan.protocol
+    names = list(TYPES)
+    outcomes = scoring.outcomes_of(samples, run.records, protocol, mode)
+    records: list[Record] = [run.records.get((sample.id, mode), {}) for sample in samples]
+    clips = None
+    if protocol.score.saliency != "none":
+        pairs = zip(outcomes, samples, strict=True)
+        clips = [[finite(x, 2) for x in rules.saliency(protocol, o.prediction, sample.duration_s)] for o, sample in pairs]
+    return {
+        "iou": [finite(value / 100, 4) for value in found.table[:, 0].tolist()],
+        "spans": [_flat(outcome.prediction.spans) for outcome in outcomes],
+        "type": [None if name is None else names.index(name) for name in types],
+        "failure": list(found.failures),
+        "text": [record.get("text") for record in records],
+        "error": [record["error"]["message"] if record.get("error") else None for record in records],
+        "tokens": [record["tokens"]["new"] if record.get("tokens") else None for record in records],
+        "seconds": [finite(float(record.get("seconds", 0)), 2) for record in records],
+        "clips": clips,
+    }
+
+
+def _flat(spans: Iterable[Iterable[Any]]) -> list[float | None]:
+    """Starts and ends in turn, in seconds."""
+    return [finite(float(time), 3) for span in spans for time in span]

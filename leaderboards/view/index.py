@@ -1,0 +1,61 @@
+"""Everything that the page of a folder of runs shows, as JSON values. Pure."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from harness import __version__
+from leaderboards.rows import Identity, Row
+
+FACTS = ("n", "coverage", "parsed", "gap", "trained on", "commit")
+
+
+class Listed(NamedTuple):
+    """A run of the folder.
+
+    Attributes:
+        name: Its folder, as the page calls it.
+        href: Address of its page.
+        rows: One a mode.
+    """
+
+    name: str
+    href: str
+    rows: Sequence[Row]
+
+
+def index_data(title: str, runs: Sequence[Listed], refused: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """One table for runs whose numbers may be compared: of one version of a split, under one protocol.
+
+    Args:
+        title: Heading of the page.
+        runs: In the order in which they are listed.
+        refused: Runs without a page: their folder, and why.
+    """
+    groups: dict[tuple[str, str], dict[Identity | None, list[tuple[Listed, Row]]]] = {}
+    for run in runs:
+        for row in run.rows:
+            groups.setdefault((row.task, row.split), {}).setdefault(row.identity, []).append((run, row))
+    splits = [
+        {"name": f"{task}@{split}", "tables": [_table(identity, rows) for identity, rows in found.items()]}
+        for (task, split), found in sorted(groups.items())
+    ]
+    return {"harness": __version__, "title": title, "splits": splits, "refused": refused}
+
+
+def _table(identity: Identity | None, rows: Sequence[tuple[Listed, Row]]) -> dict[str, Any]:
+    metrics = list(dict.fromkeys(name for _, row in rows for name in row.metrics))
+    title = "unknown rules"
+    if identity is not None:
+        title = f"v{identity.task_version} ({identity.split_sha256[:8]}), "
+        title += f"protocol {identity.protocol} ({identity.protocol_sha256[:8]})"
+    return {
+        "title": title,
+        "columns": ["run", "model", "mode", *metrics, "mIoU, 95 %", *FACTS, "not for a ranking"],
+        "rows": [{"name": run.name, "href": run.href, "cells": _cells(row, metrics)} for run, row in rows],
+    }
+
+
+def _cells(row: Row, metrics: Sequence[str]) -> list[str]:
+    numbers = [row.metrics[name].text if name in row.metrics else "-" for name in metrics]
+    interval = row.intervals.get("mIoU", "-")
+    return [row.model, row.mode, *numbers, interval, *(row.facts[key] for key in FACTS), "; ".join(row.reasons)]

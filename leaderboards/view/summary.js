@@ -1,0 +1,64 @@
+// What holds for all samples: scores, curves, breakdowns, errors, training.
+function scores(data) {
+  const columns = [...new Set(data.scores.flatMap((row) => Object.keys(row)))];
+  const intro = "95 % intervals are clustered by video; gap: how much better answers fit their own query than others of the video.";
+  return section("Scores", table("Scores in percent", columns, data.scores.map((row) => columns.map((column) => row[column])), { class: "figures" }), el("p", { class: "hint" }, intro),
+    ...data.runs.map((run, i) => el("details", {}, el("summary", {}, (data.runs.length > 1 ? "AB"[i] + ": " : "") + "what identifies the numbers of " + run.name),
+      el("dl", { class: "facts" }, ...run.facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, el("bdi", {}, value))])))));
+}
+
+function names(data) {
+  return data.runs.length > 1 ? data.runs.map((run, i) => "AB"[i] + " " + run.name) : data.runs.map((run) => run.name);
+}
+
+function comparison(data, mode, found) {
+  if (!found.comparison) return [];
+  const rows = Object.entries(found.comparison.metrics).map(([name, m]) => [name, m.n, points(m.a), points(m.b), signed(m.difference), interval(m.interval_95), chance(m.p), points(m.detectable), m.better, m.same, m.worse]);
+  const changes = found.comparison.failure_changes.map((change) => [change.a ?? "read", change.b ?? "read", change.n]);
+  return [table("B \u2212 A, paired by sample, in points", ["metric", "n", "A", "B", "B \u2212 A", "95 %", "p", "detectable", "better", "same", "worse"], rows, { class: "figures" }),
+    changes.length ? table("Failures that changed", ["A", "B", "n"], changes, { class: "figures" }) : null].filter(Boolean);
+}
+
+function breakdown(found) {
+  if (!found.breakdown.length) return null;
+  const two = found.comparison !== null;
+  const columns = two ? ["part of the split", "n", "A", "B", "B \u2212 A", "95 %", "p"] : ["part of the split", "n", "mIoU", "95 %"];
+  const rows = found.breakdown.map((part) => [part.feature + ": " + part.range, part.n, points(part.a),
+    ...(two ? [points(part.b), signed(part.difference), interval(part.interval_95), chance(part.p)] : [interval(part.interval_95)])]);
+  return table("mIoU by part of the split", columns, rows, { class: "figures" });
+}
+
+function errors(data, found) {
+  const called = names(data);
+  const order = Object.keys(data.types).filter((type) => found.systems.some((system) => system.errors.some((row) => row.type === type)));
+  const rows = order.map((type) => [type, data.types[type], ...found.systems.flatMap((system) => {
+    const row = system.errors.find((each) => each.type === type);
+    return row ? [row.n, signed(row.mIoU), signed(row.R1)] : [0, MISSING, MISSING];
+  })]);
+  const columns = ["answers", "meaning", ...called.flatMap((_, i) => ["n", "mIoU", "R1@0.5"].map((name) => (called.length > 1 ? "AB"[i] + " " : "") + name))];
+  const clocks = found.systems.map((system, i) => system.clock ? el("p", { class: "warning" }, `WRONG CLOCK: read as ${system.clock.reads}, all answers of ${called[i]} would gain ${points(system.clock.mIoU)} mIoU`) : null);
+  return [table("Errors: by how many points a score would rise if the answers of one type alone were perfect", columns, rows, { class: "figures errors" }), ...clocks.filter(Boolean)];
+}
+
+function summary(data) {
+  const modes = Object.keys(data.modes), called = names(data);
+  return modes.map((mode) => {
+    const found = data.modes[mode], bins = found.systems[0].histogram.length - 1;
+    const labels = ["0", ...Array.from({ length: bins }, (_, i) => ((i + 1) / bins).toFixed(2))];
+    const curves = found.systems.map((system, i) => ({ name: called[i], points: system.curve.map((value, k) => [data.thresholds[k], value]) })).filter((one) => one.points.length);
+    return section(modes.length > 1 ? "Mode " + mode : "Overview", ...comparison(data, mode, found),
+      el("div", { class: "charts" }, barChart("IoU histogram", "IoU up to", labels, found.systems.map((system, i) => ({ name: called[i], values: system.histogram }))),
+        curves.length ? lineChart("R1 by IoU threshold", "IoU threshold", curves, [0, 100]) : null),
+      ...errors(data, found), breakdown(found));
+  });
+}
+
+function training(data) {
+  const figures = [...new Set(data.runs.flatMap((run) => run.training.map((curve) => curve.name)))];
+  if (!figures.length) return null;
+  const called = names(data);
+  const charts = figures.map((name) => lineChart(name, "step", data.runs.map((run, i) => ({ name: called[i], points: run.training.find((curve) => curve.name === name)?.points ?? [] })).filter((one) => one.points.length)));
+  const first = charts.slice(0, 6), rest = charts.slice(6);
+  return section("Training", el("div", { class: "charts small" }, ...first),
+    rest.length ? el("details", {}, el("summary", {}, `${rest.length} more figures`), el("div", { class: "charts small" }, ...rest)) : null);
+}
