@@ -38,8 +38,12 @@ def read_run(folder: Path) -> dict[str, Any] | None:
         run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if run["schema"] != RUN_SCHEMA:
             raise ValueError(f"schema {run['schema']!r}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"a run.json of schema {RUN_SCHEMA} in {folder}", repr(error), "use another --output") from error
+        for key, kind in (("spec", dict), ("sessions", list), ("status", str)):
+            if not isinstance(run[key], kind):
+                raise TypeError(f"{key}: {type(run[key]).__name__}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        expected = f"a run.json of schema {RUN_SCHEMA} in {folder}"
+        raise InputError(expected, repr(error), "use another folder, or the version of the harness that wrote it") from error
     return run
 
 
