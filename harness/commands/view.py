@@ -42,7 +42,7 @@ def main(options: Namespace) -> int:
     if len(paths) == 1 and paths[0].is_dir() and not (paths[0] / store.RUN).is_file():
         return _folder(options, paths[0])
     output = Path(options.output or (paths[0] / PAGE if len(paths) == 1 else PAIR))
-    write(output, run_page(data_of(options, paths, output)))
+    write(output, run_page(data_of(options, paths, output)).encode())
     sys.stdout.write(f"{output}\n")
     return 0
 
@@ -77,18 +77,16 @@ def address(file: Path, page: Path) -> str:
     return quote(os.fsencode(os.path.relpath(file.resolve(), page.parent.resolve())))
 
 
-def write(output: Path, text: str) -> None:
+def write(output: Path, content: bytes) -> None:
     """Write a file; a reader sees the old or the new one whole. Raises InputError where it cannot be written."""
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_bytes(content)
         temporary.replace(output)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise InputError(
-            "a file that can be written", f"{output}: {error.strerror}", "harness view RUN --output FILE.html"
-        ) from error
+        raise InputError("a file that can be written", f"{output}: {error.strerror}", "harness view RUN --output FILE") from error
 
 
 def _load(options: Namespace, path: Path) -> compare.Loaded:
@@ -123,13 +121,13 @@ def _folder(options: Namespace, folder: Path) -> int:
         name, page = os.path.relpath(run, folder.resolve()), run / PAGE
         try:
             rows = runs.load(run, data_root(options.data_root)).rows
-            write(page, run_page(data_of(options, [run], page)))
+            write(page, run_page(data_of(options, [run], page)).encode())
         except InputError as error:
             refused.append((name, error.found))
             sys.stderr.write(f"no page for {run}: {error.found}\n")
         else:
             listed.append(Listed(name, address(page, output), rows))
             sys.stdout.write(f"{page}\n")
-    write(output, index_page(index_data(f"Runs in {folder}", listed, refused)))
+    write(output, index_page(index_data(f"Runs in {folder}", listed, refused)).encode())
     sys.stdout.write(f"{output}\n")
     return 0

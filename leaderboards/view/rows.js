@@ -12,7 +12,7 @@ function sampleTable(data, series, choose) {
     { name: "#", css: "c-place", value: (i) => i, cell: (i) => i + 1 },
     { name: "query", css: "c-query", value: (i) => samples.query[i].toLowerCase(), cell: (i) => el("bdi", { title: samples.query[i].slice(0, 500) }, samples.query[i].slice(0, 200)) },
     { name: "video", css: "c-video", value: (i) => data.videos.name[samples.video[i]], cell: (i) => el("bdi", {}, data.videos.name[samples.video[i]]) },
-    { name: "length, s", css: "c-n", value: (i) => samples.duration_s[i], cell: (i) => seconds(samples.duration_s[i]) },
+    { name: "seconds", css: "c-n", value: (i) => samples.duration_s[i], cell: (i) => seconds(samples.duration_s[i]) },
     { name: "timeline", css: "c-line", value: (i) => samples.targets[i][0], cell: (i) => timeline(samples.duration_s[i], lanesOf(data, series, i)) },
     ...series.map((one) => ({ name: one.name === "answer" ? "IoU" : "IoU " + one.name, css: "c-iou", value: (i) => one.answers.iou[i] ?? -1, cell: (i) => points(one.answers.iou[i]) })),
     ...(data.runs.length > 1 ? [{ name: "B \u2212 A", css: "c-iou", value: (i) => change(i) ?? 0, cell: (i) => signed(change(i)) }] : []),

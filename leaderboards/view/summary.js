@@ -45,9 +45,9 @@ function summary(data) {
   return modes.map((mode) => {
     const found = data.modes[mode], bins = found.systems[0].histogram.length - 1;
     const labels = ["0", ...Array.from({ length: bins }, (_, i) => ((i + 1) / bins).toFixed(2))];
-    const curves = found.systems.map((system, i) => ({ name: called[i], points: system.curve.map((value, k) => [data.thresholds[k], value]) })).filter((one) => one.points.length);
+    const curves = found.systems.map((system, i) => ({ name: called[i], css: "s" + i, points: system.curve.map((value, k) => [data.thresholds[k], value]) })).filter((one) => one.points.length);
     return section(modes.length > 1 ? "Mode " + mode : "Overview", ...comparison(data, mode, found),
-      el("div", { class: "charts" }, barChart("IoU histogram", "IoU up to", labels, found.systems.map((system, i) => ({ name: called[i], values: system.histogram }))),
+      el("div", { class: "charts" }, barChart("IoU histogram", "IoU up to", labels, found.systems.map((system, i) => ({ name: called[i], css: "s" + i, values: system.histogram }))),
         curves.length ? lineChart("R1 by IoU threshold", "IoU threshold", curves, [0, 100]) : null),
       ...errors(data, found), breakdown(found));
   });
@@ -57,7 +57,7 @@ function training(data) {
   const figures = [...new Set(data.runs.flatMap((run) => run.training.map((curve) => curve.name)))];
   if (!figures.length) return null;
   const called = names(data);
-  const charts = figures.map((name) => lineChart(name, "step", data.runs.map((run, i) => ({ name: called[i], points: run.training.find((curve) => curve.name === name)?.points ?? [] })).filter((one) => one.points.length)));
+  const charts = figures.map((name) => lineChart(name, "step", data.runs.map((run, i) => ({ name: called[i], css: "s" + i, points: run.training.find((curve) => curve.name === name)?.points ?? [] })).filter((one) => one.points.length)));
   const first = charts.slice(0, 6), rest = charts.slice(6);
   return section("Training", el("div", { class: "charts small" }, ...first),
     rest.length ? el("details", {}, el("summary", {}, `${rest.length} more figures`), el("div", { class: "charts small" }, ...rest)) : null);

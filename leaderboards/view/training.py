@@ -30,7 +30,7 @@ class Curve(NamedTuple):
 
 
 def curves(entries: Iterable[Mapping[str, Any]]) -> list[Curve]:
-    """One curve a figure that changes, those of `FIRST` in front, the others by name.
+    """One curve a figure, those of `FIRST` in front, then by name the others that change.
 
     Of a long training every k-th point is kept, and the last. Entries without a number for a figure are left out of its curve.
     """
@@ -39,8 +39,8 @@ def curves(entries: Iterable[Mapping[str, Any]]) -> list[Curve]:
         for name, value in entry.items():
             if name not in NO_CURVES and isinstance(value, int | float) and math.isfinite(value):
                 points.setdefault(name, []).append((int(entry["step"]), float(value)))
-    varied = [name for name, found in points.items() if len({value for _, value in found}) > 1]
-    order = sorted(varied, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+    shown = [name for name, found in points.items() if name in FIRST or len({value for _, value in found}) > 1]
+    order = sorted(shown, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
     return [Curve(name, thinned(points[name])) for name in order]
 
 

@@ -1,0 +1,33 @@
+"""`harness plot`."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from harness.commands import view
+from leaderboards.compare_text import letters
+from leaderboards.compare_values import values
+from leaderboards.plot import FORMATS, Plotted, plot
+from tasks.errors import InputError
+
+
+def main(options: Namespace) -> int:
+    """Draw runs into one figure: R1 by IoU threshold, IoU histogram, and the training of their models."""
+    output = Path(options.output)
+    kind = output.suffix.removeprefix(".").lower()
+    if kind not in FORMATS:
+        step = f"harness plot … --output {output.stem or 'figure'}.svg"
+        raise InputError(f"a file that ends in {' or '.join(f'.{each}' for each in FORMATS)}", str(output), step)
+    chosen = view.choose(options, [Path(path) for path in options.runs])
+    lines = []
+    for letter, run in zip(letters(len(chosen.shown)), chosen.shown, strict=True):
+        for mode in chosen.modes:
+            name = " ".join([*([letter] if len(chosen.shown) > 1 else []), run.name, mode])
+            found = values(chosen.samples, run.records, run.plan.protocol, mode)
+            lines.append(Plotted(name, found, run.training if mode == chosen.modes[0] else ()))
+    plan = chosen.shown[0].plan
+    forced = ", FORCED" if chosen.forced else ""
+    title = f"{plan.name}, protocol {plan.protocol.name}, {len(chosen.samples):,} queries{forced}"
+    view.write(output, plot(title, lines, kind))
+    sys.stdout.write(f"{output}\n")
+    return 0

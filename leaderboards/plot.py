@@ -1,0 +1,102 @@
+"""Figures for papers: IoU thresholds, IoU histogram and training curves of runs, as PNG or SVG."""
+
+import io
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from leaderboards.compare_values import CURVE, Values
+from leaderboards.view.data import BINS
+from leaderboards.view.training import Curve
+from tasks.errors import InputError
+
+FORMATS = ("png", "svg")
+SIZE_IN, DPI, COLUMNS = (3.4, 2.6), 200, 2
+FIGURES = 4
+"""Training figures that are drawn, the first of `training.FIRST` that a log has."""
+STYLE = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none", "svg.hashsalt": "vtg"}
+"""Text of an SVG stays text, and the same figure has the same bytes."""
+COLOURS = ("#0a58ca", "#b5480a", "#7a3fb8", "#1a7f37", "#a01d5c", "#59636e")
+DASHES = ("-", "--", "-.", ":")
+
+
+class Plotted(NamedTuple):
+    """One line of a figure: a run in one mode.
+
+    Attributes:
+        name: As the legend calls it.
+        found: Its values.
+        training: Curves of the training of its model.
+    """
+
+    name: str
+    found: Values
+    training: Sequence[Curve] = ()
+
+
+def plot(title: str, lines: Sequence[Plotted], kind: str) -> bytes:
+    """Draw runs on the same queries into one figure.
+
+    Args:
+        title: Heading.
+        lines: At least one; the first that shows a training names its curves.
+        kind: One of `FORMATS`.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError("the packages of extra plots", str(error), "pip install 'vtg-harness[plots]'") from error
+    figures = list(dict.fromkeys(curve.name for line in lines for curve in line.training))[:FIGURES]
+    rows = -(-(2 + len(figures)) // COLUMNS)
+    content = io.BytesIO()
+    with matplotlib.rc_context({**STYLE, "text.parse_math": False}):
+        figure = Figure(figsize=(COLUMNS * SIZE_IN[0], rows * SIZE_IN[1] + 0.4), layout="constrained")
+        figure.suptitle(title)
+        axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+        _thresholds(axes[0], lines)
+        _histogram(axes[1], lines)
+        for axis, name in zip(axes[2:], figures, strict=False):
+            _training(axis, name, lines)
+        for axis in axes[2 + len(figures) :]:
+            axis.remove()
+        if len(lines) > 1:
+            figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        metadata = {"Date": None} if kind == "svg" else {"Software": None}
+        figure.savefig(content, format=kind, dpi=DPI, metadata=metadata)
+    return content.getvalue()
+
+
+def _look(i: int) -> dict[str, Any]:
+    return {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.4}
+
+
+def _thresholds(axis: Any, lines: Sequence[Plotted]) -> None:
+    for i, line in enumerate(lines):
+        counted = ~np.isnan(line.found.table[:, 0])
+        axis.plot(
+            CURVE, line.found.curve[counted].mean(axis=0) if counted.any() else [np.nan] * len(CURVE), label=line.name, **_look(i)
+        )
+    axis.set(xlabel="IoU threshold", ylabel="R1, %", xlim=(0, 1), ylim=(0, 100))
+
+
+def _histogram(axis: Any, lines: Sequence[Plotted]) -> None:
+    edges = np.linspace(0, 1, BINS + 1)
+    for i, line in enumerate(lines):
+        iou = line.found.table[:, 0] / 100
+        counts, _ = np.histogram(iou[~np.isnan(iou)], edges)
+        axis.stairs(100 * counts / max(1, counts.sum()), edges, fill=len(lines) == 1, **_look(i))
+    axis.set(xlabel="IoU", ylabel="queries, %", xlim=(0, 1))
+
+
+def _training(axis: Any, name: str, lines: Sequence[Plotted]) -> None:
+    for i, line in enumerate(lines):
+        for curve in line.training:
+            if curve.name == name:
+                axis.plot(*zip(*curve.points, strict=True), **_look(i))
+    axis.locator_params(axis="x", integer=True)
+    axis.set(xlabel="step", ylabel=name)
