@@ -4,50 +4,60 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.paths import data_root, run_beside
 from harness.plan import Plan, make_plan
 from tasks.errors import InputError
 from tasks.overlap import overlaps
 
+if TYPE_CHECKING:
+    from trainers.experiment import Cell, Experiment
+
 
 def main(options: Namespace) -> int:
     """Train and evaluate every cell, or go on where it stopped; end in one table."""
-    from leaderboards import experiment as tables
-    from trainers import experiment as experiments
+    from trainers.experiment import load
 
-    experiment = experiments.load(options.file)
+    experiment = load(options.file)
     output = Path(options.output or f"experiments/{experiment.name}")
-    root = data_root(options.data_root)
+    return conduct(experiment, output, data_root(options.data_root), options.jobs, options.launcher, options.dry_run)
+
+
+def conduct(experiment: "Experiment", output: Path, root: Path, jobs: int = 1, launcher: str = "", dry_run: bool = False) -> int:
+    """What `harness experiment` does, on an experiment at hand."""
+    from leaderboards import experiment as tables
+    from trainers import experiment as cells_of
+
     common = ["--data-root", str(root)]
     evaluated = [_plan(name, experiment.protocol, experiment.modes, root) for name in experiment.evaluate]
     trained = [_plan(name, experiment.protocol, (), root) for name in experiment.train]
     choosing = [experiment.dev] if experiment.dev else []
     refuse_overlap(trained, [*evaluated, *(_plan(name, experiment.protocol, (), root) for name in choosing)])
 
-    def jobs_of(cells: Sequence[experiments.Cell], splits: Sequence[str]) -> list[tuple[experiments.Cell, list[list[str]]]]:
-        return [(one, experiments.commands(experiment, one, splits, common)) for one in cells]
+    def jobs_of(cells: Sequence["Cell"], splits: Sequence[str]) -> list[tuple["Cell", list[list[str]]]]:
+        return [(one, cells_of.commands(experiment, one, splits, common)) for one in cells]
 
-    def run_of(one: experiments.Cell, split: str, seconds: float) -> tables.Entry:
+    def run_of(one: "Cell", split: str, seconds: float) -> tables.Entry:
         return tables.Entry(one.split, one.label, one.change, one.seed, run_beside(one.folder, split), seconds)
 
-    grid = experiments.grid_cells(experiment, output)
-    base, evaluation = experiments.base_commands(experiment, output, common)
-    first = [*jobs_of(grid, choosing), (base, evaluation)]
-    if options.dry_run:
-        listed = [*first, *jobs_of(experiments.final_cells(experiment, output, {}), experiment.evaluate)]
+    grid = cells_of.grid_cells(experiment, output)
+    base, evaluation = cells_of.base_commands(experiment, output, common)
+    first = [(base, evaluation), *jobs_of(grid, choosing)]
+    if dry_run:
+        listed = [*first, *jobs_of(cells_of.final_cells(experiment, output, {}), experiment.evaluate)]
         sys.stdout.write("".join(f"harness {' '.join(arguments)}\n" for _, some in listed for arguments in some))
         return 0
-    if problems := experiments.execute(first, options.jobs, options.launcher, _tell):
+    if problems := cells_of.execute(first, jobs, launcher, _tell):
         return _report(problems)
     chosen = tables.choose([run_of(one, choosing[0], 0.0) for one in grid]) if grid else {}
-    cells = experiments.final_cells(experiment, output, chosen)
-    if problems := experiments.execute(jobs_of(cells, experiment.evaluate), options.jobs, options.launcher, _tell):
+    cells = cells_of.final_cells(experiment, output, chosen)
+    if problems := cells_of.execute(jobs_of(cells, experiment.evaluate), jobs, launcher, _tell):
         return _report(problems)
-    experiments.check_identical(cells)
+    cells_of.check_identical(cells)
     text = tables.choices(chosen, choosing)
     for plan in evaluated:
-        entries = [run_of(one, plan.name, experiments.seconds(one)) for one in cells]
+        entries = [run_of(one, plan.name, cells_of.seconds(one)) for one in cells]
         text += tables.render(plan, entries, experiment.baseline, run_of(base, plan.name, 0.0))
     (output / "table.txt").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
