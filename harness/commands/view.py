@@ -82,10 +82,12 @@ def write(output: Path, content: bytes) -> None:
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(output)
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(output)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise InputError("a file that can be written", f"{output}: {error.strerror}", "harness view RUN --output FILE") from error
 
 

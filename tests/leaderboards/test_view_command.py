@@ -1,0 +1,136 @@
+"""`harness view`: the files it writes, and everything it refuses."""
+
+import json
+import os
+import shutil
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from harness.commands import view
+from harness.models.base import Question
+from leaderboards.view.page import unpacked
+from tasks.errors import InputError
+
+
+def whole(question: Question) -> str:
+    return f"0 to {question.sample.duration_s}"
+
+
+def look(data_root: Path, *runs: Path | str, **options: Any) -> None:
+    given = {"protocol": None, "videos": [], "force": False, "output": None, "data_root": str(data_root)}
+    assert view.main(Namespace(**{**given, **options, "runs": list(map(str, runs))})) == 0
+
+
+def refusal(data_root: Path, *runs: Path | str, **options: Any) -> str:
+    with pytest.raises(InputError) as error:
+        look(data_root, *runs, **options)
+    return str(error.value)
+
+
+def test_a_page_is_written_into_the_run_and_its_name_printed(
+    benchmark_root: Path, said_run: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = said_run(benchmark_root, whole)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    look(benchmark_root, folder)
+    assert capsys.readouterr().out == f"{folder / 'view.html'}\n"
+    assert unpacked((folder / "view.html").read_text())["title"].startswith("synthetic@test")
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "view.html"} == before
+
+
+def test_two_runs_go_into_one_page(
+    benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    look(benchmark_root, said_run(benchmark_root, whole, "a"), said_run(benchmark_root, lambda _: "1 to 4", "b"))
+    assert len(unpacked((tmp_path / "comparison.html").read_text())["runs"]) == 2
+
+
+def test_a_folder_of_runs_gets_a_page_each_and_one_that_lists_them(
+    benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said_run(benchmark_root, whole, "runs/a #1?")
+    said_run(benchmark_root, lambda _: "1 to 4", "runs/deep/b", limit=5)
+    broken = said_run(benchmark_root, whole, "runs/broken")
+    (broken / "samples.jsonl").write_bytes((broken / "samples.jsonl").read_bytes()[:-20])
+    look(benchmark_root, tmp_path / "runs")
+    data = unpacked((tmp_path / "runs" / "index.html").read_text())
+    (split,) = data["splits"]
+    (table,) = split["tables"]
+    assert [row["name"] for row in table["rows"]] == ["a #1?", "deep/b"]
+    for row in table["rows"]:
+        assert (tmp_path / "runs" / unquote(row["href"])).is_file()
+    assert table["rows"][1]["cells"][-1] == "limited to 5 samples"
+    assert data["refused"] == [["broken", data["refused"][0][1]]]
+    assert "cut short" in data["refused"][0][1]
+    assert "cut short" in capsys.readouterr().err
+
+
+def test_addresses_are_relative_and_escaped(tmp_path: Path) -> None:
+    hostile = tmp_path / "videos" / 'a"onerror=alert(1) <b>#?%.mp4'
+    found = view.address(hostile, tmp_path / "runs" / "r" / "view.html")
+    assert not set(found) & set("\"<> #?:'")
+    assert Path(os.path.normpath(tmp_path / "runs" / "r" / unquote(found))) == hostile
+    assert view.address(tmp_path / "javascript:alert(1)", tmp_path / "view.html") == "javascript%3Aalert%281%29"
+
+
+def test_videos_that_are_there_are_linked(benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "test_0001.mp4").write_bytes(b"")
+    folder = said_run(benchmark_root, whole)
+    look(benchmark_root, folder, videos=[str(tmp_path / "films")])
+    videos = unpacked((folder / "view.html").read_text())["videos"]
+    assert dict(zip(videos["name"], videos["url"], strict=True))["test_0001"] == "../films/test_0001.mp4"
+    assert sum(url is not None for url in videos["url"]) == 1
+
+
+def test_broken_runs_are_refused(benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path) -> None:
+    good = said_run(benchmark_root, whole)
+    samples, run = (good / "samples.jsonl").read_text(), json.loads((good / "run.json").read_text())
+    without_model = {**run, "spec": {key: value for key, value in run["spec"].items() if key != "model"}}
+    cases = {
+        "torn": ({"samples.jsonl": samples[:-20]}, "cut short"),
+        "short": ({"samples.jsonl": samples.partition("\n")[2]}, "1 lack one"),
+        "newer": ({"run.json": json.dumps({**run, "schema": "vtg-harness/run/2"})}, "vtg-harness/run/2"),
+        "going on": ({"run.json": json.dumps({**run, "status": "running"})}, "is running"),
+        "other shape": ({"run.json": json.dumps(without_model)}, "model"),
+        "no spec": ({"run.json": json.dumps({"schema": run["schema"], "status": "finished"})}, "spec"),
+    }
+    for name, (files, words) in cases.items():
+        broken = tmp_path / name
+        shutil.copytree(good, broken)
+        for file, content in files.items():
+            (broken / file).write_text(content)
+        assert words in refusal(benchmark_root, broken), name
+        assert not (broken / "view.html").exists()
+        for file, content in files.items():
+            assert (broken / file).read_text() == content
+
+
+def test_what_does_not_belong_together_is_refused(benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path) -> None:
+    first = said_run(benchmark_root, whole, "first")
+    assert "3 paths" in refusal(benchmark_root, first, first, first)
+    assert "each run once" in refusal(benchmark_root, first, first)
+    assert "no folder" in refusal(benchmark_root, tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    assert "no run.json" in refusal(benchmark_root, tmp_path / "empty")
+    assert "no run.json" in refusal(benchmark_root, first, tmp_path / "empty")
+    assert "can be written" in refusal(benchmark_root, first, output=str(first / "run.json" / "view.html"))
+    second = said_run(benchmark_root, whole, "second")
+    document = json.loads((second / "run.json").read_text())
+    document["spec"]["protocol"]["score"]["thresholds"] = [0.4]
+    (second / "run.json").write_text(json.dumps(document))
+    assert "task, split and protocol" in refusal(benchmark_root, first, second)
+    look(benchmark_root, first, second, force=True, output=str(tmp_path / "forced.html"))
+    assert "FORCED" in unpacked((tmp_path / "forced.html").read_text())["warnings"][0]
+
+
+def test_a_limited_run_says_so(benchmark_root: Path, said_run: Callable[..., Path]) -> None:
+    folder = said_run(benchmark_root, whole, limit=5)
+    look(benchmark_root, folder)
+    assert "only 5 samples" in unpacked((folder / "view.html").read_text())["warnings"][0]
