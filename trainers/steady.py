@@ -28,7 +28,8 @@ class Steady:
         """Save, or leave nothing. Raises InputError if a weight is not finite, OSError if there is no room."""
         state, args = self.state, self.args  # type: ignore[attr-defined]
         for name, weight in model.named_parameters():
-            if not torch.isfinite(weight).all():
+            # Under ZeRO-3 a weight is empty, and the part of it that this process holds hangs on it.
+            if not torch.isfinite(getattr(weight, "ds_tensor", weight)).all():
                 raise self._stop(f"weight {name} is not finite")
         folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
         try:
@@ -36,6 +37,7 @@ class Steady:
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
         if args.should_save:
             (folder / WHOLE).write_text(json.dumps({"step": state.global_step}) + "\n", encoding="utf-8")
 

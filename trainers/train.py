@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import is_peft_model
+from accelerate.utils import gather_object, is_peft_model
 from datasets import Dataset
 from transformers.utils.logging import disable_progress_bar
 from trl import GRPOConfig, SFTConfig
+from trl.distributed import DistributedBackend
 
 from harness import environment, store
 from harness.frames import Frames
@@ -58,6 +59,7 @@ OURS = {
     "save_steps": 50,
     "save_total_limit": 2,
     "logging_nan_inf_filter": False,
+    "ddp_find_unused_parameters": False,
 }
 """Where our defaults are not TRL's. The whole curriculum is one epoch of the trainer."""
 
@@ -204,6 +206,7 @@ def _run(training: Training, samples: list[Sample], record: dict[str, Any], main
             {sample.id: sample for sample in samples}, training.plan.protocol, inputs, training.plan.videos, pool_reader(pool)
         )
         trainer = build(training, samples, model, processor, examples)
+        check_launch(training, DistributedBackend(trainer.accelerator))
         whole = last_checkpoint(Path(trainer.args.output_dir))
         if main:
             store.write_json(training.folder / RECORD, record)
@@ -213,6 +216,8 @@ def _run(training: Training, samples: list[Sample], record: dict[str, Any], main
         result = trainer.train(resume_from_checkpoint=None if whole is None else str(whole))
         _save(trainer, training, processor)
         replaced = {key: [other, failure.message] for key, (other, failure) in examples.replaced.items()}
+        # Each process has met the broken videos of its own rows.
+        replaced = {key: value for part in gather_object([replaced]) for key, value in part.items()}
     steps = trainer.state.global_step
     return {
         "from_step": 0 if whole is None else int(whole.name.rpartition("-")[2]),
@@ -318,6 +323,19 @@ def arguments(training: Training, dtype: torch.dtype) -> GRPOConfig | SFTConfig:
         raise InputError(f"arguments that trl.{kind.__name__} takes", str(error), f"edit recipe {recipe.name}") from error
 
 
+def check_launch(training: Training, launch: DistributedBackend) -> None:
+    """Refuse what would wait for ever, or save a part, where no process holds the whole model. Raises InputError."""
+    step = "accelerate launch --config_file trainers/launch/zero2.yaml, or ddp.yaml"
+    if (launch.is_zero3 or launch.is_fsdp) and training.recipe.lora is not None:
+        raise InputError("adapters on a model that each process holds whole", "a sharded one (ZeRO-3, FSDP)", step)
+    if (launch.is_zero3 or launch.is_fsdp) and training.dev_every:
+        found = f"--dev-every {training.dev_every} on a sharded one (ZeRO-3, FSDP)"
+        raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
+    if launch.is_fsdp and training.recipe.method == "grpo":
+        found = "FSDP, which gathers weights at every token: processes whose replies end earlier would not answer"
+        raise InputError("DDP or DeepSpeed for recipes that generate", found, step.replace("zero2", "zero3"))
+
+
 def sampling(model: Any, processor: Any, args: GRPOConfig) -> generate.Rules:
     """How replies are drawn in training."""
     stop = model.generation_config.eos_token_id
@@ -350,6 +368,8 @@ def _save(trainer: Any, training: Training, processor: Any) -> None:
         processor.save_pretrained(training.folder)
     elif not is_peft_model(trainer.model):
         trainer.save_model(str(training.folder))
+    # What follows, in every process, may read the model.
+    trainer.accelerator.wait_for_everyone()
 
 
 def _quiet() -> None:
