@@ -59,7 +59,11 @@ function sampleTable(data, series, choose) {
     const focused = body.contains(document.activeElement);
     const from = state.all ? 0 : Math.max(0, Math.floor(view.scrollTop / ROW) - SPARE);
     const to = state.all ? Math.min(state.order.length, 200) : Math.min(state.order.length, Math.ceil((view.scrollTop + view.clientHeight) / ROW) + SPARE);
-    const space = (rows) => el("tr", { class: "space", "aria-hidden": "true" }, el("td", { colspan: columns.length, height: rows * ROW }));
+    const space = (rows) => {
+      const cell = el("td", { colspan: columns.length });
+      cell.style.height = rows * ROW + "px";
+      return el("tr", { class: "space", "aria-hidden": "true" }, cell);
+    };
     body.replaceChildren(space(from), ...state.order.slice(from, to).map((i, k) => row(i, from + k)), space(state.all ? 0 : state.order.length - to));
     if (focused) body.querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
   }

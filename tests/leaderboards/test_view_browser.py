@@ -1,0 +1,356 @@
+"""The page in a real browser, headless: what it draws, how it is used, and that nothing in it acts."""
+
+import io
+import json
+import os
+import shutil
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.commands import view
+from harness.models.base import Question
+from harness.synthetic.make import make
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright, extra dev, is not installed")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian: apt-get install chromium)")
+
+HOSTILE_REPLY = '<script>window.ran = 1</script><img src=x onerror="window.ran = 2"></script><b>bold</b> 1 to 4'
+HOSTILE_VIDEO = 'x" onerror="window.ran = 3" y="'
+HOSTILE_QUERY = "</script><svg onload='window.ran = 4'> {{data}} \u202eabc"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        # The sandbox of Chromium refuses to run as root, as containers of CI do.
+        sandbox = [] if os.getuid() else ["--no-sandbox"]
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open a page; at the end it must have had no error, no dialog, and asked for nothing but itself and videos."""
+    pages: list[Any] = []
+    wrong: list[str] = []
+
+    def watch(request: Any, own: str) -> None:
+        if request.url.partition("#")[0] != own and request.resource_type != "media":
+            wrong.append(f"request of {request.url}")
+
+    def open_page(file: Path, **options: Any) -> Any:
+        page = browser.new_page(**{"viewport": {"width": 1300, "height": 900}, **options})
+        pages.append(page)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("dialog", lambda dialog: wrong.append(dialog.message))
+        page.on("request", lambda request: watch(request, file.as_uri()))
+        page.goto(file.as_uri())
+        page.wait_for_selector("main[aria-busy=false]")
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def paged(said_run: Callable[..., Path]) -> Callable[..., Path]:
+    """Make runs of functions of the question, and their page."""
+
+    def build(data_root: Path, *says: Callable[[Question], str | None], **options: Any) -> Path:
+        runs = [said_run(data_root, say, f"run{i}", **options) for i, say in enumerate(says)]
+        output = runs[0] / "view.html"
+        given = {"protocol": None, "videos": [], "force": False, "data_root": str(data_root), "output": str(output)}
+        assert view.main(Namespace(**given, runs=[str(run) for run in runs])) == 0
+        return output
+
+    return build
+
+
+def middle(question: Question) -> str:
+    return f"{question.sample.duration_s / 4} to {question.sample.duration_s / 2}"
+
+
+def early(question: Question) -> str | None:
+    return {"red circle": "1 to 4", "blue square": "1 to 4", "white cross": None}[question.sample.query]
+
+
+def many(videos: int) -> dict[str, Any]:
+    return {
+        f"v{i:04d}": {"duration": 20, "timestamps": [[i % 10, i % 10 + 5], [12, 19]], "sentences": [f"thing {i}", f"other {i}"]}
+        for i in range(videos)
+    }
+
+
+def chosen(page: Any) -> str:
+    return str(page.locator("tr.chosen td.c-query").inner_text())
+
+
+def test_rows_are_drawn_where_one_looks(
+    write_annotations: Callable[..., Path], paged: Callable[..., Path], opened: Callable[..., Any]
+) -> None:
+    page = opened(paged(write_annotations(many(1000)), middle))
+    rows, grid = page.locator("tr[data-sample]"), page.locator("table.samples")
+    assert 10 < rows.count() < 60
+    assert grid.get_attribute("aria-rowcount") == "2001"
+    assert page.locator("#found").inner_text() == "2,000 of 2,000 samples"
+    page.locator(".rows").evaluate("box => box.scrollTo(0, box.scrollHeight)")
+    page.wait_for_selector('tr[data-sample="1999"]')
+    assert rows.count() < 60
+    assert rows.last.get_attribute("aria-rowindex") == "2001"
+    last, box = rows.last.bounding_box(), page.locator(".rows").bounding_box()
+    assert box["y"] < last["y"] + last["height"] <= box["y"] + box["height"] + 2
+
+
+def test_search_sort_and_filter(
+    write_annotations: Callable[..., Path], paged: Callable[..., Path], opened: Callable[..., Any]
+) -> None:
+    page = opened(paged(write_annotations(many(100)), lambda q: "3 to 8" if "1" in q.sample.query else None))
+    data = page.evaluate("unpack()")
+    page.get_by_label("search", exact=True).fill("OTHER 7")
+    assert page.locator("#found").inner_text() == "11 of 200 samples"
+    page.get_by_label("search", exact=True).fill("no such thing")
+    assert page.locator("tr[data-sample]").count() == 0
+    page.get_by_label("search", exact=True).fill("")
+    order = sorted(range(200), key=lambda i: (-data["answers"][0]["direct"]["iou"][i], i))
+    page.get_by_role("button", name="IoU", exact=True).click()
+    assert page.locator("th.c-iou").get_attribute("aria-sort") == "descending"
+    shown = [int(row.get_attribute("data-sample")) for row in page.locator("tr[data-sample]").all()]
+    assert shown == order[: len(shown)]
+    page.get_by_role("button", name="IoU", exact=True).click()
+    assert page.locator("th.c-iou").get_attribute("aria-sort") == "ascending"
+    page.get_by_label("answer is", exact=True).select_option("model-error")
+    assert page.locator("#found").inner_text() == f"{sum('1' not in q for q in data['samples']['query'])} of 200 samples"
+    assert set(page.locator("td.c-type").all_inner_texts()) == {"model-error"}
+
+
+def test_the_keyboard_is_enough(benchmark_root: Path, paged: Callable[..., Path], opened: Callable[..., Any]) -> None:
+    page = opened(paged(benchmark_root, early))
+    focused = "document.activeElement.id || document.activeElement.getAttribute('data-sample')"
+    page.keyboard.press("/")
+    assert page.evaluate(focused) == "search"
+    page.locator("tr.chosen").focus()
+    for key, sample in (
+        ("ArrowDown", "1"),
+        ("ArrowDown", "2"),
+        ("ArrowUp", "1"),
+        ("End", "35"),
+        ("Home", "0"),
+        ("PageDown", "12"),
+    ):
+        page.keyboard.press(key)
+        if key != "PageDown":
+            assert page.evaluate(focused) == sample
+        row = page.locator("tr.chosen").bounding_box()
+        box = page.locator(".rows").bounding_box()
+        assert box["y"] <= row["y"] and row["y"] + row["height"] <= box["y"] + box["height"] + 1
+    assert page.locator("#detail h3").inner_text() == chosen(page)
+    page.keyboard.press("Enter")
+    assert page.evaluate(focused) == "detail"
+    page.keyboard.press("Escape")
+    assert page.evaluate(focused) == page.locator("tr.chosen").get_attribute("data-sample")
+    page.locator("#search").focus()
+    stops = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("document.activeElement.closest('form, table, aside, details, section')?.className || ''"))
+    assert stops.index("controls") < stops.index("samples")
+
+
+def test_the_structure_is_told_to_a_screen_reader(
+    benchmark_root: Path, paged: Callable[..., Path], opened: Callable[..., Any]
+) -> None:
+    page = opened(paged(benchmark_root, early, modes=("direct", "cot")))
+    headings = page.get_by_role("heading", level=2).all_inner_texts()
+    assert headings == ["Scores", "Samples", "Mode direct", "Mode cot"]
+    assert page.get_by_role("heading", level=1).count() == page.get_by_role("main").count() == 1
+    assert page.get_by_role("complementary").get_attribute("aria-label") == "Details of the chosen sample"
+    assert page.get_by_role("search").count() == page.get_by_role("status").count() == 1
+    columns = page.locator("table.samples").get_by_role("columnheader").all_inner_texts()
+    assert columns == ["#", "query", "video", "seconds", "timeline", "IoU direct", "IoU cot", "answer is"]
+    first = page.locator('tr[data-sample="0"]').get_by_role("img")
+    assert first.get_attribute("aria-label") == "truth: 1 to 4; direct: 1 to 4; cot: 1 to 4; of 16 s"
+    nameless = page.evaluate(
+        "[...document.querySelectorAll('input, select, button, svg[role=img], [role=region], video')]"
+        ".filter(e => !(e.labels?.length || e.textContent.trim() || e.getAttribute('aria-label'))).map(e => e.outerHTML)"
+    )
+    assert nameless == []
+    charts = page.locator("figure")
+    assert charts.count() == 4
+    for chart in charts.all():
+        assert chart.locator("svg").get_attribute("aria-label").startswith(chart.locator("figcaption").inner_text())
+        assert chart.locator("details tbody tr").count() > 10
+
+
+def test_nothing_hostile_acts(
+    write_annotations: Callable[..., Path], paged: Callable[..., Path], opened: Callable[..., Any]
+) -> None:
+    content = {HOSTILE_VIDEO: {"duration": 20, "timestamps": [[1, 4]], "sentences": [HOSTILE_QUERY]}}
+    page = opened(paged(write_annotations(content), lambda _: HOSTILE_REPLY))
+    assert page.evaluate("window.ran") is None
+    assert page.locator("#detail .answer pre").first.inner_text() == HOSTILE_REPLY
+    assert page.locator("#detail h3").inner_text() == HOSTILE_QUERY
+    assert page.locator("td.c-video").inner_text() == HOSTILE_VIDEO
+    page.get_by_label("search", exact=True).fill("<script>")
+    assert page.locator("#found").inner_text() == "1 of 1 samples"
+    assert page.evaluate("document.querySelectorAll('img, b, script:not([id]), [onerror], [onload]').length") == 1
+
+
+def test_a_reply_of_a_megabyte_is_shortened(benchmark_root: Path, paged: Callable[..., Path], opened: Callable[..., Any]) -> None:
+    output = paged(benchmark_root, lambda _: "<think>" + "long " * 200_000 + "</think>1 to 4")
+    assert output.stat().st_size < 1_000_000
+    page = opened(output)
+    assert "980,021 characters are left out" in page.locator("#detail .note").inner_text()
+    assert page.locator("#detail .answer pre").first.inner_text().endswith("1 to 4")
+
+
+def test_what_a_run_could_not_answer_says_why(
+    benchmark_root: Path, paged: Callable[..., Path], opened: Callable[..., Any]
+) -> None:
+    page = opened(paged(benchmark_root, early))
+    page.locator('tr[data-sample="2"]').click()
+    assert page.locator("#detail .answer .warning").inner_text().startswith("no <b>words</b> for synthetic/")
+    assert "model-error" in page.locator("#detail .answer").inner_text()
+    page.get_by_text("prompt", exact=True).click()
+    assert page.locator("#detail dd pre").inner_text() == "When is the white cross visible?"
+    page.goto(page.url)
+    page.wait_for_selector("main[aria-busy=false]")
+    assert chosen(page) == "white cross"
+
+
+def colour(page: Any, name: str) -> tuple[int, ...]:
+    text = page.evaluate(f"getComputedStyle(document.documentElement).getPropertyValue('{name}').trim()")
+    return tuple(int(text[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def contrast(a: tuple[int, ...], b: tuple[int, ...]) -> float:
+    """Source: WCAG 2.2, contrast ratio and relative luminance."""
+
+    def luminance(rgb: tuple[int, ...]) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (x / 255 for x in rgb)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark_can_be_read(
+    scheme: str, benchmark_root: Path, paged: Callable[..., Path], opened: Callable[..., Any]
+) -> None:
+    page = opened(paged(benchmark_root, early), color_scheme=scheme)
+    back = colour(page, "--back")
+    assert (sum(back) > 384) == (scheme == "light")
+    for ground in (back, colour(page, "--panel")):
+        for name in ("--text", "--soft", "--accent"):
+            assert contrast(colour(page, name), ground) >= 4.5, name
+        for name in ("--truth", "--s0", "--s1", "--s2", "--s3"):
+            assert contrast(colour(page, name), ground) >= 3, name
+    assert contrast(colour(page, "--warn"), colour(page, "--warn-back")) >= 4.5
+
+
+def test_spans_stand_on_the_screen_where_the_data_say(
+    benchmark_root: Path, paged: Callable[..., Path], opened: Callable[..., Any]
+) -> None:
+    """The screenshot of a timeline by its structure: which lane is coloured at which time."""
+    image = pytest.importorskip("PIL.Image")
+    page = opened(paged(benchmark_root, middle, early))
+    data = page.evaluate("unpack()")
+    for sample in (0, 4, 8):
+        page.locator(f'tr[data-sample="{sample}"]').click()
+        page.mouse.move(0, 0)
+        pixels = np.asarray(image.open(io.BytesIO(page.locator("#detail .timeline").screenshot())).convert("RGB")).astype(int)
+        height, width, _ = pixels.shape
+        duration = data["samples"]["duration_s"][sample]
+        spans = [data["samples"]["targets"][sample], *(run["direct"]["spans"][sample] for run in data["answers"])]
+        for lane, (name, flat) in enumerate(zip(("--truth", "--s0", "--s1"), spans, strict=True)):
+            row = pixels[int((lane + 0.5) * height / 3) - 2]
+            seen = np.abs(row - np.array(colour(page, name))).sum(axis=1) < 30
+            times = (np.arange(width) + 0.5) / width * duration
+            if not flat:
+                assert not seen.any()
+                continue
+            inside = (times > flat[0]) & (times < flat[1])
+            edge = np.abs(times[:, None] - np.array(flat)).min(axis=1) < 2 * duration / width
+            assert np.array_equal(seen[~edge], inside[~edge]), (sample, name)
+
+
+def test_two_runs_stand_side_by_side(benchmark_root: Path, paged: Callable[..., Path], opened: Callable[..., Any]) -> None:
+    page = opened(paged(benchmark_root, middle, early))
+    columns = page.locator("table.samples").get_by_role("columnheader").all_inner_texts()
+    assert columns[5:] == ["IoU A", "IoU B", "B − A", "answer is"]
+    assert page.locator('tr[data-sample="0"] td.c-line .span').count() == 3
+    assert page.locator("#detail .answer").count() == 2
+    table = page.get_by_role("table", name="B − A, paired by sample, in points")
+    assert table.get_by_role("row").count() == 5
+    page.get_by_label("answers of", exact=True).select_option("B")
+    assert "model-error" in page.locator("td.c-type").all_inner_texts()
+    assert page.locator(".legend li").all_inner_texts()[0].startswith("A ")
+
+
+def test_training_is_drawn(benchmark_root: Path, said_run: Callable[..., Path], opened: Callable[..., Any]) -> None:
+    folder = said_run(benchmark_root, middle, "model/runs/synthetic@test")
+    entries = [{"step": i, "reward": i / 9, "advantage_skewness": -i, "top1_iou/q50": 0.5, "zeta": i * i} for i in range(10)]
+    (folder.parent.parent / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    view.main(Namespace(runs=[str(folder)], protocol=None, videos=[], force=False, data_root=str(benchmark_root), output=None))
+    page = opened(folder / "view.html")
+    figures = page.get_by_role("region", name="Training", exact=True).locator("figure")
+    assert figures.locator("figcaption").all_inner_texts() == ["reward", "advantage_skewness", "top1_iou/q50", "zeta"]
+    points = [tuple(map(float, p.split(","))) for p in figures.first.locator("polyline").get_attribute("points").split()]
+    assert len(points) == 10
+    steps = np.diff(points, axis=0)
+    assert np.allclose(steps[:, 0], steps[0, 0], atol=0.11)
+    assert np.allclose(steps[:, 1], steps[0, 1], atol=0.11)
+    assert steps[0, 1] < 0 < steps[0, 0]
+
+
+def test_on_paper_every_figure_and_no_control(
+    benchmark_root: Path, paged: Callable[..., Path], opened: Callable[..., Any]
+) -> None:
+    page = opened(paged(benchmark_root, early))
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("tr[data-sample]").count() == 36
+    assert not page.locator(".controls").is_visible()
+    assert page.locator("figure svg").first.is_visible()
+    assert page.pdf().startswith(b"%PDF")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("tr[data-sample]").count() <= 36
+
+
+def test_a_video_plays_its_moment(tmp_path: Path, said_run: Callable[..., Path], opened: Callable[..., Any]) -> None:
+    pytest.importorskip("av", reason="av, extra video, is not installed")
+    make(tmp_path / "real", sizes={"train": 1, "dev": 1, "test": 2})
+    folder = said_run(tmp_path / "real", lambda _: "2 to 3")
+    view.main(Namespace(runs=[str(folder)], protocol=None, videos=[], force=False, data_root=str(tmp_path / "real"), output=None))
+    page = opened(folder / "view.html")
+    film = page.locator("#detail video")
+    page.get_by_role("button", name="answer 2–3 s").click()
+    playing = "v => new Promise(done => v.addEventListener('pause', () => done(v.currentTime)))"
+    assert 3 <= film.evaluate(playing) < 4
+    duration = page.evaluate("unpack()")["samples"]["duration_s"][0]
+    assert film.evaluate("v => v.duration") == pytest.approx(duration, abs=0.6)
+    assert film.evaluate("v => [v.videoWidth, v.videoHeight]") == [64, 64]
+
+
+def test_the_list_of_runs_leads_to_their_pages(
+    benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path, opened: Callable[..., Any]
+) -> None:
+    said_run(benchmark_root, middle, 'runs/"a" <b>#1')
+    said_run(benchmark_root, early, "runs/b")
+    options = {"protocol": None, "videos": [], "force": False, "data_root": str(benchmark_root), "output": None}
+    view.main(Namespace(runs=[str(tmp_path / "runs")], **options))
+    page = opened(tmp_path / "runs" / "index.html")
+    assert page.get_by_role("link").all_inner_texts() == ['"a" <b>#1', "b"]
+    addresses = [link.evaluate("a => a.href") for link in page.get_by_role("link").all()]
+    assert addresses == [(tmp_path / "runs" / name / "view.html").as_uri() for name in ('"a" <b>#1', "b")]
+    opened(tmp_path / "runs" / '"a" <b>#1' / "view.html")
