@@ -25,11 +25,15 @@ class VideoSFTTrainer(Steady, SFTTrainer):
         self.examples = examples
         self.answer = answer
         super().__init__(data_collator=self._collate, **options)
+        # Qwen-VL says no, but it is TRL that computes the loss: so the mean is over the answer tokens of a whole step, however
+        # it is divided into micro-batches and processes.
+        self.model_accepts_loss_kwargs = True
 
     def _collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The groups of a batch, and their labels, by which TRL counts tokens."""
+        """The groups of a batch, and their labels, by which tokens are counted."""
         tokenizer = self.processing_class.tokenizer
-        groups, labels = [], []
+        # The count leaves out the first label, as that of a whole row, which nothing predicts.
+        groups, labels = [], [packed.IGNORED]
         for row in rows:
             taken, prompt = self.examples.take(row)
             ids = tokenizer(self.answer(taken), add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
