@@ -82,7 +82,8 @@ def test_experiments_train_on_nothing_they_report(
 ) -> None:
     assert main(["experiment", name, "--dry-run", "--data-root", str(shared_data), "--output", str(tmp_path)]) == 0
     loaded = experiment.load(name)
-    cells = len(loaded.train) * len(loaded.recipes) * (len(loaded.seeds) + (len(experiment.changes(loaded)) if loaded.grid else 0))
+    tried = len(experiment.changes(loaded)) if loaded.grid else 0
+    cells = len(loaded.train) * len(loaded.recipes) * (len(loaded.seeds) + tried)
     assert sum(line.startswith("harness train ") for line in capsys.readouterr().out.splitlines()) == cells
 
 

@@ -22,9 +22,10 @@ FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 def trainer_of(load: Load, family: str, folder: Path, modes: tuple[str, ...] = ("direct",), **values: Any) -> Any:
     model, processor, examples = load(family)
     settings: dict[str, Any] = {
-        "output_dir": str(folder), "per_device_train_batch_size": 2, "remove_unused_columns": False, "use_cpu": True, "bf16": False,
-        "report_to": "none", "disable_tqdm": True, "learning_rate": 1e-3, "logging_steps": 1, "save_strategy": "no",
-        "dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None, "num_train_epochs": 1, "dataloader_pin_memory": False,
+        "output_dir": str(folder), "per_device_train_batch_size": 2, "remove_unused_columns": False, "use_cpu": True,
+        "bf16": False, "report_to": "none", "disable_tqdm": True, "learning_rate": 1e-3, "logging_steps": 1,
+        "save_strategy": "no", "dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None, "num_train_epochs": 1,
+        "dataloader_pin_memory": False,
     }  # fmt: skip
     samples = list(examples.samples.values())
     return VideoSFTTrainer(
