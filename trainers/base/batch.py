@@ -64,7 +64,7 @@ class Batches:
         event = next((event for event in lesson.events if event.start_s <= time_s < event.end_s), None)
         if event is None:
             return [NOTHING]
-        return [event.colour] if lesson.level == FULL_FRAME else [event.colour, event.shape]
+        return [event.colour] if lesson.level <= FULL_FRAME else [event.colour, event.shape]
 
     def _group(self, lesson: Lesson, pixels: torch.Tensor) -> Group:
         prompts = self._prompt(lesson.frames)

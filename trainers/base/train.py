@@ -21,7 +21,7 @@ from trainers.packed import IGNORED, pack
 STREAM = 0xBA5E
 """Keeps the random numbers of lessons apart from those of the benchmark's own videos."""
 
-WEAK_COOLDOWN = 80
+WEAK_COOLDOWN = 12
 """Steps after the first level that leave a base with a query gap of 10 to 20."""
 
 
@@ -49,7 +49,7 @@ class Settings:
 
     family: str = "qwen3_vl"
     seed: int = 0
-    steps: int = 1250
+    steps: int = 1000
     cooldown: int | None = None
     videos: int = 32
     warmup: int = 50
@@ -58,7 +58,7 @@ class Settings:
     decay: float = 0.01
     clip: float = 1.0
     naming: float = 0.5
-    gate: float = 0.2
+    gate: float = 0.26
     window: int = 30
 
 

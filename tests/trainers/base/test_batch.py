@@ -68,7 +68,7 @@ def test_a_visual_token_is_named_after_what_its_two_frames_show(trainer: Trainer
             wanted: dict[str, float] = {}
             for second in (first_s, first_s + 1):
                 event = next((e for e in lesson.events if e.start_s <= second < e.end_s), None)
-                colour_only = lesson.level == curriculum.FULL_FRAME
+                colour_only = lesson.level <= curriculum.FULL_FRAME
                 words = ["<|endoftext|>"] if event is None else [f" {event.colour}"] + [f" {event.shape}"] * (not colour_only)
                 for word in words:
                     wanted[word] = wanted.get(word, 0.0) + 0.5 / len(words)

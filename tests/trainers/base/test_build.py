@@ -82,8 +82,8 @@ def test_what_is_finished_stays_and_other_settings_are_refused(tmp_path: Path) -
 
 
 def test_a_gate_that_stays_shut_ends_in_a_message(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"below 0\.2"):
-        build(tmp_path, replace(MICRO, gate=0.2), silent)
+    with pytest.raises(InputError, match=r"below 0\.26"):
+        build(tmp_path, replace(MICRO, gate=0.26), silent)
     assert not (tmp_path / "model.safetensors").exists()
 
 

@@ -8,9 +8,10 @@ from harness.synthetic.scene import FPS, draw, plan
 from harness.video.decode import read_frames
 from tasks import protocol
 from trainers.base import curriculum
-from trainers.base.curriculum import BENCHMARK, COLOUR_ONLY, FULL_FRAME, TWO_COLOURS, Lesson
+from trainers.base.curriculum import BENCHMARK, COLOUR_ONLY, FULL_FRAME, TWO_COLOURS, WHOLE_PAIRS, Lesson
 
 RULES = protocol.load("synthetic").video
+LEVELS = [WHOLE_PAIRS, FULL_FRAME, COLOUR_ONLY, BENCHMARK, TWO_COLOURS]
 
 
 def drawn(level: int, count: int = 40, seed: int = 0) -> list[Lesson]:
@@ -31,7 +32,7 @@ def test_frames_are_those_of_the_encoded_video(tmp_path: Path) -> None:
         assert error.mean() < 6 and error.max() < 160
 
 
-@pytest.mark.parametrize("level", [FULL_FRAME, COLOUR_ONLY, BENCHMARK, TWO_COLOURS])
+@pytest.mark.parametrize("level", LEVELS)
 def test_every_query_names_one_event(level: int) -> None:
     for lesson in drawn(level):
         assert len(set(lesson.queries)) == len(lesson.queries) == 3
@@ -39,7 +40,7 @@ def test_every_query_names_one_event(level: int) -> None:
             assert query == (f"{event.colour} {event.shape}" if level in (BENCHMARK, TWO_COLOURS) else f"{event.colour} shape")
 
 
-@pytest.mark.parametrize("level", [FULL_FRAME, COLOUR_ONLY, BENCHMARK, TWO_COLOURS])
+@pytest.mark.parametrize("level", LEVELS)
 def test_something_is_visible_exactly_during_the_events(level: int) -> None:
     for lesson in drawn(level):
         shown = [any(e.start_s <= time < e.end_s for e in lesson.events) for time in lesson.frames.time_s]
@@ -47,11 +48,14 @@ def test_something_is_visible_exactly_during_the_events(level: int) -> None:
 
 
 def test_levels_are_as_easy_as_they_say() -> None:
-    for lesson in drawn(FULL_FRAME):
+    for lesson in drawn(WHOLE_PAIRS):
         assert all(event.start_s % 2 == event.end_s % 2 == 0 < event.end_s - event.start_s for event in lesson.events)
         pairs = lesson.frames.pixels.reshape(-1, 2, 32 * 32 * 3)
         assert np.array_equal(pairs[:, 0], pairs[:, 1]), "an edge inside a pair of frames"
-    assert all(len({event.colour for event in lesson.events}) == 3 for lesson in drawn(COLOUR_ONLY))
+    for lesson in (*drawn(WHOLE_PAIRS), *drawn(FULL_FRAME)):
+        assert all(len(np.unique(picture.reshape(-1, 3), axis=0)) == 1 for picture in lesson.frames.pixels)
+    assert {event.start_s % 2 for lesson in drawn(FULL_FRAME) for event in lesson.events} == {0, 1}
+    assert all(len({event.colour for event in lesson.events}) == 3 for level in LEVELS[:3] for lesson in drawn(level))
     assert all(len({event.colour for event in lesson.events}) <= 2 for lesson in drawn(TWO_COLOURS))
 
 
