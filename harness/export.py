@@ -1,0 +1,150 @@
+"""Every question of a run as a row of a table, and the scores of a run as metadata of a model card."""
+
+import csv
+import importlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from harness.plan import Plan
+from harness.records import Record
+from harness.scoring import ORACLE_MODE
+from tasks.errors import InputError
+
+FORMATS = ("parquet", "csv", "jsonl")
+SPANS = "spans"
+COLUMNS = {
+    "id": "string",
+    "video": "string",
+    "duration_s": "float64",
+    "query": "string",
+    "targets": SPANS,
+    "mode": "string",
+    "text": "string",
+    "spans": SPANS,
+    "iou": "float64",
+    "counted": "bool",
+    "failure": "string",
+    "message": "string",
+}
+"""Types of the columns; pairs of seconds are JSON in a CSV."""
+
+Row = dict[str, Any]
+
+
+def rows(plan: Plan, records: Mapping[tuple[str, str], Record], scores: Mapping[str, Any]) -> list[Row]:
+    """One row a question: mode by mode, in the order of the split.
+
+    Args:
+        plan: What was asked.
+        records: Replies by sample id and mode.
+        scores: What `harness.run.score_plan` makes of them; values are those of `scores.json`.
+
+    Returns:
+        Rows of `id`, `video`, `duration_s`, `query`, `targets` (seconds), `mode`, `text` (None where there is no reply, or where
+        a file gave spans alone), `spans` (read from it, seconds), `iou` (0 to 1), `counted` (False where the protocol leaves it
+        out), `failure` (name of the error, or of why no span was read) and `message` (of the error).
+    """
+    return [
+        _row(plan, index, mode, records.get((line["id"], mode), {}), line)
+        for mode in plan.modes
+        for index, line in enumerate(scores["modes"][mode]["samples"])
+    ]
+
+
+def _row(plan: Plan, index: int, mode: str, record: Record, line: Mapping[str, Any]) -> Row:
+    sample = plan.samples[index]
+    return {
+        "id": sample.id,
+        "video": sample.video,
+        "duration_s": float(sample.duration_s),
+        "query": sample.query,
+        "targets": [[float(time) for time in target] for target in sample.targets],
+        "mode": mode,
+        "text": record.get("text"),
+        "spans": line["spans"],
+        "iou": line["iou"],
+        "counted": not line.get("dropped", False),
+        "failure": line["failure"],
+        "message": (record.get("error") or {}).get("message"),
+    }
+
+
+def encode(table: Sequence[Row], kind: str) -> bytes:
+    """A table as the content of a file of one of `FORMATS`. Raises InputError where Parquet needs packages that are missing."""
+    if kind == "parquet":
+        buffer = io.BytesIO()
+        dataset(table).to_parquet(buffer)
+        return buffer.getvalue()
+    if kind == "jsonl":
+        return "".join(json.dumps(row, allow_nan=False) + "\n" for row in table).encode()
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {name: json.dumps(row[name]) if kind is SPANS else row[name] for name, kind in COLUMNS.items()} for row in table
+    )
+    return text.getvalue().encode(errors="backslashreplace")
+
+
+def dataset(table: Sequence[Row]) -> Any:
+    """A table as `datasets.Dataset`, the same types whatever the values. Raises InputError where the package is missing."""
+    datasets = package("datasets", "train")
+    spans = datasets.List(datasets.List(datasets.Value("float64")))
+    types = {name: spans if kind is SPANS else datasets.Value(kind) for name, kind in COLUMNS.items()}
+    columns = {name: [_characters(row[name]) for row in table] for name in COLUMNS}
+    return datasets.Dataset.from_dict(columns, features=datasets.Features(types))
+
+
+def _characters(value: Any) -> Any:
+    """A text with halves of characters, which JSON can spell and Arrow cannot hold, spelled out; other values as they are."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
+
+def model_card(plan: Plan, scores: Mapping[str, Any], model: str) -> Any:
+    """The metrics of a run as `huggingface_hub.ModelCardData`, which is the `model-index` block of a model card.
+
+    Each metric names mode, protocol, split hash and coverage, and whether samples were left out. Not there is the row that
+    chooses between modes with the ground truth.
+
+    Args:
+        plan: What was asked.
+        scores: Content of `scores.json`.
+        model: Name or folder of the model; folders above it are not told.
+
+    Raises:
+        InputError: huggingface_hub is not installed.
+    """
+    hub = package("huggingface_hub", "hf")
+    part = len(scores["modes"][plan.modes[0]]["samples"])
+    left_out = f", only {part:,} samples of it" if plan.limit is not None or plan.ids_sha256 is not None else ""
+    rules = {"protocol": plan.protocol.name, "protocol_sha256": plan.protocol.sha256, "split_sha256": plan.split_sha256}
+    results = [
+        hub.EvalResult(
+            task_type="video-text-to-text",
+            task_name="Video temporal grounding",
+            dataset_type=plan.task.name,
+            dataset_name=f"{plan.task.title} v{plan.task.version}{left_out}",
+            dataset_split=plan.split if not left_out else f"{plan.split} (part)",
+            metric_type=metric,
+            metric_value=round(value, 2),
+            metric_name=f"{metric}, mode {mode}, protocol {plan.protocol.name}",
+            metric_config=mode,
+            metric_args={**rules, "n": entry["aggregate"]["n"], "coverage": entry["coverage"]},
+        )
+        for mode, entry in scores["modes"].items()
+        if mode != ORACLE_MODE
+        for metric, value in {**entry["aggregate"], **entry.get("qvhighlights", {})}.items()
+        if metric != "n" and value is not None
+    ]
+    return hub.ModelCardData(model_name=PurePath(model).name, eval_results=results)
+
+
+def package(name: str, extra: str) -> Any:
+    """Import what an extra installs. Raises InputError with the name of the extra."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise InputError(f"the packages of extra {extra}", str(error), f"pip install 'vtg-harness[{extra}]'") from error
