@@ -172,7 +172,7 @@ def _summary(
         return {"systems": systems, "breakdown": _breakdown(samples, found[0]), "comparison": None}
     pair = [System(run.name, (one,)) for run, one in zip(shown, found, strict=True)]
     (comparison,) = compare(samples, pair)["comparisons"]
-    changes = {key: comparison[key] for key in ("metrics", "failure_changes", "movers")}
+    changes = {key: comparison[key] for key in ("metrics", "failure_changes")}
     return {"systems": systems, "breakdown": comparison["breakdown"], "comparison": changes}
 
 

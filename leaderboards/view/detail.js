@@ -55,7 +55,7 @@ function videoOf(data, i) {
   if (!url) return null;
   const from = data.samples.from_s?.[i] ?? 0;
   const note = el("p", { class: "warning", role: "status", hidden: true }, "This browser cannot play the file, or it is no longer there.");
-  const film = el("video", { controls: true, preload: "metadata", playsinline: true, src: url + "#t=" + from, "aria-label": "video" });
+  const film = el("video", { controls: true, preload: "auto", playsinline: true, src: url + "#t=" + from, "aria-label": "video" });
   let stop = null;
   film.addEventListener("error", () => { note.hidden = false; });
   film.addEventListener("timeupdate", () => { if (stop !== null && film.currentTime >= stop) { film.pause(); stop = null; } });

@@ -24,7 +24,7 @@ function sampleTable(data, series, choose) {
   const status = el("p", { role: "status", id: "found" });
   const heads = columns.map((column) => el("th", { scope: "col", class: column.css },
     el("button", { type: "button", onclick: () => { state.down = state.key === column ? !state.down : column.css === "c-iou"; state.key = column; update(); } }, column.name)));
-  grid.style.minWidth = 48 + 4.4 * (columns.length - 5) + "rem";
+  grid.style.minWidth = 40 + 4.4 * (columns.length - 5) + "rem";
   grid.append(el("thead", {}, el("tr", { "aria-rowindex": 1 }, ...heads)), body);
 
   let words = null;
@@ -109,5 +109,5 @@ function sampleTable(data, series, choose) {
   });
   offer();
   const place = el("div", {}, controls, el("p", { id: "keys", class: "hint" }, "Keys: / to search, arrows to go through the samples, Enter to the details, Escape back."), view);
-  return { place, start: (id) => { update(); const i = samples.id.indexOf(id); select(i < 0 ? 0 : i, false); } };
+  return { place, start: (i) => { update(); select(Math.max(i, 0), false); } };
 }

@@ -1,5 +1,5 @@
 // Timelines: the true moments above, the answers of each run and mode below, on one axis from 0 to the end of the video.
-const LANE = 8;
+const LANE = 8, COLOURS = 4;
 
 // lanes: [{name, css, spans: [[start, end], ...]}]; answers that lie outside the video are drawn at its edge.
 function timeline(duration, lanes) {
@@ -31,7 +31,7 @@ function seriesOf(data) {
   return data.runs.flatMap((run, i) => modes.map((mode) => ({
     name: [data.runs.length > 1 ? "AB"[i] : null, modes.length > 1 ? mode : null].filter(Boolean).join(" ") || "answer",
     run: i, mode, answers: data.answers[i][mode],
-  }))).map((one, i) => ({ ...one, css: "s" + i }));
+  }))).map((one, i) => ({ ...one, css: "s" + i % COLOURS }));
 }
 
 function lanesOf(data, series, i) {

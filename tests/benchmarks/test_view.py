@@ -4,6 +4,7 @@ Run: make bench
 """
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -98,7 +99,7 @@ def test_browser_shows_17031_samples(benchmark: BenchmarkFixture, folder: Path, 
     output = folder / "opened.html"
     subprocess.run([sys.executable, "-c", CHILD, str(data_root), str(folder), str(output)], capture_output=True, check=True)
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = started.chromium.launch(executable_path=chromium, args=[] if os.getuid() else ["--no-sandbox"])
         page = browser.new_page()
 
         def opened() -> int:

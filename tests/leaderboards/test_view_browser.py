@@ -222,7 +222,14 @@ def test_what_a_run_could_not_answer_says_why(
     assert "model-error" in page.locator("#detail .answer").inner_text()
     page.get_by_text("prompt", exact=True).click()
     assert page.locator("#detail dd pre").inner_text() == "When is the white cross visible?"
-    page.goto(page.url)
+    page.wait_for_function("() => location.hash.length > 2")
+    page.evaluate("location.hash = '#%'")
+    page.reload()
+    page.wait_for_selector("main[aria-busy=false]")
+    assert chosen(page) == "red circle"
+    page.locator('tr[data-sample="2"]').click()
+    page.wait_for_function("() => location.hash.length > 2")
+    page.reload()
     page.wait_for_selector("main[aria-busy=false]")
     assert chosen(page) == "white cross"
 
@@ -337,6 +344,11 @@ def test_a_video_plays_its_moment(tmp_path: Path, said_run: Callable[..., Path],
     page.get_by_role("button", name="answer 2–3 s").click()
     playing = "v => new Promise(done => v.addEventListener('pause', () => done(v.currentTime)))"
     assert 3 <= film.evaluate(playing) < 4
+    page.locator("tr.chosen").focus()
+    for key in ("ArrowDown", "ArrowUp") * 50:
+        page.keyboard.press(key)
+    page.get_by_role("button", name="truth").click()
+    assert film.evaluate(playing) > 0
     duration = page.evaluate("unpack()")["samples"]["duration_s"][0]
     assert film.evaluate("v => v.duration") == pytest.approx(duration, abs=0.6)
     assert film.evaluate("v => [v.videoWidth, v.videoHeight]") == [64, 64]
