@@ -1,0 +1,190 @@
+"""What a group that shares its prompt saves: log-probabilities with gradients, and generation, beside the repeated prompt.
+
+    python tests/benchmarks/training_passes.py CHECKPOINT loss|generation WAY [--prompt 1000] [--group 8]
+
+prints the peak memory of one pass above what the loaded model takes. Each pass gets a process of its own, since the peak
+never falls and freed memory is used again.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness.frames import Frames
+from harness.models import generate, loading
+from harness.models.checkpoint import find
+from harness.models.inputs import Inputs
+from harness.models.options import Options
+from harness.models.positions import check_positions
+from tasks import protocol
+from tasks.sample import Sample
+from tasks.span import Span
+from trainers import recipe as recipes
+from trainers.examples import Examples, Prompt
+from trainers.grpo import VideoGRPOTrainer
+from trainers.rollout import rollout
+from trainers.train import Training, build
+
+NEW_TOKENS = 20
+QUERIES = ("a person opens the door", "the dog jumps over a chair")
+
+
+def load(folder: Path) -> tuple[Any, Any, Inputs]:
+    """A checkpoint on the CPU, its processor and input builder under the default protocol."""
+    checkpoint = find(str(folder))
+    dtype = "bfloat16" if torch.cuda.is_available() else "float32"
+    model, processor, _ = loading.read(checkpoint, Options(device="cpu", dtype=dtype))
+    check_positions(model)
+    return model, processor, Inputs(model, processor, checkpoint.family, protocol.load("default").prompt)
+
+
+def make_frames(frames: int, height: int, width: int) -> Frames:
+    """Random frames at 2 per second."""
+    pixels = np.random.default_rng(0).integers(0, 256, (frames, height, width, 3), dtype=np.uint8)
+    return Frames(pixels, np.arange(frames) * 0.5, 0.5, 0.0, "made")
+
+
+def make_examples(inputs: Inputs, frames: Frames) -> Examples:
+    """One video with two queries."""
+    rules = protocol.load("default")
+    seconds = len(frames.pixels) / 2
+    samples = [Sample(f"t/v/{query}", "t", "v", seconds, query, (Span(0.25, seconds / 2),)) for query in QUERIES]
+    by_id = {sample.id: sample for sample in samples}
+    return Examples(by_id, rules, inputs, {"v": Path("v.mp4")}, lambda *_: frames)
+
+
+def examples_of_length(inputs: Inputs, tokens: int) -> Examples:
+    """Examples whose first prompt has at least `tokens` tokens, and as few more as whole frames allow."""
+    side = 5 * inputs.pixel_factor
+    for pairs in count(2):
+        examples = make_examples(inputs, make_frames(2 * pairs, side, side))
+        if len(first_prompt(examples).row.ids) >= tokens:
+            return examples
+    raise AssertionError
+
+
+def first_prompt(examples: Examples) -> Prompt:
+    """The prompt of the first query."""
+    return examples.take({"id": next(iter(examples.samples)), "mode": "direct"})[1]
+
+
+def make_trainer(model: Any, processor: Any, examples: Examples, folder: Path, recipe: str, **changes: Any) -> Any:
+    """The trainer of a recipe, as `harness train` builds it."""
+    changed = recipes.load(recipe, [f"{key}={json.dumps(value)}" for key, value in changes.items()])
+    plan: Any = SimpleNamespace(protocol=examples.protocol)
+    training = Training(changed, plan, str(folder), folder)
+    return build(training, list(examples.samples.values()), model, processor, examples)
+
+
+def loss_pass(trainer: Any, prompt: Prompt, group: int, way: str) -> torch.Tensor:
+    """Log-probabilities of `group` random replies, and their gradients.
+
+    Args:
+        trainer: A GRPO trainer.
+        prompt: The prompt of all replies.
+        group: Number of replies.
+        way: `shared`; `repeated`, by TRL's own code on a batch in which each reply has its own prompt and video.
+    """
+    model = trainer.model
+    torch.manual_seed(0)
+    replies = torch.randint(0, 200, (group, NEW_TOKENS), device=model.device)
+    ids = torch.cat([torch.tensor([prompt.row.ids] * group, device=model.device), replies], 1)
+    trainer._prompts = [prompt] * group
+    model.zero_grad()
+    call = trainer._get_per_token_logps_and_entropies
+    if way == "repeated":
+        call = super(VideoGRPOTrainer, trainer)._get_per_token_logps_and_entropies
+        model = with_videos(model, prompt, group)
+    values: torch.Tensor = call(model, ids, torch.ones_like(ids), NEW_TOKENS)[0]
+    values.sum().backward()
+    return values.detach()
+
+
+def with_videos(model: Any, prompt: Prompt, group: int) -> Callable[..., Any]:
+    """The model with the videos of a batch bound to it, which TRL's own log-probabilities do not pass."""
+    video = prompt.video
+    videos: dict[str, Any] = {
+        "pixel_values_videos": video.pixels.repeat(group, 1).to(model.device, model.dtype),
+        "video_grid_thw": video.grid.repeat(group, 1).to(model.device),
+        **({} if video.seconds is None else {"second_per_grid_ts": torch.tensor([video.seconds] * group, device=model.device)}),
+    }
+
+    def call(**keywords: Any) -> Any:
+        types = (keywords["input_ids"] == model.config.video_token_id).int() * 2
+        return model(**{**keywords, "mm_token_type_ids": types}, **videos)
+
+    return call
+
+
+@torch.no_grad()
+def generation(trainer: Any, prompt: Prompt, group: int, way: str) -> list[list[int]]:
+    """Token ids of `group` replies of `NEW_TOKENS` tokens, chosen greedily, so that the ways can be compared.
+
+    Args:
+        trainer: A GRPO trainer.
+        prompt: The prompt of all replies.
+        group: Number of replies.
+        way: `shared`; `repeated`, each reply with its own video and prompt; `once`, the video once and each reply with its
+            own prompt, which is what `num_return_sequences` does.
+    """
+    model = trainer.model.eval()
+    rules = generate.Rules(NEW_TOKENS, frozenset(), trainer.rules.suppress)
+    rows, video = [prompt.row] * group, prompt.video
+    if way == "shared":
+        outputs = rollout(model, [prompt], [group], rules, list(range(group)))[0]
+    else:
+        copies = group if way == "repeated" else 1
+        pixels = video.pixels.repeat(copies, 1).to(model.device, model.dtype)
+        seen = model.model.get_video_features(pixels, video.grid.repeat(copies, 1).to(model.device), return_dict=True)
+        if way == "repeated":
+            prefix = generate.prefill(model, rows, [len(prompt.row.ids) - 1] * group, seen)
+            outputs = generate.generate(model, rows, rules, prefix, None, list(range(group)))
+        else:
+            outputs = generate.generate(model, rows, rules, None, seen)
+    model.train()
+    return [output.ids for output in outputs]
+
+
+PASSES: dict[str, Callable[..., Any]] = {"loss": loss_pass, "generation": generation}
+
+
+def resident(field: str) -> int:
+    """Bytes of this process by a field of /proc/self/status: `VmRSS` now, `VmHWM` at most."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) * 1024
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Peak memory of one pass.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("name", choices=PASSES)
+    parser.add_argument("way", choices=("shared", "repeated", "once"))
+    parser.add_argument("--prompt", type=int, default=1000)
+    parser.add_argument("--group", type=int, default=8)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    model, processor, inputs = load(options.checkpoint)
+    examples = examples_of_length(inputs, options.prompt)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = make_trainer(model, processor, examples, Path(folder), "grpo", beta=0)
+        prompt = first_prompt(examples)
+        # A pass with nearly nothing in it, so that code and gradients are in memory before.
+        PASSES[options.name](trainer, first_prompt(examples_of_length(inputs, 1)), 1, options.way)
+        before = resident("VmRSS")
+        PASSES[options.name](trainer, prompt, options.group, options.way)
+    shown = {"peak_bytes": resident("VmHWM") - before, "prompt_tokens": len(prompt.row.ids)}
+    sys.stdout.write(json.dumps(shown) + "\n")
+
+
+if __name__ == "__main__":
+    main()
