@@ -150,7 +150,7 @@ def train(training: Training) -> dict[str, Any]:
     """
     launch = environment.launch()
     folder = training.folder
-    _quiet()
+    quiet()
     store.prepare_folder(folder)
     with store.locked(folder, launch.id):
         previous = read(folder)
@@ -227,11 +227,16 @@ def _run(training: Training, samples: list[Sample], record: dict[str, Any], main
     }
 
 
+def dtype_of(training: Training) -> str:
+    """The dtype weights are loaded in."""
+    return training.dtype if training.dtype != "auto" else "bfloat16" if torch.cuda.is_available() else "float32"
+
+
 @contextmanager
 def reader(training: Training, checkpoint: Checkpoint) -> Iterator[tuple[Any, Any, Inputs, FramePool]]:
     """The loaded checkpoint, its processor and input builder, and a decoder for its videos."""
-    dtype = training.dtype if training.dtype != "auto" else "bfloat16" if torch.cuda.is_available() else "float32"
-    model, processor, _ = loading.read(checkpoint, Options(device="cpu", dtype=dtype, attn=training.attn))
+    options = Options(device="cpu", dtype=dtype_of(training), attn=training.attn)
+    model, processor, _ = loading.read(checkpoint, options)
     check_positions(model)
     inputs = Inputs(model, processor, checkpoint.family, training.plan.protocol.prompt)
     with FramePool(training.plan.protocol.video, inputs.pixel_factor, deadline_s=training.deadline_s) as pool:
@@ -263,7 +268,7 @@ def build(
         "train_dataset": dataset,
         "processing_class": processor,
         "callbacks": [*callbacks(training.folder), *trackers(recipe.trainer.get("report_to"))],
-        "peft_config": _lora(recipe),
+        "peft_config": adapters(recipe),
         "examples": examples,
     }
     if recipe.method == "sft":
@@ -349,7 +354,8 @@ def sampling(model: Any, processor: Any, args: GRPOConfig) -> generate.Rules:
     )
 
 
-def _lora(recipe: Recipe) -> Any:
+def adapters(recipe: Recipe) -> Any:
+    """PEFT's configuration, None for full training. Raises InputError on a setting it does not have."""
     if recipe.lora is None:
         return None
     from peft import LoraConfig
@@ -372,7 +378,7 @@ def _save(trainer: Any, training: Training, processor: Any) -> None:
     trainer.accelerator.wait_for_everyone()
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Progress bars of loading and saving only for people; and TRL 1.16 itself uses the names transformers warns of."""
     if not sys.stderr.isatty():
         disable_progress_bar()
