@@ -72,20 +72,19 @@ def _row(plan: Plan, index: int, mode: str, record: Record, line: Mapping[str, A
     }
 
 
-def encode(table: Sequence[Row], kind: str) -> bytes:
+def encode(table: Sequence[Row], form: str) -> bytes:
     """A table as the content of a file of one of `FORMATS`. Raises InputError where Parquet needs packages that are missing."""
-    if kind == "parquet":
+    if form == "parquet":
         buffer = io.BytesIO()
         dataset(table).to_parquet(buffer)
         return buffer.getvalue()
-    if kind == "jsonl":
+    if form == "jsonl":
         return "".join(json.dumps(row, allow_nan=False) + "\n" for row in table).encode()
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(
-        {name: json.dumps(row[name]) if kind is SPANS else row[name] for name, kind in COLUMNS.items()} for row in table
-    )
+    spans = [name for name, kind in COLUMNS.items() if kind is SPANS]
+    writer.writerows({**row, **{name: json.dumps(row[name]) for name in spans}} for row in table)
     return text.getvalue().encode(errors="backslashreplace")
 
 
