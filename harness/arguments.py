@@ -15,7 +15,7 @@ def parser() -> Parser:
     common = Parser(add_help=False)
     common.add_argument("--data-root", metavar="DIR", help="annotations and videos (default: $HARNESS_DATA, else the user cache)")
     common.add_argument("--debug", action="store_true", help="show tracebacks")
-    for verb in (_run, _score, _train, _experiment, _compare, _board, _ls, _show, _data, _rewards, _demo):
+    for verb in (_run, _score, _train, _experiment, _compare, _board, _view, _export, _ls, _show, _data, _rewards, _demo):
         verb(verbs, common)
     return parser
 
@@ -110,6 +110,30 @@ def _board(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     board.add_argument("--force", action="store_true", help="rank what is not comparable; the table says so")
 
 
+def _view(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    view = verbs.add_parser("view", parents=[common], help="one HTML page of a run, of two side by side, or of a folder of runs")
+    view.add_argument(
+        "runs", nargs="+", metavar="RUN", help="run folder; two: compared; a folder of runs: an index and their pages"
+    )
+    view.add_argument("--output", metavar="FILE", help="default: RUN/view.html, comparison.html, FOLDER/index.html")
+    view.add_argument("--force", action="store_true", help="show runs on other splits or rules together; the page says so")
+    plot = verbs.add_parser("plot", parents=[common], help="threshold curve, IoU histogram and training curves for a paper")
+    plot.add_argument("runs", nargs="+", metavar="RUN")
+    plot.add_argument("--output", required=True, metavar="FILE", help="FILE.png or FILE.svg")
+    plot.add_argument("--force", action="store_true", help="plot runs on other splits or rules together")
+
+
+def _export(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    export = verbs.add_parser("export", parents=[common], help="samples of a run as a table, or its metrics as a model card")
+    export.add_argument("path", metavar="RUN", help="run folder")
+    export.add_argument("--format", help="parquet, csv, jsonl or model-card (default: by the name of --output)")
+    export.add_argument("--output", metavar="FILE", help="default: standard output")
+    push = verbs.add_parser("push", parents=[common], help="put the metrics of a run into the model card of a hub repository")
+    push.add_argument("path", metavar="RUN", help="run folder")
+    push.add_argument("repo", metavar="OWNER/NAME", help="repository of the model")
+    push.add_argument("--yes", action="store_true", help="really do it; without, the card is only shown")
+
+
 def _ls(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     ls = verbs.add_parser("ls", parents=[common], help="list what there is")
     ls.add_argument("what", choices=("tasks", "protocols", "models", "plans", "recipes", "rewards", "lmms-path"))
@@ -151,8 +175,10 @@ def _rewards(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> Non
 
 
 def _demo(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
-    demo = verbs.add_parser("demo", parents=[common], help="synthetic benchmark, trivial models and an untrained tiny checkpoint")
-    demo.add_argument("--output", metavar="DIR", default="demo", help="where data, checkpoint and runs go")
+    demo = verbs.add_parser(
+        "demo", parents=[common], help="three recipes trained and compared on the synthetic benchmark, in minutes"
+    )
+    demo.add_argument("--output", metavar="DIR", default="demo", help="where data, models and runs go")
 
 
 def _add_ids_option(parser: Parser) -> None:

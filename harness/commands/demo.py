@@ -1,29 +1,25 @@
 """`harness demo`."""
 
+import os
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
-from harness.arguments import parser
-from harness.commands.run import evaluate
-from harness.models.trivial import NAMES
-from harness.report import heading, render, rows
+from harness.commands.experiment import conduct
 
 
 def main(options: Namespace) -> int:
-    """Render the benchmark, build a tiny checkpoint of each family, run everything, print one table."""
-    from harness.models.tiny import build
+    """Render the benchmark, train three recipes from the weak base, evaluate everything, print one table."""
+    import trainers
     from harness.synthetic.make import make
+    from trainers.experiment import load
 
     folder = Path(options.output)
     make(folder / "data", 0)
-    tiny = [str(build(folder / "checkpoints" / f"tiny-{family}", family)) for family in ("qwen2_5_vl", "qwen3_vl")]
-    table, title = [], ""
-    for model in (*NAMES, *tiny):
-        name = Path(model).name.replace(":", "-")
-        arguments = ["--tasks", "synthetic@test", "--data-root", str(folder / "data"), "--output", str(folder / "runs" / name)]
-        for plan, summary in evaluate(parser().parse_args(["run", "--model", model, *arguments])):
-            title = heading(plan)
-            table += rows(Path(model).name, summary.scores or {"modes": {}})
-    sys.stdout.write(f"{title}\n{render(table)}\nThe tiny checkpoints are untrained. Runs: {folder / 'runs'}\n")
-    return 0
+    weak = Path(trainers.__file__).parent / "base" / "weak"
+    experiment = replace(load("demo"), model=str(weak))
+    code = conduct(experiment, folder / "experiment", folder / "data", jobs=os.cpu_count() or 1)
+    if code == 0:
+        sys.stdout.write(f"The base comes with the project: docs/base.md. Models and runs: {folder / 'experiment'}\n")
+    return code
