@@ -1,0 +1,38 @@
+"""What every process of a launch runs in these tests: several `harness train` one after the other, for one start of torch.
+
+launched.py '[{"arguments": ["train", …], "interrupt": null, "expect": 0}, …]'
+"""
+
+import json
+import sys
+from typing import Any
+
+
+def vowels(completions: list[Any], **_: Any) -> list[float]:
+    """A reward in which the replies of an untrained model differ."""
+    return [sum(letter in "aeiou" for letter in reply[0]["content"]) / 10 for reply in completions]
+
+
+def main(jobs: list[dict[str, Any]]) -> None:
+    from harness.cli import main as harness
+    from trainers import train
+    from trainers.callbacks import TrainerCallback
+
+    class Interrupt(TrainerCallback):  # type: ignore[misc]
+        def __init__(self, step: int) -> None:
+            self.step = step
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == self.step:
+                raise KeyboardInterrupt
+
+    made = train.callbacks
+    for job in jobs:
+        added = [Interrupt(job["interrupt"])] if job["interrupt"] else []
+        train.callbacks = lambda folder, added=added: [*made(folder), *added]
+        code = harness(job["arguments"])
+        assert code == job["expect"], f"{code}: {job['arguments']}"
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,166 @@
+"""How many bytes of a GPU a training needs: an estimate from shapes, made before anything is loaded.
+
+Of the model states the formulas are those of ZeRO (Rajbhandari et al. 2020, section 3): N weights and their gradients in the
+training dtype, and for Adam in mixed precision 12 bytes a weight (a float32 copy and two moments), each part divided by the
+number of processes where it is sharded. Without DeepSpeed torch keeps Adam's two moments in the dtype of the weights and no
+copy. Of the activations they follow Korthikanti et al. 2023 (Reducing Activation Recomputation), counted for Qwen-VL's layers
+with checkpointing: the input of every layer, and everything inside one. What is left out: the CUDA context, fragmentation,
+the workspace of kernels.
+"""
+
+from dataclasses import dataclass
+
+GIB = 2**30
+ADAM_FLOAT32 = 12
+"""Bytes a weight: float32 copy, first and second moment."""
+
+BUCKET = 500_000_000
+"""Elements that DeepSpeed communicates at a time, and of which it holds one bucket to send and one to receive."""
+
+LIVE = 1_000_000_000
+"""Weights that ZeRO-3 holds whole at a time (`stage3_max_live_parameters`)."""
+
+STRATEGIES = ("plain", "zero2", "zero3", "zero3-offload")
+"""`plain` is one process, or DDP."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of a model decides its memory.
+
+    Attributes:
+        weights: Number of weights.
+        trained: Number of weights that are trained.
+        width: Of the text tower.
+        inner: Width of its feed-forward layers, over all experts that a token is sent to.
+        layers: Layers of the text tower.
+        key_value: Keys' and values' width together, of one layer.
+        vision_width: Of the vision tower.
+        vision_inner: Width of its feed-forward layers.
+        vision_layers: Its layers.
+        merged: Patches in one visual token.
+        frozen_vision: Whether its activations need no gradient.
+    """
+
+    weights: int
+    trained: int
+    width: int
+    inner: int
+    layers: int
+    key_value: int
+    vision_width: int
+    vision_inner: int
+    vision_layers: int
+    merged: int
+    frozen_vision: bool = False
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one process computes at a time, at the longest.
+
+    Attributes:
+        prompts: Prompts in a micro-batch.
+        prompt_tokens: Tokens of a prompt, visual ones included.
+        visual_tokens: Visual tokens of a prompt.
+        reply_tokens: Tokens of a reply.
+        replies: Replies to a prompt in the loss.
+        generated: Replies to a prompt that are generated, 0 for none.
+        dtype_bytes: Of weights and activations.
+        checkpointing: Whether activations are computed again in the backward pass.
+        reference: Whether a second model stays in memory, for the KL term.
+    """
+
+    prompts: int
+    prompt_tokens: int
+    visual_tokens: int
+    reply_tokens: int
+    replies: int
+    generated: int
+    dtype_bytes: int
+    checkpointing: bool
+    reference: bool
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens of a packed row: the prompt, then each reply after the prompt's last token once more."""
+        return self.prompt_tokens - 1 + self.replies * (1 + self.reply_tokens)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes in one process.
+
+    Attributes:
+        weights: Of the model that is trained.
+        reference: Of the reference model.
+        gradients: Of the trained weights, with the buffers they are exchanged through.
+        optimizer: Adam's states.
+        activations: Of the loss pass, with its attention mask.
+        generation: Keys and values of the replies, and weights gathered for it.
+        host: Main memory that offloading needs, of one process.
+    """
+
+    weights: int
+    reference: int
+    gradients: int
+    optimizer: int
+    activations: int
+    generation: int
+    host: int = 0
+
+    @property
+    def peak(self) -> int:
+        """On the GPU: the states, and the larger of the two phases, which follow one another."""
+        return self.weights + self.reference + self.gradients + self.optimizer + max(self.activations, self.generation)
+
+
+def memory(shape: Shape, load: Load, strategy: str, world: int) -> Memory:
+    """Bytes in each of `world` processes under one of `STRATEGIES`."""
+    size, weights, trained = load.dtype_bytes, shape.weights, shape.trained
+    reference = weights if load.reference else 0
+    states = {"activations": activations(shape, load), "generation": generation(shape, load)}
+    if strategy == "plain":
+        buckets = trained if world > 1 else 0
+        return Memory(size * weights, size * reference, size * (trained + buckets), 2 * size * trained, **states)
+    bucket = 2 * size * min(trained, BUCKET)
+    gradients, optimizer = size * trained // world + bucket, ADAM_FLOAT32 * trained // world
+    if strategy == "zero2":
+        return Memory(size * weights, size * reference, gradients, optimizer, **states)
+    live = size * min(weights, LIVE)
+    # All weights are gathered while a process generates.
+    states["generation"] += size * weights if load.generated else 0
+    states["activations"] += live
+    if strategy == "zero3":
+        return Memory(size * weights // world, size * reference // world, gradients, optimizer, **states)
+    if strategy == "zero3-offload":
+        host = (size * (weights + reference + trained) + ADAM_FLOAT32 * trained) // world
+        return Memory(0, 0, bucket, 0, **states, host=host)
+    raise ValueError(strategy)
+
+
+def activations(shape: Shape, load: Load) -> int:
+    """Bytes of the loss pass: layer inputs and one layer (or all, without checkpointing) of both towers, and the mask.
+
+    A layer keeps about 8 tensors of its width (inputs of two norms, of attention and of both outputs, the residual), keys and
+    values, and four of its feed-forward width. The mask is `(prompts, tokens, tokens)`, with three of booleans while it is made.
+    """
+    size, tokens = load.dtype_bytes, load.prompts * load.row_tokens
+    patches = load.prompts * load.visual_tokens * shape.merged
+    text = _tower(tokens, shape.width, 8 * shape.width + shape.key_value + 4 * shape.inner, shape.layers, load.checkpointing)
+    inside = 10 * shape.vision_width + 4 * shape.vision_inner
+    vision = patches * inside
+    if not shape.frozen_vision:
+        vision = _tower(patches, shape.vision_width, inside, shape.vision_layers, load.checkpointing)
+    mask = load.prompts * load.row_tokens**2 * (size + 3) if load.replies > 1 else 0
+    return size * (text + vision) + mask
+
+
+def _tower(tokens: int, width: int, inside: int, layers: int, checkpointing: bool) -> int:
+    return tokens * (layers * width + inside) if checkpointing else tokens * layers * inside
+
+
+def generation(shape: Shape, load: Load) -> int:
+    """Bytes of keys and values: of each prompt once, and again with each reply at its full length."""
+    tokens = load.prompt_tokens + load.generated * (load.prompt_tokens + load.reply_tokens)
+    return load.prompts * tokens * shape.layers * shape.key_value * load.dtype_bytes if load.generated else 0
