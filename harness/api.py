@@ -1,11 +1,10 @@
 """Runs in notebooks: what the verbs of the command line do, as objects that show themselves as tables (see docs/api.md)."""
 
 import io
-import json
 import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -175,9 +174,7 @@ def compare(*runs: AnyPath, **options: Any) -> Comparison:
     """
     if len(runs) < 2:
         raise InputError("at least two runs", str(len(runs)), "api.compare(RUN, RUN)")
-    with redirect_stdout(io.StringIO()) as printed:
-        compare_command.main(_options("compare", [os.fspath(run) for run in runs], {**options, "json": True}))
-    return Comparison(json.loads(printed.getvalue()))
+    return Comparison(compare_command.compared(_options("compare", [os.fspath(run) for run in runs], options)))
 
 
 def _loaded(options: Namespace, path: Path) -> Run:

@@ -124,14 +124,17 @@ def _view(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
 
 
 def _export(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
-    export = verbs.add_parser("export", parents=[common], help="samples of a run as a table, or its metrics as a model card")
-    export.add_argument("path", metavar="RUN", help="run folder")
-    export.add_argument("--format", help="parquet, csv, jsonl or model-card (default: by the name of --output)")
-    export.add_argument("--output", metavar="FILE", help="default: standard output")
-    push = verbs.add_parser("push", parents=[common], help="put the metrics of a run into the model card of a hub repository")
+    export = verbs.add_parser("export", parents=[common], help="every question of a run as a table; its metrics as a model card")
+    export.add_argument("path", help="run folder, or JSONL of replies")
+    export.add_argument("--tasks", "--task", dest="task", help="task of a file of replies: charades@test")
+    export.add_argument("--protocol", help="rules (default: those of the run)")
+    export.add_argument("--format", choices=("parquet", "csv", "jsonl", "model-card"), help="default: by the name of the file")
+    export.add_argument("--output", metavar="FILE", help="default: the terminal")
+    push = verbs.add_parser("push", parents=[common], help="add the metrics of a run to a model card on the Hugging Face Hub")
     push.add_argument("path", metavar="RUN", help="run folder")
-    push.add_argument("repo", metavar="OWNER/NAME", help="repository of the model")
-    push.add_argument("--yes", action="store_true", help="really do it; without, the card is only shown")
+    push.add_argument("repo", metavar="REPO", help="model repository: owner/name")
+    push.add_argument("--yes", action="store_true", help="do it; without this, only show what would become public")
+    push.set_defaults(task=None, protocol=None)
 
 
 def _ls(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:

@@ -45,6 +45,13 @@ class Loaded(NamedTuple):
 
 def main(options: Namespace) -> int:
     """Compare every run with the first, paired by sample, and type the errors of each; a single run is diagnosed alone."""
+    result = compared(options)
+    sys.stdout.write(json.dumps(result, indent=1) + "\n" if options.json else _text(result, options.runs))
+    return 0
+
+
+def compared(options: Namespace) -> dict[str, Any]:
+    """What `--json` prints. Raises InputError."""
     paths = {argument: _paths(argument) for argument in options.runs}
     places = [path.resolve() for argument in options.runs for path in paths[argument]]
     if len(set(places)) < len(places):
@@ -57,8 +64,7 @@ def main(options: Namespace) -> int:
     result |= {"n": len(samples), "videos": len({sample.video for sample in samples})}
     result |= {"limited": any(len(loaded.plan.samples) > len(samples) or _is_limited(loaded.plan) for loaded in every)}
     result |= {"resamples": RESAMPLES, "modes": {mode: _compare(groups, samples, mode) for mode in modes}}
-    sys.stdout.write(json.dumps(result, indent=1) + "\n" if options.json else _text(result, groups))
-    return 0
+    return result
 
 
 def together(every: Sequence[Loaded], force: bool) -> tuple[list[Sample], list[str], list[str]]:
@@ -169,12 +175,12 @@ def _compare(groups: Mapping[str, Sequence[Loaded]], samples: Sequence[Sample], 
     return compare(samples, systems)
 
 
-def _text(result: Mapping[str, Any], groups: Mapping[str, Sequence[Loaded]]) -> str:
+def _text(result: Mapping[str, Any], names: Sequence[str]) -> str:
     limited = ", LIMITED to what every run was asked" if result["limited"] else ""
     head = f"{result['task']}, split {result['split']}, protocol {result['protocol']}: "
     lines = [f"{head}{result['n']:,} queries of {result['videos']:,} videos{limited}"]
     lines += [f"FORCED although these differ: {difference}" for difference in result["forced"]]
     if len(result["asked_under"]) > 1:
         lines.append(f"asked under different protocols: {', '.join(result['asked_under'])}")
-    lines += [f"{letter}  {name}" for letter, name in zip(letters(len(groups)), groups, strict=True)]
+    lines += [f"{letter}  {name}" for letter, name in zip(letters(len(names)), names, strict=True)]
     return "\n\n".join(["\n".join(lines), *(render(mode, found) for mode, found in result["modes"].items())]) + "\n"
