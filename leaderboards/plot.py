@@ -15,7 +15,14 @@ FORMATS = ("png", "svg")
 SIZE_IN, DPI, COLUMNS = (3.4, 2.6), 200, 2
 FIGURES = 4
 """Training figures that are drawn, the first of `training.FIRST` that a log has."""
-STYLE = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none", "svg.hashsalt": "vtg"}
+STYLE: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "vtg",
+    "text.parse_math": False,
+}
 """Text of an SVG stays text, and the same figure has the same bytes."""
 COLOURS = ("#0a58ca", "#b5480a", "#7a3fb8", "#1a7f37", "#a01d5c", "#59636e")
 DASHES = ("-", "--", "-.", ":")
@@ -54,7 +61,7 @@ def plot(title: str, lines: Sequence[Plotted], kind: str) -> bytes:
     figures = list(dict.fromkeys(curve.name for line in lines for curve in line.training))[:FIGURES]
     rows = -(-(2 + len(figures)) // COLUMNS)
     content = io.BytesIO()
-    with matplotlib.rc_context({**STYLE, "text.parse_math": False}):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(COLUMNS * SIZE_IN[0], rows * SIZE_IN[1] + 0.4), layout="constrained")
         figure.suptitle(title)
         axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()

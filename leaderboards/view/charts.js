@@ -33,7 +33,7 @@ function figure(title, said, drawing, legend, columns, rows) {
   const picture = shape("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": title + ". " + said }, ...drawing);
   return el("figure", {}, el("figcaption", {}, title), picture,
     legend.length > 1 ? el("ul", { class: "legend" }, ...legend.map((one) => el("li", { class: one.css }, one.name))) : null,
-    el("details", {}, el("summary", {}, "as a table"), table(title, columns, rows)));
+    el("details", { ontoggle: (event) => event.target.children.length > 1 || event.target.append(table(title, columns, rows)) }, el("summary", {}, "as a table")));
 }
 
 // series: [{name, css, points: [[x, y], ...]}]
@@ -47,7 +47,7 @@ function lineChart(title, xName, series, yRange = null) {
   const said = series.map((one) => `${one.name}: from ${label(one.points[0][1])} to ${label(one.points.at(-1)[1])}`).join("; ");
   const byX = new Map();
   series.forEach((one, i) => one.points.forEach(([a, b]) => byX.set(a, (byX.get(a) ?? []).concat([[i, b]]))));
-  const rows = [...byX].sort((a, b) => a[0] - b[0]).slice(0, 200).map(([a, found]) => {
+  const rows = [...byX].sort((a, b) => a[0] - b[0]).map(([a, found]) => {
     const cells = new Map(found);
     return [label(a), ...series.map((_, i) => cells.has(i) ? label(cells.get(i)) : MISSING)];
   });
