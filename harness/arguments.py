@@ -111,16 +111,18 @@ def _board(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
 
 
 def _view(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
-    view = verbs.add_parser("view", parents=[common], help="one HTML page of a run, of two side by side, or of a folder of runs")
-    view.add_argument(
-        "runs", nargs="+", metavar="RUN", help="run folder; two: compared; a folder of runs: an index and their pages"
-    )
-    view.add_argument("--output", metavar="FILE", help="default: RUN/view.html, comparison.html, FOLDER/index.html")
-    view.add_argument("--force", action="store_true", help="show runs on other splits or rules together; the page says so")
-    plot = verbs.add_parser("plot", parents=[common], help="threshold curve, IoU histogram and training curves for a paper")
-    plot.add_argument("runs", nargs="+", metavar="RUN")
-    plot.add_argument("--output", required=True, metavar="FILE", help="FILE.png or FILE.svg")
-    plot.add_argument("--force", action="store_true", help="plot runs on other splits or rules together")
+    view = verbs.add_parser("view", parents=[common], help="a run, two side by side, or a folder of runs, as pages for a browser")
+    view.add_argument("runs", nargs="+", metavar="RUN", help="run folder; two run folders; or a folder of runs")
+    usage = "default: view.html in the run, comparison.html here for two, index.html in a folder of runs"
+    view.add_argument("--output", metavar="FILE", help=usage)
+    view.add_argument("--protocol", help="rules (default: those of the run)")
+    view.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
+    view.add_argument("--force", action="store_true", help="show runs of other splits or protocols together; the page says so")
+    plot = verbs.add_parser("plot", parents=[common], help="curves and histograms of runs as PNG or SVG")
+    plot.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
+    plot.add_argument("--output", required=True, metavar="FIG", help="FILE.png or FILE.svg")
+    plot.add_argument("--protocol", help="rules (default: those of the runs)")
+    plot.add_argument("--force", action="store_true", help="draw runs of other splits or protocols together; the title says so")
 
 
 def _export(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
