@@ -176,6 +176,8 @@ def parse_records(folder: Path, descriptor: int) -> dict[tuple[str, str], Record
                 record = json.loads(line)
                 if missing := sorted(NEEDED - record.keys()):
                     raise ValueError(f"no {', '.join(missing)}")
+                if not isinstance(record["text"], str | None):
+                    raise TypeError(f"text: {type(record['text']).__name__}")
                 records[(record["id"], record["mode"])] = record
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise InputError(

@@ -138,7 +138,16 @@ def test_an_unwritable_folder_is_refused(tmp_path: Path) -> None:
         store.prepare_folder(tmp_path / "file" / "run")
 
 
-@pytest.mark.parametrize("line", ['{"id": "a", "mode": "direct", "text": "1 to 2"}', "[" * 100_000, "[]", '"a"'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": "a", "mode": "direct", "text": "1 to 2"}',
+        '{"id": "a", "mode": "direct", "text": 1, "error": null}',
+        "[" * 100_000,
+        "[]",
+        '"a"',
+    ],
+)
 def test_a_line_that_cannot_be_scored_is_named(line: str, tmp_path: Path) -> None:
     (tmp_path / store.SAMPLES).write_text(f"{line}\n", encoding="utf-8")
     with pytest.raises(InputError, match="line 1"):
