@@ -33,6 +33,10 @@ USABLE = 0.9
 """Share of a GPU's memory that tensors can fill; the rest is context, workspace and fragments."""
 
 
+STEP = 2.0**-9
+"""Relative change below which a bfloat16 number, with 8 bits of precision, always rounds back: half its finest spacing."""
+
+
 class Lengths(NamedTuple):
     """Tokens of one sample's prompt.
 
@@ -93,6 +97,11 @@ def forecast(training: Training) -> str:
     shape = shape_of(model, recipe.freeze_vision)
     lines += ["", "memory of one process at the longest sample seen, GiB (an estimate: trainers/memory.py has the formulas)"]
     lines += [_table(shape, load, worlds), *_verdict(shape, load, launch.world)]
+    if model.dtype == torch.bfloat16 and recipe.lora is None:
+        lines.append(
+            f"plain keeps no float32 copy: with steps of about {args.learning_rate:g}, a weight above "
+            f"{args.learning_rate / STEP:.1g} rounds back to what it was; ZeRO, or --dtype float32, does not"
+        )
     return "\n".join(lines) + "\n"
 
 

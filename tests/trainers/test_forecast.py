@@ -194,3 +194,15 @@ def test_a_recipe_is_refused_before_it_is_planned(checkpoints: dict[str, Path], 
 
     with pytest.raises(InputError, match="nearest: learning_rate"):
         command(parser().parse_args([*typed(checkpoints["qwen3_vl"], data, "sft", learning_rat=1), "--dry-run"]))
+
+
+def test_steps_that_bfloat16_would_round_away_are_announced(
+    checkpoints: dict[str, Path], data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = typed(checkpoints["qwen3_vl"], data, "sft", learning_rate=2.0**-20)
+    assert "float32 copy" not in said([*arguments, "--dtype", "float32"], capsys)
+    assert "a weight above 0.0005 rounds back" in said([*arguments, "--dtype", "bfloat16"], capsys)
+    weights = torch.tensor([forecast.STEP, 2.0**-11], dtype=torch.bfloat16)
+    assert (weights + torch.tensor(2.0**-20, dtype=torch.bfloat16) == weights).tolist() == [True, True]
+    small = torch.tensor([2.0**-12.5], dtype=torch.bfloat16)
+    assert small + torch.tensor(2.0**-20, dtype=torch.bfloat16) != small
