@@ -24,12 +24,16 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     settings = Settings(family=options.family, seed=options.seed, cooldown=WEAK_COOLDOWN if options.weak else None)
     try:
-        build(options.folder, settings, lambda line: sys.stderr.write(f"{line}\n") and None)
+        build(options.folder, settings, _report)
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(f"{options.folder}\n")
     return 0
+
+
+def _report(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from trainers.packed import IGNORED, pack
 STREAM = 0xBA5E
 """Keeps the random numbers of lessons apart from those of the benchmark's own videos."""
 
-WEAK_COOLDOWN = 12
+WEAK_COOLDOWN = 40
 """Steps after the first level that leave a base with a query gap of 10 to 20."""
 
 
@@ -49,7 +49,7 @@ class Settings:
 
     family: str = "qwen3_vl"
     seed: int = 0
-    steps: int = 1000
+    steps: int = 1200
     cooldown: int | None = None
     videos: int = 32
     warmup: int = 50

@@ -8,10 +8,10 @@ from harness.synthetic.scene import FPS, draw, plan
 from harness.video.decode import read_frames
 from tasks import protocol
 from trainers.base import curriculum
-from trainers.base.curriculum import BENCHMARK, COLOUR_ONLY, FULL_FRAME, TWO_COLOURS, WHOLE_PAIRS, Lesson
+from trainers.base.curriculum import BENCHMARK, COLOUR_ONLY, FULL_FRAME, ONE_COLOUR, WHOLE_PAIRS, Lesson
 
 RULES = protocol.load("synthetic").video
-LEVELS = [WHOLE_PAIRS, FULL_FRAME, COLOUR_ONLY, BENCHMARK, TWO_COLOURS]
+LEVELS = [WHOLE_PAIRS, FULL_FRAME, COLOUR_ONLY, BENCHMARK, ONE_COLOUR]
 
 
 def drawn(level: int, count: int = 40, seed: int = 0) -> list[Lesson]:
@@ -37,7 +37,7 @@ def test_every_query_names_one_event(level: int) -> None:
     for lesson in drawn(level):
         assert len(set(lesson.queries)) == len(lesson.queries) == 3
         for event, query in zip(lesson.events, lesson.queries, strict=True):
-            assert query == (f"{event.colour} {event.shape}" if level in (BENCHMARK, TWO_COLOURS) else f"{event.colour} shape")
+            assert query == (f"{event.colour} {event.shape}" if level in (BENCHMARK, ONE_COLOUR) else f"{event.colour} shape")
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -56,7 +56,7 @@ def test_levels_are_as_easy_as_they_say() -> None:
         assert all(len(np.unique(picture.reshape(-1, 3), axis=0)) == 1 for picture in lesson.frames.pixels)
     assert {event.start_s % 2 for lesson in drawn(FULL_FRAME) for event in lesson.events} == {0, 1}
     assert all(len({event.colour for event in lesson.events}) == 3 for level in LEVELS[:3] for lesson in drawn(level))
-    assert all(len({event.colour for event in lesson.events}) <= 2 for lesson in drawn(TWO_COLOURS))
+    assert all(len({event.colour for event in lesson.events}) == 1 for lesson in drawn(ONE_COLOUR))
 
 
 def test_one_call_draws_one_length_and_a_mixture_of_levels() -> None:

@@ -19,8 +19,8 @@ def test_it_scores_as_its_figures_say_on_encoded_videos(tmp_path: Path) -> None:
     assert main([*typed, "--output", str(tmp_path / "run")]) == 0
     found = json.loads((tmp_path / "run" / "scores.json").read_text())["modes"]["direct"]
     assert found["counts"]["parsed"] == found["counts"]["answered"] == found["aggregate"]["n"] == 90
-    assert found["aggregate"]["mIoU"] == pytest.approx(30.0, abs=2.0)
-    assert found["query_gap"] == pytest.approx(15.0, abs=2.0)
+    assert found["aggregate"]["mIoU"] == pytest.approx(46.7, abs=2.0)
+    assert found["query_gap"] == pytest.approx(20.7, abs=2.0)
 
 
 def test_its_record_is_of_these_weights_and_it_is_small() -> None:
