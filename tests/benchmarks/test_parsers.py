@@ -50,7 +50,8 @@ def test_a_megabyte_that_hurts(name: str, benchmark: BenchmarkFixture) -> None:
         read(text)
         seconds[unit, frame] = time.perf_counter() - begin
     slowest = max(seconds, key=lambda case: seconds[case])
-    assert seconds[slowest] < LONGEST_S / 2, slowest
+    if benchmark.enabled:
+        assert seconds[slowest] < LONGEST_S / 2, slowest
     benchmark.extra_info["text"] = repr(slowest)
     benchmark.pedantic(read, (hurting(*slowest, length),), rounds=3)
     if benchmark.enabled:
