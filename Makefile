@@ -13,7 +13,7 @@ help: ## this list
 demo: $(READY) ## install, then evaluate trivial and tiny models on the synthetic benchmark
 	$(BIN)/harness demo
 
-base: $(READY) ## install, then train the tiny checkpoint that grounds, in about 7 minutes
+base: $(READY) ## install, then train the tiny checkpoint that grounds
 	$(BIN)/python -m trainers.base runs/base
 
 test: $(READY) ## install, then run every test
