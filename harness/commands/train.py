@@ -2,7 +2,9 @@
 
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from harness import environment
 from harness.arguments import parser
@@ -11,6 +13,9 @@ from harness.commands.plans import plans
 from harness.paths import data_root, run_beside
 from harness.plan import Plan, make_plan, read_ids
 from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from trainers.train import Training
 
 
 def main(options: Namespace) -> int:
@@ -43,15 +48,19 @@ def main(options: Namespace) -> int:
         sys.stdout.write(forecast(training))
         return 0
     record = train(training)
-    seconds = sum(session.get("seconds", 0.0) for session in record["sessions"])
-    sys.stdout.write(
-        f"{recipe.name} on {plan.name}: {record['steps']:,} steps, {seconds:,.1f} s, {record['trained_on']['samples']:,} samples"
-        f"{', ' + str(len(record['replaced'])) + ' videos replaced' if record['replaced'] else ''}\n"
-        f"model: {training.folder}\n"
-    )
-    if not evaluation and environment.launch().rank == 0:
-        sys.stdout.write(f"next:  harness run --model {training.folder} --tasks {plan.task.name}\n")
+    if environment.launch().rank == 0:
+        sys.stdout.write(summary(training, record, evaluated=bool(evaluation)))
     return max((run.main(arguments) for arguments in evaluation), default=0)
+
+
+def summary(training: "Training", record: Mapping[str, Any], evaluated: bool) -> str:
+    """What was trained, where it lies, and what to type next."""
+    seconds = sum(session.get("seconds", 0.0) for session in record["sessions"])
+    replaced = f", {len(record['replaced'])} videos replaced" if record["replaced"] else ""
+    samples = record["trained_on"]["samples"]
+    line = f"{training.recipe.name} on {training.plan.name}: {record['steps']:,} steps, {seconds:,.1f} s, {samples:,} samples{replaced}\n"
+    step = "" if evaluated else f"next:  harness run --model {training.folder} --tasks {training.plan.task.name}\n"
+    return f"{line}model: {training.folder}\n{step}"
 
 
 def evaluations(options: Namespace) -> list[Namespace]:
