@@ -58,9 +58,9 @@ def summary(training: "Training", record: Mapping[str, Any], evaluated: bool) ->
     seconds = sum(session.get("seconds", 0.0) for session in record["sessions"])
     replaced = f", {len(record['replaced'])} videos replaced" if record["replaced"] else ""
     samples = record["trained_on"]["samples"]
-    line = f"{training.recipe.name} on {training.plan.name}: {record['steps']:,} steps, {seconds:,.1f} s, {samples:,} samples{replaced}\n"
+    head = f"{training.recipe.name} on {training.plan.name}: {record['steps']:,} steps, {seconds:,.1f} s"
     step = "" if evaluated else f"next:  harness run --model {training.folder} --tasks {training.plan.task.name}\n"
-    return f"{line}model: {training.folder}\n{step}"
+    return f"{head}, {samples:,} samples{replaced}\nmodel: {training.folder}\n{step}"
 
 
 def evaluations(options: Namespace) -> list[Namespace]:
