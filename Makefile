@@ -17,7 +17,7 @@ base: $(READY) ## install, then train the tiny checkpoint that grounds
 	$(BIN)/python -m trainers.base runs/base
 
 test: $(READY) ## install, then run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(READY) ## style, formatting and types
 	$(BIN)/python -m ruff check .

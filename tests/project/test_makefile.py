@@ -51,12 +51,12 @@ def checkout(project: Path, tmp_path: Path) -> Checkout:
 
 def test_make_installs_once_and_again_when_the_requirements_change(checkout: Checkout) -> None:
     assert checkout.make("test").returncode == 0
-    assert checkout.asked() == [*INSTALL, "-m pytest"]
+    assert checkout.asked() == [*INSTALL, "-m pytest -n auto --dist worksteal"]
     checkout.make("lint")
     assert checkout.asked() == ["-m ruff check .", "-m ruff format --check .", "-m mypy"]
     os.utime(checkout.folder / ".venv" / ".ready", (0, 0))
     checkout.make("test")
-    assert checkout.asked() == [*INSTALL, "-m pytest"]
+    assert checkout.asked() == [*INSTALL, "-m pytest -n auto --dist worksteal"]
 
 
 def test_an_install_that_was_cut_short_starts_over(checkout: Checkout) -> None:
@@ -67,7 +67,7 @@ def test_an_install_that_was_cut_short_starts_over(checkout: Checkout) -> None:
     left.touch()
     (checkout.folder / "fail-install").unlink()
     assert checkout.make("test").returncode == 0
-    assert checkout.asked() == [*INSTALL, "-m pytest"]
+    assert checkout.asked() == [*INSTALL, "-m pytest -n auto --dist worksteal"]
     assert not left.exists()
 
 

@@ -84,7 +84,9 @@ def test_twenty_steps_are_ten_and_ten(
 
 def test_a_killed_training_loses_the_steps_since_its_checkpoint(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
     arguments = typed(checkpoints["qwen3_vl"], data, tmp_path / "killed", "sft", max_steps=60, save_steps=3)
-    process = subprocess.Popen([sys.executable, "-m", "harness", *arguments], start_new_session=True)
+    # One thread, as in this process: another number of them adds up in another order.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "-m", "harness", *arguments], start_new_session=True, env=environment)
     deadline = time.monotonic() + 120
     while last_checkpoint(tmp_path / "killed" / "checkpoints") is None and time.monotonic() < deadline:
         time.sleep(0.05)
