@@ -87,7 +87,7 @@ def _table(plan: Plan, entries: Sequence[Entry], baseline: str, base: Entry, mod
     rows += [_row(label, runs[label], read[label], mode, against.get(label)) for label in labels]
     rows += [{**row, "mode": mode} for row in floor_rows(plan)]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    aligned = [{name: row.get(name, "") for name in names if name not in ("coverage", "mode")} for row in rows]
+    aligned = [{name: row.get(name, "") for name in names if name not in ("coverage", "mode", "95 %")} for row in rows]
     said = [_sentence(label, baseline, found, corrected[label], len(runs[label])) for label, found in against.items()]
     return f"trained on {entries[0].split}, {mode}: {heading(plan)}\n{as_text(aligned)}\n" + "".join(said)
 
@@ -97,7 +97,7 @@ def _row(
 ) -> dict[str, str]:
     scored = [_scores(entry.folder)["modes"][mode] for entry in entries]
     row = {"model": label, "seeds": str(len(entries))}
-    row["parsed"] = f"{fmean(entry['parse_rate'] for entry in scored):.1f}%"
+    row["parsed"] = f"{100 * fmean(entry['parse_rate'] for entry in scored):.1f}%"
     for column, name in enumerate(read[0].metrics):
         row[name] = _spread([float(np.nanmean(v.table[:, column])) for v in read])
     gaps = [entry["query_gap"] for entry in scored if entry.get("query_gap") is not None]

@@ -71,6 +71,7 @@ def test_an_experiment_goes_on_where_it_stopped(
     assert "taught: " in table and "too few seeds" in table
     scores = json.loads((first.parent / "runs" / "synthetic@test" / "scores.json").read_text())
     row = next(line.split() for line in table.splitlines() if line.split()[:1] == ["sft"])
+    assert row[2] == f"{100 * scores['modes']['direct']['parse_rate']:.1f}%"
     assert f"{scores['modes']['direct']['aggregate']['mIoU']:.1f}" in row
     assert main([*typed, "--dry-run"]) == 0 and capsys.readouterr().out == ""
 
