@@ -31,20 +31,28 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def read_run(folder: Path) -> dict[str, Any] | None:
     """`run.json` of a run folder, None if there is none. Raises InputError if it cannot be read."""
-    path = folder / RUN
+    return read_document(folder / RUN, RUN_SCHEMA)
+
+
+def read_document(path: Path, schema: str) -> dict[str, Any] | None:
+    """A document with spec, sessions and status (`run.json`, `train.json`), None if there is none.
+
+    Raises:
+        InputError: It cannot be read, or is of another schema.
+    """
     if not path.is_file():
         return None
     try:
-        run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if run["schema"] != RUN_SCHEMA:
-            raise ValueError(f"schema {run['schema']!r}")
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if document["schema"] != schema:
+            raise ValueError(f"schema {document['schema']!r}")
         for key, kind in (("spec", dict), ("sessions", list), ("status", str)):
-            if not isinstance(run[key], kind):
-                raise TypeError(f"{key}: {type(run[key]).__name__}")
+            if not isinstance(document[key], kind):
+                raise TypeError(f"{key}: {type(document[key]).__name__}")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        expected = f"a run.json of schema {RUN_SCHEMA} in {folder}"
+        expected = f"a {path.name} of schema {schema} in {path.parent}"
         raise InputError(expected, repr(error), "use another folder, or the version of the harness that wrote it") from error
-    return run
+    return document
 
 
 def prepare_folder(folder: Path) -> None:

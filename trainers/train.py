@@ -186,16 +186,7 @@ def train(training: Training) -> dict[str, Any]:
 
 def read(folder: Path) -> dict[str, Any] | None:
     """`train.json` of a folder, None if there is none. Raises InputError if it cannot be read."""
-    path = folder / RECORD
-    if not path.is_file():
-        return None
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if record["schema"] != SCHEMA:
-            raise ValueError(f"schema {record['schema']!r}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"a train.json of schema {SCHEMA} in {folder}", repr(error), "use another --output") from error
-    return record
+    return store.read_document(folder / RECORD, SCHEMA)
 
 
 def _run(training: Training, samples: list[Sample], record: dict[str, Any], main: bool) -> dict[str, Any]:
