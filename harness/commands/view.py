@@ -88,7 +88,11 @@ def write(output: Path, content: bytes) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError("a file that can be written", f"{output}: {error.strerror}", "harness view RUN --output FILE") from error
+        raise InputError(
+            "a file that can be written",
+            f"{output}: {error.strerror}",
+            "type the command again with --output FILE, in a folder that you may write to",
+        ) from error
 
 
 def _load(options: Namespace, path: Path) -> compare.Loaded:

@@ -14,6 +14,7 @@ from harness.run import score_plan
 from leaderboards.bootstrap import estimate
 from leaderboards.compare_runs import System, compare
 from leaderboards.compare_strata import strata
+from leaderboards.compare_text import letters
 from leaderboards.compare_values import CURVE, Values, values
 from leaderboards.diagnose import THRESHOLD, TYPES, diagnose
 from leaderboards.view.training import Curve
@@ -70,16 +71,18 @@ def page_data(
     types = {mode: [_diagnosed(samples, one) for one in every] for mode, every in found.items()}
     plan = shown[0].plan
     videos = list(dict.fromkeys(sample.video for sample in samples))
+    called = labels([run.name for run in shown])
     return {
         "schema": SCHEMA,
         "harness": __version__,
-        "title": f"{plan.name}: {' against '.join(run.name for run in shown)}",
+        "title": f"{plan.name}: {' against '.join(called)}",
         "heading": report.heading(plan),
         "warnings": [f"FORCED although these differ: {difference}" for difference in forced] + _warnings(samples, shown),
         "runs": [
-            {"name": run.name, "facts": run.facts, "training": [curve._asdict() for curve in run.training]} for run in shown
+            {"name": run.name, "label": label, "facts": run.facts, "training": [curve._asdict() for curve in run.training]}
+            for run, label in zip(shown, called, strict=True)
         ],
-        "scores": _score_rows(shown),
+        "scores": _score_rows(shown, called),
         "thresholds": CURVE,
         "types": TYPES,
         "modes": {mode: _summary(samples, shown, found[mode], types[mode]) for mode in modes},
@@ -115,6 +118,18 @@ def facts(run: Mapping[str, Any], plan: Plan, asked: Protocol) -> list[tuple[str
     return [(key, str(value)) for key, value in named.items() if value is not None]
 
 
+def labels(names: Sequence[str]) -> list[str]:
+    """What runs are called in charts: a single one by its path, several by a letter and the part in which their paths differ."""
+    if len(names) < 2:
+        return list(names)
+    parts = [name.split("/") for name in names]
+    for end in (0, -1):
+        while min(map(len, parts)) > 1 and len({part[end] for part in parts}) == 1:
+            for part in parts:
+                del part[end]
+    return [f"{letter} {'/'.join(part)}" for letter, part in zip(letters(len(parts)), parts, strict=True)]
+
+
 def finite(number: float, digits: int) -> float | None:
     """A rounded number; JSON has neither NaN nor infinity, they are null."""
     return round(number, digits) if math.isfinite(number) else None
@@ -136,9 +151,10 @@ def _warnings(samples: Sequence[Sample], shown: Sequence[Shown]) -> list[str]:
     return found
 
 
-def _score_rows(shown: Sequence[Shown]) -> list[dict[str, str]]:
+def _score_rows(shown: Sequence[Shown], called: Sequence[str]) -> list[dict[str, str]]:
     """The table of `harness score`, with the rows that need no model; text throughout."""
-    rows = [row for run in shown for row in report.rows(run.name, score_plan(run.plan, run.records))]
+    named = zip(shown, called, strict=True)
+    rows = [row for run, label in named for row in report.rows(label, score_plan(run.plan, run.records))]
     return rows + report.floor_rows(shown[0].plan)
 
 

@@ -1,7 +1,7 @@
 // One sample: what was asked, what was true, what was answered, and the video where its file is at hand.
 function detail(data, series, i) {
   const samples = data.samples, video = samples.video[i], duration = samples.duration_s[i];
-  const player = videoOf(data, i);
+  const lanes = lanesOf(data, series, i), player = videoOf(data, i, lanes);
   const moments = (flat, name, css) => spansOf(flat).map(([start, end]) => player && start !== null && end !== null
     ? el("button", { type: "button", class: css, onclick: () => player.play(start, end) }, `\u25b6 ${name} ${seconds(start)}\u2013${seconds(end)} s`)
     : el("span", { class: "moment " + css }, `${name} ${seconds(start)}\u2013${seconds(end)} s`));
@@ -11,7 +11,7 @@ function detail(data, series, i) {
     el("p", { class: "hint" }, el("bdi", {}, samples.id[i])),
     el("p", {}, "video ", el("bdi", {}, data.videos.name[video]), `, ${seconds(duration)} s`),
     player ? player.place : el("p", { class: "hint" }, "No file of this video was at hand when the page was made."),
-    el("div", { class: "big" }, timeline(duration, lanesOf(data, series, i)),
+    el("div", { class: "big" }, timeline(duration, lanes),
       el("ul", { class: "lanes", "aria-hidden": "true" }, el("li", { class: "truth" }, "truth"), ...series.map((one) => el("li", { class: one.css }, one.name)))),
     el("p", { class: "scale", "aria-hidden": "true" }, el("span", {}, "0 s"), el("span", {}, seconds(duration) + " s")),
     el("p", { class: "moments" }, ...moments(samples.targets[i], "truth", "truth")),
@@ -24,7 +24,7 @@ function answer(data, one, i, moments) {
   const given = one.answers, clips = given.clips?.[i];
   const type = given.type[i] === null ? "not counted" : Object.keys(data.types)[given.type[i]];
   return el("section", { class: "answer " + one.css, "aria-label": "answer " + one.name },
-    el("h4", {}, one.name === "answer" ? data.runs[one.run].name : `${one.name} (${data.runs[one.run].name})`),
+    el("h4", {}, data.runs[one.run].label + (Object.keys(data.modes).length > 1 ? ", " + one.mode : "")),
     el("p", {}, el("strong", {}, "IoU " + points(given.iou[i])), ` \u00b7 ${given.failure[i] ? given.failure[i] + " \u00b7 " : ""}${type}: ${data.types[type] ?? "left out by the protocol"}`),
     el("p", { class: "moments" }, ...moments(given.spans[i], "answer", one.css)),
     clips ? strip("clip scores read from the reply", clips, Math.max(...clips, 0)) : null,
@@ -49,20 +49,23 @@ function prompt(question, mode, query, i) {
   return el("dl", {}, ...parts.filter(Boolean).flatMap(([name, said]) => [el("dt", {}, name), el("dd", {}, el("pre", { dir: "auto" }, said))]));
 }
 
-// A player that is loaded when it is first used, and stops where the moment ends.
-function videoOf(data, i) {
+// A player that stops where the moment ends, and frames to choose from.
+function videoOf(data, i, lanes) {
   const url = data.videos.url[data.samples.video[i]];
   if (!url) return null;
-  const from = data.samples.from_s?.[i] ?? 0;
+  const from = data.samples.from_s?.[i] ?? 0, duration = data.samples.duration_s[i];
   const note = el("p", { class: "warning", role: "status", hidden: true }, "This browser cannot play the file, or it is no longer there.");
   const film = el("video", { controls: true, preload: "auto", playsinline: true, src: url + "#t=" + from, "aria-label": "video" });
   let stop = null;
-  film.addEventListener("error", () => { note.hidden = false; });
+  const failed = () => { note.hidden = false; };
+  const go = (time) => { film.currentTime = from + time; stop = null; };
+  film.addEventListener("error", failed);
   film.addEventListener("timeupdate", () => { if (stop !== null && film.currentTime >= stop) { film.pause(); stop = null; } });
   const play = (start, end) => {
-    film.currentTime = from + Math.max(0, Math.min(start, end));
+    go(Math.max(0, Math.min(start, end)));
     stop = from + Math.max(start, end);
-    film.play().catch(() => { note.hidden = false; });
+    film.play().catch(failed);
   };
-  return { place: el("div", {}, film, note), play };
+  const frames = duration ? frameStrip(url, from, duration, lanes, go, failed) : null;
+  return { place: el("div", {}, film, note, frames), play };
 }

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from harness import __version__
 from leaderboards.rows import Identity, Row
 
-FACTS = ("n", "coverage", "parsed", "gap", "trained on", "commit")
+FACTS = ("coverage", "parsed", "gap", "trained on", "commit")
 
 
 class Listed(NamedTuple):
@@ -50,7 +50,7 @@ def _table(identity: Identity | None, rows: Sequence[tuple[Listed, Row]]) -> dic
         title += f"protocol {identity.protocol} ({identity.protocol_sha256[:8]})"
     return {
         "title": title,
-        "columns": ["run", "model", "mode", *metrics, "mIoU, 95 %", *FACTS, "not for a ranking"],
+        "columns": ["run", "mode", *metrics, "mIoU, 95 %", *FACTS, "model", "not for a ranking"],
         "rows": [{"name": run.name, "href": run.href, "cells": _cells(row, metrics)} for run, row in rows],
     }
 
@@ -58,4 +58,4 @@ def _table(identity: Identity | None, rows: Sequence[tuple[Listed, Row]]) -> dic
 def _cells(row: Row, metrics: Sequence[str]) -> list[str]:
     numbers = [row.metrics[name].text if name in row.metrics else "-" for name in metrics]
     interval = row.intervals.get("mIoU", "-")
-    return [row.model, row.mode, *numbers, interval, *(row.facts[key] for key in FACTS), "; ".join(row.reasons)]
+    return [row.mode, *numbers, interval, *(row.facts[key] for key in FACTS), row.model, "; ".join(row.reasons)]

@@ -11,6 +11,7 @@ show((data, page) => {
     const last = place.querySelector("video");
     last?.removeAttribute("src");
     last?.load();
+    stopFrames();
     place.replaceChildren(...detail(data, series, i).filter(Boolean));
     // Browsers refuse to change the address often.
     clearTimeout(later);

@@ -8,7 +8,7 @@ function scores(data) {
 }
 
 function names(data) {
-  return data.runs.length > 1 ? data.runs.map((run, i) => "AB"[i] + " " + run.name) : data.runs.map((run) => run.name);
+  return data.runs.map((run) => run.label);
 }
 
 function comparison(data, mode, found) {
@@ -57,7 +57,10 @@ function training(data) {
   const figures = [...new Set(data.runs.flatMap((run) => run.training.map((curve) => curve.name)))];
   if (!figures.length) return null;
   const called = names(data);
-  const charts = figures.map((name) => lineChart(name, "step", data.runs.map((run, i) => ({ name: called[i], css: "s" + i, points: run.training.find((curve) => curve.name === name)?.points ?? [] })).filter((one) => one.points.length)));
+  const charts = figures.map((name) => {
+    const lines = data.runs.map((run, i) => ({ name: called[i], css: "s" + i, points: run.training.find((curve) => curve.name === name)?.points ?? [] })).filter((one) => one.points.length);
+    return lineChart(lines.length < called.length ? `${name} (${lines[0].name})` : name, "step", lines);
+  });
   const first = charts.slice(0, 6), rest = charts.slice(6);
   return section("Training", el("div", { class: "charts small" }, ...first),
     rest.length ? el("details", {}, el("summary", {}, `${rest.length} more figures`), el("div", { class: "charts small" }, ...rest)) : null);

@@ -322,6 +322,20 @@ def test_training_is_drawn(benchmark_root: Path, said_run: Callable[..., Path], 
     assert steps[0, 1] < 0 < steps[0, 0]
 
 
+def test_a_curve_of_one_run_of_two_names_it(
+    benchmark_root: Path, said_run: Callable[..., Path], opened: Callable[..., Any]
+) -> None:
+    runs = [said_run(benchmark_root, middle, f"{name}/runs/synthetic@test") for name in ("grpo", "sft")]
+    for run, entry in zip(runs, ({"reward": 0.5, "loss": 0.0}, {"loss": 2.0}), strict=True):
+        (run.parent.parent / "log.jsonl").write_text("".join(json.dumps({"step": i, **entry}) + "\n" for i in range(3)))
+    output = runs[0] / "view.html"
+    given = {"protocol": None, "videos": [], "force": False, "data_root": str(benchmark_root), "output": str(output)}
+    view.main(Namespace(runs=list(map(str, runs)), **given))
+    figures = opened(output).get_by_role("region", name="Training", exact=True).locator("figure")
+    assert figures.locator("figcaption").all_inner_texts() == ["reward (A grpo)", "loss"]
+    assert figures.nth(1).locator(".legend li").all_inner_texts() == ["A grpo", "B sft"]
+
+
 def test_on_paper_every_figure_and_no_control(
     benchmark_root: Path, paged: Callable[..., Path], opened: Callable[..., Any]
 ) -> None:
@@ -349,11 +363,109 @@ def test_a_video_plays_its_moment(tmp_path: Path, said_run: Callable[..., Path],
     page.locator("tr.chosen").focus()
     for key in ("ArrowDown", "ArrowUp") * 50:
         page.keyboard.press(key)
-    page.get_by_role("button", name="truth").click()
+    page.locator("#detail .moments").get_by_role("button", name="truth").click()
     assert film.evaluate(playing) > 0
     duration = page.evaluate("unpack()")["samples"]["duration_s"][0]
     assert film.evaluate("v => v.duration") == pytest.approx(duration, abs=0.6)
     assert film.evaluate("v => [v.videoWidth, v.videoHeight]") == [64, 64]
+
+
+DRAWN = """() => {
+window.drawn = [];
+const draw = CanvasRenderingContext2D.prototype.drawImage;
+CanvasRenderingContext2D.prototype.drawImage = function (...given) { draw.apply(this, given); drawn.push(this.canvas); };
+}"""
+"""Remembers each canvas that is drawn into."""
+
+
+@pytest.fixture
+def filmed(tmp_path: Path, said_run: Callable[..., Path], opened: Callable[..., Any]) -> Callable[..., Any]:
+    """Open the page of a run on real videos, whose files a function may change before; it watches what is drawn."""
+    pytest.importorskip("av", reason="av, extra video, is not installed")
+
+    def build(change: Callable[[Path], Any] = lambda _: None) -> Any:
+        root = tmp_path / "real"
+        make(root, sizes={"train": 1, "dev": 1, "test": 3})
+        for file in (root / "synthetic" / "videos").glob("test-*.mp4"):
+            change(file)
+        folder = said_run(root, lambda _: "2 to 6")
+        view.main(Namespace(runs=[str(folder)], protocol=None, videos=[], force=False, data_root=str(root), output=None))
+        page = opened(folder / "view.html")
+        page.evaluate(DRAWN)
+        return page
+
+    return build
+
+
+def test_the_strip_shows_the_frames_of_their_times(filmed: Callable[..., Any], tmp_path: Path) -> None:
+    """Each thumbnail on the screen against the frame that PyAV decodes at the time it is labelled with."""
+    av, image = pytest.importorskip("av"), pytest.importorskip("PIL.Image")
+    page = filmed()
+    data = page.evaluate("unpack()")
+    for sample in (8, 0):
+        page.locator(f'tr[data-sample="{sample}"]').click()
+        page.wait_for_function("() => drawn.filter((canvas) => canvas.isConnected).length === 10")
+        name = data["videos"]["name"][data["samples"]["video"][sample]]
+        with av.open(str(tmp_path / "real" / "synthetic" / "videos" / f"{name}.mp4")) as file:
+            frames = [(frame.time, frame.to_ndarray(format="rgb24")) for frame in file.decode(video=0)]
+        buttons = page.locator("#detail .frames button").all()
+        times = [float(button.inner_text().split(" s")[0]) for button in buttons]
+        assert times == pytest.approx((np.arange(10) + 0.5) / 10 * data["samples"]["duration_s"][sample])
+        shown = []
+        for time, button in zip(times, buttons, strict=True):
+            seen = image.open(io.BytesIO(button.locator("canvas").screenshot())).convert("RGB")
+            near = [next(each for start, each in reversed(frames) if start <= time + lag) for lag in (-0.01, 0.01)]
+            expected = [np.asarray(image.fromarray(each).resize(seen.size), dtype=int) for each in near]
+            shown.append(np.asarray(seen, dtype=int))
+            assert min(np.abs(shown[-1] - each).mean() for each in expected) < 10, time
+            inside = {"truth": data["samples"]["targets"][sample], "answer": [2, 6]}
+            marks = [name for name, (start, end) in inside.items() if start <= time <= end]
+            assert button.locator(".moment").all_inner_texts() == marks
+        assert np.std(np.stack(shown), axis=0).mean() > 10
+
+
+def test_a_frame_leads_the_player_to_its_time(filmed: Callable[..., Any]) -> None:
+    page = filmed()
+    frames, film = page.locator("#detail .frames").get_by_role("button"), page.locator("#detail video")
+    duration = page.evaluate("unpack()")["samples"]["duration_s"][0]
+    frames.nth(6).click()
+    assert film.evaluate("v => [v.currentTime, v.paused]") == [pytest.approx(0.65 * duration, abs=0.01), True]
+    frames.nth(3).focus()
+    page.keyboard.press("Enter")
+    assert film.evaluate("v => v.currentTime") == pytest.approx(0.35 * duration, abs=0.01)
+
+
+def test_frames_of_a_sample_that_was_left_are_not_drawn(filmed: Callable[..., Any]) -> None:
+    page = filmed()
+    page.wait_for_function("() => drawn.length > 0")
+    page.locator("tr.chosen").focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowDown")
+    before = page.evaluate("drawn.length")
+    page.wait_for_function("() => drawn.filter((canvas) => canvas.isConnected).length === 10")
+    assert page.evaluate("drawn.length") - before <= 11
+
+
+def test_a_file_that_cannot_be_played_has_no_frames(filmed: Callable[..., Any]) -> None:
+    page = filmed(lambda file: file.write_bytes(b"no video"))
+    page.get_by_text("This browser cannot play the file, or it is no longer there.").wait_for()
+    page.locator("#detail .frames").wait_for(state="detached")
+    assert page.evaluate("drawn.length") == 0
+
+
+def test_frames_of_a_long_video_surround_the_moments(
+    benchmark_root: Path, paged: Callable[..., Path], opened: Callable[..., Any]
+) -> None:
+    page = opened(paged(benchmark_root, early))
+    for duration, spans, window in (
+        (60, [[50, 52]], [0, 60]),
+        (600, [[100, 140], [180, 160]], [80, 200]),
+        (600, [[300, 302]], [295, 307]),
+        (600, [[2, 4], [590, 9000]], [0, 600]),
+        (600, [[None, 5], [None, None]], [0, 10]),
+        (600, [], [0, 600]),
+    ):
+        assert page.evaluate("([d, spans]) => frameWindow(d, [{ spans }])", [duration, spans]) == window
 
 
 def test_the_list_of_runs_leads_to_their_pages(

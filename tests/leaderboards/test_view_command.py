@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from harness.commands import view
+from harness.commands import plot, view
 from harness.models.base import Question
 from leaderboards.view.page import unpacked
 from tasks.errors import InputError
@@ -120,7 +120,6 @@ def test_what_does_not_belong_together_is_refused(benchmark_root: Path, said_run
     (tmp_path / "empty").mkdir()
     assert "no run.json" in refusal(benchmark_root, tmp_path / "empty")
     assert "no run.json" in refusal(benchmark_root, first, tmp_path / "empty")
-    assert "can be written" in refusal(benchmark_root, first, output=str(first / "run.json" / "view.html"))
     second = said_run(benchmark_root, whole, "second")
     document = json.loads((second / "run.json").read_text())
     document["spec"]["protocol"]["score"]["thresholds"] = [0.4]
@@ -128,6 +127,21 @@ def test_what_does_not_belong_together_is_refused(benchmark_root: Path, said_run
     assert "task, split and protocol" in refusal(benchmark_root, first, second)
     look(benchmark_root, first, second, force=True, output=str(tmp_path / "forced.html"))
     assert "FORCED" in unpacked((tmp_path / "forced.html").read_text())["warnings"][0]
+
+
+@pytest.mark.parametrize("draw", [view.main, plot.main])
+def test_what_cannot_be_written_is_named(draw: Callable[..., int], benchmark_root: Path, said_run: Callable[..., Path]) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib, extra plots, is not installed")
+    folder = said_run(benchmark_root, whole)
+    (folder / "folder.svg").mkdir()
+    before = sorted(folder.iterdir())
+    for taken in (folder / "run.json" / "figure.svg", folder / "folder.svg"):
+        given = {"runs": [str(folder)], "protocol": None, "videos": [], "force": False, "data_root": str(benchmark_root)}
+        with pytest.raises(InputError) as error:
+            draw(Namespace(**given, output=str(taken)))
+        assert str(taken) in error.value.found
+        assert "--output" in error.value.next_command
+        assert sorted(folder.iterdir()) == before
 
 
 def test_a_limited_run_says_so(benchmark_root: Path, said_run: Callable[..., Path]) -> None:

@@ -18,7 +18,7 @@ from harness.commands import view
 from harness.models.base import Question
 from harness.plan import make_plan
 from harness.records import Record
-from leaderboards.view.data import BINS, SCHEMA, Shown, page_data
+from leaderboards.view.data import BINS, SCHEMA, Shown, labels, page_data
 from leaderboards.view.training import FIRST, MOST, Curve, curves, read_log, thinned
 from tasks import protocol as protocols
 from tasks.errors import InputError
@@ -117,7 +117,9 @@ def test_two_runs_are_compared(benchmark_root: Path, said_run: Callable[..., Pat
     a, b = (data["answers"][i]["direct"]["iou"] for i in (0, 1))
     metrics = data["modes"]["direct"]["comparison"]["metrics"]["mIoU"]
     assert metrics["difference"] == pytest.approx(100 * (sum(b) - sum(a)) / 36, abs=0.01)
-    assert data["title"] == f"synthetic@test: {first} against {second}"
+    assert data["title"] == "synthetic@test: A a against B b"
+    assert [(run["name"], run["label"]) for run in data["runs"]] == [(str(first), "A a"), (str(second), "B b")]
+    assert [row["model"] for row in data["scores"]][:2] == ["A a", "B b"]
     assert data["modes"]["direct"]["comparison"]["failure_changes"][0]["n"] == 12
     assert all(part["n"] for part in data["modes"]["direct"]["breakdown"])
 
@@ -214,6 +216,19 @@ def test_a_log_that_is_being_written_is_read_and_a_broken_one_refused(tmp_path: 
     log.write_text('{"step": 1, "loss": 2}\n{"loss": 1}\n{"step": 3}\n')
     with pytest.raises(InputError, match="line 2"):
         read_log(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["runs/a/test"], ["runs/a/test"]),
+        (["cells/grpo/lr=1/runs/x@test", "cells/sft/lr=2/runs/x@test"], ["A grpo/lr=1", "B sft/lr=2"]),
+        (["a", "runs/a"], ["A a", "B runs/a"]),
+        (["/a/b", "/a/b/c"], ["A b", "B b/c"]),
+    ],
+)
+def test_two_runs_are_called_by_what_differs(names: list[str], expected: list[str]) -> None:
+    assert labels(names) == expected
 
 
 def test_training_is_found_beside_the_run(benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path) -> None:
