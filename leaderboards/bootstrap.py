@@ -8,6 +8,8 @@ import numpy as np
 from tasks.metrics import Floats
 
 RESAMPLES = 10_000
+FEWER, FEWEST = 3, 2
+"""A resample has three clusters less than the sample, but no fewer than two."""
 BLOCK = 1 << 22
 """Draws held in memory at once."""
 ROUNDING = 1e-12
@@ -48,8 +50,10 @@ def estimate(values: Floats, clusters: Sequence[str]) -> Estimate:
 def studentised(values: Floats, clusters: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> Floats:
     """How many standard errors the mean of a resample lies from the mean of the sample: the law of |t| without a true effect.
 
-    Each resample draws as many clusters as there are, with replacement, and is divided by its own standard error; this is what
-    keeps the error rate with few videos or few differing queries, where plain percentiles reject too often.
+    Each resample draws whole clusters with replacement and is divided by its own standard error; this is what keeps the error
+    rate with few videos or few differing queries, where plain percentiles reject too often. The values of a sample are less
+    skewed than what they were drawn from. Three clusters less in a resample make up for it: its mean is then as skewed as the
+    unbiased third moment says.
 
     Args:
         values: `(n, m)`, NaN where a query does not count.
@@ -60,24 +64,24 @@ def studentised(values: Floats, clusters: Sequence[str], resamples: int = RESAMP
     Returns:
         `(resamples, m)`, infinite where a resample varies in no way or holds no query.
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 12.5; clusters as in section 8.
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 12.5; clusters as in section 8. Rao and Wu,
+    Journal of the American Statistical Association 83 (1988), for the number drawn, (n - 2)^2 / (n - 1), which is about n - 3.
     """
     counts, sums = _totals(values, clusters)
     sample = _estimate(counts, sums)
     residuals = sums - np.nan_to_num(sample.mean) * counts
-    moments = np.concatenate([residuals, counts, residuals**2, residuals * counts, counts**2], axis=1)
-    scale = np.sqrt(sample.clusters / np.maximum(sample.clusters - 1, 1))
-    found = [_distances(weights @ moments, scale) for weights in draws(len(counts), resamples, seed)]
-    return np.concatenate(found)
+    moments = np.concatenate([residuals, counts, residuals**2, residuals * counts, counts**2, counts > 0], axis=1)
+    return np.concatenate([_distances(weights @ moments) for weights in draws(len(counts), resamples, seed)])
 
 
 def draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
     """Blocks of `(resamples in the block, clusters)`: how often each cluster is drawn."""
     rng = np.random.default_rng(seed)
+    size = max(clusters - FEWER, FEWEST)
     block = max(1, BLOCK // clusters)
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
-        drawn = rng.integers(clusters, size=(rows, clusters)) + clusters * np.arange(rows)[:, None]
+        drawn = rng.integers(clusters, size=(rows, size)) + clusters * np.arange(rows)[:, None]
         yield np.bincount(drawn.ravel(), minlength=rows * clusters).reshape(rows, clusters).astype(np.float64)
 
 
@@ -99,14 +103,14 @@ def _estimate(counts: Floats, sums: Floats) -> Estimate:
     return Estimate(n, clusters, mean, error)
 
 
-def _distances(drawn: Floats, scale: Floats) -> Floats:
-    """|t| of resamples from their sums of residual, count and the three products of these."""
-    residual, n, squares, products, counts = np.split(drawn, 5, axis=1)
+def _distances(drawn: Floats) -> Floats:
+    """|t| of resamples from their sums of residual, count, the three products of these, and clusters that hold a query."""
+    residual, n, squares, products, counts, clusters = np.split(drawn, 6, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         shift = residual / n
         spread = squares - 2 * shift * products + shift**2 * counts
         spread[spread <= ROUNDING * (squares + shift**2 * counts)] = 0.0
-        distance = np.abs(residual) / (scale * np.sqrt(spread))
+        distance = np.abs(residual) / np.sqrt(spread * clusters / (clusters - 1))
     distance[(residual == 0) & (n > 0)] = 0.0
     distance[np.isnan(distance)] = np.inf
     return distance

@@ -111,8 +111,7 @@ def over_seeds(
         error = found.error
         distances = studentised(difference, videos, resamples, seed)
     critical, p = _judge(found.mean, error, distances, level)
-    with np.errstate(invalid="ignore"):
-        margin = np.where(error > 0, critical * error, 0 * error)
+    margin = critical * error
     return Comparison(
         n=found.n.astype(np.int64),
         videos=found.clusters.astype(np.int64),
@@ -171,12 +170,12 @@ def _with_seeds(videos: Estimate, several: Sequence[Floats]) -> tuple[Floats, Fl
 
 
 def _judge(difference: Floats, error: Floats, distances: Floats, level: float) -> tuple[Floats, Floats]:
-    """Critical value of |t| and two-sided p of each column; a column without an error has neither."""
+    """Critical value of |t| and two-sided p of each column; without an error there is neither, without a variance no margin."""
     resamples = len(distances)
     rank = math.ceil(level * (resamples + 1))
     critical = np.sort(distances, axis=0)[rank - 1] if rank <= resamples else np.full(len(error), np.inf)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        distance = np.where(difference == 0, 0.0, np.abs(difference) / error)
+    varies = error > 0
+    distance = np.divide(np.abs(difference), error, out=np.where(difference == 0, 0.0, np.inf), where=varies)
     p = (1 + (distances >= distance * (1 - SAME)).sum(axis=0)) / (resamples + 1)
     known = ~np.isnan(error)
-    return np.where(known, critical, np.nan), np.where(known, p, np.nan)
+    return np.where(varies, critical, np.where(known, 0.0, np.nan)), np.where(known, p, np.nan)

@@ -34,7 +34,8 @@ def compared(difference: np.ndarray, videos: list[str], **options: int) -> Compa
 
 # scipy 1.17.1 on the sums and counts of the 200 videos: stats.bootstrap((sums, counts), ratio of sums, paired=True,
 # n_resamples=100000, rng=default_rng(0)) with method "percentile" and "BCa", its standard_error, and the p of
-# stats.permutation_test((sums,), sum, permutation_type="samples", n_resamples=200000, rng=default_rng(0)).
+# stats.permutation_test((sums,), sum, permutation_type="samples", n_resamples=200000, rng=default_rng(0)), which turns signs and
+# divides by no error: of skewed values its p is a little another one.
 SCIPY = {
     "normal": ((0.01055, 0.02949), (0.0106, 0.02956), 0.004822, 0.00007),
     "exponential": ((0.00062, 0.01961), (0.00109, 0.02016), 0.004845, 0.04196),
@@ -50,7 +51,7 @@ def test_known_laws_agree_with_scipy(law: str) -> None:
     assert found.error[0] == pytest.approx(error, rel=0.005)
     for interval in (percentile, bca):
         assert np.abs(found.interval[0] - interval).max() < 0.05 * width
-    assert found.p[0] == pytest.approx(p, abs=0.002)
+    assert found.p[0] == pytest.approx(p, abs=0.005)
 
 
 @given(st.integers(2, 40), st.integers(1, 6), st.integers(0, 10_000))
@@ -85,19 +86,37 @@ def test_every_resample_equals_one_made_by_hand() -> None:
             c: [v for v, name in zip(values[:, column], names, strict=True) if name == c and not math.isnan(v)] for c in clusters
         }
         overall = np.concatenate([of[c] for c in clusters]).mean()
-        holding = sum(bool(of[c]) for c in clusters)
         for resample in range(60):
-            drawn = [of[c] for c, times in zip(clusters, counts[resample], strict=True) for _ in range(int(times))]
-            mean = np.concatenate(drawn).mean()
-            n = sum(map(len, drawn))
-            error = math.sqrt(holding / (holding - 1) * sum((sum(c) - mean * len(c)) ** 2 for c in drawn)) / n
+            drawn = [of[c] for c, times in zip(clusters, counts[resample], strict=True) for _ in range(int(times)) if of[c]]
+            if all(c == drawn[0] for c in drawn):
+                assert np.isinf(found[resample, column])
+                continue
+            sums, sizes = [sum(c) for c in drawn], [len(c) for c in drawn]
+            mean = sum(sums) / sum(sizes)
+            squares = sum((total - mean * size) ** 2 for total, size in zip(sums, sizes, strict=True))
+            error = math.sqrt(len(drawn) / (len(drawn) - 1) * squares) / sum(sizes)
             assert found[resample, column] == pytest.approx(abs(mean - overall) / error, rel=1e-6)
 
 
-def test_draws_hold_as_many_clusters_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("clusters", "drawn"), [(1, 2), (2, 2), (5, 2), (6, 3), (50, 47)])
+def test_draws_hold_three_clusters_less_than_there_are(clusters: int, drawn: int) -> None:
+    whole = np.concatenate(list(draws(clusters, 100, 0)))
+    assert whole.shape == (100, clusters)
+    assert (whole.sum(axis=1) == drawn).all()
+
+
+def test_a_resample_s_mean_is_as_skewed_as_the_unbiased_moments_say() -> None:
+    """The third moment of 20 values, by their variance, is too small; Fisher and Pearson's G1 mends that."""
+    values = np.random.default_rng(2).exponential(size=20)
+    means = np.concatenate(list(draws(20, 400_000, 0))) @ values / 17
+    residuals = values - values.mean()
+    g1 = math.sqrt(20 * 19) / 18 * (residuals**3).mean() / (residuals**2).mean() ** 1.5
+    found = ((means - means.mean()) ** 3).mean() / means.std() ** 3
+    assert found == pytest.approx(g1 / math.sqrt(20), rel=0.03)
+
+
+def test_blocks_of_draws_do_not_change_them(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = np.concatenate(list(draws(50, 100, 0)))
-    assert whole.shape == (100, 50)
-    assert (whole.sum(axis=1) == 50).all()
     monkeypatch.setattr("leaderboards.bootstrap.BLOCK", 200)
     assert np.array_equal(np.concatenate(list(draws(50, 100, 0))), whole)
 
@@ -141,6 +160,24 @@ def test_equal_runs_differ_in_nothing() -> None:
     assert found.interval.tolist() == [[0, 0], [0, 0]]
     assert found.same.tolist() == [30, 30]
     assert np.isnan(found.detectable).all()
+
+
+@pytest.mark.filterwarnings("error")
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 7), st.integers(0, 10_000), st.sampled_from([10, 19, 60]))
+def test_few_videos_and_equal_values_break_no_arithmetic(videos: int, seed: int, resamples: int) -> None:
+    """Columns of hits, of a constant difference, of none, and of queries that do not count."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(2, size=(2, 2 * videos, 4)).astype(np.float64)
+    b[:, 1:3] = a[:, 1:3] + [1, 0]
+    b[rng.random(2 * videos) < 0.5, 3] = np.nan
+    names = [f"v{i // 2}" for i in range(2 * videos)]
+    found = paired(a, b, names, resamples=resamples)
+    if videos > 1:
+        assert found.interval[1:3].tolist() == [[1, 1], [0, 0]]
+    assert np.isnan(found.detectable[1:3]).all()
+    seeds = over_seeds([a] * 3, [b] * 3, names, resamples=resamples)
+    assert np.allclose(seeds.difference, found.difference, equal_nan=True)
 
 
 def test_one_video_allows_no_judgement() -> None:
