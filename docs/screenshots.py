@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 FOLDER = Path(__file__).resolve().parent / "screenshots"
-WIDTH, HEIGHT, COLOURS = 1280, 960, 96
+WIDTH, HEIGHT, COLOURS = 1280, 1170, 160
 
 
 def build(runs: Sequence[str], data_root: str, output: Path) -> None:
@@ -36,7 +36,7 @@ def take(browser: Browser, page_file: Path, scheme: str, sample: int) -> bytes:
     page.locator("#detail video").evaluate("v => new Promise(done => v.addEventListener('pause', done))")
     page.locator("#detail video").evaluate("v => { v.currentTime -= 1.5; }")
     page.mouse.move(0, 0)
-    page.wait_for_timeout(3000)  # until the controls of the video are gone
+    page.wait_for_timeout(3000)  # until the controls of the video are gone and its frames drawn
     page.evaluate("window.scrollTo(0, 0)")
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     content = io.BytesIO()
