@@ -71,7 +71,7 @@ def _train(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     _add_ids_option(train)
     train.add_argument("--seed", type=int, default=0, help="of order, sampling and adapters")
     train.add_argument("--skip-missing", action="store_true", help="leave out samples whose video is missing")
-    train.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    train.add_argument("--dtype", default="auto", choices=("auto", "mixed", "float32", "bfloat16"))
     train.add_argument("--attn", default="sdpa", help="attention kernel: sdpa, eager")
     train.add_argument("--deadline", type=float, default=120, metavar="S", help="seconds after which decoding is given up")
     train.add_argument(

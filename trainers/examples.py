@@ -92,7 +92,7 @@ class Examples:
         self.protocol = protocol
         self.inputs = inputs
         self.videos = videos
-        self.replaced: dict[str, tuple[str, Failure]] = {}
+        self.replaced: dict[str, tuple[str, str]] = {}
         self._read = read
         self._cache_bytes = cache_bytes
         self._cache: OrderedDict[tuple[str, Span | None], Video | Failure] = OrderedDict()
@@ -112,7 +112,7 @@ class Examples:
             prompt = self._prompt(sample, row["mode"])
             if isinstance(prompt, Prompt):
                 if failures and row["id"] not in self.replaced:
-                    self.replaced[row["id"]] = identifier, failures[0]
+                    self.replaced[row["id"]] = identifier, failures[0].message
                     logger.warning("%s (%s): %s is trained on instead", row["id"], failures[0].message, identifier)
                 return (_columns(sample, row["mode"], self.protocol) if failures else dict(row)), prompt
             failures.append(prompt)

@@ -22,7 +22,7 @@ from trainers.answers import answers
 from trainers.examples import curriculum
 from trainers.headers import undecoded
 from trainers.memory import GIB, STRATEGIES, Load, Memory, Shape, memory
-from trainers.train import Training, adapters, arguments, dtype_of, quiet, usable
+from trainers.train import Precision, Training, adapters, arguments, precision, quiet, usable
 
 LOOKED_AT = 64
 """Samples whose videos' headers are read, a seeded choice."""
@@ -63,7 +63,7 @@ def forecast(training: Training) -> str:
     chosen = usable(replace(training, skip_missing=True))
     checkpoint = find(training.model)
     model, processor = empty_model(training)
-    args = arguments(training, model.dtype)
+    args = arguments(training)
     lengths, unread = prompt_lengths(training, chosen.samples, model.config, processor)
     rows = len(chosen.samples) * len(recipe.epochs)
     turns = turns_of(rows, recipe.prompts_per_device * launch.world, args)
@@ -72,7 +72,7 @@ def forecast(training: Training) -> str:
     prompts = recipe.prompts_per_device * launch.world * args.gradient_accumulation_steps
     lines = [
         f"{recipe.name} ({recipe.method}) of {checkpoint.family}, {_count(model)} weights ({_count(model, True)} trained), "
-        f"{str(model.dtype).removeprefix('torch.')}",
+        + _named(precision(training)),
         f"{plan.name}: {len(chosen.samples):,} samples, {len({s.video for s in chosen.samples}):,} videos",
         *_left_out(training, chosen.dropped),
         f"epochs: {len(recipe.epochs)} ({', '.join(recipe.epochs)}), {rows:,} prompts",
@@ -100,7 +100,7 @@ def forecast(training: Training) -> str:
     if model.dtype == torch.bfloat16 and recipe.lora is None:
         lines.append(
             f"plain keeps no float32 copy: with steps of about {args.learning_rate:g}, a weight above "
-            f"{args.learning_rate / STEP:.1g} rounds back to what it was; ZeRO, or --dtype float32, does not"
+            f"{args.learning_rate / STEP:.1g} rounds back to what it was; ZeRO, or --dtype mixed, does not"
         )
     return "\n".join(lines) + "\n"
 
@@ -112,7 +112,7 @@ def empty_model(training: Training) -> tuple[Any, Any]:
     try:
         config = transformers.AutoConfig.from_pretrained(folder)
         with torch.device("meta"):
-            model = models.from_config(config, dtype=DTYPES[dtype_of(training)])
+            model = models.from_config(config, dtype=DTYPES[precision(training).weights])
         processor = transformers.AutoProcessor.from_pretrained(folder)
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         expected = f"a checkpoint that transformers {transformers.__version__} knows"
@@ -207,7 +207,8 @@ def load_of(
         reply_tokens=reply,
         replies=replies,
         generated=generated,
-        dtype_bytes=model.dtype.itemsize,
+        dtype_bytes=2 if precision(training).bf16 else model.dtype.itemsize,
+        kept_bytes=model.dtype.itemsize,
         checkpointing=bool(args.gradient_checkpointing),
         reference=bool(getattr(args, "beta", 0)) and recipe.lora is None,
     )
@@ -242,6 +243,10 @@ def _weights(model: Any, trained: bool = False) -> int:
 def _count(model: Any, trained: bool = False) -> str:
     number = _weights(model, trained)
     return f"{number / 1e9:.2f} B" if number >= 1e9 else f"{number / 1e6:.2f} M"
+
+
+def _named(found: Precision) -> str:
+    return found.weights if found.weights == "bfloat16" or not found.bf16 else f"{found.weights}, computed with in bfloat16"
 
 
 def _left_out(training: Training, dropped: dict[str, list[str]]) -> list[str]:

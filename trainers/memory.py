@@ -2,9 +2,10 @@
 
 Of the model states the formulas are those of ZeRO (Rajbhandari et al. 2020, section 3): N weights and their gradients in the
 training dtype, and for Adam in mixed precision 12 bytes a weight (a float32 copy and two moments), each part divided by the
-number of processes where it is sharded. Without DeepSpeed torch keeps Adam's two moments in the dtype of the weights and no
-copy. Of the activations they follow Korthikanti et al. 2023 (Reducing Activation Recomputation), counted for Qwen-VL's layers
-with checkpointing: the input of every layer, and everything inside one. What is left out: the CUDA context, fragmentation,
+number of processes where it is sharded. Without DeepSpeed torch keeps gradients and Adam's two moments in the dtype of the
+weights and no copy; where that is float32 and products are in bfloat16, autocast holds a second copy of the weights while the
+model runs. Of the activations they follow Korthikanti et al. 2023 (Reducing Activation Recomputation), counted for Qwen-VL's
+layers with checkpointing: the input of every layer, and everything inside one. What is left out: the CUDA context, fragmentation,
 the workspace of kernels.
 """
 
@@ -66,7 +67,8 @@ class Load:
         reply_tokens: Tokens of a reply.
         replies: Replies to a prompt in the loss.
         generated: Replies to a prompt that are generated, 0 for none.
-        dtype_bytes: Of weights and activations.
+        dtype_bytes: Of activations, and of the weights that they are products of.
+        kept_bytes: Of the weights as they are kept without DeepSpeed.
         checkpointing: Whether activations are computed again in the backward pass.
         reference: Whether a second model stays in memory, for the KL term.
     """
@@ -78,6 +80,7 @@ class Load:
     replies: int
     generated: int
     dtype_bytes: int
+    kept_bytes: int
     checkpointing: bool
     reference: bool
 
@@ -121,8 +124,9 @@ def memory(shape: Shape, load: Load, strategy: str, world: int) -> Memory:
     reference = weights if load.reference else 0
     states = {"activations": activations(shape, load), "generation": generation(shape, load)}
     if strategy == "plain":
+        kept, copy = load.kept_bytes, size * weights if load.kept_bytes != size else 0
         buckets = trained if world > 1 else 0
-        return Memory(size * weights, size * reference, size * (trained + buckets), 2 * size * trained, **states)
+        return Memory(kept * weights + copy, kept * reference, kept * (trained + buckets), 2 * kept * trained, **states)
     bucket = 2 * size * min(trained, BUCKET)
     gradients, optimizer = size * trained // world + bucket, ADAM_FLOAT32 * trained // world
     if strategy == "zero2":

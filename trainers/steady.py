@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from tasks.errors import InputError
+from trainers.examples import Examples
 
 WHOLE = "whole.json"
 """Written last into a checkpoint; a folder without it is the rest of an interrupted save."""
@@ -16,6 +18,12 @@ WHOLE = "whole.json"
 
 class Steady:
     """Mixed into a `transformers.Trainer`, before it."""
+
+    examples: Examples
+
+    def replaced(self) -> dict[str, tuple[str, str]]:
+        """What stood in for samples that could not be read, in all processes: each meets those of its own rows."""
+        return {key: value for part in gather_object([self.examples.replaced]) for key, value in part.items()}
 
     def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
         """One micro-step. Raises InputError if its loss is not finite."""
@@ -38,8 +46,9 @@ class Steady:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
+        record = {"step": state.global_step, "replaced": self.replaced()}
         if args.should_save:
-            (folder / WHOLE).write_text(json.dumps({"step": state.global_step}) + "\n", encoding="utf-8")
+            (folder / WHOLE).write_text(json.dumps(record) + "\n", encoding="utf-8")
 
     def _stop(self, found: str) -> InputError:
         state, args = self.state, self.args  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import sys
 import time
@@ -10,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from accelerate.utils import gather_object, is_peft_model
+from accelerate.utils import is_peft_model
 from datasets import Dataset
 from transformers.utils.logging import disable_progress_bar
 from trl import GRPOConfig, SFTConfig
@@ -48,6 +49,7 @@ from trainers.watch import Watch
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
+MIXED = "mixed"
 SCHEMA = "vtg-harness/train/1"
 
 OURS = {
@@ -79,7 +81,7 @@ class Training:
         folder: Where everything goes; the trained model lies there itself.
         seed: Of order, sampling and adapters.
         skip_missing: Whether samples without a video file are left out; otherwise they stop the training.
-        dtype: Of weights, `auto` for bfloat16 on a GPU and float32 on a CPU.
+        dtype: `float32`, `bfloat16`, `mixed` (weights in float32, computed with in bfloat16), or `auto`: see `precision`.
         attn: Attention implementation.
         deadline_s: Seconds after which decoding a video is given up.
         dev_every: Steps between two evaluations on the task's `dev` split, 0 for none.
@@ -97,6 +99,18 @@ class Training:
     deadline_s: float = 120.0
     dev_every: int = 0
     dev_limit: int = 100
+
+
+class Precision(NamedTuple):
+    """Numbers a training computes with.
+
+    Attributes:
+        weights: Dtype of the weights.
+        bf16: Whether their products are in bfloat16 (autocast).
+    """
+
+    weights: str
+    bf16: bool
 
 
 @dataclass(frozen=True)
@@ -204,11 +218,11 @@ def _run(training: Training, samples: list[Sample], record: dict[str, Any], main
             _remove_parts(Path(trainer.args.output_dir))
         if training.dev_every:
             trainer.add_callback(DevEvaluation(training, checkpoint, processor, pool_reader(pool)))
+        if whole is not None:
+            examples.replaced |= json.loads((whole / WHOLE).read_text(encoding="utf-8"))["replaced"]
         result = trainer.train(resume_from_checkpoint=None if whole is None else str(whole))
         _save(trainer, training, processor)
-        replaced = {key: [other, failure.message] for key, (other, failure) in examples.replaced.items()}
-        # Each process has met the broken videos of its own rows.
-        replaced = {key: value for part in gather_object([replaced]) for key, value in part.items()}
+        replaced = trainer.replaced()
     steps = trainer.state.global_step
     return {
         "from_step": 0 if whole is None else int(whole.name.rpartition("-")[2]),
@@ -218,15 +232,23 @@ def _run(training: Training, samples: list[Sample], record: dict[str, Any], main
     }
 
 
-def dtype_of(training: Training) -> str:
-    """The dtype weights are loaded in."""
-    return training.dtype if training.dtype != "auto" else "bfloat16" if torch.cuda.is_available() else "float32"
+def precision(training: Training) -> Precision:
+    """What weights are kept in, and whether they are computed with in bfloat16. Both towers and rollouts follow it.
+
+    `auto` is `mixed` on a GPU. Where another copy holds what bfloat16 rounds away, weights themselves are bfloat16: DeepSpeed
+    keeps one in float32, and of adapters only they are trained, which PEFT keeps in float32.
+    """
+    chosen = training.dtype
+    if chosen == "auto":
+        kept_apart = training.recipe.lora is not None or os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true"
+        chosen = "float32" if not torch.cuda.is_available() else "bfloat16" if kept_apart else MIXED
+    return Precision("float32" if chosen == MIXED else chosen, chosen != "float32")
 
 
 @contextmanager
 def reader(training: Training, checkpoint: Checkpoint) -> Iterator[tuple[Any, Any, Inputs, FramePool]]:
     """The loaded checkpoint, its processor and input builder, and a decoder for its videos."""
-    options = Options(device="cpu", dtype=dtype_of(training), attn=training.attn)
+    options = Options(device="cpu", dtype=precision(training).weights, attn=training.attn)
     model, processor, _ = loading.read(checkpoint, options)
     check_positions(model)
     inputs = Inputs(model, processor, checkpoint.family, training.plan.protocol.prompt)
@@ -255,7 +277,7 @@ def build(
     given = None if recipe.answers is None else answers(recipe.answers, protocol, samples, recipe.epochs)
     common: dict[str, Any] = {
         "model": model,
-        "args": arguments(training, model.dtype),
+        "args": arguments(training),
         "train_dataset": dataset,
         "processing_class": processor,
         "callbacks": [*callbacks(training.folder), *trackers(recipe.trainer.get("report_to"))],
@@ -281,7 +303,7 @@ def build(
     return trainer
 
 
-def arguments(training: Training, dtype: torch.dtype) -> GRPOConfig | SFTConfig:
+def arguments(training: Training) -> GRPOConfig | SFTConfig:
     """TRL's configuration. Raises InputError on a key it does not have, or that the recipe decides under another name."""
     recipe = training.recipe
     kind = SFTConfig if recipe.method == "sft" else GRPOConfig
@@ -310,7 +332,7 @@ def arguments(training: Training, dtype: torch.dtype) -> GRPOConfig | SFTConfig:
         "per_device_train_batch_size": rows,
         "seed": training.seed,
         "use_cpu": cpu,
-        "bf16": dtype == torch.bfloat16,
+        "bf16": precision(training).bf16,
         "dataloader_pin_memory": not cpu,
     }
     try:

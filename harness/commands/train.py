@@ -65,8 +65,9 @@ def summary(training: "Training", record: Mapping[str, Any], evaluated: bool) ->
 
 def evaluations(options: Namespace) -> list[Namespace]:
     """What `harness run` would be given for each split of `--evaluate`; planned here, so that bad input stops before training."""
-    names = ("data_root", "protocol", "modes", "attn", "dtype")
-    same = [part for name in names if (value := getattr(options, name)) for part in (f"--{name.replace('_', '-')}", value)]
+    names = ("data_root", "protocol", "modes", "attn")
+    same = ["--dtype", "auto" if options.dtype == "mixed" else options.dtype]
+    same += [part for name in names if (value := getattr(options, name)) for part in (f"--{name.replace('_', '-')}", value)]
     same += [part for folder in options.videos for part in ("--videos", folder)]
     model, given = options.output or "", []
     for split in options.evaluate.split(",") if options.evaluate else ():

@@ -22,7 +22,7 @@ from trainers.memory import BUCKET, LIVE, Load, Shape, activations, generation, 
 from trainers.rollout import rollout
 
 SHAPE = Shape(7_500_000_000, 7_500_000_000, 3584, 18944, 28, 1024, 1280, 3420, 32, 4)
-LOAD = Load(1, 4000, 3584, 100, 4, 3, 2, True, False)
+LOAD = Load(1, 4000, 3584, 100, 4, 3, 2, 2, True, False)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_the_packed_row_its_mask_and_the_cache_are_as_large_as_said(load: Callab
     model.forward = watched
     (outputs,) = rollout(model, [prompt], [3], rules, [1, 2, 3])
     visual = prompt.row.ids.count(model.config.video_token_id)
-    said = Load(1, len(prompt.row.ids), visual, 5, 4, 3, 4, False, False)
+    said = Load(1, len(prompt.row.ids), visual, 5, 4, 3, 4, 4, False, False)
     packed_row = packed.pack(
         [packed.completions(prompt.row, prompt.video, [output.ids for output in [*outputs, outputs[0]]])],
         torch.float32,
@@ -144,7 +144,7 @@ def test_saved_activations_stay_below_the_estimate_and_near_it(load: Callable[..
     measured = sum(size for pointer, size in kept.items() if pointer not in weights)
     assert output.last_hidden_state.shape[1] == rows["input_ids"].shape[1]
     visual = prompt.row.ids.count(model.config.video_token_id)
-    said = Load(1, len(prompt.row.ids), visual, 40, 4, 3, 4, False, False)
+    said = Load(1, len(prompt.row.ids), visual, 40, 4, 3, 4, 4, False, False)
     estimate = activations(forecast.shape_of(model), said)
     assert 0.5 < measured / estimate < 2
 

@@ -184,6 +184,26 @@ def test_missing_videos_stop_unless_told_otherwise(checkpoints: dict[str, Path],
     assert all("train-0004" in key and "train-0004" not in other for key, (other, _) in record["replaced"].items())
 
 
+def test_a_continued_training_remembers_what_was_replaced(
+    checkpoints: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    for key in ("train-0000", "train-0003", "train-0004"):
+        (tmp_path / "data" / "synthetic" / "videos" / f"{key}.mp4").write_bytes(b"no video")
+    arguments = {"max_steps": 18, "save_steps": 9}
+    whole = typed(checkpoints["qwen3_vl"], tmp_path / "data", tmp_path / "whole", "sft", **arguments)
+    halves = typed(checkpoints["qwen3_vl"], tmp_path / "data", tmp_path / "halves", "sft", **arguments)
+    assert main(whole) == 0
+    made = training_module.callbacks
+    with monkeypatch.context() as patch:
+        patch.setattr(training_module, "callbacks", lambda folder: [*made(folder), Interrupt(10)])
+        assert main(halves) == 130
+    assert main(halves) == 0
+    records = [json.loads((tmp_path / name / "train.json").read_text()) for name in ("whole", "halves")]
+    assert records[1]["sessions"][-1]["from_step"] == 9
+    assert records[0]["replaced"] == records[1]["replaced"] and len(records[0]["replaced"]) == 9
+
+
 def test_moments_without_length_are_left_out(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
     lines = [
         {"video": "train-0000", "duration": 16.0, "query": "a", "spans": [[1.0, 3.0]]},
