@@ -73,7 +73,7 @@ def _scores(folder: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        scores: dict[str, Any] = _without_samples(path.read_text(encoding="utf-8"))
+        scores: dict[str, Any] = _without_samples(path.read_bytes())
         if scores["schema"] != SCORES_SCHEMA:
             raise ValueError(f"schema {scores['schema']!r}")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -86,21 +86,19 @@ def _scores(folder: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
     return scores
 
 
-def _without_samples(text: str) -> Any:
-    """The content of a `scores.json` with empty lists of samples, which are nearly all of it.
+def _without_samples(content: bytes) -> Any:
+    """The content of a `scores.json` with empty lists of samples, which are nearly all of it and stay undecoded.
 
-    No line end can stand in a JSON string, so in a file as `store.write_json` indents it the first line of three blanks and a
-    bracket ends the list. A file that is indented in another way is read whole.
+    No line end can stand in a JSON string, and no other list of a mode starts at its depth, so in a file as `store.write_json`
+    indents it the last line of three blanks and a bracket before the next such list ends it. A file that is indented in another
+    way is read whole.
     """
-    start, end = '\n   "samples": [\n', "\n   ]"
-    parts, at = [], 0
-    while (begin := text.find(start, at)) >= 0 and (stop := text.find(end, begin)) >= 0:
-        parts.append(text[at : begin + len(start)])
-        at = stop
+    start, end = b'\n   "samples": [\n', b"\n   ]"
+    head, *lists = content.split(start)
     try:
-        return json.loads("".join([*parts, text[at:]]))
+        return json.loads(start.join([head, *(part[max(part.rfind(end), 0) :] for part in lists)]).decode())
     except ValueError:
-        return json.loads(text)
+        return json.loads(content.decode())
 
 
 def _scored(folder: Path, run: Mapping[str, Any], data_root: Path) -> dict[str, Any]:
