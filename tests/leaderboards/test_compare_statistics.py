@@ -195,6 +195,14 @@ def test_a_few_wins_prove_nothing(wins: int, significant: bool) -> None:
     assert np.isinf(found.interval).any() == (wins <= 3)
 
 
+@pytest.mark.parametrize(("videos", "bounded"), [(2, False), (5, False), (6, True)])
+def test_five_videos_bound_nothing(videos: int, bounded: bool) -> None:
+    values = np.random.default_rng(0).normal(5, 1, size=(videos, 1))
+    found = compared(values, [f"v{i}" for i in range(videos)])
+    assert np.isfinite(found.interval).all() == bounded
+    assert bounded or found.p[0] > 0.05
+
+
 def test_what_counts_in_one_only_counts_in_none() -> None:
     a = np.array([[1.0], [2.0], [np.nan], [4.0]])
     b = np.array([[2.0], [np.nan], [9.0], [4.0]])
