@@ -24,16 +24,17 @@ function frameStrip(url, from, duration, lanes, go, failed) {
   const fail = () => { release(); place.remove(); failed(); };
   let drawn = 0;
   const next = () => { if (drawn < FRAMES) film.currentTime = from + times[drawn]; else release(); };
-  film.addEventListener("loadedmetadata", () => {
+  film.addEventListener("loadeddata", () => {
     if (!film.videoWidth) return fail();
     for (const canvas of canvases) canvas.height = Math.round(FRAME_PX * film.videoHeight / film.videoWidth);
     next();
   });
-  film.addEventListener("seeked", () => {
+  // A browser may tell of a seek a moment before its frame can be drawn.
+  film.addEventListener("seeked", () => requestAnimationFrame(() => {
     const canvas = canvases[drawn++];
     canvas.getContext("2d").drawImage(film, 0, 0, canvas.width, canvas.height);
     next();
-  });
+  }));
   film.addEventListener("error", fail);
   // Who goes through the samples quickly opens no video.
   const later = setTimeout(() => { film.src = url; }, SETTLED_MS);

@@ -150,9 +150,10 @@ def test_the_keyboard_is_enough(benchmark_root: Path, paged: Callable[..., Path]
         page.keyboard.press(key)
         if key != "PageDown":
             assert page.evaluate(focused) == sample
-        row = page.locator("tr.chosen").bounding_box()
-        box = page.locator(".rows").bounding_box()
-        assert box["y"] <= row["y"] and row["y"] + row["height"] <= box["y"] + box["height"] + 1
+        # In one call, because scrolling draws the rows anew.
+        places = "['tr.chosen', '.rows'].map((found) => document.querySelector(found).getBoundingClientRect().toJSON())"
+        row, box = page.evaluate(places)
+        assert box["top"] <= row["top"] and row["bottom"] <= box["bottom"] + 1
     assert page.locator("#detail h3").inner_text() == chosen(page)
     page.keyboard.press("Enter")
     assert page.evaluate(focused) == "detail"
@@ -403,6 +404,7 @@ def test_the_strip_shows_the_frames_of_their_times(filmed: Callable[..., Any], t
     page = filmed()
     data = page.evaluate("unpack()")
     for sample in (8, 0):
+        page.evaluate("() => { drawn.length = 0; }")
         page.locator(f'tr[data-sample="{sample}"]').click()
         page.wait_for_function("() => drawn.filter((canvas) => canvas.isConnected).length === 10")
         name = data["videos"]["name"][data["samples"]["video"][sample]]
@@ -437,8 +439,9 @@ def test_a_frame_leads_the_player_to_its_time(filmed: Callable[..., Any]) -> Non
 
 def test_frames_of_a_sample_that_was_left_are_not_drawn(filmed: Callable[..., Any]) -> None:
     page = filmed()
-    page.wait_for_function("() => drawn.length > 0")
     page.locator("tr.chosen").focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function("() => drawn.some((canvas) => canvas.isConnected)")
     for _ in range(5):
         page.keyboard.press("ArrowDown")
     before = page.evaluate("drawn.length")
