@@ -17,7 +17,7 @@ from trl import GRPOTrainer
 from trl.models.utils import unwrap_model_for_generation
 
 from harness.models import generate
-from trainers import advantages, packed
+from trainers import advantages, packed, vllm
 from trainers.examples import Examples, Prompt
 from trainers.rewards.shape import shape_nonlinear
 from trainers.rollout import rollout
@@ -54,6 +54,8 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
 
     `per_device_train_batch_size` must be a multiple of `num_generations`: a group stays on one process.
     """
+
+    _last_loaded_step: int
 
     def __init__(
         self,
@@ -109,12 +111,29 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         multimodal_fields: Any,  # noqa: ARG002
         num_generations: int,
         **_: Any,
-    ) -> tuple[list[list[int]], None]:
+    ) -> tuple[list[list[int]], list[Any] | None]:
         given = self._given(num_generations)
         own = [index for index in range(len(prompt_ids)) if index not in given]
         distinct = list(dict.fromkeys(self._prompts[index] for index in own))
         members = [[index for index in own if self._prompts[index] is prompt] for prompt in distinct]
         order = [index for group in members for index in group]
+        drawn = (self._draw_by_vllm if self.use_vllm else self._draw)(
+            distinct, [len(group) for group in members], self._seeds(order)
+        )
+        outputs = dict(zip(order, (output for group in drawn for output in group), strict=True))
+        self._sampled = [outputs[index].logprobs if index in outputs else None for index in range(len(prompt_ids))]
+        tokenizer = self.processing_class.tokenizer
+        answers = {
+            index: tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+            for index, text in given.items()
+        }
+        ids = [answers[index] if index in answers else outputs[index].ids for index in range(len(prompt_ids))]
+        if not self.use_vllm:
+            return ids, None
+        # TRL weighs tokens by what vLLM gave them; those it did not draw have no such number and keep their weight.
+        return ids, [outputs[index].logprobs if index in outputs else [None] * len(ids[index]) for index in range(len(ids))]
+
+    def _draw(self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int]) -> list[list[generate.Output]]:
         with (
             unwrap_model_for_generation(
                 self.model_wrapped,
@@ -126,15 +145,16 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
             self.accelerator.autocast(),
         ):
             model = unwrapped.get_base_model() if is_peft_model(unwrapped) else unwrapped
-            drawn = rollout(model, distinct, [len(group) for group in members], self.rules, self._seeds(order))
-        outputs = dict(zip(order, (output for group in drawn for output in group), strict=True))
-        self._sampled = [outputs[index].logprobs if index in outputs else None for index in range(len(prompt_ids))]
-        tokenizer = self.processing_class.tokenizer
-        answers = {
-            index: tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
-            for index, text in given.items()
-        }
-        return [answers[index] if index in answers else outputs[index].ids for index in range(len(prompt_ids))], None
+            return rollout(model, prompts, copies, self.rules, seeds)
+
+    def _draw_by_vllm(
+        self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int]
+    ) -> list[list[generate.Output]]:
+        if self.state.global_step != self._last_loaded_step:
+            self.vllm_generation.sync_weights()
+            self._last_loaded_step = self.state.global_step
+        config, step = self.accelerator.unwrap_model(self.model).config, self.state.global_step
+        return vllm.rollout(self.vllm_generation, self.processing_class, config, prompts, copies, self.rules, seeds, step)
 
     def _given(self, group_size: int) -> dict[int, str]:
         """Off-policy answers by row: the last of every group, in training."""

@@ -34,6 +34,7 @@ from harness.video.pool import FramePool, Job
 from tasks.errors import Failure, InputError, unknown
 from tasks.sample import Sample, split_sha256
 from tasks.span import Span
+from trainers import vllm
 from trainers.answers import answers
 from trainers.callbacks import callbacks
 from trainers.dev import DevEvaluation
@@ -66,7 +67,7 @@ OURS = {
 """Where our defaults are not TRL's. The whole curriculum is one epoch of the trainer."""
 
 FIXED = ("output_dir", "remove_unused_columns", "num_train_epochs", "per_device_train_batch_size", "num_generations", "seed",
-         "shuffle_dataset", "use_vllm", "bf16", "fp16", "use_cpu")  # fmt: skip
+         "shuffle_dataset", "bf16", "fp16", "use_cpu")  # fmt: skip
 """Arguments of TRL that the recipe decides under another name, or that would break what is promised."""
 
 
@@ -289,6 +290,8 @@ def build(
         trainer: VideoGRPOTrainer | VideoSFTTrainer = VideoSFTTrainer(answer=given, **common)
     else:
         args = common["args"]
+        if args.use_vllm:
+            vllm.check()
         trainer = VideoGRPOTrainer(
             rules=sampling(model, processor, args),
             off_policy=None if given is None else OffPolicy(given, recipe.shaping),
