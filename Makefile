@@ -5,7 +5,7 @@ READY := .venv/.ready
 UNFINISHED := .venv/.unfinished
 
 .DEFAULT_GOAL := help
-.PHONY: help demo base test lint bench
+.PHONY: help demo base test lint bench board
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -23,6 +23,9 @@ lint: $(READY) ## style, formatting and types
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+
+board: $(READY) ## install, then write the board of the recorded runs into the README
+	$(BIN)/python docs/figures.py board
 
 bench: $(READY) ## measure speed
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only

@@ -1,39 +1,87 @@
 """Writes the figures that the README and the docs show, from runs of the commands they name.
 
-python docs/figures.py demo             # runs `harness demo`, puts its table into README.md
-python docs/figures.py bench            # runs the benchmarks, writes docs/measurements.md
+python docs/figures.py demo             # runs `harness demo`, puts its table and its board into README.md
+python docs/figures.py board            # puts the board of the recorded runs into README.md
+python docs/figures.py bench [FILE …]   # runs these benchmarks, or all, writes docs/measurements.md
 """
 
 import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from harness.store import write_json
+from harness.synthetic.make import annotate
+
 ROOT = Path(__file__).resolve().parent.parent
+BOARD = ROOT / "docs" / "board"
+SWEEP = "test_other_groups_and_prompts"
 
 
 def demo() -> None:
     """Put the table of `harness demo` between the markers of the README."""
     harness = Path(sys.executable).with_name("harness")
     shown = subprocess.run([harness, "demo"], cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
+    _replace("make demo", f"```\n{shown.rstrip()}\n```")
+    _record(ROOT / "demo" / "experiment")
+    board()
+
+
+def board() -> None:
+    """Put the board of `docs/board` between the markers of the README."""
+    _replace("make board", _board())
+
+
+def _board() -> str:
+    """The board as Markdown; trivial models and ceilings follow from the annotations of the synthetic benchmark."""
+    with tempfile.TemporaryDirectory() as data:
+        (folder := Path(data) / "synthetic").mkdir()
+        annotate(folder)
+        typed = [Path(sys.executable).with_name("harness"), "board", BOARD / "board.yaml", "--data-root", data]
+        return subprocess.run(typed, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout.rstrip()
+
+
+def _record(experiment: Path) -> None:
+    """Copy the runs on test that an experiment in this folder made: without samples, and with paths from here."""
+    shutil.rmtree(BOARD / "runs", ignore_errors=True)
+    for file in sorted(experiment.rglob("synthetic@test/run.json")):
+        cell = file.relative_to(experiment).parts[:-3]
+        name = "-".join([cell[0]] if len(cell) == 1 else [cell[2], cell[-1]])
+        (folder := BOARD / "runs" / name).mkdir(parents=True)
+        (folder / "run.json").write_text(file.read_text(encoding="utf-8").replace(f"{ROOT}/", ""), encoding="utf-8")
+        scores = json.loads(file.with_name("scores.json").read_text(encoding="utf-8"))
+        for mode in scores["modes"].values():
+            mode["samples"] = []
+        write_json(folder / "scores.json", scores)
+
+
+def _replace(marker: str, block: str) -> None:
+    """Put text between two markers of the README."""
     readme = ROOT / "README.md"
-    block = f"<!-- make demo -->\n```\n{shown.rstrip()}\n```\n<!-- end -->"
-    text = re.sub(r"<!-- make demo -->.*?<!-- end -->", lambda _: block, readme.read_text(), flags=re.DOTALL)
-    readme.write_text(text)
+    pattern = re.compile(rf"<!-- {marker} -->.*?<!-- end -->", flags=re.DOTALL)
+    text = pattern.sub(lambda _: f"<!-- {marker} -->\n{block}\n<!-- end -->", readme.read_text(encoding="utf-8"))
+    readme.write_text(text, encoding="utf-8")
 
 
-def bench() -> None:
-    """Write `docs/measurements.md` from one run of the benchmarks."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder) / "bench.json"
-        options = ["--benchmark-enable", "--benchmark-only", f"--benchmark-json={result}"]
-        subprocess.run([sys.executable, "-m", "pytest", "tests/benchmarks", *options], cwd=ROOT, check=True)
-        rows = sorted(json.loads(result.read_text())["benchmarks"], key=lambda entry: entry["fullname"])
+def bench(*files: str) -> None:
+    """Run these benchmark files, or all, and write `docs/measurements.md` from the last run of every one."""
+    results = ROOT / ".benchmarks" / "figures"
+    results.mkdir(parents=True, exist_ok=True)
+    every = sorted((ROOT / "tests" / "benchmarks").glob("test_*.py"))
+    for file in [Path(name).resolve() for name in files] or every:
+        options = ["--benchmark-enable", "--benchmark-only", f"--benchmark-json={results / file.stem}.json"]
+        subprocess.run([sys.executable, "-m", "pytest", file, *options], cwd=ROOT, check=True)
+    memory = results / "score_one_gigabyte.jsonl"
+    if not files or not memory.is_file():
+        memory.write_text("".join(_one_gigabyte(form) for form in ("jsonl", "object")), encoding="utf-8")
+    entries = [e for file in every for e in json.loads((results / f"{file.stem}.json").read_text(encoding="utf-8"))["benchmarks"]]
+    sweep = [entry for entry in entries if entry["name"].startswith(SWEEP)]
     lines = [
         "# Measurements",
         "",
@@ -42,19 +90,39 @@ def bench() -> None:
         "",
         "| benchmark | median | rounds | also measured |",
         "|---|---:|---:|---|",
-        *(_row(entry) for entry in rows),
+        *(_row(entry) for entry in sorted(entries, key=lambda entry: entry["fullname"]) if entry not in sweep),
+        "",
+        "A group that shares its prompt against the prompt repeated for each reply, 20 tokens a reply, float32, one thread: how "
+        "many times less processor time (`tests/benchmarks/test_training.py`).",
+        "",
+        "| family | replies | prompt tokens | loss pass | generation |",
+        "|---|---:|---:|---:|---:|",
+        *(_sweep(entry) for entry in sorted(sweep, key=_place)),
         "",
         "`harness score` on predictions for 17,031 samples, half of the bytes in rows that match none "
         "(`python tests/benchmarks/score_one_gigabyte.py`):",
         "",
         "| format | bytes | rows | peak memory | seconds |",
         "|---|---:|---:|---:|---:|",
+        *(_memory(json.loads(line)) for line in memory.read_text(encoding="utf-8").splitlines()),
     ]
-    for form in ("jsonl", "object"):
-        command = [sys.executable, "tests/benchmarks/score_one_gigabyte.py", "--form", form]
-        shown = subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
-        lines += [_memory(json.loads(line)) for line in shown.splitlines()]
-    (ROOT / "docs" / "measurements.md").write_text("\n".join(lines) + "\n")
+    (ROOT / "docs" / "measurements.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _one_gigabyte(form: str) -> str:
+    command = [sys.executable, "tests/benchmarks/score_one_gigabyte.py", "--form", form]
+    return subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+def _place(entry: dict[str, Any]) -> tuple[Any, ...]:
+    values = entry["params"]
+    return values["family"], values["tokens"], values["group"]
+
+
+def _sweep(entry: dict[str, Any]) -> str:
+    values, found = entry["params"], entry["extra_info"]
+    ratios = f"{found['loss_ratio']:.1f} | {found['generation_ratio']:.1f}"
+    return f"| {values['family']} | {values['group']} | {found['prompt_tokens']:,} | {ratios} |"
 
 
 def _row(entry: dict[str, Any]) -> str:
@@ -77,7 +145,7 @@ def _cpus() -> int:
 
 
 if __name__ == "__main__":
-    commands = {"demo": demo, "bench": bench}
-    if len(sys.argv) != 2 or sys.argv[1] not in commands:
+    commands = {"demo": demo, "board": board, "bench": bench}
+    if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
-    commands[sys.argv[1]]()
+    commands[sys.argv[1]](*sys.argv[2:])

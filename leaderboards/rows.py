@@ -167,9 +167,9 @@ def _commit(environment: Mapping[str, Any]) -> str:
 
 
 def _trained_on(model: Mapping[str, Any]) -> str:
-    """The split that this project trained a checkpoint on, with the number of samples; of other models nobody knows."""
+    """How, and on how many samples of which split, this project trained a checkpoint; of other models nobody knows."""
     trained = model.get("trained_on")
-    return f"{trained['split']} ({trained['samples']})" if trained else UNKNOWN
+    return f"{trained['split']} ({trained['samples']}), {trained['recipe']}" if trained else UNKNOWN
 
 
 def _trained(row: Published) -> str:

@@ -21,7 +21,7 @@ from tasks.span import Span
 from trainers.callbacks import LOG
 
 if TYPE_CHECKING:
-    from trainers.train import Training
+    from trainers.training import Training
 
 
 class DevEvaluation(TrainerCallback):

@@ -19,10 +19,12 @@ from harness.video.pool import FramePool, Job
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
 from trainers.answers import answers
+from trainers.arguments import adapters, arguments
 from trainers.examples import curriculum
 from trainers.headers import undecoded
 from trainers.memory import GIB, STRATEGIES, Load, Memory, Shape, memory
-from trainers.train import Precision, Training, adapters, arguments, precision, quiet, usable
+from trainers.train import quiet
+from trainers.training import Precision, Training, precision, usable
 
 LOOKED_AT = 64
 """Samples whose videos' headers are read, a seeded choice."""

@@ -15,7 +15,7 @@ from harness.plan import Plan, make_plan, read_ids
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
-    from trainers.train import Training
+    from trainers.training import Training
 
 
 def main(options: Namespace) -> int:
@@ -27,7 +27,8 @@ def main(options: Namespace) -> int:
     plan = plan_of(options, tuple(dict.fromkeys(recipe.epochs)))
     if not options.output and not options.dry_run:
         raise InputError("a folder for the trained model", "none", "--output ckpts/NAME")
-    from trainers.train import Training, train
+    from trainers.train import train
+    from trainers.training import Training
 
     training = Training(
         recipe=recipe,

@@ -111,15 +111,20 @@ def fingerprint(folder: Path) -> str:
 
 
 def trained_on(folder: Path) -> dict[str, Any] | None:
-    """Which split the model in a folder was trained on, None where this project did not train it. Raises InputError."""
+    """Which split the model in a folder was trained on, and how; None where this project did not train it. Raises InputError."""
     if not (folder / RECORD).is_file():
         return None
-    found = _json(folder / RECORD).get("trained_on")
-    if not isinstance(found, dict) or not isinstance(found.get("split"), str):
+    record = _json(folder / RECORD)
+    try:
+        found = record["trained_on"]
+        recipe = record["spec"]["recipe"]["name"]
+        return {key: found[key] for key in ("split", "split_sha256", "used_sha256", "samples")} | {"recipe": recipe}
+    except (KeyError, TypeError) as error:
         raise InputError(
-            f"a {RECORD} with what the model was trained on", f"{folder / RECORD}", "remove the file if it is not ours"
-        )
-    return {key: found.get(key) for key in ("split", "split_sha256", "used_sha256", "samples")}
+            f"a {RECORD} with what the model was trained on",
+            f"{folder / RECORD}: {error!r}",
+            "remove the file if it is not ours",
+        ) from error
 
 
 def _hash_part(file: BinaryIO, start: int, length: int, digest: Any) -> None:

@@ -58,27 +58,38 @@ def _is_made(target: Path, seed: int, sizes: Mapping[str, int]) -> bool:
     )
 
 
-def _render_all(work: Path, seed: int, sizes: Mapping[str, int]) -> None:
-    new = work / "new"
-    (new / "videos").mkdir(parents=True)
+def annotate(folder: Path, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> None:
+    """Write the annotation file of each split and `manifest.json` into a folder that is there."""
     splits = {}
     for number, (name, size) in enumerate(sizes.items()):
         annotations: dict[str, Any] = {}
         for index, key in enumerate(_keys(name, size)):
-            rng = np.random.default_rng([seed, number, index])
-            scene = plan(rng)
-            encode(new / "videos" / f"{key}.mp4", draw(scene, rng))
+            scene = plan(_generator(seed, number, index))
             annotations[key] = {
                 "duration": float(scene.duration_s),
                 "timestamps": [[float(event.start_s), float(event.end_s)] for event in scene.events],
                 "sentences": [event.sentence for event in scene.events],
             }
-        file = new / f"{name}.json"
+        file = folder / f"{name}.json"
         file.write_text(json.dumps(annotations, indent=1) + "\n", encoding="utf-8")
         queries = sum(len(video["sentences"]) for video in annotations.values())
         splits[name] = {"file": file.name, "sha256": _sha256(file), "videos": size, "queries": queries}
     manifest = {"schema": SCHEMA, "seed": seed, "splits": splits}
-    (new / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def _render_all(work: Path, seed: int, sizes: Mapping[str, int]) -> None:
+    new = work / "new"
+    (new / "videos").mkdir(parents=True)
+    for number, (name, size) in enumerate(sizes.items()):
+        for index, key in enumerate(_keys(name, size)):
+            generator = _generator(seed, number, index)
+            encode(new / "videos" / f"{key}.mp4", draw(plan(generator), generator))
+    annotate(new, seed, sizes)
+
+
+def _generator(seed: int, split: int, video: int) -> np.random.Generator:
+    return np.random.default_rng([seed, split, video])
 
 
 def encode(path: Path, pixels: NDArray[np.uint8]) -> None:

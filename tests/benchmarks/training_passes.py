@@ -32,7 +32,8 @@ from trainers import recipe as recipes
 from trainers.examples import Examples, Prompt
 from trainers.grpo import VideoGRPOTrainer
 from trainers.rollout import rollout
-from trainers.train import Training, build
+from trainers.train import build
+from trainers.training import Training
 
 NEW_TOKENS = 20
 QUERIES = ("a person opens the door", "the dog jumps over a chair")

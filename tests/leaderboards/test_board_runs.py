@@ -174,12 +174,12 @@ def test_a_real_limit_other_protocol_and_unfinished_run_stand_below(runs: Path, 
 
 
 def test_a_checkpoint_says_what_it_was_trained_on(runs: Path, show: Show) -> None:
-    trained = {"split": "synthetic@fit", "split_sha256": "3" * 64, "used_sha256": "3" * 64, "samples": 108}
+    trained = {"split": "synthetic@fit", "split_sha256": "3" * 64, "used_sha256": "3" * 64, "samples": 108, "recipe": "grpo"}
     change(runs / "run0", lambda run: run["spec"]["model"].update(trained_on=trained))
     tested = json.loads((runs / "run1" / "run.json").read_text())["spec"]["split_sha256"]
     change(runs / "run1", lambda run: run["spec"]["model"].update(trained_on={**trained, "split_sha256": tested}))
     found = rows(show(runs, format="json"))
-    assert {row["source"]: row["trained on"] for row in found["ranked"]}["run0"] == "synthetic@fit (108)"
+    assert {row["source"]: row["trained on"] for row in found["ranked"]}["run0"] == "synthetic@fit (108), grpo"
     below = {row["source"]: row["not_comparable"] for row in found["below"]}
     assert below["run1"] == ["trained on the split it is tested on"]
 

@@ -13,11 +13,11 @@ from trl import GRPOConfig, GRPOTrainer
 
 from harness.models.generate import Row
 from trainers.answers import answers
+from trainers.arguments import sampling
 from trainers.examples import Examples, Prompt, curriculum
 from trainers.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.recipe import SHAPINGS, RewardPart
 from trainers.terms import Term
-from trainers.train import sampling
 from trainers.watch import Watch
 
 Load = Callable[..., tuple[Any, Any, Examples]]

@@ -10,10 +10,9 @@ from safetensors.torch import load_file
 
 from harness.cli import main
 from harness.synthetic.make import make
-from trainers import train as training_module
 from trainers.memory import Load, Shape, memory
 from trainers.recipe import load as load_recipe
-from trainers.train import Precision, precision
+from trainers.training import Precision, Training, precision
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 
@@ -68,7 +67,7 @@ def test_rollouts_and_loss_agree_in_mixed_precision(
 def test_what_auto_means(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def chosen(recipe: str, dtype: str = "auto", *changes: str) -> Precision:
         made = load_recipe(recipe, list(changes))
-        return precision(training_module.Training(made, None, "model", tmp_path, dtype=dtype))  # type: ignore[arg-type]
+        return precision(Training(made, None, "model", tmp_path, dtype=dtype))  # type: ignore[arg-type]
 
     mixed, copied = Precision("float32", True), Precision("bfloat16", True)
     assert chosen("tempsamp") == Precision("float32", False)

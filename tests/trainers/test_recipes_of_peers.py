@@ -19,7 +19,8 @@ from trainers import experiment, recipe
 from trainers import grpo as grpo_module
 from trainers.answers import ground_truth
 from trainers.examples import Examples
-from trainers.train import Training, build
+from trainers.train import build
+from trainers.training import Training
 
 ROOT = Path(__file__).parents[2]
 

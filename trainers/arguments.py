@@ -1,0 +1,109 @@
+"""A recipe in the words of TRL, PEFT and our own generation."""
+
+from dataclasses import fields
+from typing import Any
+
+import torch
+from trl import GRPOConfig, SFTConfig
+from trl.distributed import DistributedBackend
+
+from harness.models import generate
+from harness.models.hf import SUPPRESSED
+from tasks.errors import InputError, unknown
+from trainers.recipe import Recipe
+from trainers.training import Training, precision
+
+CHECKPOINTS = "checkpoints"
+
+OURS = {
+    "remove_unused_columns": False,
+    "num_train_epochs": 1,
+    "logging_steps": 1,
+    "disable_tqdm": True,
+    "save_strategy": "steps",
+    "save_steps": 50,
+    "save_total_limit": 2,
+    "logging_nan_inf_filter": False,
+    "ddp_find_unused_parameters": False,
+}
+"""Where our defaults are not TRL's. The whole curriculum is one epoch of the trainer."""
+
+FIXED = ("output_dir", "remove_unused_columns", "num_train_epochs", "per_device_train_batch_size", "num_generations", "seed",
+         "shuffle_dataset", "bf16", "fp16", "use_cpu")  # fmt: skip
+"""Arguments of TRL that the recipe decides under another name, or that would break what is promised."""
+
+
+def arguments(training: Training) -> GRPOConfig | SFTConfig:
+    """TRL's configuration. Raises InputError on a key it does not have, or that the recipe decides under another name."""
+    recipe = training.recipe
+    kind = SFTConfig if recipe.method == "sft" else GRPOConfig
+    known = {f.name for f in fields(kind)} - set(FIXED)
+    for key in recipe.trainer:
+        if key not in known:
+            raise InputError(f"an argument of trl.{kind.__name__}", unknown(key, known), f"edit recipe {recipe.name}")
+    rows = recipe.prompts_per_device * (1 if recipe.method == "sft" else recipe.group_size)
+    per_method: dict[str, Any] = (
+        {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
+        if recipe.method == "sft"
+        else {
+            "num_generations": recipe.group_size,
+            "shuffle_dataset": False,
+            "reward_weights": [part.weight for part in recipe.rewards],
+            "steps_per_generation": 1,
+        }
+    )
+    cpu = not torch.cuda.is_available()
+    values = {
+        **OURS,
+        **per_method,
+        **recipe.trainer,
+        "output_dir": str(training.folder / CHECKPOINTS),
+        "report_to": "none",  # see `trackers`
+        "per_device_train_batch_size": rows,
+        "seed": training.seed,
+        "use_cpu": cpu,
+        "bf16": precision(training).bf16,
+        "dataloader_pin_memory": not cpu,
+    }
+    try:
+        return kind(**values)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"arguments that trl.{kind.__name__} takes", str(error), f"edit recipe {recipe.name}") from error
+
+
+def check_launch(training: Training, launch: DistributedBackend) -> None:
+    """Refuse what would wait for ever, or save a part, where no process holds the whole model. Raises InputError."""
+    step = "accelerate launch --config_file trainers/launch/zero2.yaml, or ddp.yaml"
+    if (launch.is_zero3 or launch.is_fsdp) and training.recipe.lora is not None:
+        raise InputError("adapters on a model that each process holds whole", "a sharded one (ZeRO-3, FSDP)", step)
+    if (launch.is_zero3 or launch.is_fsdp) and training.dev_every:
+        found = f"--dev-every {training.dev_every} on a sharded one (ZeRO-3, FSDP)"
+        raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
+    if launch.is_fsdp and training.recipe.method == "grpo":
+        found = "FSDP, which gathers weights at every token: processes whose replies end earlier would not answer"
+        raise InputError("DDP or DeepSpeed for recipes that generate", found, step.replace("zero2", "zero3"))
+
+
+def sampling(model: Any, processor: Any, args: GRPOConfig) -> generate.Rules:
+    """How replies are drawn in training."""
+    stop = model.generation_config.eos_token_id
+    return generate.Rules(
+        max_new_tokens=args.max_completion_length,
+        stop=frozenset([stop] if isinstance(stop, int) else stop),
+        suppress=tuple(processor.tokenizer.convert_tokens_to_ids(list(SUPPRESSED))),
+        temperature=args.temperature,
+        repetition_penalty=args.repetition_penalty,
+        top_p=args.top_p,
+    )
+
+
+def adapters(recipe: Recipe) -> Any:
+    """PEFT's configuration, None for full training. Raises InputError on a setting it does not have."""
+    if recipe.lora is None:
+        return None
+    from peft import LoraConfig
+
+    try:
+        return LoraConfig(**{"task_type": "CAUSAL_LM", **recipe.lora})
+    except TypeError as error:
+        raise InputError("settings of peft.LoraConfig", str(error), f"edit recipe {recipe.name}") from error
