@@ -5,6 +5,8 @@ import html
 import io
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leaderboards.board import Section, build, marks
-from leaderboards.published import Printed, Table, read
+from leaderboards.published import FOLDER, Printed, Table, read
 from leaderboards.rows import CEILING, FACTS, RUN, TRIVIAL, Identity, Row
 from leaderboards.tables import FORMATS
 
@@ -257,3 +259,19 @@ def test_csv_and_json_say_the_same(written: dict[str, str]) -> None:
         assert float(line["mIoU"]) == found["metrics"]["mIoU"]["value"]
         assert line["not comparable"] == "; ".join(found["not_comparable"])
         assert all(line[fact] == found[fact] for fact in FACTS)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.parametrize("paper", ["tempsamp", "tempr1", "timelens"])
+def test_latex_compiles(paper: str, tmp_path: Path) -> None:
+    """Every printed row of a paper, and names that mean something to LaTeX, in a document of their own."""
+    hostile = [row(name, 30.0 + index) for index, name in enumerate((r"\input{x}", "100 % of $x_1$ & #2", "~^{}", "été … † <b>"))]
+    tables = read(Path(FOLDER) / f"{paper}.yaml")
+    document = FORMATS["latex"](build(hostile, tables, floors, None))
+    packages = ("[paperwidth=2000mm,paperheight=2000mm]{geometry}", "[T1]{fontenc}", "{booktabs}")
+    head = r"\documentclass{article}" + "".join(rf"\usepackage{package}" for package in packages)
+    (tmp_path / "board.tex").write_text(f"{head}\n\\begin{{document}}\n{document}\\end{{document}}\n", encoding="utf-8")
+    typed = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "board.tex"]
+    done = subprocess.run(typed, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "board.pdf").stat().st_size > 10_000
