@@ -171,7 +171,8 @@ def answer_job(model: Model, job: Job, frames: Frames | Failure | None) -> list[
 def _write_run(folder: Path, spec: Mapping[str, Any], previous: Mapping[str, Any] | None, plan: Plan) -> None:
     session = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        # `python -m harness` is typed otherwise and means the same.
+        "command": [Path(sys.argv[0]).name.replace("__main__.py", "harness"), *sys.argv[1:]],
         "environment": environment.describe(plan.protocol.video.decoder),
         "videos_missing": len(plan.missing()),
     }

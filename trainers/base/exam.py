@@ -15,10 +15,10 @@ from trainers.base.curriculum import BENCHMARK, Lesson, lessons
 MODE = "direct"
 
 
-def draw(rng: np.random.Generator, count: int, model: HfModel) -> list[Lesson]:
-    """Videos as the benchmark has them, of all lengths."""
+def draw(rng: np.random.Generator, count: int, model: HfModel, level: int = BENCHMARK) -> list[Lesson]:
+    """Videos of one level, by default as the benchmark has them, of all lengths."""
     video = model.protocol.video
-    return [lessons(rng, 1, {BENCHMARK: 1.0}, video, model.pixel_factor)[0] for _ in range(count)]
+    return [lessons(rng, 1, {level: 1.0}, video, model.pixel_factor)[0] for _ in range(count)]
 
 
 def examine(model: HfModel, videos: Sequence[Lesson]) -> dict[str, float]:
