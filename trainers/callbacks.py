@@ -13,11 +13,15 @@ LOG = "log.jsonl"
 
 
 class Log(TrainerCallback):
-    """Appends every figure to `log.jsonl`; on a resumed training the lines after its checkpoint go first."""
+    """Appends every figure to `log.jsonl`; on a resumed training the lines after its checkpoint go first.
+
+    `decode_share` is the part of the time since the last line in which videos were read while nothing was computed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LOG
-        self.started = time.monotonic()
+        self.started = self.last = time.monotonic()
+        self.step = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Drop what an interrupted session logged beyond the checkpoint it is continued from."""
@@ -25,11 +29,17 @@ class Log(TrainerCallback):
             lines = self.path.read_text(encoding="utf-8").splitlines()
             kept = [line for line in lines if _step(line) is not None and _step(line) <= state.global_step]
             self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        self.last, self.step = time.monotonic(), state.global_step
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:  # noqa: ARG002
         """One line."""
         if state.is_world_process_zero:
-            entry = {"step": state.global_step, "seconds": round(time.monotonic() - self.started, 3), **(logs or {})}
+            now, logs = time.monotonic(), logs or {}
+            entry = {"step": state.global_step, "seconds": round(now - self.started, 3), **logs}
+            if "loss" in logs:
+                turns = (state.global_step - self.step) * args.gradient_accumulation_steps
+                entry["decode_share"] = round(logs.get("seconds/read", 0.0) * turns / (now - self.last), 4)
+                self.last, self.step = now, state.global_step
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
 

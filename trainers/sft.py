@@ -1,6 +1,7 @@
 """Supervised fine-tuning with video on TRL: cross-entropy on the answer, prompts from the harness's input builder."""
 
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ class VideoSFTTrainer(Steady, SFTTrainer):
 
     def _collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The groups of a batch, and their labels, by which tokens are counted."""
+        started = perf_counter()
         tokenizer = self.processing_class.tokenizer
         # The count leaves out the first label, as that of a whole row, which nothing predicts.
         groups, labels = [], [packed.IGNORED]
@@ -39,6 +41,7 @@ class VideoSFTTrainer(Steady, SFTTrainer):
             ids = tokenizer(self.answer(taken), add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
             groups.append(packed.completions(prompt.row, prompt.video, [ids]))
             labels += ids
+        self._metrics["train" if self.model.training else "eval"]["seconds/read"].append(perf_counter() - started)
         return {"groups": groups, "labels": torch.tensor(labels)}
 
     def compute_loss(

@@ -75,6 +75,9 @@ def test_twenty_steps_are_ten_and_ten(
     logs = [[json.loads(line) for line in (tmp_path / name / "log.jsonl").open()] for name in ("whole", "halves")]
     losses = [[(entry["step"], entry["loss"]) for entry in log if "loss" in entry] for log in logs]
     assert losses[0] == losses[1] and [step for step, _ in losses[0]] == list(range(1, 21))
+    steps = [entry for log in logs for entry in log if "loss" in entry]
+    assert all(0 <= entry["decode_share"] < 1 for entry in steps) and len(steps) == 40
+    assert steps[0]["decode_share"] > 0
     record = json.loads((tmp_path / "halves" / "train.json").read_text())
     assert record["status"] == "finished" and [s["from_step"] for s in record["sessions"] if "from_step" in s] == [10]
     # a third call has nothing to do
