@@ -41,7 +41,7 @@ class VideoSFTTrainer(Steady, SFTTrainer):
             ids = tokenizer(self.answer(taken), add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
             groups.append(packed.completions(prompt.row, prompt.video, [ids]))
             labels += ids
-        self._metrics["train" if self.model.training else "eval"]["seconds/read"].append(perf_counter() - started)
+        self._metrics["train"]["seconds/read"].append(perf_counter() - started)
         return {"groups": groups, "labels": torch.tensor(labels)}
 
     def compute_loss(
