@@ -2,7 +2,7 @@
 
 python docs/figures.py demo             # runs `harness demo`, puts its table and its board into README.md
 python docs/figures.py board            # puts the board of the recorded runs into README.md
-python docs/figures.py bench [FILE …]   # runs these benchmarks, or all, writes docs/measurements.md
+python docs/figures.py bench [TEST …]   # runs these benchmarks, or all, writes docs/measurements.md
 """
 
 import json
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -69,18 +70,20 @@ def _replace(marker: str, block: str) -> None:
     readme.write_text(text, encoding="utf-8")
 
 
-def bench(*files: str) -> None:
-    """Run these benchmark files, or all, and write `docs/measurements.md` from the last run of every one."""
+def bench(*chosen: str) -> None:
+    """Run these benchmarks, or all, and write `docs/measurements.md` from the last run of every one."""
     results = ROOT / ".benchmarks" / "figures"
+    if not chosen:
+        shutil.rmtree(results, ignore_errors=True)
     results.mkdir(parents=True, exist_ok=True)
-    every = sorted((ROOT / "tests" / "benchmarks").glob("test_*.py"))
-    for file in [Path(name).resolve() for name in files] or every:
-        options = ["--benchmark-enable", "--benchmark-only", f"--benchmark-json={results / file.stem}.json"]
-        subprocess.run([sys.executable, "-m", "pytest", file, *options], cwd=ROOT, check=True)
+    options = ["--benchmark-enable", "--benchmark-only", f"--benchmark-json={results / f'{time.time():.0f}.json'}"]
+    command = [sys.executable, "-m", "pytest", *(chosen or ["tests/benchmarks"]), *options]
+    subprocess.run(command, cwd=ROOT, check=True)
     memory = results / "score_one_gigabyte.jsonl"
-    if not files or not memory.is_file():
+    if not memory.is_file():
         memory.write_text("".join(_one_gigabyte(form) for form in ("jsonl", "object")), encoding="utf-8")
-    entries = [e for file in every for e in json.loads((results / f"{file.stem}.json").read_text(encoding="utf-8"))["benchmarks"]]
+    read = [json.loads(file.read_text(encoding="utf-8"))["benchmarks"] for file in sorted(results.glob("*.json"))]
+    entries = list({entry["fullname"]: entry for found in read for entry in found}.values())
     sweep = [entry for entry in entries if entry["name"].startswith(SWEEP)]
     lines = [
         "# Measurements",
