@@ -50,11 +50,11 @@ def _board() -> str:
 
 def _record(experiment: Path) -> None:
     """Copy the runs on test that an experiment in this folder made: without samples, and with paths from here."""
-    shutil.rmtree(BOARD / "runs", ignore_errors=True)
+    shutil.rmtree(BOARD / "recorded", ignore_errors=True)
     for file in sorted(experiment.rglob("synthetic@test/run.json")):
         cell = file.relative_to(experiment).parts[:-3]
         name = "-".join([cell[0]] if len(cell) == 1 else [cell[2], cell[-1]])
-        (folder := BOARD / "runs" / name).mkdir(parents=True)
+        (folder := BOARD / "recorded" / name).mkdir(parents=True)
         (folder / "run.json").write_text(file.read_text(encoding="utf-8").replace(f"{ROOT}/", ""), encoding="utf-8")
         scores = json.loads(file.with_name("scores.json").read_text(encoding="utf-8"))
         for mode in scores["modes"].values():
