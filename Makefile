@@ -5,7 +5,7 @@ READY := .venv/.ready
 UNFINISHED := .venv/.unfinished
 
 .DEFAULT_GOAL := help
-.PHONY: help demo base test lint bench board
+.PHONY: help demo base test lint bench board rewards
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -26,6 +26,10 @@ lint: $(READY) ## style, formatting and types
 
 board: $(READY) ## install, then write the board of the recorded runs into the README
 	$(BIN)/python docs/figures.py board
+
+rewards: $(READY) ## fail where a reward has become three times slower than it was
+	$(BIN)/python -m pytest tests/benchmarks/test_rewards.py --benchmark-enable --benchmark-only \
+	  --benchmark-compare=tests/benchmarks/rewards.json --benchmark-compare-fail=median:200%
 
 bench: $(READY) ## measure speed
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only

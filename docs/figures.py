@@ -2,6 +2,7 @@
 
 python docs/figures.py demo             # runs `harness demo`, puts its table and its board into README.md
 python docs/figures.py board            # puts the board of the recorded runs into README.md
+python docs/figures.py rewards          # times the rewards, writes tests/benchmarks/rewards.json
 python docs/figures.py bench [TEST …]   # runs these benchmarks, or all, writes docs/measurements.md
 """
 
@@ -112,6 +113,23 @@ def bench(*chosen: str) -> None:
     (ROOT / "docs" / "measurements.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def rewards() -> None:
+    """Write `tests/benchmarks/rewards.json`: how many calls of the reference each reward takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--benchmark-enable", "--benchmark-only", f"--benchmark-json={folder}/found.json"]
+        subprocess.run([sys.executable, "-m", "pytest", "tests/benchmarks/test_rewards.py", *options], cwd=ROOT, check=True)
+        found = json.loads(Path(folder, "found.json").read_text(encoding="utf-8"))["benchmarks"]
+    kept = ("group", "name", "fullname", "params", "param")
+    entries = [
+        {
+            **{key: entry[key] for key in kept},
+            "stats": {key: round(v, 3) if isinstance(v, float) else v for key, v in entry["stats"].items() if key != "data"},
+        }
+        for entry in found
+    ]
+    write_json(ROOT / "tests" / "benchmarks" / "rewards.json", {"machine_info": {}, "benchmarks": entries})
+
+
 def _one_gigabyte(form: str) -> str:
     command = [sys.executable, "tests/benchmarks/score_one_gigabyte.py", "--form", form]
     return subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
@@ -132,7 +150,9 @@ def _row(entry: dict[str, Any]) -> str:
     numbers = {key: value for key, value in entry["extra_info"].items() if isinstance(value, int | float) and value}
     extra = ", ".join(f"{key} {_value(value)}" for key, value in numbers.items())
     name = entry["name"].removeprefix("test_").replace("_", " ")
-    return f"| {name} | {1000 * entry['stats']['median']:.1f} ms | {entry['stats']['rounds']} | {extra} |"
+    taken = entry["stats"]["median"]
+    shown = f"{taken:.1f} {entry['group']}" if entry["group"] else f"{1000 * taken:.1f} ms"
+    return f"| {name} | {shown} | {entry['stats']['rounds']} | {extra} |"
 
 
 def _memory(found: dict[str, Any]) -> str:
@@ -148,7 +168,7 @@ def _cpus() -> int:
 
 
 if __name__ == "__main__":
-    commands = {"demo": demo, "board": board, "bench": bench}
+    commands = {"demo": demo, "board": board, "rewards": rewards, "bench": bench}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])
