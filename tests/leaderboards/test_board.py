@@ -261,7 +261,15 @@ def test_csv_and_json_say_the_same(written: dict[str, str]) -> None:
         assert all(line[fact] == found[fact] for fact in FACTS)
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def latex_is_here() -> bool:
+    """Whether a document with these packages can be compiled."""
+    packages = ("booktabs.sty", "geometry.sty")
+    return all(map(shutil.which, ("pdflatex", "kpsewhich"))) and all(
+        subprocess.run(["kpsewhich", name], capture_output=True, check=False).returncode == 0 for name in packages
+    )
+
+
+@pytest.mark.skipif(not latex_is_here(), reason="pdflatex with booktabs and geometry is not installed")
 @pytest.mark.parametrize("paper", ["tempsamp", "tempr1", "timelens"])
 def test_latex_compiles(paper: str, tmp_path: Path) -> None:
     """Every printed row of a paper, and names that mean something to LaTeX, in a document of their own."""
