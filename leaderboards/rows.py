@@ -169,7 +169,7 @@ def _commit(environment: Mapping[str, Any]) -> str:
 def _trained_on(model: Mapping[str, Any]) -> str:
     """How, and on how many samples of which split, this project trained a checkpoint; of other models nobody knows."""
     trained = model.get("trained_on")
-    return f"{trained['split']} ({trained['samples']}), {trained['recipe']}" if trained else UNKNOWN
+    return f"{trained['split']} ({trained['samples']}), {trained.get('recipe', 'recipe unknown')}" if trained else UNKNOWN
 
 
 def _trained(row: Published) -> str:
