@@ -93,7 +93,7 @@ class Comparison:
         return [
             {"mode": mode, "run": pair["b"], "metric": metric, "n": f"{found['n']:,}"}
             | {"A": _number(found["a"], ".2f"), "B": _number(found["b"], ".2f"), "B - A": _number(found["difference"], "+.2f")}
-            | {"95 %": " to ".join(_number(bound, "+.2f") for bound in found["interval_95"])}
+            | {"95 %": _range(found["interval_95"])}
             | {"p": _number(found["p_holm"], ".3f")}
             for mode, one in self.result["modes"].items()
             for pair in one["comparisons"]
@@ -205,6 +205,10 @@ def _typed(name: str, value: Any) -> list[str]:
 def _html(lines: Sequence[str], table: Sequence[Mapping[str, str]]) -> str:
     body = tabulate(table, headers="keys", tablefmt="html", disable_numparse=True, stralign="right", missingval="-")
     return f"<p>{'<br>'.join(map(escape, lines))}</p>\n{body}"
+
+
+def _range(bounds: Sequence[float | None]) -> str:
+    return "-" if None in bounds else " to ".join(_number(bound, "+.2f") for bound in bounds)
 
 
 def _number(value: float | None, form: str) -> str:
