@@ -180,9 +180,9 @@ def _on_server(generation: Any, processor: Any, config: Any, asked: Asked, step:
     """By a server, which the first process asks for all."""
     from vllm.entrypoints.scale_out.token_in_token_out.mm_serde import encode_mm_kwargs_item
 
-    requests = []
+    raw, requests = _normalizes(generation), []
     for prompt, sampling in asked:
-        kind, items, hashes, places = visual(prompt, config, processor if _normalizes(generation) else None, step)
+        kind, items, hashes, places = visual(prompt, config, processor if raw else None, step)
         features = {
             "mm_hashes": {kind: hashes},
             "mm_placeholders": {kind: [{"offset": place.offset, "length": place.length} for place in places]},
@@ -199,7 +199,7 @@ def _on_server(generation: Any, processor: Any, config: Any, asked: Asked, step:
 
 
 def _normalizes(generation: Any) -> bool:
-    """Whether the server normalizes pixels itself; asked once, by the first process."""
+    """Whether the server normalizes pixels itself; asked once, by the first process, while all wait for the answer."""
     if not hasattr(generation, "_normalizes"):
         answer: list[Any] = [None]
         if generation.accelerator.is_main_process:

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -207,6 +208,11 @@ def agree(generation: Any, model: Any, processor: Any, prompts: list[Prompt], st
     for prompt, outputs in zip(prompts, drawn, strict=True):
         for output in outputs:
             assert output.logprobs == pytest.approx(under(model, prompt, output.ids), abs=1e-4)
+    half = tuple(range(0, model.config.get_text_config().vocab_size, 2))
+    odd = vllm.rollout(
+        generation, processor, model.config, prompts, [3, 0, 2], replace(rules, suppress=half), [1, 2, 3, 9, 10], step
+    )
+    assert all(identifier % 2 for group in odd for output in group for identifier in output.ids)
     return [output for group in drawn for output in group]
 
 
