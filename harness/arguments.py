@@ -1,6 +1,7 @@
 """The arguments of every verb, one function each."""
 
 import argparse
+from collections.abc import Sequence
 
 from harness import __version__
 
@@ -137,7 +138,7 @@ def _export(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None
     export = verbs.add_parser("export", parents=[common], help="every question of a run as a table; its metrics as a model card")
     export.add_argument("path", help="run folder, or file of replies")
     export.add_argument("--tasks", "--task", dest="task", help="task of a file of replies: charades@test")
-    _add_file_options(export)
+    _add_file_options(export, ("last", "first", "refuse"))
     export.add_argument("--protocol", help="rules (default: those of the run)")
     export.add_argument("--format", choices=("parquet", "csv", "jsonl", "model-card"), help="default: by the name of the file")
     export.add_argument("--output", metavar="FILE", help="default: the terminal")
@@ -200,10 +201,10 @@ def _add_ids_option(parser: Parser) -> None:
     parser.add_argument("--ids", action="append", default=[], metavar="FILE", help=usage)
 
 
-def _add_file_options(parser: Parser) -> None:
+def _add_file_options(parser: Parser, duplicates: Sequence[str] = ("last", "first", "mean", "refuse")) -> None:
     parser.add_argument("--reply-key", metavar="KEY", help="the key of the reply in the rows of a file (default: what the file shows)")
     usage = "which of several rows for one sample counts (default: last)"
-    parser.add_argument("--duplicates", choices=("last", "first", "mean", "refuse"), default="last", help=usage)
+    parser.add_argument("--duplicates", choices=duplicates, default="last", help=usage)
 
 
 def _add_question_options(parser: Parser) -> None:

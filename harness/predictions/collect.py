@@ -65,4 +65,4 @@ class Collected:
         samples = {identifier for identifier, _ in self._repeated}
         differ = {identifier for (identifier, _), differs in self._repeated.items() if differs}
         counts = "the mean of their scores counts" if self._rule == MEAN else f"the {self._rule} row counts"
-        return [f"{len(samples):,} samples have several rows, which differ for {len(differ):,}: {counts} (--duplicates)"]
+        return [f"samples with several rows: {len(samples):,}, of which {len(differ):,} have rows that differ; {counts} (--duplicates)"]

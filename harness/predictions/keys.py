@@ -21,7 +21,7 @@ SHOWN = 20
 
 IDS = ("id", "qid", "questionid", "customid", "sampleid", "uid")
 VIDEO = ("video", "vid", "videoid", "videoname", "videopath", "videofile", "videos")
-QUERY = ("query", "sentence", "caption", "question")
+QUERY = ("query", "sentence", "caption", "question", "desc", "description")
 TARGET = ("target", "targets", "gt", "groundtruth", "solution", "timestamp", "timestamps", "span", "spans")
 """Of a query that a split asks twice on a video, these tell which one a row answers."""
 
@@ -44,8 +44,8 @@ OFTEN_TRUE_MOMENTS = (
 )
 """Names that files give to replies and to the truth alike: they are the reply only where no key can be nothing else."""
 
-PEERS = (("output_text", "pred"), ("filtered_resps", "resps"), ("pred_text", "pred"))
-"""A reply as it came, and what the peer that writes both made of it: the first is read."""
+PEERS = (("filtered_resps", "resps"),)
+"""What lmms-eval scores, and what that was made from: the first is read."""
 
 EXPORTED = frozenset({"id", "mode", "spans", "targets", "iou", "counted"})
 """Keys of every row that `harness export` writes."""
@@ -158,6 +158,7 @@ class ReplyKey:
             if kept.counts:
                 self.name = kept.choose(path)
                 return
+        self.name = head.silent
 
     def of(self, where: str, row: Mapping[str, Any], shape: Shape) -> str | None:
         """The key to read in a row, None if the row lacks it.
@@ -223,12 +224,16 @@ class _Group:
 
 
 class _Head:
+    """The first rows of a file: keys that say something, and one that is there and never says anything."""
+
     def __init__(self) -> None:
         self.sure, self.often_true = _Group(), _Group()
+        self.silent: str | None = None
 
     def add(self, where: str, row: Mapping[str, Any], shape: Shape) -> None:
         if shape.exported:
             return
+        self.silent = self.silent or next(iter((*shape.sure, *shape.often_true)), None)
         for group, keys in ((self.sure, shape.sure), (self.often_true, shape.often_true)):
             said = {key: value(row, key) for key in keys}
             group.add(where, {k: v for k, v in said.items() if not is_empty(v) and not _is_query(row, shape, v)})

@@ -54,15 +54,8 @@ class Index:
         return dict(ids)
 
     @cached_property
-    def _loose_queries(self) -> dict[str, dict[str, list[str]]]:
-        """Ids by video and query, where videos are called otherwise: without `v_`, without the bounds of a cut."""
-        ids: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-        for sample in self._by_id.values():
-            ids[_loose(sample.video)][plain(sample.query)].append(sample.id)
-        return dict(ids)
-
-    @cached_property
     def _of_video(self) -> dict[str, list[str]]:
+        """Ids by video, in the order of the split, where videos are called without `v_` and without the bounds of a cut."""
         ids = defaultdict(list)
         for sample in self._by_id.values():
             ids[_loose(sample.video)].append(sample.id)
@@ -101,10 +94,14 @@ class Index:
             return self._by_sentence(video, row)
         words = plain(query)
         ids: Sequence[str] = self._queries.get((_stem(video), words), ())
-        if not ids and (queries := self._loose_queries.get(_loose(video))):
-            ids = queries.get(words, ())
-        same = tuple(i for i in ids if len(ids) > 1 and _first(target) in self._by_id[i].targets)
-        return same or tuple(ids)
+        if not ids and (others := self._of_video.get(_loose(video))):
+            ids = [i for i in others if plain(self._by_id[i].query) == words]
+        if len(ids) < 2:
+            return tuple(ids)
+        same = tuple(i for i in ids if _first(target) in self._by_id[i].targets)
+        # VUE-TR tells its repeated queries apart by this number, which other files give to something else.
+        by_number = self._native.get(str(row.get("query_id")))
+        return (by_number,) if by_number in ids else same or tuple(ids)
 
     def _by_sentence(self, video: str, row: Mapping[str, Any]) -> tuple[str, ...]:
         """VTimeLLM's logs count the queries of a video: `info.sentence_id`."""
@@ -146,11 +143,13 @@ def _place(row: Mapping[str, Any], shape: Shape, reply: str | None) -> tuple[str
     video, query = _text(row, shape.video), _text(row, shape.query)
     target = next((row[key] for key in shape.target if key != reply and row[key] is not None), None)
     key = row.get(KEY)
-    if isinstance(key, str) and ">>>" in key:
+    if not isinstance(key, str):
+        return video, query, target
+    if ">>>" in key:
         first, *middle = key.split(">>>")
         span = middle.pop() if len(middle) > 1 else None
-        video, query, target = video or first, query or ">>>".join(middle), target or span
-    return video, query, target
+        video, query, target = video or first, query or ">>>".join(middle), span or target
+    return video or (key if query is not None else None), query, target
 
 
 def _text(row: Mapping[str, Any], keys: Iterable[str]) -> str | None:

@@ -24,7 +24,8 @@ HEAD = 500
 
 NO_REPLY, NOT_RUN = "no-reply", "not-run"
 SHOWN = 5
-NEXT = f"correct the file, or name the key of its replies by --reply-key KEY (see {DOCUMENT})"
+NEXT = f"harness score --help, and {DOCUMENT} for every form with an example"
+REPLY_NEXT = f"correct the row, or type the command again with --reply-key KEY (see {DOCUMENT})"
 _NO_ERROR = frozenset({"", "none", "null", "nan", "false", "0", "no", "ok"})
 
 
@@ -97,7 +98,7 @@ class Predictions:
     def notes(self) -> list[str]:
         """What a reader of the numbers must know of how the rows were read, a sentence each."""
         said = f"{self.path.name}: the reply is read from `{self._key}`" if self._key else None
-        counted = [f"{count:,} {kind}: {', '.join(self._told[kind])}{' …' * (count > SHOWN)}" for kind, count in self._counts.items()]
+        counted = [f"{kind}: {n:,} ({', '.join(self._told[kind])}{' …' * (n > SHOWN)})" for kind, n in self._counts.items()]
         return [*([said] if said else []), *counted]
 
     def tell(self, kind: str, where: str) -> None:
@@ -111,16 +112,19 @@ class Predictions:
         if found.named_by is not None:
             self._numbered.add(found.named_by, bool(found.ids))
         if found.doubt == "stranger":
-            self.tell("rows have the number of a sample, but another video and query, and answer nothing", where)
+            self.tell("rows with the number of a sample but another video and query, which answer nothing", where)
         if found.doubt != "other-sample":
             return
         if not found.is_number:
             expected = "an id that names the same sample as video and query"
             raise self._refused(expected, where, f"{shown(found.name)} is another one than {found.ids[0]}")
-        self.tell("rows have the number of another sample than their video and query name: video and query count", where)
+        self.tell("rows with the number of another sample than their video and query name, which count", where)
 
     def _row(self, where: str, row: Mapping[str, Any], key: str | None, named: Row) -> Row:
-        """The reply of a row, or why it has none; rows that name no sample are not looked into."""
+        """The reply of a row, or why it has none; the replies of rows that name no sample are not looked into."""
+        if self._key is None and is_empty(row.get(SALIENCY)) and _failure(row.get("error")) is None:
+            names = ", ".join((*TEXTS[:8], *OFTEN_TRUE_TEXTS[:2], *MOMENTS[:3]))
+            raise self._refused(f"a reply, under a key such as {names}", where, f"keys {shown(list(row))}", REPLY_NEXT)
         if not named.ids:
             return named
         said = value(row, key) if key is not None else None
@@ -132,15 +136,12 @@ class Predictions:
         if key is None:
             if saliency is not None:
                 return named._replace(prediction=prediction([], saliency, None))
-            if self._key is None:
-                names = ", ".join((*TEXTS[:8], *OFTEN_TRUE_TEXTS[:2], *MOMENTS[:3]))
-                raise self._refused(f"a reply, under a key such as {names}", where, f"keys {shown(list(row))}")
-            self.tell(f"rows have no `{self._key}` and count as `{NO_REPLY}`", where)
+            self.tell(f"rows without `{self._key}`, which count as `{NO_REPLY}`", where)
             return named._replace(error=Failure(NO_REPLY, f"no {self._key} in the row"))
         try:
             reply = reply_of(said, is_of_moments(key))
         except ValueError as error:
-            raise self._refused("a text, or moments in seconds", where, f"`{key}` holds {error}") from error
+            raise self._refused("a text, or moments in seconds", where, f"`{key}`: {error}", REPLY_NEXT) from error
         return named._replace(text=reply) if isinstance(reply, str) else named._replace(prediction=prediction(reply, saliency))
 
     def _saliency(self, where: str, row: Mapping[str, Any]) -> list[float] | None:
@@ -153,9 +154,9 @@ class Predictions:
                 raise ValueError(f"{shown(given)}")
             scores = [seconds(clip) for clip in clips]
         except ValueError as error:
-            raise self._refused("one number a clip", where, f"`{SALIENCY}` holds {error}") from error
+            raise self._refused("one number a clip", where, f"`{SALIENCY}`: {error}") from error
         if any(score != score for score in scores):
-            self.tell(f"rows hold no finite number in `{SALIENCY}`, which counts as none", where)
+            self.tell(f"rows whose `{SALIENCY}` holds no finite number and counts as none", where)
             return None
         return scores
 
@@ -176,8 +177,8 @@ class Predictions:
             read = prediction(found, saliency, failure if isinstance(failure, str) else None)
             yield named._replace(prediction=replace(read, scores=tuple(scores)) if scores and read.spans else read)
 
-    def _refused(self, expected: str, where: str, found: str) -> InputError:
-        return InputError(expected, f"{self.path}, {where}: {found}", NEXT)
+    def _refused(self, expected: str, where: str, found: str, step: str = NEXT) -> InputError:
+        return InputError(expected, f"{self.path}, {where}: {found}", step)
 
 
 def as_record(row: Row, read: Callable[[str], Prediction]) -> Record:

@@ -1,6 +1,7 @@
 """The value under the reply's key: a text for the protocol's parser, or moments in seconds."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from tasks.span import Span
 Reply = str | list[Moment]
 
 DEEPEST = 12
+_PERCENT = re.compile(r"[\d\s.,:;~()\[\]–—-]{0,80}%[\d\s.,:;~()\[\]%–—-]{0,80}")
 _WRAPS = (
     *("body", "choices", "candidates", "message", "content", "parts", "output_text", "text", "generated_text", "response"),
     *("output", "outputs", "prediction", "predictions", "pred", "answer", "spans", "timestamps", "segments", "moments", "windows"),
@@ -54,7 +56,7 @@ def _of_text(text: str) -> Reply:
     try:
         return moments(text)
     except ValueError:
-        if isinstance(literal(text), list):
+        if isinstance(literal(text), list) or _PERCENT.fullmatch(text):
             raise
         return text
 
@@ -65,6 +67,8 @@ def _of_list(value: list[Any], of_moments: bool, depth: int) -> Reply:
     try:
         return moments(value)
     except ValueError:
+        if of_moments and all(isinstance(part, str) for part in value) and any(part != value[0] for part in value):
+            raise
         parts = [part for part in value if isinstance(part, Mapping)]
         if parts and len(parts) == len(value) and all("text" in part for part in parts):
             return "".join(str(part["text"] or "") for part in parts if not part.get("thought"))
