@@ -7,8 +7,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.predictions import files
-from harness.predictions.keys import DOCUMENT, MOMENTS, OFTEN_TRUE_TEXTS, SALIENCY, TEXTS, ReplyKey, Shape, Shapes, is_empty, value
-from harness.predictions.keys import is_of_moments
+from harness.predictions.keys import (
+    DOCUMENT,
+    KEY,
+    MOMENTS,
+    OFTEN_TRUE_TEXTS,
+    SALIENCY,
+    TEXTS,
+    ReplyKey,
+    Shape,
+    Shapes,
+    is_empty,
+    is_of_moments,
+    value,
+)
 from harness.predictions.match import Index, Match, names_a_sample
 from harness.predictions.numbered import Numbered
 from harness.predictions.reply import prediction, reply_of
@@ -22,6 +34,7 @@ from tasks.sample import Sample
 HEAD = 500
 """Rows by which a file's key of replies is chosen; every later row is held against it."""
 
+OUR_DOCUMENTS = "vtg-harness/"
 NO_REPLY, NOT_RUN = "no-reply", "not-run"
 SHOWN = 5
 NEXT = f"harness score --help, and {DOCUMENT} for every form with an example"
@@ -78,6 +91,10 @@ class Predictions:
             InputError: The file is missing or none of the forms, a row cannot be read, or two keys could hold its reply.
         """
         self._told, self._counts = {}, {}
+        for _, row in islice(files.rows(self.path), 1):
+            if str(row.get("schema", row.get("text"))).startswith(OUR_DOCUMENTS) and (KEY not in row or row[KEY] == "schema"):
+                found = f"{self.path}, a scores.json or run.json of this project, which holds no replies"
+                raise InputError("predictions", found, "harness score RUN, or its samples.jsonl")
         key = ReplyKey(self.path, self._shapes, islice(files.rows(self.path), HEAD), self._asked)
         self._key = key.name
         for where, row in files.rows(self.path):
