@@ -1,6 +1,5 @@
 """Every question of a run as a row of a table, and the scores of a run as metadata of a model card."""
 
-import csv
 import importlib
 import io
 import json
@@ -10,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from harness.plan import Plan
+from harness.predictions import cells
 from harness.records import Record
 from harness.scoring import ORACLE_MODE
 from tasks.errors import InputError
@@ -90,13 +90,12 @@ def encode(table: Sequence[Row], form: str) -> bytes:
         return buffer.getvalue()
     if form == "jsonl":
         return "".join(json.dumps(row, allow_nan=False) + "\n" for row in table).encode()
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    lists = [name for name, kind in COLUMNS.items() if kind in (SPANS, NUMBERS)]
-    spelled = ({name: json.dumps(row[name]) for name in lists if row[name] is not None} for row in table)
-    writer.writerows({**row, **texts} for row, texts in zip(table, spelled, strict=True))
-    return text.getvalue().encode(errors="backslashreplace")
+    lines = ([_cell(row[name], kind) for name, kind in COLUMNS.items()] for row in table)
+    return cells.written([list(COLUMNS), *lines]).encode(errors="backslashreplace")
+
+
+def _cell(value: Any, kind: str) -> Any:
+    return json.dumps(value) if kind in (SPANS, NUMBERS) and value is not None else value
 
 
 def dataset(table: Sequence[Row]) -> Any:

@@ -1,97 +1,62 @@
-"""The rows of a prediction file, whatever contains them (a stopgap with the contract of the container reader)."""
+"""Prediction files of every form that people bring, told apart by content: the one place that opens them.
 
-import csv
-import gzip
-import json
-import re
+JSON (rows a line, a list, an object by key, any of them inside an object with more to tell), CSV and TSV, Parquet; in UTF-8 or
+UTF-16, as it is or compressed with gzip, bzip2 or xz. What the keys of a row mean is not decided here. `docs/predictions.md`
+shows each form.
+"""
+
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-import ijson
-from ijson.common import ObjectBuilder
-
+from harness.predictions import kinds, objects, tables
+from harness.predictions.text import BLANKS, BrokenError, Text, opened, read
 from tasks.errors import InputError
-from tasks.formats import shown
 
-DEEPEST = 100
-NEXT = "see docs/predictions.md"
+NEXT = "docs/predictions.md shows every form that can be read"
+_HEAD = 4096
 
 
 def rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Where a row stands, and the row."""
+    """Rows of a prediction file, one in memory at a time, with where each stands: "line 12", "entry 3", "row 7".
+
+    Lines and entries of a list are given as they are. An object of rows, `{key: value}`, gives `value` with the key under
+    `objects.KEY`, or `{"text": value}` where the value is no object. Cells of a CSV are texts.
+
+    Raises:
+        InputError: There is no such file, it is none of the forms, it is damaged, or a row cannot be read.
+    """
     if not path.is_file():
-        raise InputError("a file of predictions", f"no file {path}", NEXT)
-    if path.suffix in (".csv", ".tsv"):
-        yield from _table(path)
-        return
-    if path.suffix == ".parquet":
-        import pyarrow.parquet
-
-        for number, row in enumerate(pyarrow.parquet.read_table(path).to_pylist(), 1):
-            yield f"row {number}", row
-        return
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        head = file.read(1 << 16).removeprefix(b"\xef\xbb\xbf").lstrip()
-        file.seek(0)
-        whole = head[:1] == b"[" or (head[:1] == b"{" and not _is_row(head))
-        try:
-            yield from _json(file) if whole else _jsonl(path, file)
-        except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise InputError("JSON", f"{path}: {error}", NEXT) from error
-
-
-def _table(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    csv.field_size_limit(1 << 30)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        for number, row in enumerate(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","), 2):
-            yield f"row {number}", {k: v for k, v in row.items() if v}
-
-
-def _is_row(head: bytes) -> bool:
-    line, end, _ = head.partition(b"\n")
-    if not end:
-        return b">>>" not in line and (b'{"a1"' not in line)
+        what = "a folder" if path.is_dir() else "a pipe or device, which can be read only once" if path.exists() else "no file"
+        raise InputError("a file of predictions", f"{what}: {path}" if path.exists() else f"no file {path}", NEXT)
     try:
-        return isinstance(json.loads(line), dict) and b">>>" not in line.split(b":")[0]
-    except (ValueError, RecursionError):
-        return False
+        yield from _rows(path)
+    except BrokenError as error:
+        raise InputError(error.expected, f"{path}, {error}", NEXT) from error
+    except OSError as error:
+        raise InputError("a file of predictions that can be read", f"{path}: {error.strerror or error}", NEXT) from error
 
 
-def _jsonl(path: Path, file: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError("one JSON object a line", f"{path} line {number}: {error}", NEXT) from error
-        if not isinstance(row, dict):
-            raise InputError("one JSON object a line", f"{path} line {number}: {shown(row)}", NEXT)
-        yield f"line {number}", row
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    with opened(path) as stream:
+        head = read(stream, _HEAD)
+        if head.startswith(b"PAR1") and isinstance(stream, BufferedReader):
+            yield from tables.parquet(path)
+            return
+        _refuse(path, kinds.of_bytes(head))
+        stream.seek(0)
+        text = Text(stream)
+        _refuse(path, kinds.of_text(text.buffer))
+        if not text.buffer.lstrip(BLANKS).startswith(("[", "{")):
+            yield from tables.rows(text)
+            return
+        form = objects.form(text)
+        stream.seek(0)
+        yield from objects.rows(Text(stream), form)
 
 
-def _json(file: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, name, value in _entries(file):
-        row = dict(value) if isinstance(value, dict) else {"text": value}
-        if key:
-            row["_key"] = name
-        yield f"entry {name[:80]}", row
-
-
-def _entries(file: Any) -> Iterator[tuple[bool, str, Any]]:
-    depth, number, name, key, builder = 0, 0, "", False, ObjectBuilder()
-    for event, value in ijson.basic_parse(file, use_float=True):
-        depth -= event in ("end_map", "end_array")
-        if depth == 1 and event == "map_key":
-            name, key = value, True
-            continue
-        if depth > 0:
-            builder.event(event, value)
-        if event in ("start_map", "start_array"):
-            depth += 1
-            if depth > DEEPEST:
-                raise ijson.JSONError(f"nested deeper than {DEEPEST}")
-        elif depth == 1:
-            yield key, name if key else str(number), builder.value
-            number, builder = number + 1, ObjectBuilder()
+def _refuse(path: Path, kind: kinds.Kind | None) -> None:
+    if kind is not None:
+        next_ = kind.next.replace("FILE", str(path))
+        raise InputError("a file of predictions", f"{path} is {kind.name}", f"{next_}; {NEXT}")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.predictions.objects import KEY
 from harness.predictions.reply import agree
 from harness.predictions.spans import plain_key
 from tasks.errors import InputError
@@ -14,9 +15,6 @@ from tasks.formats import shown
 
 DOCUMENT = "docs/predictions.md"
 SALIENCY = "pred_saliency_scores"
-KEY = "_key"
-"""Under this `files.rows` gives the key of an object that holds the rows."""
-
 SHOWN = 20
 
 IDS = ("id", "qid", "questionid", "customid", "sampleid", "uid")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
-from harness.predictions.keys import KEY, Shape
+from harness.predictions.keys import Shape
+from harness.predictions.objects import KEY
 from harness.predictions.spans import moments
 from tasks.sample import Sample
 from tasks.span import Span

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from harness.predictions import files
 from harness.predictions.keys import (
     DOCUMENT,
-    KEY,
     MOMENTS,
     OFTEN_TRUE_TEXTS,
     SALIENCY,
@@ -23,6 +22,7 @@ from harness.predictions.keys import (
 )
 from harness.predictions.match import Index, Match, names_a_sample
 from harness.predictions.numbered import Numbered
+from harness.predictions.objects import KEY
 from harness.predictions.reply import prediction, reply_of
 from harness.predictions.spans import literal, moments, seconds
 from harness.records import Record
