@@ -15,6 +15,7 @@ from harness.commands.score import predictions
 from harness.plan import Plan, make_plan
 from harness.records import Record
 from harness.run import score_plan
+from tasks import protocol
 from tasks.errors import InputError
 from tasks.prediction import Prediction
 from tasks.span import Span
@@ -22,7 +23,7 @@ from tasks.span import Span
 MODES = ("direct", "cot")
 PROTOCOLS = ("default", "synthetic", "vtimellm-percent", "tempsamp-timelens", "videochat-r1.5-set", "trace")
 
-anything = st.text(max_size=30) | st.text(alphabet='"\'\n\r\t,;=+-@\\ \u2028\ud83d\N{GRINNING FACE}1.:<>answer', max_size=30)
+anything = st.text(max_size=30) | st.text(alphabet="\"'\n\r\t,;=+-@\\ \u2028\ud83d\N{GRINNING FACE}1.:<>answer", max_size=30)
 replies = st.builds(
     lambda before, form, start, length, after: before + form.format(start, start + length) + after,
     st.just("") | anything,
@@ -56,20 +57,24 @@ def values(plan: Plan, records: Mapping[tuple[str, str], Record]) -> dict[str, A
     return {mode: (entry["samples"], entry.get("counts"), entry["aggregate"]) for mode, entry in modes.items()}
 
 
-@pytest.fixture
-def plans(benchmark_root: Path) -> dict[str, Plan]:
-    every = {name: make_plan("synthetic", None, name, (), benchmark_root) for name in PROTOCOLS}
-    return {name: make_plan("synthetic", None, name, tuple(plan.protocol.prompt.modes)[:2], benchmark_root) for name, plan in every.items()}
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""A row of a table tells as much as the smallest one, and every try writes three files."""
 
 
-@given(data=st.data())
-@settings(max_examples=60, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_format_reads_back_to_the_same_values(plans: dict[str, Plan], tmp_path: Path, data: st.DataObject) -> None:
-    plan = plans[data.draw(st.sampled_from(PROTOCOLS))]
-    some = data.draw(st.lists(records, min_size=4, max_size=4))
-    asked = [(sample.id, mode) for sample in plan.samples[:4] for mode in plan.modes]
+def plan_of(benchmark_root: Path, name: str) -> Plan:
+    modes = tuple(protocol.load(name).prompt.modes)[:2]
+    return make_plan("synthetic", None, name, modes, benchmark_root, limit=4)
+
+
+@given(name=st.sampled_from(PROTOCOLS), first=replies, others=st.lists(records, min_size=3, max_size=3))
+@settings(max_examples=60, deadline=None, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_format_reads_back_to_the_same_values(
+    benchmark_root: Path, tmp_path: Path, name: str, first: str, others: list[Record | None]
+) -> None:
+    plan = plan_of(benchmark_root, name)
+    asked = [(sample.id, mode) for sample in plan.samples for mode in plan.modes]
+    some = [{"error": None, "text": first}, *others]
     given_ = {key: record for key, record in zip(asked, some, strict=False) if record is not None}
-    given_[asked[0]] = {"error": None, "text": data.draw(replies)}
     expected, table = values(plan, given_), export.rows(plan, given_, score_plan(plan, given_))
     options = command_line().parse_args(["score", "x"])
     for form in export.FORMATS:
@@ -83,9 +88,9 @@ def test_every_format_reads_back_to_the_same_values(plans: dict[str, Plan], tmp_
 
 
 @given(texts=st.lists(replies | anything, min_size=6, max_size=6))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_samples_of_a_run_read_back(plans: dict[str, Plan], tmp_path: Path, texts: list[str]) -> None:
-    plan = plans["default"]
+@settings(max_examples=30, deadline=None, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_samples_of_a_run_read_back(benchmark_root: Path, tmp_path: Path, texts: list[str]) -> None:
+    plan = make_plan("synthetic", None, "default", MODES, benchmark_root, limit=4)
     kept = {"v": 1, "prompt_sha256": None, "tokens": None, "frames": None, "seconds": 0.0}
     lines = [
         {**kept, "id": sample.id, "mode": mode, "text": text.encode(errors="replace").decode(), "error": None}
@@ -101,8 +106,8 @@ def test_the_samples_of_a_run_read_back(plans: dict[str, Plan], tmp_path: Path, 
     assert found["cot"][0][-1]["failure"] == "missing-video"
 
 
-def test_scores_are_no_predictions(plans: dict[str, Plan], tmp_path: Path) -> None:
-    plan = plans["default"]
+def test_scores_are_no_predictions(benchmark_root: Path, tmp_path: Path) -> None:
+    plan = make_plan("synthetic", None, "default", MODES, benchmark_root, limit=4)
     (tmp_path / "scores.json").write_text(json.dumps(score_plan(plan, {}), indent=1))
     options = command_line().parse_args(["score", "x"])
     with pytest.raises(InputError, match="of this project"):
