@@ -191,7 +191,7 @@ class Predictions:
             except ValueError as wrong:
                 raise self._refused("a row as `harness export` writes it", where, str(wrong)) from wrong
             read = prediction(found, saliency, failure if isinstance(failure, str) else None)
-            yield named._replace(prediction=replace(read, scores=tuple(scores)) if scores and read.spans else read)
+            yield named._replace(prediction=replace(read, scores=tuple(scores or ()) if read.spans else ()))
 
     def _refused(self, expected: str, where: str, found: str, step: str = NEXT) -> InputError:
         return InputError(expected, f"{self.path}, {where}: {found}", step)
