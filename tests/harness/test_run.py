@@ -218,7 +218,7 @@ def test_mixed_row_takes_the_better_mode_per_query(benchmark_root: Path, tmp_pat
 
 def test_max_errors_decides_the_exit_code(benchmark_root: Path, tmp_path: Path) -> None:
     replies = tmp_path / "replies.jsonl"
-    replies.write_text("")
+    replies.write_text('{"id": "nobody asked this", "text": "1 to 2"}\n')
     common = ["run", "--model", f"replay:{replies}", "--tasks", "synthetic", "--data-root", benchmark_root]
     assert harness(*common, "--output", tmp_path / "a", "--max-errors", 35) == 1
     assert harness(*common, "--output", tmp_path / "b", "--max-errors", 36) == 0
