@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from harness.frames import Frames
 from harness.lmms_tasks.chat import generation, messages
+from harness.models import lmms_reader
 from harness.models.base import Question, Reply
 from harness.models.checkpoint import fingerprint, weights
 from harness.models.lmms_clock import Ear, Told, told
@@ -58,7 +59,8 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
     if Path(model).is_dir():
         weights(Path(model))
     logger.remove()
-    logger.add(sys.stderr, level="WARNING")
+    logger.add(sys.stderr, level=0, filter={"": "WARNING", "harness": "INFO"})
+    reader = lmms_reader.install()
     torch.manual_seed(options.seed)
     step = "look at the arguments of that class; give them with --model-args"
     try:
@@ -72,6 +74,9 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
         raise InputError(f"a model that {name} of lmms-eval can open", found, step) from error
     opened = LmmsModel(model, name, lm, protocol, options)
     opened.clock = opened.probe()
+    if reader is not None and reader.used:
+        opened.reader = reader.name
+    logger.info("{}: video is read by {}", opened.backend, opened.reader)
     return opened
 
 
@@ -101,13 +106,18 @@ def arguments(kind: type, model: str, options: Options) -> dict[str, Any]:
         values[checkpoint] = model
     elif not given:
         raise InputError(f"a model class with an argument {' or '.join(NAMES)}", ", ".join(known), "--model-args NAME=CHECKPOINT")
-    device, _ = place(options)
-    values |= {name: str(device) for name in ("device", "device_map") if name in known}
+    values |= devices(kind, options)
     values |= {name: options.attn for name in ("attn_implementation",) if name in known}
     if options.dtype != "auto" and "dtype" not in known:
         raise InputError(f"a model class that takes a dtype, for --dtype {options.dtype}", kind.__name__, "--dtype auto")
     values |= {name: options.dtype for name in ("dtype",) if name in known and options.dtype != "auto"}
     return values | given
+
+
+def devices(kind: type, options: Options) -> dict[str, str]:
+    """Arguments that put a model class on a device. Left alone, many move their inputs to a GPU that may not be there."""
+    device, _ = place(options)
+    return {name: str(device) for name in ("device", "device_map") if name in inspect.signature(kind).parameters}
 
 
 class LmmsModel:
@@ -126,6 +136,7 @@ class LmmsModel:
         self.options = options
         self.backend = f"{'lmms-simple' if lm.is_simple else 'lmms'}:{name}"
         self.clock = ""
+        self.reader = "a reader of the class's own, whose pictures were not checked"
         self._ear: Ear | None = None
         if callable(processor := vars(lm).get("processor")):
             lm.processor = self._ear = Ear(processor)
@@ -135,7 +146,7 @@ class LmmsModel:
                 vars(module)["tqdm"] = _no_bar
 
     def describe(self) -> dict[str, Any]:
-        """Identity for `run.json`; `clock` is what the probe video showed."""
+        """Identity for `run.json`; `clock` and `reader` are what the probe video showed."""
         kind, inner = type(self.lm), getattr(self.lm, "model", None)
         dtype = {"dtype": str(inner.dtype).removeprefix("torch.")} if isinstance(inner, torch.nn.Module) else {}
         folder = Path(self.name)
@@ -150,6 +161,7 @@ class LmmsModel:
             "seed": self.options.seed,
             "sampling": "the class's own; the protocol's rules for frames do not apply",
             "clock": self.clock,
+            "reader": self.reader,
         }
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:  # noqa: ARG002
@@ -186,7 +198,7 @@ class LmmsModel:
             heard = self._heard(times_s)
         if isinstance(outcome, Failure) and outcome.type != "empty-reply":
             found = f"{outcome.type}: {outcome.message}"
-            raise InputError(f"an answer of {self.backend} to a probe video", found, "other --model-args, or another checkpoint")
+            raise InputError(f"an answer of {self.backend} to a probe video", found, "give other --model-args, or another --model")
         if heard is None:
             clock = "not measured: no times were seen on their way to the model"
         else:
@@ -203,6 +215,8 @@ class LmmsModel:
         try:
             with _errors_logged() as errors:
                 reply, counts = unwrap_generation_output(self.lm.generate_until([request])[0])
+        except DecodeError as error:
+            return error.failure
         except torch.OutOfMemoryError as error:
             return Failure("out-of-memory", str(error).splitlines()[0])
         except Exception as error:  # noqa: BLE001  (a failure of a foreign class is recorded, whatever it raises)
