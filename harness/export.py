@@ -1,6 +1,5 @@
 """Every question of a run as a row of a table, and the scores of a run as metadata of a model card."""
 
-import csv
 import importlib
 import io
 import json
@@ -9,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from harness.plan import Plan
+from harness.predictions import cells
 from harness.records import Record
 from harness.scoring import ORACLE_MODE
 from tasks.errors import InputError
@@ -80,12 +80,9 @@ def encode(table: Sequence[Row], form: str) -> bytes:
         return buffer.getvalue()
     if form == "jsonl":
         return "".join(json.dumps(row, allow_nan=False) + "\n" for row in table).encode()
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    spans = [name for name, kind in COLUMNS.items() if kind is SPANS]
-    writer.writerows({**row, **{name: json.dumps(row[name]) for name in spans}} for row in table)
-    return text.getvalue().encode(errors="backslashreplace")
+    kinds = COLUMNS.items()
+    lines = ([json.dumps(row[name]) if kind is SPANS else row[name] for name, kind in kinds] for row in table)
+    return cells.written([list(COLUMNS), *lines]).encode(errors="backslashreplace")
 
 
 def dataset(table: Sequence[Row]) -> Any:

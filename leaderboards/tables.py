@@ -1,8 +1,6 @@
 """A board as a terminal, a Markdown or HTML page, a spreadsheet, a program or a paper wants it."""
 
-import csv
 import html
-import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
+from harness.predictions import cells
 from leaderboards.board import Board, Section, footnotes, main_metric, marks
 from leaderboards.published import Printed
 from leaderboards.rows import FACTS, PUBLISHED, Row
@@ -131,11 +130,7 @@ th:nth-child(-n+2), td:nth-child(2), th[scope=rowgroup] { text-align: left }
 def sheet(board: Board) -> str:
     """CSV: one line a row, all sections below one head; numbers as they were printed, no marks."""
     metrics = list(dict.fromkeys(metric for section in board.sections for metric in section.metrics))
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ["task", "split", "block", "kind", "model", "mode", *metrics, "95 % of", "95 %", *FACTS, "not comparable", "notes"]
-    )
+    lines = [["task", "split", "block", "kind", "model", "mode", *metrics, "95 % of", "95 %", *FACTS, "not comparable", "notes"]]
     for section in board.sections:
         for block, row in _blocks(section):
             main = main_metric(section.metrics)
@@ -143,8 +138,8 @@ def sheet(board: Board) -> str:
             place = [section.task, section.split, block, row.kind, row.model, row.mode]
             interval = [main, row.intervals.get(main, "")]
             reasons = "; ".join(row.reasons)
-            writer.writerow([*place, *numbers, *interval, *(row.facts[fact] for fact in FACTS), reasons, "; ".join(_notes(row))])
-    return out.getvalue()
+            lines.append([*place, *numbers, *interval, *(row.facts[fact] for fact in FACTS), reasons, "; ".join(_notes(row))])
+    return cells.written(lines)
 
 
 def data(board: Board) -> str:

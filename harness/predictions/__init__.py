@@ -1,0 +1,1 @@
+"""Other people's prediction files, read row by row."""

@@ -1,0 +1,274 @@
+"""JSON in the shapes people write it: a row a line, a list of rows, rows by key, any of them inside an object with other things.
+
+Rows may also stand as Python prints them. Values are read by the standard library, which takes NaN and Infinity as Python writes
+them; only the brackets around the rows are walked here, so that one row at a time is in memory.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from harness.predictions import literals
+from harness.predictions.literals import DEEPEST
+from harness.predictions.text import LONGEST, BrokenError, Text, TooLongError
+from tasks.formats import shown
+
+KEY = "_key"
+"""Where a row has the key it stood under."""
+
+NAMES = frozenset(
+    {
+        "id",
+        "qid",
+        "custom_id",
+        "query_id",
+        "question_id",
+        "sample_id",
+        "doc_id",
+        "doc",
+        "video",
+        "vid",
+        "video_id",
+        "video_path",
+        "video_name",
+        "path",
+        "query",
+        "sentence",
+        "caption",
+        "question",
+        "desc",
+    }
+)
+"""Keys that say which sample an object answers: one with any of them is a row."""
+
+REPLIES = frozenset(
+    {
+        "text",
+        "output_text",
+        "answers",
+        "answer",
+        "filtered_resps",
+        "resps",
+        "response",
+        "output",
+        "pred_text",
+        "prediction",
+        "pred",
+        "generated_text",
+        "completion",
+        "pred_relevant_windows",
+        "timestamps",
+        "pred_saliency_scores",
+    }
+)
+"""Keys of replies: an object with one of them is a row as well, if nothing in it is an envelope."""
+
+ENVELOPES = frozenset(
+    {
+        "results",
+        "predictions",
+        "data",
+        "logs",
+        "outputs",
+        "samples",
+        "rows",
+        "records",
+        "items",
+        "preds",
+    }
+)
+"""Keys under which files with more to tell keep their rows."""
+
+WINDOW = 1 << 21
+"""Characters in which an object has to show what it is."""
+
+_NEAR = 32
+"""No token but a text or a number needs as many characters to tell whether it is whole."""
+
+Where = tuple[str, dict[str, Any]]
+
+
+def form(text: Text) -> str:
+    """What the rows stand in: `[` for a list, `{` for an object of rows, "" for nothing but rows, else the key of an envelope.
+
+    A single object is a row if it has a key of `NAMES`; else what stands under one key of `ENVELOPES` counts; else it is a row if
+    it has a key of `REPLIES`, and an object of rows if not. Of several objects each is a row.
+
+    Raises:
+        BrokenError: It is none of them, or there are two envelopes.
+    """
+    if text.peek() == "[":
+        return "["
+    first: dict[str, str] = {}
+    start, whole = text.line, False
+    try:
+        for key in _items(text):
+            first[key] = text.peek()
+            _value(text, WINDOW)
+            if text.dropped + text.at > WINDOW:
+                break
+        else:
+            whole = True
+    except TooLongError:
+        pass
+    names = {key.casefold() for key in first}
+    if names & NAMES or (whole and text.peek()):
+        return ""
+    around = [key for key, opening in first.items() if key.casefold() in ENVELOPES and opening in ("[", "{")]
+    if len(around) > 1:
+        raise BrokenError(
+            f"line {start}", f"rows may stand under {' or '.join(map(repr, around))}", "rows under one key of the object"
+        )
+    return around[0] if around else "" if names & REPLIES else "{"
+
+
+def rows(text: Text, kind: str) -> Iterator[Where]:
+    """Rows of a text of this `form`, each with where it stands. Raises BrokenError."""
+    text.peek()
+    if kind == "[":
+        yield from _list(text)
+    elif kind == "{":
+        yield from _entries(text)
+    elif kind == "":
+        while text.peek():
+            where = f"line {text.line}"
+            yield where, _row(where, _value(text), "one JSON object a line")
+        return
+    else:
+        yield from _unwrapped(text, kind)
+    if text.peek():
+        raise BrokenError(f"line {text.line}", f"more text behind the end: {shown(text.buffer[text.at : text.at + 80])}")
+
+
+def _unwrapped(text: Text, envelope: str) -> Iterator[Where]:
+    for key in _items(text):
+        if key == envelope:
+            yield from _list(text) if text.peek() == "[" else _entries(text)
+        else:
+            _value(text)
+
+
+def _list(text: Text) -> Iterator[Where]:
+    for number, _ in enumerate(_items(text), 1):
+        line = text.line
+        yield f"entry {number}", _row(f"entry {number} (line {line})", _value(text), "a list of JSON objects")
+
+
+def _entries(text: Text) -> Iterator[Where]:
+    for key in _items(text):
+        value = _value(text)
+        where = f"entry {key[:80]!r}"
+        if isinstance(value, list) and value and all(isinstance(row, dict) and names_sample(row) for row in value):
+            yield from ((f"{where}, {number}", {**row, KEY: key}) for number, row in enumerate(value, 1))
+        else:
+            yield where, {**(value if isinstance(value, dict) else {"text": value}), KEY: key}
+
+
+def names_sample(row: dict[str, Any]) -> bool:
+    """Whether a row has a key that may say which sample it answers."""
+    return any(key.casefold() in NAMES for key in row)
+
+
+def _row(where: str, value: Any, expected: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BrokenError(where, f"found {shown(value)}", expected)
+    return value
+
+
+def _items(text: Text) -> Iterator[str]:
+    """Walk a list or an object at the place of the text: yields each key ("" in a list), with its value next to be read."""
+    opening = text.peek()
+    if opening not in ("[", "{"):
+        raise BrokenError(f"line {text.line}", f"found {shown(text.buffer[text.at : text.at + 80])}", "JSON objects")
+    closing, start = {"[": "]", "{": "}"}[opening], text.line
+    text.advance(text.at + 1)
+    if text.peek() == closing:
+        text.advance(text.at + 1)
+        return
+    while True:
+        key = ""
+        if opening == "{":
+            key = str(_value(text))
+            _expect(text, ":", start)
+        text.peek()
+        yield key
+        if _expect(text, f",{closing}", start) == closing:
+            return
+        text.peek()
+
+
+def _expect(text: Text, characters: str, start: int) -> str:
+    found = text.peek()
+    if not found:
+        raise BrokenError(f"line {text.line}", f"the file is cut off: nothing ends what begins on line {start}", "a whole file")
+    if found not in characters:
+        near = shown(text.buffer[text.at : text.at + 80])
+        raise BrokenError(f"line {text.line}", f"found {near}", f"JSON, with {' or '.join(map(repr, characters))} here")
+    text.advance(text.at + 1)
+    return found
+
+
+def _value(text: Text, longest: int = LONGEST) -> Any:
+    """The value at the place of the text, which moves behind it. Raises BrokenError or TooLongError."""
+    while True:
+        try:
+            found, end = _decode(text)
+        except json.JSONDecodeError as error:
+            if text.ended:
+                at = text.line + text.buffer.count("\n", text.at, error.pos)
+                cut = " (the file is cut off)" if _is_cut(error, text) else ""
+                on = f" on line {at}" if at > text.line else ""
+                raise BrokenError(f"line {text.line}", f"{error.msg}{on}{cut}", "JSON") from error
+            if not _is_cut(error, text):
+                raise BrokenError(f"line {text.line}", error.msg, "JSON") from error
+        except (ValueError, RecursionError) as error:
+            why = f"nested deeper than {DEEPEST}" if isinstance(error, RecursionError) else str(error)
+            raise BrokenError(f"line {text.line}", why, "JSON") from error
+        else:
+            if text.ended or end + _NEAR < len(text.buffer):
+                break
+        text.more(longest)
+    if text.buffer.count("[", text.at, end) + text.buffer.count("{", text.at, end) > DEEPEST and _depth(found) > DEEPEST:
+        raise BrokenError(f"line {text.line}", f"nested deeper than {DEEPEST}", "JSON")
+    text.advance(end)
+    return found
+
+
+def _decode(text: Text) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(text.buffer, text.at)
+    except json.JSONDecodeError as error:
+        if _is_cut(error, text) and not text.ended:
+            raise
+        try:
+            return literals.decode(text.buffer, text.at, _DECODER)
+        except json.JSONDecodeError as other:
+            raise (other if other.pos == len(text.buffer) else error) from error
+
+
+def _is_cut(error: json.JSONDecodeError, text: Text) -> bool:
+    """Whether more characters could mend it."""
+    return error.msg.startswith("Unterminated") or error.pos + _NEAR > len(text.buffer)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {twice[:80]!r} stands twice in one object")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [inner for outer in level if isinstance(outer, dict | list) for inner in _inner(outer)]:
+        depth += 1
+    return depth
+
+
+def _inner(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value

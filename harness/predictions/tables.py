@@ -1,0 +1,85 @@
+"""Tables: CSV with commas, semicolons or tabs, and Parquet. The first row of a CSV names the columns; an empty cell is no key."""
+
+import csv
+import importlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from harness.predictions.cells import unguarded
+from harness.predictions.text import LONGEST, BrokenError, Text
+from tasks.errors import InputError
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_BATCH = 256
+
+
+def rows(text: Text) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows of a CSV, numbered as a spreadsheet numbers them. Raises BrokenError."""
+    csv.field_size_limit(LONGEST)
+    lines = text.lines()
+    first = next((line for line in lines if line.strip()), "").lstrip("\ufeff")
+    start = text.line - 1
+    told = first.lower().startswith("sep=")  # Excel's own line
+    delimiter = first.strip("\r\n")[4:5] if told else _delimiter(first)
+    table = csv.reader(lines if told else chain([first], lines), delimiter=delimiter, strict=True)
+    number = start - (not told)
+    try:
+        head = [name.strip() for name in next(table, [])]
+        _check_head(head)
+        number += 1
+        for cells in table:
+            number += 1
+            if not any(cells):
+                continue
+            if len(cells) != len(head):
+                raise BrokenError(f"row {number}", f"{len(cells)} cells", f"{len(head)} cells, as many as the first row names")
+            found = {name: unguarded(cell) for name, cell in zip(head, cells, strict=True) if name and cell}
+            yield f"row {number}", found
+    except csv.Error as error:
+        raise BrokenError(f"row {number + 1}", str(error), "a table whose quotes are closed and doubled inside a cell") from error
+
+
+def _delimiter(line: str) -> str:
+    """What divides the names of the columns. Raises BrokenError if nothing does, or two do as often."""
+    widths = {mark: len(next(csv.reader([line], delimiter=mark), [])) for mark in DELIMITERS}
+    widest = max(widths.values())
+    best = [mark for mark, width in widths.items() if width == widest]
+    if widest < 2:
+        raise BrokenError("line 1", f"text that is neither JSON nor a table: {line[:80]!r}")
+    if len(best) > 1:
+        names = " and ".join(DELIMITERS[mark] for mark in best)
+        raise BrokenError("row 1", f"as many columns by {names}: {line[:80]!r}", "a table with one kind of delimiter")
+    return best[0]
+
+
+def _check_head(head: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(head).items() if count > 1 and name]
+    if twice:
+        raise BrokenError("row 1", f"two columns named {twice[0][:80]!r}", "a name of its own for each column")
+
+
+def parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows of a Parquet file, from 1; a null is no key.
+
+    Raises:
+        InputError: pyarrow is not installed.
+        BrokenError: The file is damaged.
+    """
+    try:
+        library = importlib.import_module("pyarrow.parquet")
+        arrow = importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise InputError("the packages that read Parquet", str(error), "pip install 'vtg-harness[train]'") from error
+    number = 0
+    try:
+        with library.ParquetFile(path) as file:
+            _check_head(file.schema_arrow.names)
+            for batch in file.iter_batches(batch_size=_BATCH):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"row {number}", {name: value for name, value in row.items() if value is not None}
+    except (arrow.ArrowException, OSError) as error:
+        raise BrokenError(f"after row {number}", f"damaged ({error})", "a whole Parquet file") from error

@@ -1,0 +1,124 @@
+"""The characters of a file through a window that moves: whatever the size of the file, a row at a time is in memory."""
+
+import bz2
+import codecs
+import gzip
+import json
+import lzma
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+CHUNK = 1 << 16
+LONGEST = 1 << 26
+"""Characters of one row, at most."""
+
+_DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)
+BLANKS = " \t\r\n\ufeff"
+_BLANK = re.compile(f"[{BLANKS}]*")
+_LINE_END = re.compile("\r\n?|\n")
+
+
+class BrokenError(ValueError):
+    """What is wrong at one place of a file, and what should be there."""
+
+    def __init__(self, where: str, found: str, expected: str = "predictions in one of the known forms") -> None:
+        super().__init__(f"{where}: {found}")
+        self.expected = expected
+
+
+class TooLongError(BrokenError):
+    """A value that is longer than asked for."""
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The bytes of a file, decompressed if they are compressed. Raises OSError."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(b"\x1f\x8b"):
+        return cast(IO[bytes], gzip.open(path))
+    if head.startswith(b"BZh"):
+        return bz2.open(path)
+    return lzma.open(path) if head.startswith(b"\xfd7zXZ\x00") else path.open("rb")
+
+
+class Text:
+    """A place in a file, the characters that follow it, and the line it is on.
+
+    Attributes:
+        buffer: Characters read and not yet dropped.
+        at: Where in `buffer` the place is; moves by `advance` only.
+        line: Line of the place, from 1.
+        dropped: Number of characters before `buffer`.
+        ended: Whether `buffer` reaches to the end of the file.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._raw = read(stream, CHUNK)
+        self._encoding = json.detect_encoding(self._raw)
+        self._decoder = codecs.getincrementaldecoder(self._encoding)()
+        self.buffer, self.at, self.line, self.dropped, self.ended = "", 0, 1, 0, False
+        self.more()
+
+    def more(self, longest: int = LONGEST) -> None:
+        """Read on: as much again as there is, so that trying once more costs no more than reading.
+
+        Raises:
+            BrokenError: What follows is damaged or is no text.
+            TooLongError: More than `longest` characters lie behind the place already.
+        """
+        pending = len(self.buffer) - self.at
+        if pending > longest:
+            raise TooLongError(f"line {self.line}", f"a row longer than {longest:,} characters")
+        raw = self._raw or read(self._stream, max(CHUNK, pending), self.line + self.buffer.count("\n", self.at))
+        self._raw, self.ended = b"", not raw
+        try:
+            self.buffer = self.buffer[self.at :] + self._decoder.decode(raw, not raw)
+        except UnicodeDecodeError as error:
+            line = self.line + self.buffer.count("\n", self.at) + error.object[: error.start].count(b"\n")
+            found = f"bytes that are no {self._encoding.removesuffix('-sig').upper()}: {error.object[error.start : error.end]!r}"
+            raise BrokenError(f"line {line}", found, "a text file in UTF-8 or UTF-16") from error
+        self.dropped, self.at = self.dropped + self.at, 0
+
+    def advance(self, end: int) -> None:
+        """Move to this place of the buffer."""
+        self.line += self.buffer.count("\n", self.at, end)
+        self.at = end
+
+    def peek(self) -> str:
+        """Move over blanks and byte order marks; returns the character that is there, "" at the end."""
+        while True:
+            match = _BLANK.match(self.buffer, self.at)
+            self.advance(match.end() if match else self.at)
+            if self.at < len(self.buffer):
+                return self.buffer[self.at]
+            if self.ended:
+                return ""
+            self.more()
+
+    def lines(self) -> Iterator[str]:
+        """The lines that follow, with their ends as they are."""
+        while True:
+            match = _LINE_END.search(self.buffer, self.at)
+            if match and (match.end() < len(self.buffer) or self.ended):
+                start = self.at
+                self.advance(match.end())
+                yield self.buffer[start : self.at]
+            elif not self.ended:
+                self.more()
+            else:
+                if rest := self.buffer[self.at :]:
+                    self.advance(len(self.buffer))
+                    yield rest
+                return
+
+
+def read(stream: IO[bytes], size: int, line: int = 1) -> bytes:
+    """Up to `size` bytes of a file that is being read at this line. Raises BrokenError where it is damaged."""
+    try:
+        return stream.read(size)
+    except _DAMAGED as error:
+        raise BrokenError(f"after line {line}", f"cut off or damaged ({error})", "a whole file") from error
