@@ -1,5 +1,7 @@
 """A key-value cache that can be repeated for many rows and grows without copying itself at every token."""
 
+import functools
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,3 +65,9 @@ def repeat(prefix: Cache, sources: Sequence[int]) -> Cache:
         rows = torch.tensor(sources, device=layer.keys.device)
         cache.update(layer.keys[rows], layer.values[rows], index)
     return cache
+
+
+@functools.cache
+def keyword(kind: type) -> str:
+    """What a class of model calls its cache: `cache` from transformers 5.24 on, `past_key_values` before."""
+    return "cache" if "cache" in inspect.signature(kind.forward).parameters else "past_key_values"  # type: ignore[attr-defined]
