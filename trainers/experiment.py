@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from harness import store
+from harness import extras, store
 from harness.models.checkpoint import RECORD
 from harness.paths import run_beside
 from tasks.errors import InputError, unknown
@@ -23,6 +23,9 @@ FOLDER = Path(__file__).parent / "experiments"
 OUTPUT = "output.txt"
 BASE = "base"
 """Label of the model before training."""
+
+PACKAGES = ("pebble", "av", "PIL", "torch", "torchvision", "transformers", "accelerate", "safetensors", "trl", "datasets", "peft")
+"""What the commands of a cell import."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,11 @@ class Cell:
     change: str
     seed: int
     folder: Path
+
+
+def check_packages() -> None:
+    """Known before the first command is started, and without importing them. Raises InputError."""
+    extras.check("train", *PACKAGES)
 
 
 def load(name: str) -> Experiment:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from harness import environment, paths
+from harness import environment, extras, paths
 from harness.commands.plans import missing_videos, plans
 from harness.frames import Frames
 from harness.models.base import Model
@@ -17,7 +17,7 @@ from harness.records import MODEL_ERROR
 from harness.report import floor_rows, heading, render, rows
 from harness.run import NO_VIDEO, Decoder, Job, Summary, run
 from tasks import task as tasks
-from tasks.errors import Failure, InputError
+from tasks.errors import Failure
 
 
 def main(options: Namespace) -> int:
@@ -104,8 +104,9 @@ def _decoder(options: Namespace, plan: Plan, model: Model) -> Iterator[Decoder]:
     if model.pixel_factor is None:
         yield NO_VIDEO
         return
-    from harness.video.pool import FramePool
-    from harness.video.pool import Job as DecodeJob
+    with extras.needed("video"):
+        from harness.video.pool import FramePool
+        from harness.video.pool import Job as DecodeJob
 
     with FramePool(plan.protocol.video, model.pixel_factor, workers=options.workers, deadline_s=options.deadline) as pool:
 
@@ -113,11 +114,6 @@ def _decoder(options: Namespace, plan: Plan, model: Model) -> Iterator[Decoder]:
             listed = list(jobs)
             wanted = (DecodeJob(job.key, job.path, job.clip) for job in listed if job.path is not None)
             for job, (_, outcome) in zip(listed, pool.frames(wanted), strict=True):
-                if isinstance(outcome, Failure) and outcome.type == "decoder-missing":
-                    decoder = plan.protocol.video.decoder
-                    raise InputError(
-                        f"decoder {decoder}, which protocol {plan.protocol.name} names", outcome.message, f"pip install {decoder}"
-                    )
                 yield job, outcome
 
         yield Decoder(frames, lambda: pool.waited_s)
