@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from harness import environment, extras, paths
+from harness.again import Asked
 from harness.commands.plans import missing_videos, plans
 from harness.frames import Frames
 from harness.models.base import Model
@@ -44,13 +45,13 @@ def evaluate(options: Namespace) -> Iterator[tuple[Plan, Summary]]:
     loader = _Loader(options)
     for plan in every_plan:
         folder = paths.run_folder(options.output, options.model, _run_name(plan), len(every_plan) == 1)
-        yield plan, run(plan, folder, partial(loader.load, plan), partial(_decoder, options, plan))
+        yield plan, run(plan, folder, partial(loader.load, plan), partial(_decoder, options, plan), loader.asked)
 
 
 def conclusion(model: str, plan: Plan, summary: Summary) -> str:
     """The table that ends a run, with the rows of models that do not look, and where the run lies."""
     if summary.scores is None:
-        return f"{plan.name}: this process is done, others are still at work in {summary.folder}\n"
+        return f"{plan.name}: this process is done; another of its launch scores {summary.folder}\n"
     table = [*rows(model, summary.scores), *floor_rows(plan)]
     lines = [heading(plan), render(table)]
     for mode, entry in summary.scores["modes"].items():
@@ -63,7 +64,8 @@ def conclusion(model: str, plan: Plan, summary: Summary) -> str:
     if summary.wrong_clocks:
         extent = f"{len(summary.wrong_clocks):,} replies, by up to {max(summary.wrong_clocks):.2f} s"
         lines.append(f"WRONG CLOCK: the model was told wrong times of the frames in {extent}")
-    return "\n".join([*lines, f"run: {summary.folder}", ""])
+    again = " (finished before; nothing was asked)" if summary.again else ""
+    return "\n".join([*lines, f"run: {summary.folder}{again}", ""])
 
 
 def _run_name(plan: Plan) -> str:
@@ -87,6 +89,7 @@ class _Loader:
         names = ("device", "dtype", "attn", "batch_size", "trust_remote_code", "seed", "base_url", "model_args")
         self._settings = Options(**{name: getattr(options, name) for name in names})
         self._name, self._backend = options.model, options.backend
+        self.asked = Asked(options.model, options.backend, self._settings) if is_checkpoint(options.model) else None
         self._loaded: tuple[str, Model] | None = None
 
     def load(self, plan: Plan) -> Model:
