@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from harness import extras
 from harness.frames import Frames
 from harness.plan import Plan
 from harness.videos import SUFFIXES
@@ -37,7 +38,8 @@ def lengths(plans: Sequence[Plan]) -> dict[Path, float | Failure]:
     paths = sorted({path for plan in plans for path in plan.videos.values()})
     if not paths:
         return {}
-    from harness.video.pool import FramePool, Job
+    with extras.needed("video"):
+        from harness.video.pool import FramePool, Job
 
     found: dict[Path, float | Failure] = {}
     with FramePool(plans[0].protocol.video, 1, workers=2, deadline_s=60, prefetch=16, read=times_only) as pool:

@@ -1,10 +1,12 @@
 """The command line: arguments in `harness.arguments`, work in `harness.commands`, each imported when it is asked for."""
 
+import contextlib
 import errno
 import importlib
 import sys
 from collections.abc import Sequence
 
+from harness import stopping
 from harness.arguments import parser
 from tasks.errors import InputError
 
@@ -12,7 +14,12 @@ DONE, TOO_MANY_ERRORS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 more failed samples than `--max-errors`, 2 bad usage or input."""
+    """Run one command and return its exit code: 0 done, 1 more failed samples than `--max-errors`, 2 bad usage or input.
+
+    Without arguments this process is the command: it takes those of the process, and its signals.
+    """
+    if arguments is None:
+        stopping.install()
     options = parser().parse_args(arguments)
     try:
         return int(importlib.import_module(f"harness.commands.{options.command}").main(options))
@@ -24,9 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
             raise
         sys.stderr.write(f"harness {options.command}: {error}\nnext:     make room, then type the same command: it continues\n")
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; type the same command to continue\n")
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        # A terminal that was closed takes no more words.
+        with contextlib.suppress(OSError):
+            sys.stderr.write("\nstopped; type the same command to continue\n")
+        return stop.code if isinstance(stop, stopping.Stopped) else INTERRUPTED
     return BAD_INPUT
 
 

@@ -1,5 +1,6 @@
 """What a number was made with: packages, code, hardware."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -35,6 +36,7 @@ class Launch(NamedTuple):
         world: Number of processes.
         local_rank: Number of this process on its machine.
         id: The same for all processes of the launch and for no other launch.
+        sha256: Of the id, which names the machine.
     """
 
     rank: int
@@ -42,17 +44,29 @@ class Launch(NamedTuple):
     local_rank: int
     id: str
 
+    @property
+    def sha256(self) -> str:  # noqa: D102
+        return hashlib.sha256(self.id.encode()).hexdigest()
+
 
 def launch() -> Launch:
     """Read the launch from the environment; without one, this process is a launch of its own."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         return Launch(0, 1, int(os.environ.get("LOCAL_RANK", "0")), f"{platform.node()} process {os.getpid()}")
-    names = ("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT")
+    names = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT")
     identity = " ".join(os.environ.get(name, "") for name in names)
     if int(os.environ.get("LOCAL_WORLD_SIZE", "0")) == world:
-        identity += f" launcher {os.getppid()}"
+        identity += f" launcher {os.getppid()} {_start(os.getppid())}"
     return Launch(int(os.environ["RANK"]), world, int(os.environ.get("LOCAL_RANK", "0")), identity)
+
+
+def _start(process: int) -> str:
+    """When a process started, for Linux: numbers of processes come again, in containers soon."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def describe(decoder: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import torch
 from trl import GRPOConfig, SFTConfig
 from trl.distributed import DistributedBackend
 
+from harness import extras
 from harness.models import generate
 from harness.models.hf import SUPPRESSED
 from tasks.errors import InputError, unknown
@@ -101,8 +102,8 @@ def adapters(recipe: Recipe) -> Any:
     """PEFT's configuration, None for full training. Raises InputError on a setting it does not have."""
     if recipe.lora is None:
         return None
-    from peft import LoraConfig
-
+    with extras.needed("train"):
+        from peft import LoraConfig
     try:
         return LoraConfig(**{"task_type": "CAUSAL_LM", **recipe.lora})
     except TypeError as error:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +12,10 @@ from typing import Any
 
 import yaml
 
-from harness import store
+from harness import extras, store
 from harness.models.checkpoint import RECORD
 from harness.paths import run_beside
+from harness.stopping import Children
 from tasks.errors import InputError, unknown
 from trainers import recipe as recipes
 
@@ -23,6 +23,9 @@ FOLDER = Path(__file__).parent / "experiments"
 OUTPUT = "output.txt"
 BASE = "base"
 """Label of the model before training."""
+
+PACKAGES = ("pebble", "av", "PIL", "torch", "torchvision", "transformers", "accelerate", "safetensors", "trl", "datasets", "peft")
+"""What the commands of a cell import."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,11 @@ class Cell:
     change: str
     seed: int
     folder: Path
+
+
+def check_packages() -> None:
+    """Known before the first command is started, and without importing them. Raises InputError."""
+    extras.check("train", *PACKAGES)
 
 
 def load(name: str) -> Experiment:
@@ -222,7 +230,11 @@ def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher
 
     Returns:
         What failed; the other cells go on.
+
+    Raises:
+        KeyboardInterrupt: This process was told to end; what was at work has ended.
     """
+    children = Children()
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     environment = {"OMP_NUM_THREADS": threads, **os.environ, "PYTHONUNBUFFERED": "1"}
 
@@ -233,15 +245,19 @@ def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher
             starter = launcher.split() if launcher and arguments[0] == "train" else [sys.executable]
             with (one.folder / OUTPUT).open("ab") as file:
                 typed = [*starter, "-m", "harness", *arguments]
-                done = subprocess.run(typed, stdout=file, stderr=file, env=environment, check=False)
-            if done.returncode:
-                end = f"exit code {done.returncode}; the end of {one.folder / OUTPUT}:\n{_tail(one)}"
+                code = children.run(typed, file, environment)
+            if code:
+                end = f"exit code {code}; the end of {one.folder / OUTPUT}:\n{_tail(one)}"
                 return f"harness {' '.join(arguments)}\n  {end}"
             tell(" ".join(part for part in (one.split, one.label, one.change, f"seed {one.seed}: {arguments[0]} done") if part))
         return None
 
     with ThreadPoolExecutor(workers) as pool:
-        return [problem for problem in pool.map(work, jobs) if problem]
+        try:
+            return [problem for problem in pool.map(work, jobs) if problem]
+        except KeyboardInterrupt:
+            tell(f"ending what is at work: {children.stop()} of the commands")
+            raise
 
 
 def _tail(one: Cell) -> str:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from harness import extras
 from harness.frames import Frames
-from harness.video.failure import DecodeError, missing_package
+from harness.video.failure import DecodeError
 from harness.video.sampling import grid, target_size, within
 from harness.video.times import frame_duration, frame_times
 from tasks.errors import Failure
@@ -33,10 +34,8 @@ def undecoded(path: Path, rules: VideoRules, factor: int, clip: Span | None) -> 
 
 def _size(path: Path) -> tuple[int, int]:
     """Height and width as stored."""
-    try:
+    with extras.needed("video"):
         import av
-    except ImportError as error:
-        raise missing_package("av", error) from error
     try:
         with av.open(str(path.absolute()), options={"protocol_whitelist": "file"}) as container:
             codec = container.streams.video[0].codec_context

@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness import extras
 from harness.commands.plans import missing_videos, plans
 from harness.paths import data_root
 from harness.plan import Plan
@@ -110,7 +111,8 @@ def _fetch(options: Namespace) -> int:
 def _make(options: Namespace) -> int:
     root = data_root(options.data_root)
     if options.what == "clock":
-        from harness.synthetic.clock import make_clock
+        with extras.needed("video"):
+            from harness.synthetic.clock import make_clock
 
         make_clock(root)
     else:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from harness import environment, paths
+from harness import environment, extras, paths
+from harness.again import Asked
 from harness.commands.plans import missing_videos, plans
 from harness.frames import Frames
 from harness.models.base import Model
@@ -17,7 +18,7 @@ from harness.records import MODEL_ERROR
 from harness.report import floor_rows, heading, render, rows
 from harness.run import NO_VIDEO, Decoder, Job, Summary, run
 from tasks import task as tasks
-from tasks.errors import Failure, InputError
+from tasks.errors import Failure
 
 
 def main(options: Namespace) -> int:
@@ -44,13 +45,13 @@ def evaluate(options: Namespace) -> Iterator[tuple[Plan, Summary]]:
     loader = _Loader(options)
     for plan in every_plan:
         folder = paths.run_folder(options.output, options.model, _run_name(plan), len(every_plan) == 1)
-        yield plan, run(plan, folder, partial(loader.load, plan), partial(_decoder, options, plan))
+        yield plan, run(plan, folder, partial(loader.load, plan), partial(_decoder, options, plan), loader.asked)
 
 
 def conclusion(model: str, plan: Plan, summary: Summary) -> str:
     """The table that ends a run, with the rows of models that do not look, and where the run lies."""
     if summary.scores is None:
-        return f"{plan.name}: this process is done, others are still at work in {summary.folder}\n"
+        return f"{plan.name}: this process is done; another of its launch scores {summary.folder}\n"
     table = [*rows(model, summary.scores), *floor_rows(plan)]
     lines = [heading(plan), render(table)]
     for mode, entry in summary.scores["modes"].items():
@@ -63,7 +64,8 @@ def conclusion(model: str, plan: Plan, summary: Summary) -> str:
     if summary.wrong_clocks:
         extent = f"{len(summary.wrong_clocks):,} replies, by up to {max(summary.wrong_clocks):.2f} s"
         lines.append(f"WRONG CLOCK: the model was told wrong times of the frames in {extent}")
-    return "\n".join([*lines, f"run: {summary.folder}", ""])
+    again = " (finished before; nothing was asked)" if summary.again else ""
+    return "\n".join([*lines, f"run: {summary.folder}{again}", ""])
 
 
 def _run_name(plan: Plan) -> str:
@@ -87,6 +89,7 @@ class _Loader:
         names = ("device", "dtype", "attn", "batch_size", "trust_remote_code", "seed", "base_url", "model_args")
         self._settings = Options(**{name: getattr(options, name) for name in names})
         self._name, self._backend = options.model, options.backend
+        self.asked = Asked(options.model, options.backend, self._settings) if is_checkpoint(options.model) else None
         self._loaded: tuple[str, Model] | None = None
 
     def load(self, plan: Plan) -> Model:
@@ -104,8 +107,9 @@ def _decoder(options: Namespace, plan: Plan, model: Model) -> Iterator[Decoder]:
     if model.pixel_factor is None:
         yield NO_VIDEO
         return
-    from harness.video.pool import FramePool
-    from harness.video.pool import Job as DecodeJob
+    with extras.needed("video"):
+        from harness.video.pool import FramePool
+        from harness.video.pool import Job as DecodeJob
 
     with FramePool(plan.protocol.video, model.pixel_factor, workers=options.workers, deadline_s=options.deadline) as pool:
 
@@ -113,11 +117,6 @@ def _decoder(options: Namespace, plan: Plan, model: Model) -> Iterator[Decoder]:
             listed = list(jobs)
             wanted = (DecodeJob(job.key, job.path, job.clip) for job in listed if job.path is not None)
             for job, (_, outcome) in zip(listed, pool.frames(wanted), strict=True):
-                if isinstance(outcome, Failure) and outcome.type == "decoder-missing":
-                    decoder = plan.protocol.video.decoder
-                    raise InputError(
-                        f"decoder {decoder}, which protocol {plan.protocol.name} names", outcome.message, f"pip install {decoder}"
-                    )
                 yield job, outcome
 
         yield Decoder(frames, lambda: pool.waited_s)

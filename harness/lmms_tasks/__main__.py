@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import harness.models  # noqa: F401  (makes torchvision importable, see harness.models.stack)
+from harness import extras
 from tasks.errors import InputError
 
 
 def main() -> int:
     """Run the command; return its exit code."""
     try:
-        from lmms_eval.cli.dispatch import main as dispatch
-    except ModuleNotFoundError as error:
-        needed = InputError("the packages of extra lmms-eval", str(error), "pip install 'vtg-harness[lmms-eval]'")
-        sys.stderr.write(f"harness.lmms_tasks: bad input\n{needed}\n")
+        command = extras.package("lmms_eval.cli.dispatch", "lmms-eval")
+    except InputError as error:
+        sys.stderr.write(f"harness.lmms_tasks: bad input\n{error}\n")
         return 2
     failed: list[Exception] = []
     if sys.argv[1:2] == ["eval"]:
         _prepare(failed)
-    dispatch()
+    command.main()
     return int(bool(failed))
 
 

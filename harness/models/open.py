@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from harness import extras
 from harness.models import trivial
 from harness.models.base import Model
 from harness.models.options import Options
@@ -53,17 +54,14 @@ def open_model(
             unknown(name, trivial.NAMES),
             "harness ls models",
         )
-    try:
-        if backend == "openai":
+    if backend == "openai":
+        with extras.needed("openai"):
             from harness.models.openai_api import OpenAiModel
-
-            return OpenAiModel(name, protocol, options)
-        if lmms_name:
+        return OpenAiModel(name, protocol, options)
+    if lmms_name:
+        with extras.needed("lmms-eval"):
             from harness.models import lmms
-
-            return lmms.load(name, lmms_name, kind == "lmms-simple", protocol, options)
+        return lmms.load(name, lmms_name, kind == "lmms-simple", protocol, options)
+    with extras.needed("hf"):
         from harness.models import hf
-    except ModuleNotFoundError as error:
-        extra = "lmms-eval" if lmms_name else backend
-        raise InputError(f"the packages of extra {extra}", str(error), f"pip install 'vtg-harness[{extra}]'") from error
     return hf.load(name, protocol, options)

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import extras
 from harness.frames import Frames
-from harness.video.failure import DecodeError, missing_package
+from harness.video.failure import DecodeError
 from harness.video.sampling import grid, target_size, within
 from harness.video.times import frame_duration, frame_times
 from tasks.errors import Failure, InputError
@@ -30,7 +31,7 @@ def read_frames(path: Path, rules: VideoRules, factor: int, clip: Span | None = 
 
     Raises:
         DecodeError: The video cannot be used; the failure says why.
-        InputError: There is no such decoder.
+        InputError: There is no such decoder, or its package is not installed.
     """
     read = _reader(rules.decoder)
     all_s = frame_times(path)
@@ -46,8 +47,8 @@ def read_frames(path: Path, rules: VideoRules, factor: int, clip: Span | None = 
 
 def _resized(images: Iterator[NDArray[np.uint8]], where: NDArray[np.int64], rules: VideoRules, factor: int) -> NDArray[np.uint8]:
     """Place image k wherever `where` is k, at the model's size, which the first image decides."""
-    from PIL import Image
-
+    with extras.needed("video"):
+        from PIL import Image
     pixels: NDArray[np.uint8] | None = None
     for number, image in enumerate(images):
         if pixels is None:
@@ -64,7 +65,7 @@ def _resized(images: Iterator[NDArray[np.uint8]], where: NDArray[np.int64], rule
 
 def _reader(decoder: str) -> Reader:
     """The decoder's module, imported when first needed."""
-    try:
+    with extras.needed("video" if decoder == "pyav" else "decoders"):
         if decoder == "pyav":
             from harness.video.with_pyav import frames
         elif decoder == "decord":
@@ -73,7 +74,4 @@ def _reader(decoder: str) -> Reader:
             from harness.video.with_torchcodec import frames
         else:
             raise InputError("a decoder: pyav, decord or torchcodec", repr(decoder), "harness show default")
-    except (ImportError, OSError, RuntimeError) as error:
-        # Packages that bind to ffmpeg fail in all three ways where its libraries are missing.
-        raise missing_package({"pyav": "av"}.get(decoder, decoder), error) from error
     return frames

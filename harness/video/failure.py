@@ -7,8 +7,8 @@ class DecodeError(Exception):
     """A video cannot be used. Its sample is recorded with the failure and scored 0.
 
     Attributes:
-        failure: `missing-video`, `video-empty`, `video-unreadable`, `video-truncated`, `video-zero-duration` or
-            `decoder-missing`, with a sentence for a person.
+        failure: `missing-video`, `video-empty`, `video-unreadable`, `video-truncated` or `video-zero-duration`,
+            with a sentence for a person.
     """
 
     def __init__(self, failure: Failure) -> None:
@@ -17,8 +17,3 @@ class DecodeError(Exception):
 
     def __str__(self) -> str:
         return f"{self.failure.type}: {self.failure.message}"
-
-
-def missing_package(package: str, reason: Exception) -> DecodeError:
-    """The error for a decoder that cannot be imported."""
-    return DecodeError(Failure("decoder-missing", f"{package} cannot be used ({reason}); try: pip install {package}"))

@@ -1,8 +1,11 @@
 """Decoding ahead of the model, in processes that can be killed: a hostile video costs one sample, not the run."""
 
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -75,7 +78,7 @@ class FramePool:
         self._prefetch = 2 * workers if prefetch is None else prefetch
         # Spawned, not forked: readers inherited through a fork hang, and the parent may hold a GPU.
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPool(workers, VIDEOS_PER_WORKER, _limit_memory, context=context)
+        self._pool = ProcessPool(workers, VIDEOS_PER_WORKER, _prepare, context=context)
 
     def __enter__(self) -> Self:
         return self
@@ -126,6 +129,19 @@ def _work(read: Read, path: Path, rules: VideoRules, factor: int, clip: Span | N
         return error.failure
     except MemoryError:
         return Failure("decode-memory", f"{path.name} needs more than {MEMORY_BYTES // 2**30} GiB")
+
+
+def _prepare() -> None:
+    """What a worker does first."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _limit_memory()
+
+
+def _end_with_parent() -> None:
+    """End this worker, whatever file it is stuck in, when the process that would stop it is no more."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _limit_memory() -> None:

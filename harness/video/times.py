@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import extras
 from harness.video.boxes import ends_early
-from harness.video.failure import DecodeError, missing_package
+from harness.video.failure import DecodeError
 from tasks.errors import Failure
 
 if TYPE_CHECKING:
@@ -28,11 +29,10 @@ def frame_times(path: Path) -> NDArray[np.float64]:
 
     Raises:
         DecodeError: There is no such file, it is not a video, it has no frames, or it ends early.
+        InputError: PyAV is not installed.
     """
-    try:
+    with extras.needed("video"):
         import av
-    except ImportError as error:
-        raise missing_package("av", error) from error
     if not path.is_file():
         raise DecodeError(Failure("missing-video", f"{path.name} is not a file"))
     if path.stat().st_size == 0:
