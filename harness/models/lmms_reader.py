@@ -19,7 +19,7 @@ import torch
 from loguru import logger
 
 from harness.video.failure import DecodeError
-from harness.video.times import frame_times
+from harness.video.times import frame_times, timeline
 from harness.video.with_pyav import frames
 from tasks.errors import Failure, InputError, unknown
 
@@ -97,7 +97,7 @@ def _check(name: str) -> None:
 
 def _raise_again(asked: Mapping[str, Any]) -> Video:  # noqa: ARG001
     """In the place of the reader that qwen_vl_utils tries, inside its `except`, after the chosen one failed."""
-    raise  # noqa: PLE0704
+    raise
 
 
 def read(asked: Mapping[str, Any]) -> Video:
@@ -138,6 +138,6 @@ def _rate(path: Path) -> float:
 def _pixels(path: Path, changed_ns: int, indices: tuple[int, ...]) -> torch.Tensor:  # noqa: ARG001
     """Decoded once for all questions on a video, which come one after the other."""
     positions, where = np.unique(np.array(indices), return_inverse=True)
-    images = np.stack(list(frames(path, frame_times(path), positions)))
+    images = np.stack(list(frames(path, timeline(path), positions)))
     return torch.from_numpy(images[where]).permute(0, 3, 1, 2)
 

@@ -1,22 +1,38 @@
-"""The outermost boxes of an mp4 file, enough to tell a cut file from one that never was a video."""
+"""The size that a file's own header states, enough to tell a cut file from a whole one and from one that never was a video."""
 
 from pathlib import Path
 
+ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+"""Name of the object of an ASF header that holds the size of the file (ASF specification, 3.2)."""
+SHARE = 0.98
+
 
 def ends_early(path: Path) -> bool:
-    """Whether the file starts like an mp4 and one of its outermost boxes reaches past the end of the file."""
+    """Whether an outermost box of an mp4 reaches past the end of the file, or an AVI or ASF is smaller than it says."""
     size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(1 << 13)
+    if head[4:8] == b"ftyp":
+        return _last_box_ends(path, size) > size
+    stated = 0
+    if head[:4] == b"RIFF":
+        stated = 8 + int.from_bytes(head[4:8], "little")
+    elif (place := head.find(ASF_PROPERTIES)) >= 0:
+        stated = int.from_bytes(head[place + 40 : place + 48], "little")
+    return size < SHARE * stated
+
+
+def _last_box_ends(path: Path, size: int) -> int:
+    """Where the last outermost box of an mp4 ends by its own header; 0 if a length makes no sense."""
     offset = 0
     with path.open("rb") as file:
         while offset + 8 <= size:
             file.seek(offset)
             head = file.read(16)
             length = int.from_bytes(head[:4], "big")
-            if offset == 0 and head[4:8] != b"ftyp":
-                return False
             if length == 1:
                 length = int.from_bytes(head[8:16], "big")
             if length < 8:
-                return False
+                return 0
             offset += length
-    return offset > size
+    return offset
