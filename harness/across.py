@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.foreign import Row, as_record
+from harness.predictions.collect import LAST, Collected
+from harness.predictions.read import Row, as_record
 from harness.records import Record
 from harness.scoring import OFFICIAL, means, official
 from tasks.parsers import parser
@@ -23,22 +24,27 @@ GROUPS: dict[str, tuple[str, ...]] = {
 Readings = dict[Answer, dict[tuple[str, str], Record]]
 
 
-def read_all(rows: Iterable[Row], protocols: Sequence[Protocol], mode: str) -> Readings:
+def read_all(
+    rows: Iterable[Row], protocols: Sequence[Protocol], mode: str, duplicates: str = LAST
+) -> tuple[Readings, list[str]]:
     """Read each reply once with every distinct parser; texts are not kept.
 
     Args:
         rows: Predictions with the samples they answer.
         protocols: Whose parsers to use.
         mode: The mode that rows without one answer; rows of other modes are passed over.
+        duplicates: Which of several rows for one sample counts, as for `Collected`.
+
+    Returns:
+        The readings, and what must be told of several rows for one sample.
     """
     readers: dict[Answer, Callable[[str], Prediction]] = {p.answer: parser(p.answer) for p in protocols}
-    found: Readings = {answer: {} for answer in readers}
+    found = {answer: Collected((mode,), duplicates) for answer in readers}
     for row in rows:
-        if row.mode not in ("", mode):
-            continue
-        for answer, read in readers.items():
-            found[answer] |= dict.fromkeys(((identifier, mode) for identifier in row.ids), as_record(row, read))
-    return found
+        if row.mode in ("", mode):
+            for answer, read in readers.items():
+                found[answer].add(row, as_record(row, read))
+    return {answer: collected.records for answer, collected in found.items()}, next(iter(found.values())).notes
 
 
 def table(

@@ -179,7 +179,7 @@ def compare(*runs: AnyPath, **options: Any) -> Comparison:
 
 
 def _loaded(options: Namespace, path: Path) -> Run:
-    loaded = compare_command.load(options, path)
+    loaded = compare_command.load(options, path, keep_texts=True)
     return Run(path, path.name, loaded.plan, loaded.records)
 
 

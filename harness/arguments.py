@@ -1,10 +1,15 @@
 """The arguments of every verb, one function each."""
 
 import argparse
+from collections.abc import Sequence
 
 from harness import __version__
 
 Parser = argparse.ArgumentParser
+
+FORMS = """A file of replies holds one row a query: JSON Lines, a JSON list, a JSON object by id or by video>>>query>>>span, CSV,
+TSV or Parquet, also compressed by gzip. A row names its sample (id, qid, or video and query) and holds a text (text, response,
+prediction …) or moments in seconds (pred, pred_relevant_windows …). docs/predictions.md shows every form with an example."""
 
 
 def parser() -> Parser:
@@ -34,6 +39,7 @@ def _run(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     run.add_argument("--max-errors", type=int, metavar="N", help="exit with 1 if more samples than this failed")
     backends = "hf: transformers; openai: a server that speaks its API; lmms:NAME, lmms-simple:NAME: a model class of lmms-eval"
     run.add_argument("--backend", default="hf", help=backends)
+    run.add_argument("--reply-key", metavar="KEY", help="for replay:FILE: the key of the reply (default: what the file shows)")
     run.add_argument("--model-args", default="", metavar="ARGS", help="for that class: max_num_frames=64,fps=2")
     run.add_argument("--base-url", metavar="URL", help="server of --backend openai (key: OPENAI_API_KEY)")
     run.add_argument("--price", type=float, nargs=2, metavar=("IN", "OUT"), help="dollars per million tokens, for a cost line")
@@ -47,11 +53,13 @@ def _run(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
 
 
 def _score(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
-    score = verbs.add_parser("score", parents=[common], help="score a run, or a file of replies, again; needs no GPU")
-    score.add_argument("path", help="run folder, or JSONL of replies")
+    usage = "score a run, or a file of replies, again; needs no GPU"
+    score = verbs.add_parser("score", parents=[common], help=usage, description=usage, epilog=FORMS)
+    score.add_argument("path", help="run folder, or file of replies")
     score.add_argument("--tasks", "--task", dest="task", help="task of a file of replies: charades@test")
     _add_question_options(score)
     _add_ids_option(score)
+    _add_file_options(score)
     score.add_argument(
         "--all-protocols", action="store_true", help="one table: how far the number moves across protocols, and why"
     )
@@ -96,6 +104,7 @@ def _compare(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> Non
     compare = verbs.add_parser("compare", parents=[common], help="runs against the first: paired, by video, with errors by type")
     compare.add_argument("runs", nargs="+", metavar="RUN", help="run folder or file of replies; seeds of one system: A1,A2,A3")
     compare.add_argument("--tasks", "--task", dest="task", help="task of files of replies: charades@test")
+    _add_file_options(compare)
     compare.add_argument("--protocol", help="rules for all of them (default: their own)")
     compare.add_argument("--force", action="store_true", help="compare across splits or protocols; the table says so")
     compare.add_argument("--json", action="store_true", help="for machines")
@@ -127,8 +136,9 @@ def _view(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
 
 def _export(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     export = verbs.add_parser("export", parents=[common], help="every question of a run as a table; its metrics as a model card")
-    export.add_argument("path", help="run folder, or JSONL of replies")
+    export.add_argument("path", help="run folder, or file of replies")
     export.add_argument("--tasks", "--task", dest="task", help="task of a file of replies: charades@test")
+    _add_file_options(export, ("last", "first", "refuse"))
     export.add_argument("--protocol", help="rules (default: those of the run)")
     export.add_argument("--format", choices=("parquet", "csv", "jsonl", "model-card"), help="default: by the name of the file")
     export.add_argument("--output", metavar="FILE", help="default: the terminal")
@@ -189,6 +199,12 @@ def _demo(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
 def _add_ids_option(parser: Parser) -> None:
     usage = "only the samples listed in FILE, one id a line (harness data check --ids-out); several: those in every one"
     parser.add_argument("--ids", action="append", default=[], metavar="FILE", help=usage)
+
+
+def _add_file_options(parser: Parser, duplicates: Sequence[str] = ("last", "first", "mean", "refuse")) -> None:
+    parser.add_argument("--reply-key", metavar="KEY", help="the key of the reply in the rows of a file (default: what the file shows)")
+    usage = "which of several rows for one sample counts (default: last)"
+    parser.add_argument("--duplicates", choices=duplicates, default="last", help=usage)
 
 
 def _add_question_options(parser: Parser) -> None:

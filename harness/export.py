@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -13,7 +14,7 @@ from harness.records import Record
 from harness.scoring import ORACLE_MODE
 
 FORMATS = ("parquet", "csv", "jsonl")
-SPANS = "spans"
+SPANS, NUMBERS = "spans", "numbers"
 COLUMNS = {
     "id": "string",
     "video": "string",
@@ -23,14 +24,18 @@ COLUMNS = {
     "mode": "string",
     "text": "string",
     "spans": SPANS,
+    "scores": NUMBERS,
+    "saliency": NUMBERS,
     "iou": "float64",
     "counted": "bool",
     "failure": "string",
+    "error": "string",
     "message": "string",
 }
-"""Types of the columns; pairs of seconds are JSON in a CSV."""
+"""Types of the columns; pairs of seconds and lists of numbers are JSON in a CSV."""
 
 Row = dict[str, Any]
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 def rows(plan: Plan, records: Mapping[tuple[str, str], Record], scores: Mapping[str, Any]) -> list[Row]:
@@ -43,8 +48,10 @@ def rows(plan: Plan, records: Mapping[tuple[str, str], Record], scores: Mapping[
 
     Returns:
         Rows of `id`, `video`, `duration_s`, `query`, `targets` (seconds), `mode`, `text` (None where there is no reply, or where
-        a file gave spans alone), `spans` (read from it, seconds), `iou` (0 to 1), `counted` (False where the protocol leaves it
-        out), `failure` (name of the error, or of why no span was read) and `message` (of the error).
+        a file gave spans alone), `spans` (read from it, seconds), `scores` of these spans and `saliency` of each clip of 2 s
+        (None where no file gave them), `iou` (0 to 1), `counted` (False where the protocol leaves it out), `failure` (name of the
+        error, or of why no span was read), `error` and `message` (name and words of the error, None where there is a reply).
+        `harness score` reads the same scores back from them.
     """
     return [
         _row(plan, index, mode, records.get((line["id"], mode), {}), line)
@@ -54,7 +61,7 @@ def rows(plan: Plan, records: Mapping[tuple[str, str], Record], scores: Mapping[
 
 
 def _row(plan: Plan, index: int, mode: str, record: Record, line: Mapping[str, Any]) -> Row:
-    sample = plan.samples[index]
+    sample, given, error = plan.samples[index], record.get("prediction"), record.get("error") or {}
     return {
         "id": sample.id,
         "video": sample.video,
@@ -62,12 +69,15 @@ def _row(plan: Plan, index: int, mode: str, record: Record, line: Mapping[str, A
         "query": sample.query,
         "targets": [[float(time) for time in target] for target in sample.targets],
         "mode": mode,
-        "text": record.get("text"),
+        "text": _characters(record.get("text")),
         "spans": line["spans"],
+        "scores": list(given.scores) if given is not None and given.scores else None,
+        "saliency": list(given.saliency) if given is not None and given.saliency is not None else None,
         "iou": line["iou"],
         "counted": not line.get("dropped", False),
         "failure": line["failure"],
-        "message": (record.get("error") or {}).get("message"),
+        "error": _characters(error.get("type")),
+        "message": _characters(error.get("message")),
     }
 
 
@@ -79,23 +89,30 @@ def encode(table: Sequence[Row], form: str) -> bytes:
         return buffer.getvalue()
     if form == "jsonl":
         return "".join(json.dumps(row, allow_nan=False) + "\n" for row in table).encode()
-    kinds = COLUMNS.items()
-    lines = ([json.dumps(row[name]) if kind is SPANS else row[name] for name, kind in kinds] for row in table)
+    lists = (SPANS, NUMBERS)
+    lines = (
+        [json.dumps(row[name]) if kind in lists and row[name] is not None else row[name] for name, kind in COLUMNS.items()]
+        for row in table
+    )
     return cells.written([list(COLUMNS), *lines]).encode(errors="backslashreplace")
 
 
 def dataset(table: Sequence[Row]) -> Any:
     """A table as `datasets.Dataset`, the same types whatever the values. Raises InputError where the package is missing."""
     datasets = extras.package("datasets", "train")
-    spans = datasets.List(datasets.List(datasets.Value("float64")))
-    types = {name: spans if kind is SPANS else datasets.Value(kind) for name, kind in COLUMNS.items()}
+    numbers = datasets.List(datasets.Value("float64"))
+    lists = {SPANS: datasets.List(numbers), NUMBERS: numbers}
+    types = {name: lists[kind] if kind in lists else datasets.Value(kind) for name, kind in COLUMNS.items()}
     columns = {name: [_characters(row[name]) for row in table] for name in COLUMNS}
     return datasets.Dataset.from_dict(columns, features=datasets.Features(types))
 
 
 def _characters(value: Any) -> Any:
-    """A text with halves of characters, which JSON can spell and Arrow cannot hold, spelled out; other values as they are."""
-    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+    """A text without halves of characters, which JSON can spell and no table can hold: no parser reads them; others as they are.
+
+    They become U+FFFD and are not spelled out, for digits that a parser could take for a time.
+    """
+    return _HALVES.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
 
 
 def model_card(plan: Plan, scores: Mapping[str, Any], model: str) -> Any:

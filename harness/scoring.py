@@ -36,11 +36,16 @@ Record = Mapping[str, Any]
 
 
 class Outcome(NamedTuple):
-    """What was read of a sample: the prediction in seconds, its spans in the unit of the protocol, and why there is none."""
+    """What was read of a sample: the prediction in seconds, its spans in the unit of the protocol, and why there is none.
+
+    Attributes:
+        earlier: What was read of earlier rows for the sample, where the mean over its rows counts.
+    """
 
     prediction: Prediction
     spans: tuple[Span, ...]
     error: str | None
+    earlier: "tuple[Outcome, ...]" = ()
 
 
 def score(
@@ -51,7 +56,8 @@ def score(
     Args:
         samples: The split, in its order.
         records: Lines of `samples.jsonl` by sample id and mode; samples without one count as `not-run`. A record with a
-            `prediction` needs no text: its spans are seconds. One with `read` has been through the protocol's parser.
+            `prediction` needs no text: its spans are seconds. One with `read` has been through the protocol's parser. With
+            `earlier` records for the sample, the mean of the values of all counts; the rest is said of the record itself.
         protocol: How replies are read and compared.
         modes: Modes that were asked for. With both `direct` and `cot`, the paper's mixed row (per query the better of the
             two, which needs the ground truth and so is an oracle; TempSamp-R1, section 4.2) is added.
@@ -66,7 +72,7 @@ def score(
         result["modes"][mode] = {
             **_aggregate(tables[mode], samples, kept[mode], names),
             **_counts(outcomes, kept[mode]),
-            "query_gap": _number(query_gap(samples, spans, tables[mode][:, 0], kept[mode], protocol)),
+            "query_gap": _gap(samples, outcomes, spans, tables[mode], kept[mode], protocol),
             "on_answered": _means(tables[mode][[outcome.error is None for outcome in outcomes]], names),
             **({"qvhighlights": measured} if measured else {}),
             "samples": [
@@ -114,6 +120,8 @@ def official(
 def qvhighlights(samples: Sequence[Sample], predictions: Iterable[Prediction], protocol: Protocol) -> dict[str, float | None]:
     """The official metrics in percent; highlights where there are clip scores or a rule for them. Empty without saliency.
 
+    Where every prediction is one of clip scores alone, there are no metrics of moments.
+
     Args:
         samples: The split.
         predictions: One a sample, with spans in seconds.
@@ -124,8 +132,10 @@ def qvhighlights(samples: Sequence[Sample], predictions: Iterable[Prediction], p
         return {}
     given = list(predictions)
     comparison = "exact" if protocol.score.comparison == "exact" else "float"
-    found = moments.moment_retrieval([moments.windows(p) for p in given], [s.targets for s in samples], comparison)
-    values = {name: value for name, value in moments.means(found).items() if name in MOMENTS}
+    values: dict[str, float] = {}
+    if all(p.saliency is None for p in given) or any(p.spans or p.failure is not None for p in given):
+        found = moments.moment_retrieval([moments.windows(p) for p in given], [s.targets for s in samples], comparison)
+        values = {name: value for name, value in moments.means(found).items() if name in MOMENTS}
     if protocol.score.saliency != "none" or any(p.saliency is not None for p in given):
         clips = [rules.saliency(protocol, p, s.duration_s) for p, s in zip(given, samples, strict=True)]
         values |= highlights.means(highlights.highlight_detection(clips, saliency))
@@ -170,7 +180,13 @@ def outcomes_of(
 ) -> list[Outcome]:
     """What is scored of each sample under a protocol, in order."""
     read = parser(protocol.answer)
-    return [_outcome(records.get((sample.id, mode)), read, sample, protocol) for sample in samples]
+    given = [records.get((sample.id, mode)) for sample in samples]
+    outcomes = [_outcome(record, read, sample, protocol) for record, sample in zip(given, samples, strict=True)]
+    for i, record in enumerate(given):
+        if record is not None and "earlier" in record:
+            earlier = tuple(_outcome(one, read, samples[i], protocol) for one in record["earlier"])
+            outcomes[i] = outcomes[i]._replace(earlier=earlier)
+    return outcomes
 
 
 def scored(
@@ -179,7 +195,20 @@ def scored(
     """The spans that are scored of each sample, the table of `_table`, and which samples count."""
     spans = [_scored_spans(outcome, sample, protocol) for outcome, sample in zip(outcomes, samples, strict=True)]
     failed, missing = [not o.prediction.spans and o.error is None for o in outcomes], [o.error is not None for o in outcomes]
-    return spans, _table(samples, spans, protocol), rules.counted(samples, failed, missing, protocol.score)
+    table, kept = _table(samples, spans, protocol), rules.counted(samples, failed, missing, protocol.score)
+    if several := [i for i, outcome in enumerate(outcomes) if outcome.earlier]:
+        asked = rules.counted(samples, [False] * len(samples), [False] * len(samples), protocol.score)
+        for i in several:
+            table[i], counts = _mean(samples[i], (*outcomes[i].earlier, outcomes[i]._replace(earlier=())), protocol)
+            kept[i] = counts and asked[i]
+    return spans, table, kept
+
+
+def _mean(sample: Sample, outcomes: Sequence[Outcome], protocol: Protocol) -> tuple[Floats, bool]:
+    """The row of the table for several replies to one sample, a mean over those that count, and whether any does."""
+    rows = [scored([sample], [outcome], protocol) for outcome in outcomes]
+    counted = [table[0] for _, table, kept in rows if kept[0]]
+    return np.mean(counted or [rows[-1][1][0]], axis=0), bool(counted)
 
 
 def _metric_names(protocol: Protocol) -> list[str]:
@@ -232,6 +261,14 @@ def _hits(
     for threshold, reached in rules.hits(protocol, values[near], *asked).items():
         hits[threshold][near] = reached
     return hits
+
+
+def _gap(
+    samples: Sequence[Sample], outcomes: Sequence[Outcome], spans: Sequence[rules.Spans], table: Floats, kept: Bools, protocol: Protocol
+) -> float | None:
+    """`query_gap`; None where a value is the mean over several replies, which have no one span to compare."""
+    averaged = any(outcome.earlier for outcome in outcomes)
+    return None if averaged else _number(query_gap(samples, spans, table[:, 0], kept, protocol))
 
 
 def _means(table: Floats, names: Sequence[str]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def _row(entry: Mapping[str, Any], line: str) -> Row:
         if isinstance(clip, bool) or not isinstance(clip, int) or not 0 <= clip < len(saliency):
             raise ValueError(f"{line}: expected a clip of 0 to {len(saliency) - 1}, found {shown(clip)}")
         saliency[clip] = tuple(_numbers(values, ANNOTATORS, f"{line}, saliency"))
-    return Row(entry["vid"], duration, entry["query"], targets, None, _qid(entry, line), tuple(saliency))
+    return Row(entry["vid"], duration, entry["query"], targets, None, query_id(entry, line), tuple(saliency))
 
 
 def read_submission(lines: Iterable[str]) -> Iterator[tuple[str, Prediction]]:
@@ -65,19 +65,21 @@ def read_submission(lines: Iterable[str]) -> Iterator[tuple[str, Prediction]]:
         ValueError: A line is not JSON, or not of this shape; the message names the line.
     """
     for line, entry in _objects(lines):
-        rows = _list(entry.get("pred_relevant_windows", []), line)
-        width = len(rows[0]) if rows and isinstance(rows[0], list) and len(rows[0]) == 2 else 3
-        windows = [_numbers(row, width, f"{line}, window") for row in rows]
-        saliency = entry.get("pred_saliency_scores")
-        yield (
-            _qid(entry, line),
-            Prediction(
-                spans=tuple(Span(window[0], window[1]) for window in windows),
-                failure=None if windows or saliency else "no-span",
-                scores=tuple(window[2] for window in windows) if width == 3 else (),
-                saliency=None if saliency is None else tuple(_numbers(saliency, None, f"{line}, saliency")),
-            ),
-        )
+        yield query_id(entry, line), submitted(entry, line)
+
+
+def submitted(entry: Mapping[str, Any], line: str) -> Prediction:
+    """What one row of a submission predicts, as `read_submission` describes it. Raises ValueError that names the line."""
+    rows = _list(entry.get("pred_relevant_windows", []), line)
+    width = len(rows[0]) if rows and isinstance(rows[0], list) and len(rows[0]) == 2 else 3
+    windows = [_numbers(row, width, f"{line}, window") for row in rows]
+    saliency = entry.get("pred_saliency_scores")
+    return Prediction(
+        spans=tuple(Span(window[0], window[1]) for window in windows),
+        failure=None if windows or saliency else "no-span",
+        scores=tuple(window[2] for window in windows) if width == 3 else (),
+        saliency=None if saliency is None else tuple(_numbers(saliency, None, f"{line}, saliency")),
+    )
 
 
 def match_submission(predictions: Iterable[tuple[str, Prediction]], samples: Sequence[Sample]) -> list[Prediction]:
@@ -146,7 +148,8 @@ def _objects(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"line {number}", entry
 
 
-def _qid(entry: Mapping[str, Any], line: str) -> str:
+def query_id(entry: Mapping[str, Any], line: str) -> str:
+    """The `qid` of a row. Raises ValueError that names the line where it has none."""
     value = entry.get("qid")
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError(f"{line}: expected a query id as `qid`, found {shown(value)}")

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from harness import foreign
+from harness.predictions.read import Predictions
 from tasks.errors import InputError
 from tasks.protocol import Protocol
 from tasks.sample import Sample
@@ -41,7 +41,7 @@ def answers(
     if source == GROUND_TRUTH:
         return lambda row: ground_truth(protocol, row["targets"], row["duration_s"], row["mode"])
     given: dict[tuple[str, str], str] = {}
-    for row in foreign.read(Path(source), samples):
+    for row in Predictions(Path(source), samples):
         if row.text:
             given.update({(identifier, row.mode): row.text for identifier in row.ids})
     wanted = [(sample.id, mode) for sample in samples for mode in dict.fromkeys(modes)]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from harness import store
 from harness.commands import score
 from harness.plan import Plan
+from harness.predictions.collect import LAST
 from harness.records import Record
 from leaderboards.bootstrap import RESAMPLES
 from leaderboards.compare_runs import SCHEMA, System, compare
@@ -85,16 +86,26 @@ def _paths(argument: str) -> list[Path]:
     return [Path(argument)] if Path(argument).exists() else [Path(part) for part in argument.split(SEPARATOR)]
 
 
-def load(options: Namespace, path: Path) -> Loaded:
-    """Read a finished run, or a file of predictions where the options name a task. Raises InputError."""
+def load(options: Namespace, path: Path, keep_texts: bool = False) -> Loaded:
+    """Read a finished run, or a file of predictions where the options name a task.
+
+    Args:
+        options: Those of `harness compare`.
+        path: The run folder or the file.
+        keep_texts: Whether the records of a file hold its texts; those of a run always do.
+
+    Raises:
+        InputError: It is neither, or cannot be read.
+    """
     run = store.read_run(path)
-    own = Namespace(**{**dict.fromkeys(("split", "modes", "limit")), "videos": (), "seed": 0, **vars(options)})
+    own = Namespace(**{**dict.fromkeys(("split", "modes", "limit", "reply_key")), "duplicates": LAST, "videos": (), "seed": 0, **vars(options)})
     if run is None:
         if not path.is_file() or not options.task:
             found = f"{path}" if path.is_file() else f"no run.json in {path}" if path.is_dir() else f"no {path}"
             raise InputError("run folders, or files of predictions with --task", found, USAGE)
         plan = score.plan_of(own, options.task)
-        return Loaded(path, plan, score.predictions(plan, path), _identity(plan, plan.task.version), _named(plan.protocol))
+        records = score.predictions(plan, path, own, keep_texts)
+        return Loaded(path, plan, records, _identity(plan, plan.task.version), _named(plan.protocol))
     _check_whole(path, run)
     plan, records = score.run_of(own, path, run["spec"])
     missing = sum((sample.id, mode) not in records for sample in plan.samples for mode in plan.modes)

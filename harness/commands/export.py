@@ -22,7 +22,7 @@ def main(options: Namespace) -> int:
     if kind == MODEL_CARD:
         content = f"---\n{card(options)}\n---\n".encode()
     elif kind in export.FORMATS:
-        loaded = compare.load(options, Path(options.path))
+        loaded = compare.load(options, Path(options.path), keep_texts=True)
         table = export.rows(loaded.plan, loaded.records, score_plan(loaded.plan, loaded.records))
         content = export.encode(table, kind)
     else:

@@ -13,6 +13,7 @@ from harness.frames import Frames
 from harness.models.base import Model
 from harness.models.open import is_checkpoint, open_model
 from harness.models.options import Options
+from harness.models.replay import ReplayModel
 from harness.plan import Plan
 from harness.records import MODEL_ERROR
 from harness.report import floor_rows, heading, render, rows
@@ -86,7 +87,7 @@ class _Loader:
     """Opens the model for each plan; tasks under the same protocol share one loaded checkpoint."""
 
     def __init__(self, options: Namespace) -> None:
-        names = ("device", "dtype", "attn", "batch_size", "trust_remote_code", "seed", "base_url", "model_args")
+        names = ("device", "dtype", "attn", "batch_size", "trust_remote_code", "seed", "base_url", "model_args", "reply_key")
         self._settings = Options(**{name: getattr(options, name) for name in names})
         self._name, self._backend = options.model, options.backend
         self.asked = Asked(options.model, options.backend, self._settings) if is_checkpoint(options.model) else None
@@ -98,8 +99,11 @@ class _Loader:
             return self._loaded[1]
         self._loaded = None
         train = partial(tasks.load, plan.task, "train", plan.data_root)
-        self._loaded = plan.protocol.sha256, open_model(self._name, plan.protocol, train, self._settings, self._backend)
-        return self._loaded[1]
+        model = open_model(self._name, plan.protocol, train, self._settings, self._backend, plan.samples)
+        if isinstance(model, ReplayModel) and environment.launch().rank == 0:
+            sys.stderr.write("".join(f"{note}\n" for note in model.notes))
+        self._loaded = plan.protocol.sha256, model
+        return model
 
 
 @contextmanager

@@ -5,17 +5,21 @@ import json
 import sys
 from argparse import Namespace
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
-from harness import across, foreign, store
+from harness import across, store
 from harness.commands.plans import as_run, plans
 from harness.commands.run import conclusion
 from harness.plan import Plan
+from harness.predictions import submission
+from harness.predictions.collect import MEAN, Collected
+from harness.predictions.keys import DOCUMENT
+from harness.predictions.read import Predictions, Row, as_record
+from harness.predictions.readable import TRIED, most_readable
 from harness.records import Record
 from harness.run import Summary, score_plan
 from tasks import formats_qvh, highlights, moments, protocol
@@ -40,9 +44,10 @@ def main(options: Namespace) -> int:
         plan = plan_of(options, options.task)
         if options.all_protocols:
             return _all_protocols(options, plan, path)
-        if options.protocol is None and plan.samples[0].saliency is not None and is_submission(path):
+        asked = options.protocol or options.reply_key
+        if asked is None and plan.samples[0].saliency is not None and submission.is_submission(path):
             return _submission(options, plan, path)
-        records = predictions(plan, path)
+        records = predictions(plan, path, options)
     # What was read stays to the end: collections need not walk it again and again.
     gc.freeze()
     scores = score_plan(plan, records)
@@ -58,15 +63,17 @@ def _all_protocols(options: Namespace, plan: Plan, path: Path) -> int:
     has_highlights = plan.samples[0].saliency is not None
     protocols = [rules for rules in every if has_highlights or rules.score.saliency == "none"]
     mode = plan.modes[0]
-    readings = across.read_all(_rows(plan, path), [plan.protocol, *protocols], mode)
+    rows, rule = _rows(plan, path, options), _rule(options, plan)
+    readings, notes = across.read_all(rows, [plan.protocol, *protocols], mode, rule)
+    _write(notes)
     gc.freeze()
-    rows = across.table(plan.samples, readings, plan.protocol, protocols, mode)
+    table = across.table(plan.samples, readings, plan.protocol, protocols, mode)
     if options.json:
-        sys.stdout.write(json.dumps(rows, indent=1) + "\n")
+        sys.stdout.write(json.dumps(table, indent=1) + "\n")
     else:
         title = f"{plan.name}, mode {mode}: the same replies under every protocol. The last columns: what the protocol's parser, "
         title += f"rounding, … alone would do to R1@0.5 and mIoU under {plan.protocol.name}."
-        sys.stdout.write(f"{title}\n{tabulate(rows, headers='keys', disable_numparse=True, stralign='right')}\n")
+        sys.stdout.write(f"{title}\n{tabulate(table, headers='keys', disable_numparse=True, stralign='right')}\n")
     return 0
 
 
@@ -89,30 +96,59 @@ def plan_of(options: Namespace, name: str) -> Plan:
     return plan
 
 
-def predictions(plan: Plan, path: Path) -> dict[tuple[str, str], Record]:
-    """Read a file row by row under the protocol's parser, keeping what was read and not the text.
+def predictions(plan: Plan, path: Path, options: Namespace, keep_texts: bool = False) -> Mapping[tuple[str, str], Record]:
+    """Read a file row by row under the protocol's parser, and tell how it was read.
 
-    A row without a mode answers every mode; of several rows for one sample the last counts.
+    A row without a mode answers every mode.
+
+    Args:
+        plan: What it may answer.
+        path: The file.
+        options: `reply_key` and `duplicates`.
+        keep_texts: Whether records hold texts, and not what was read of them.
 
     Raises:
-        InputError: The file is not one of the formats, or none of its rows matches a sample.
+        InputError: The file is not one of the forms, or none of its rows matches a sample.
     """
-    read = parser(plan.protocol.answer)
-    records: dict[tuple[str, str], Record] = {}
-    for row in _rows(plan, path):
-        modes = (row.mode,) if row.mode else plan.modes
-        records |= dict.fromkeys(product(row.ids, modes), foreign.as_record(row, read))
+    read, collected = parser(plan.protocol.answer), Collected(plan.modes, _rule(options, plan))
+    for row in _rows(plan, path, options):
+        keeps = keep_texts and row.text is not None
+        collected.add(row, {"error": None, "text": row.text} if keeps else as_record(row, read))
+    _write(collected.notes)
+    records = collected.records
+    said = [record for record in records.values() if record["error"] is None and ("read" in record or "text" in record)]
+    if 2 * sum(1 for one in said if (one["read"] if "read" in one else read(one["text"])).spans) < len(said):
+        _write(_hint(plan, (row.text for row in Predictions(path, plan.samples, options.reply_key) if row.text is not None)))
     return records
 
 
-def _rows(plan: Plan, path: Path) -> Iterator[foreign.Row]:
+def _rule(options: Namespace, plan: Plan) -> str:
+    """Which of several rows counts. Raises InputError where the official metrics would need the rows of a sample as one."""
+    if options.duplicates == MEAN and plan.samples[0].saliency is not None:
+        expected = "--duplicates first, last or refuse for a task with the official metrics of QVHighlights"
+        raise InputError(expected, "mean, which is not defined for them", f"{USAGE} --duplicates last")
+    return str(options.duplicates)
+
+
+def _hint(plan: Plan, texts: Iterable[str]) -> list[str]:
+    """Which protocols read more of these replies."""
+    own, others = most_readable(texts, plan.protocol)
+    known = ", ".join(f"`{one.protocol.name}` reads {one.read:,}" for one in others)
+    first = "" if own.tried < TRIED else "the first "
+    said = f"protocol {own.protocol.name} (parser `{own.protocol.answer.parser}`) reads a span in {own.read:,} of {first}{own.tried:,} replies"
+    step = f"{known} (--protocol NAME; --all-protocols shows what each would score)" if known else f"no protocol reads half ({DOCUMENT})"
+    return [f"{said}; {step}"]
+
+
+def _rows(plan: Plan, path: Path, options: Namespace) -> Iterator[Row]:
     """Rows that answer a sample in a mode of the plan; at the end, tells of the other rows and of samples without a row.
 
     Of rows that match nothing only their number and the first few are kept, however many there are.
     """
     rows, counts, first = 0, Counter[str](), defaultdict[str, list[str]](list)
     answered: set[str] = set()
-    for row in foreign.read(path, plan.samples):
+    file = Predictions(path, plan.samples, options.reply_key)
+    for row in file:
         rows += 1
         if row.ids and row.mode in ("", *plan.modes):
             answered.update(row.ids)
@@ -122,42 +158,36 @@ def _rows(plan: Plan, path: Path) -> Iterator[foreign.Row]:
         counts[kind] += 1
         if counts[kind] <= SHOWN:
             first[kind].append(row.where)
+    _write(file.notes)
     if not answered:
-        raise InputError(f"predictions for samples of {plan.name}", f"{rows} rows in {path}, none of which names one", USAGE)
+        places = "; ".join(f"{count} {kind}: {_few(count, first[kind])}" for kind, count in counts.items())
+        found = f"{rows} rows in {path}, none of which names one{f' ({places})' if places else ''}"
+        raise InputError(f"predictions for samples of {plan.name}", found, f"{USAGE} (see {DOCUMENT})")
     for kind, count in counts.items():
-        _tell(count, f"of {rows} rows {kind}", first[kind])
-    missing = [sample.id for sample in plan.samples if sample.id not in answered]
-    _tell(len(missing), "samples have no row", missing[:SHOWN])
+        _write([f"{count} of {rows} rows {kind}: {_few(count, first[kind])}"])
+    if missing := [sample.id for sample in plan.samples if sample.id not in answered]:
+        _write([f"{len(missing)} samples have no row: {_few(len(missing), missing[:SHOWN])}"])
 
 
-def _tell(count: int, what: str, examples: list[str]) -> None:
-    if count:
-        sys.stderr.write(f"{count} {what}: {', '.join(examples)}{' …' if count > len(examples) else ''}\n")
+def _few(count: int, examples: list[str]) -> str:
+    return f"{', '.join(examples)}{' …' if count > len(examples) else ''}"
 
 
-def is_submission(path: Path) -> bool:
-    """Whether the first row of a file is one of a moment_detr submission."""
-    with path.open("rb") as file:
-        first = file.readline(1 << 20)
-    return b'"pred_relevant_windows"' in first or b'"pred_saliency_scores"' in first
+def _write(lines: Iterable[str]) -> None:
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
 def _submission(options: Namespace, plan: Plan, path: Path) -> int:
     """The report of the official QVHighlights evaluator on a submission, under `--ids` on those of its rows."""
-    asked = {sample.native_id for sample in plan.samples}
-    try:
-        with path.open(encoding="utf-8") as file:
-            rows = formats_qvh.read_submission(file)
-            some = rows if plan.ids_sha256 is None else (row for row in rows if row[0] in asked)
-            found = formats_qvh.match_submission(some, plan.samples)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError("a submission as moment_detr writes it", f"{path}: {error}", USAGE) from error
-    scored = moments.moment_retrieval([moments.windows(p) for p in found], [s.targets for s in plan.samples], "float")
-    ranked = None
-    if any(prediction.saliency for prediction in found):
+    found, parts = submission.read(path, plan.samples, plan.ids_sha256 is not None)
+    scored = ranked = None
+    if submission.WINDOWS in parts:
+        scored = moments.moment_retrieval([moments.windows(p) for p in found], [s.targets for s in plan.samples], "float")
+    if submission.SALIENCY in parts:
         ranked = highlights.highlight_detection([p.saliency for p in found], [s.saliency or () for s in plan.samples])
     report = formats_qvh.report(scored, ranked)
-    report["brief"]["MR-full-mIoU"] = round(moments.means(scored)["MR-full-mIoU"], 2)
+    if scored is not None:
+        report["brief"]["MR-full-mIoU"] = round(moments.means(scored)["MR-full-mIoU"], 2)
     if options.json:
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
     else:

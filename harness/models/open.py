@@ -24,7 +24,12 @@ BACKENDS = ("hf", "openai", "lmms", "lmms-simple")
 
 
 def open_model(
-    name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]], options: Options, backend: str = "hf"
+    name: str,
+    protocol: Protocol,
+    train: Callable[[], Sequence[Sample]],
+    options: Options,
+    backend: str = "hf",
+    samples: Sequence[Sample] = (),
 ) -> Model:
     """Open a trivial model, a replay, a checkpoint or a model behind a server.
 
@@ -35,12 +40,13 @@ def open_model(
         options: How it is run.
         backend: What runs a name that is neither trivial nor a replay: one of `BACKENDS`; `lmms:NAME` with the model class of
             lmms-eval, its chat variant if it has one, `lmms-simple:NAME` its simple one.
+        samples: What will be asked, among which a replay finds those that its rows name.
 
     Raises:
         InputError: There is no such model, or the checkpoint cannot be used.
     """
     if name.startswith(REPLAY):
-        return ReplayModel(Path(name.removeprefix(REPLAY)))
+        return ReplayModel(Path(name.removeprefix(REPLAY)), samples, options.reply_key)
     if (model := trivial.trivial(name, protocol, train, options.seed)) is not None:
         return model
     kind, _, lmms_name = backend.partition(":")

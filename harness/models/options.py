@@ -18,6 +18,7 @@ class Options:
         base_url: Where an OpenAI-compatible server is; None for the client's own default.
         timeout_s: Seconds a server may take for one reply.
         model_args: Arguments of a model class of lmms-eval, as it takes them: `max_num_frames=64,fps=2`.
+        reply_key: For a replay, the key of the reply in its rows; None for what the file shows.
     """
 
     device: str = "auto"
@@ -30,3 +31,4 @@ class Options:
     base_url: str | None = None
     timeout_s: float = 600.0
     model_args: str = ""
+    reply_key: str | None = None

@@ -1,60 +1,73 @@
-"""A model that answers from a file of recorded replies."""
+"""A model that answers from a file of recorded replies, in any form of docs/predictions.md."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.frames import Frames
 from harness.models.base import Question, Reply
+from harness.predictions.collect import Collected
+from harness.predictions.read import Predictions, Row
+from harness.records import Record
 from tasks.errors import Failure, InputError
+from tasks.sample import Sample
 
-FORMAT = 'JSONL with {"id": …, "text": …} or {"video": …, "query": …, "text": …} a line; "mode" is optional'
+ANY_MODE = ""
 
 
 class ReplayModel:
-    """Replies by sample id, or by video and query; a row without `mode` answers every mode.
+    """Replies by sample; a row without `mode` answers every mode, and of several rows for a sample the last counts.
 
-    Raises:
-        InputError: The file is missing or a line is not of this shape.
+    Attributes:
+        notes: How the file was read, a sentence each.
     """
 
     needs_video = False
     pixel_factor = 1
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, samples: Sequence[Sample], reply_key: str | None = None) -> None:
+        """Read the file.
+
+        Args:
+            path: The file.
+            samples: What it may answer.
+            reply_key: The key of the reply, None for what the file itself shows.
+
+        Raises:
+            InputError: The file is missing or none of the forms, or it holds moments and no texts.
+        """
         if not path.is_file():
             raise InputError("a file of replies after `replay:`", f"no file {path}", "harness run --model replay:FILE …")
-        content = path.read_bytes()
         self.name = f"replay:{path.name}"
-        self._sha256 = hashlib.sha256(content).hexdigest()
-        self._texts: dict[tuple[str, ...], str] = {}
-        for number, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), 1):
-            if line.strip():
-                self._add(path, number, line)
-
-    def _add(self, path: Path, number: int, line: str) -> None:
-        try:
-            row = json.loads(line)
-            key = (row["id"],) if "id" in row else (row["video"], row["query"])
-            if row.get("error") is None:
-                self._texts[(*key, row.get("mode", ""))] = str(row["text"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(FORMAT, f"{path} line {number}: {error!r}", "correct the line and run again") from error
+        self._asked = {} if reply_key is None else {"reply_key": reply_key}
+        file, collected = Predictions(path, samples, reply_key), Collected((ANY_MODE,))
+        for row in file:
+            collected.add(row, _record(path, row))
+        with path.open("rb") as content:
+            self._sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        self._records = collected.records
+        self.notes = [*file.notes, *collected.notes]
 
     def describe(self) -> dict[str, Any]:
         """File name and hash."""
-        return {"name": self.name, "backend": "replay", "sha256": self._sha256}
+        return {"name": self.name, "backend": "replay", "sha256": self._sha256, **self._asked}
 
     def answer(self, _: Frames | None, questions: Sequence[Question]) -> list[Reply | Failure]:
-        """The recorded reply to each question, or a failure named `no-row`."""
+        """The recorded reply to each question, the recorded error, or a failure named `no-row`."""
         return [self._reply(question) for question in questions]
 
     def _reply(self, question: Question) -> Reply | Failure:
-        sample = question.sample
-        for key in ((sample.id,), (sample.video, sample.query)):
-            for mode in (question.mode, ""):
-                if (*key, mode) in self._texts:
-                    return Reply(self._texts[(*key, mode)], hashlib.sha256(question.text.encode()).hexdigest())
-        return Failure("no-row", f"{self.name} has no reply for {sample.id} in mode {question.mode}")
+        for mode in (question.mode, ANY_MODE):
+            if (record := self._records.get((question.sample.id, mode))) is not None:
+                if record["error"] is not None:
+                    return Failure(**record["error"])
+                return Reply(record["text"], hashlib.sha256(question.text.encode()).hexdigest())
+        return Failure("no-row", f"{self.name} has no reply for {question.sample.id} in mode {question.mode}")
+
+
+def _record(path: Path, row: Row) -> Record:
+    if row.prediction is not None and row.prediction.spans:
+        found = f"{path}, {row.where}: moments, which no model said"
+        raise InputError("texts, as a model replies", found, f"harness score {path} --task TASK (see docs/predictions.md)")
+    return {"error": row.error._asdict() if row.error else None, "text": row.text or ""}

@@ -8,7 +8,7 @@ import pytest
 
 from harness.across import read_all, table
 from harness.cli import main
-from harness.foreign import Row, read
+from harness.predictions.read import Predictions, Row
 from harness.scoring import means, score
 from tasks import protocol, task
 from tasks.sample import Row as Annotation
@@ -29,7 +29,7 @@ DEFAULT = protocol.load("default")
 
 
 def test_each_row_is_what_the_protocol_scores_by_itself() -> None:
-    found = table(SAMPLES, read_all(ROWS, PROTOCOLS, "direct"), DEFAULT, PROTOCOLS, "direct")
+    found = table(SAMPLES, read_all(ROWS, PROTOCOLS, "direct")[0], DEFAULT, PROTOCOLS, "direct")
     records = {(row.ids[0], "direct"): {"error": None, "text": row.text} for row in ROWS}
     assert [row["protocol"] for row in found] == protocol.names()
     for row, rules in zip(found, PROTOCOLS, strict=True):
@@ -43,7 +43,7 @@ def test_each_row_is_what_the_protocol_scores_by_itself() -> None:
 def test_a_rule_that_is_the_same_moves_nothing_and_one_that_differs_shows_where() -> None:
     rounding = replace(DEFAULT, name="rounding", score=replace(DEFAULT.score, round_prediction="integer"))
     dropping = replace(DEFAULT, name="dropping", score=replace(DEFAULT.score, failure="drop"))
-    rows = table(SAMPLES, read_all(ROWS, [DEFAULT], "direct"), DEFAULT, [DEFAULT, rounding, dropping], "direct")
+    rows = table(SAMPLES, read_all(ROWS, [DEFAULT], "direct")[0], DEFAULT, [DEFAULT, rounding, dropping], "direct")
     columns = ("parse", "round", "clamp", "compare", "denominator")
     moved = [[name for name in columns if row[name] != "0 0"] for row in rows]
     assert moved == [[], ["round"], ["denominator"]]
@@ -71,8 +71,8 @@ def test_through_the_command_line(benchmark_root: Path, tmp_path: Path, capsys: 
 def test_on_qvhighlights_the_official_metrics_stand_beside(shared_data: Path) -> None:
     samples = task.load(task.find("qvhighlights"), "val", shared_data)
     protocols = [protocol.load(name) for name in ("qvh-official", "vtimellm-percent")]
-    submission = read(shared_data / "qvhighlights" / "sample_val_preds.jsonl", samples)
-    first, second = table(samples, read_all(submission, protocols, "direct"), protocols[0], protocols, "direct")
+    submission = Predictions(shared_data / "qvhighlights" / "sample_val_preds.jsonl", samples)
+    first, second = table(samples, read_all(submission, protocols, "direct")[0], protocols[0], protocols, "direct")
     official = json.loads((shared_data / "qvhighlights" / "sample_val_preds_metrics.json").read_text())["brief"]
     columns = {"MR-mAP": "MR-full-mAP", "HL-mAP": "HL-min-VeryGood-mAP", "HIT@1": "HL-min-VeryGood-Hit1"}
     assert {key: first[key] for key in columns} == {key: f"{official[name]:.2f}" for key, name in columns.items()}

@@ -91,11 +91,14 @@ def test_columns_without_a_value_keep_their_type(run: api.Run) -> None:
     assert export.dataset(empty).features == run.to_datasets().features
 
 
-def test_half_a_character_is_spelled_out(run: api.Run) -> None:
-    table = [{**run.samples[0], "text": "a \ud83d b"}]
-    assert export.dataset(table)[0]["text"] == r"a \ud83d b"
-    assert rb"a \ud83d b" in export.encode(table, "csv")
-    assert json.loads(export.encode(table, "jsonl")) == table[0]
+def test_half_a_character_becomes_no_digit(run: api.Run) -> None:
+    """Spelled out, U+D83D would give a parser the number 83."""
+    key = run.samples[0]["id"], run.samples[0]["mode"]
+    records = {**run.records, key: {**run.records[key], "text": "a \ud83d b"}}
+    table = export.rows(run.plan, records, run.scores)
+    assert table[0]["text"] == export.dataset(table)[0]["text"] == "a \N{REPLACEMENT CHARACTER} b"
+    assert "a \N{REPLACEMENT CHARACTER} b".encode() in export.encode(table, "csv")
+    assert json.loads(export.encode(table[:1], "jsonl")) == table[0]
 
 
 @pytest.mark.parametrize(

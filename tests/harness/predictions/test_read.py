@@ -9,14 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.foreign import Row, as_record, read
+from harness.predictions.read import Predictions, Row, as_record
 from harness.plan import read_ids
 from harness.scoring import means, official
 from tasks import protocol
-from tasks.errors import InputError
+from tasks.errors import Failure, InputError
 from tasks.formats import read_frames_json, read_queries_json, read_timestamps_json, read_tvgbench
 from tasks.formats_qvh import read_release, read_submission
 from tasks.parsers import parser
+from tasks.prediction import Prediction
 from tasks.sample import Row as Annotation
 from tasks.sample import Sample, make_samples
 from tasks.span import Span
@@ -38,7 +39,7 @@ TEXT = "<answer>1 to 9.5</answer>"
 def rows(tmp_path: Path, content: Any, samples: list[Sample] = SAMPLES) -> list[Row]:
     path = tmp_path / "predictions"
     path.write_text(content if isinstance(content, str) else "".join(json.dumps(row) + "\n" for row in content))
-    return list(read(path, samples))
+    return list(Predictions(path, samples))
 
 
 @pytest.mark.parametrize(
@@ -62,29 +63,29 @@ def rows(tmp_path: Path, content: Any, samples: list[Sample] = SAMPLES) -> list[
 )
 def test_rows_find_their_samples(tmp_path: Path, row: dict[str, Any], ids: tuple[str, ...]) -> None:
     (found,) = rows(tmp_path, [row])
-    assert (found.ids, found.text, found.mode) == (ids, TEXT, row.get("mode", ""))
+    assert (found.ids, found.text, found.mode) == (ids, TEXT if ids else None, row.get("mode", ""))
 
 
 def test_keyed_objects_of_lmms_eval_and_timelens(tmp_path: Path) -> None:
-    content = {
-        "AMT7R.mp4>>>A person eats food.>>>[1.0, 9.5]": TEXT,
-        "AMT7R.mp4>>>the light: on/off >>> twice>>>[2.0, 3.0]": {"timestamps": [[2, 4]], "answers": TEXT},
-        "v_b.mp4>>>same words>>>[5.0, 9.0]": {"timestamps": [[2, 4]]},
-    }
-    for text in (json.dumps(content), json.dumps(content, indent=1)):
-        first, second, third = rows(tmp_path, text)
-        assert (first.ids, first.text) == ((FIRST,), TEXT)
-        assert (second.ids, second.text) == ((SECOND,), TEXT)
-        assert third.ids == (FOURTH,)
-        assert third.prediction is not None
-        assert third.prediction.spans == (Span(2.0, 4.0),)
+    first, second, third = (
+        *("AMT7R.mp4>>>A person eats food.>>>[1.0, 9.5]", "AMT7R.mp4>>>the light: on/off >>> twice>>>[2.0, 3.0]"),
+        "v_b.mp4>>>same words>>>[5.0, 9.0]",
+    )
+    with_answers = [{"timestamps": [[2, 4]], "answers": TEXT} for _ in range(3)]
+    for values, said in (([TEXT] * 3, TEXT), (with_answers, TEXT), ([{"timestamps": [[2, 4]]}] * 3, None)):
+        content = dict(zip((first, second, third), values, strict=True))
+        for text in (json.dumps(content), json.dumps(content, indent=1)):
+            found = rows(tmp_path, text)
+            assert [(row.ids, row.text) for row in found] == [((FIRST,), said), ((SECOND,), said), ((FOURTH,), said)]
+            if said is None:
+                assert {row.prediction for row in found} == {Prediction((Span(2.0, 4.0),), scores=(1.0,))}
 
 
 def test_moment_detr_submissions_keep_scores_and_saliency(tmp_path: Path) -> None:
     row = {
         "qid": 77,
-        "query": "q",
-        "vid": "x",
+        "query": "A person eats food.",
+        "vid": "AMT7R",
         "pred_relevant_windows": [[0, 2, 0.9], [4, 6, 0.5]],
         "pred_saliency_scores": [0, 1],
     }
@@ -111,7 +112,7 @@ def test_other_files_are_refused_by_name(tmp_path: Path, bad: str) -> None:
 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file"):
-        list(read(tmp_path / "none", SAMPLES))
+        list(Predictions(tmp_path / "none", SAMPLES))
 
 
 @given(st.binary(max_size=200) | st.text(alphabet='{}[]",:0123456789.eE>id txt\n', max_size=200).map(str.encode))
@@ -120,7 +121,7 @@ def test_any_bytes_give_rows_or_a_named_error(tmp_path: Path, content: bytes) ->
     path = tmp_path / "fuzz"
     path.write_bytes(content)
     try:
-        found = list(read(path, SAMPLES))
+        found = list(Predictions(path, SAMPLES))
     except InputError:
         return
     assert all(row.text is not None or row.prediction is not None for row in found)
@@ -148,7 +149,7 @@ RULES = [protocol.load(name) for name in ("default", "timelens", "vtimellm-perce
 def scored(path: Path) -> None:
     """What is read of a file can be scored under protocols that differ in every rule."""
     for rules in RULES:
-        found = {(i, "m"): as_record(row, parser(rules.answer)) for row in read(path, SAMPLES) for i in row.ids}
+        found = {(i, "m"): as_record(row, parser(rules.answer)) for row in Predictions(path, SAMPLES) for i in row.ids}
         numbers = {**means(SAMPLES, found, rules, "m"), **official(SAMPLES, found, rules, "m")}
         assert all(value is None or value >= 0 for value in numbers.values())
 
@@ -181,7 +182,7 @@ def test_deep_nesting_costs_neither_memory_nor_the_stack(tmp_path: Path, open_: 
     path.write_text(open_ + "[" * depth)
     tracemalloc.start()
     with pytest.raises(InputError):
-        list(read(path, SAMPLES))
+        list(Predictions(path, SAMPLES))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2e7
@@ -235,12 +236,13 @@ def test_one_row_at_a_time_in_memory(tmp_path: Path, form: str) -> None:
             )
         file.write("}" if form == "object" else "")
     tracemalloc.start()
-    assert sum(1 for _ in read(path, SAMPLES)) == 300
+    assert sum(1 for _ in Predictions(path, SAMPLES)) == 300
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < path.stat().st_size / 10
 
 
-def test_records_of_errors_are_no_predictions(tmp_path: Path) -> None:
+def test_records_of_errors_stay_errors(tmp_path: Path) -> None:
     error = {"type": "missing-video", "message": "m"}
-    assert rows(tmp_path, [{"id": FIRST, "mode": "direct", "text": None, "error": error}]) == []
+    found = rows(tmp_path, [{"id": FIRST, "mode": "direct", "text": None, "error": error}])
+    assert found == [Row("line 1", (FIRST,), "direct", error=Failure("missing-video", "m"))]

@@ -1,0 +1,257 @@
+"""What the keys of a row are for, and which of them holds the reply: decided once for a file, held against every row of it."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.predictions.objects import KEY
+from harness.predictions.reply import agree
+from harness.predictions.spans import plain_key
+from tasks.errors import InputError
+from tasks.formats import shown
+
+DOCUMENT = "docs/predictions.md"
+SALIENCY = "pred_saliency_scores"
+SHOWN = 20
+
+IDS = ("id", "qid", "questionid", "customid", "sampleid", "uid")
+VIDEO = ("video", "vid", "videoid", "videoname", "videopath", "videofile", "videos")
+QUERY = ("query", "sentence", "caption", "question", "desc", "description")
+TARGET = ("target", "targets", "gt", "groundtruth", "solution", "timestamp", "timestamps", "span", "spans")
+"""Of a query that a split asks twice on a video, these tell which one a row answers."""
+
+TEXTS = (
+    *("text", "output_text", "answers", "filtered_resps", "resps", "response", "responses", "pred_text", "prediction"),
+    *("predictions", "predict", "predicted", "predicted_answer", "pred_answer", "model_answer", "model_output"),
+    *("model_response", "model_prediction", "generated_text", "generation", "generated", "completion", "reply", "raw_output"),
+    *("raw_response", "raw_prediction", "output_texts", "hypothesis", "llm_output", "llm_response", "choices"),
+)
+MOMENTS = (
+    *("pred_relevant_windows", "pred", "preds", "pred_spans", "pred_span", "pred_timestamps", "pred_timestamp", "pred_windows"),
+    *("pred_window", "pred_moments", "pred_segments", "predicted_spans", "predicted_span", "predicted_timestamps"),
+    *("predicted_timestamp", "predicted_windows", "predicted_moments", "predicted_segments"),
+    *("pred_start", "pred_start_time", "pred_start_s", "predicted_start", "start_pred"),
+)
+OFTEN_TRUE_TEXTS = ("answer", "output", "outputs", "result", "results")
+OFTEN_TRUE_MOMENTS = (
+    *("timestamps", "timestamp", "spans", "span", "windows", "window", "moments", "moment", "segments", "segment"),
+    *("start", "start_time", "start_s", "start_sec", "start_seconds", "t_start", "begin", "begin_time"),
+)
+"""Names that files give to replies and to the truth alike: they are the reply only where no key can be nothing else."""
+
+PEERS = (("filtered_resps", "resps"),)
+"""What lmms-eval scores, and what that was made from: the first is read."""
+
+EXPORTED = frozenset({"id", "mode", "spans", "targets", "iou", "counted"})
+"""Keys of every row that `harness export` writes."""
+
+
+def _plain(*names: str) -> dict[str, int]:
+    return {plain_key(name): rank for rank, name in enumerate(names)}
+
+
+_SURE, _OFTEN_TRUE = _plain(*TEXTS, *MOMENTS), _plain(*OFTEN_TRUE_TEXTS, *OFTEN_TRUE_MOMENTS)
+_OF_MOMENTS = _plain(*MOMENTS, *OFTEN_TRUE_MOMENTS).keys()
+_PEERS = {tuple(map(plain_key, both)) for both in PEERS}
+
+
+class Shape(NamedTuple):
+    """Which keys of a row are for what, each in the order in which they are tried.
+
+    Attributes:
+        sure: Keys that can be nothing but the reply.
+        often_true: Keys that hold the reply in some files and the truth in others.
+    """
+
+    ids: tuple[str, ...]
+    video: tuple[str, ...]
+    query: tuple[str, ...]
+    target: tuple[str, ...]
+    sure: tuple[str, ...]
+    often_true: tuple[str, ...]
+    exported: bool
+
+
+class Shapes(dict[tuple[str, ...], Shape]):
+    """The shape of every list of keys that has been met; rows of a file have few."""
+
+    def of(self, row: Mapping[str, Any]) -> Shape:
+        """The shape of a row."""
+        keys = tuple(row)
+        if (known := self.get(keys)) is None:
+            if len(self) > 256:
+                self.clear()
+            known = self[keys] = _shape(keys)
+        return known
+
+
+def _shape(keys: Sequence[str]) -> Shape:
+    names = {plain_key(key): key for key in reversed(keys)}
+
+    def those(wanted: Iterable[str]) -> tuple[str, ...]:
+        return tuple(names[name] for name in wanted if name in names)
+
+    def said(wanted: Iterable[str]) -> tuple[str, ...]:
+        return tuple(key for key in those(wanted) if _end(key) is None or _end(key) in keys)
+
+    roles = (those(wanted) for wanted in (IDS, VIDEO, QUERY, TARGET))
+    return Shape(*roles, said(_SURE), said(_OFTEN_TRUE), exported=names.keys() >= EXPORTED)
+
+
+def is_of_moments(key: str) -> bool:
+    """Whether texts under a key are moments where they spell moments."""
+    return plain_key(key) in _OF_MOMENTS
+
+
+def value(row: Mapping[str, Any], key: str) -> Any:
+    """What stands under a key; for the key of a start, start and end together."""
+    end = _end(key)
+    return [row[key], row[end]] if end is not None and key in row and end in row else row.get(key)
+
+
+@lru_cache(1024)
+def _end(key: str) -> str | None:
+    """The key of the end that belongs to a key of a start, None for other keys."""
+    end = re.sub("start|begin", lambda found: "End" if found[0].istitle() else "end", key, flags=re.IGNORECASE)
+    return end if end != key else None
+
+
+def is_empty(said: Any) -> bool:
+    """Whether a value says nothing."""
+    return said is None or (isinstance(said, str | list | dict) and not said) or (isinstance(said, float) and math.isnan(said))
+
+
+class ReplyKey:
+    """The key that holds the reply in every row of a file.
+
+    Attributes:
+        name: The key, None where no row has one (clip scores alone, errors alone, exports).
+    """
+
+    def __init__(self, path: Path, shapes: Shapes, rows: Iterable[tuple[str, dict[str, Any]]], asked: str | None = None) -> None:
+        """Decide by the first rows of a file.
+
+        Args:
+            path: The file, for messages.
+            shapes: Of its rows.
+            rows: The first rows, each with where it stands.
+            asked: The key that the user names.
+
+        Raises:
+            InputError: Several keys could be the reply and differ, or no row has the key that was asked for.
+        """
+        self._path, self._shapes, self._asked = path, shapes, asked
+        self.name, self._is_sure = asked, False
+        self._ways: dict[Shape, tuple[str, ...]] = {}
+        if asked is not None:
+            self._find(asked, rows)
+            return
+        head = _Head()
+        for where, row in rows:
+            head.add(where, row, shapes.of(row))
+        for kept, self._is_sure in ((head.sure, True), (head.often_true, False)):
+            if kept.counts:
+                self.name = kept.choose(path)
+                return
+        self.name = head.silent
+
+    def of(self, where: str, row: Mapping[str, Any], shape: Shape) -> str | None:
+        """The key to read in a row, None if the row lacks it.
+
+        Raises:
+            InputError: Another key of the row could be the reply as well, and says something else.
+        """
+        rivals = self._rivals(shape)
+        for rival in rivals:
+            if not is_empty(other := value(row, rival)) and not _is_query(row, shape, other):
+                self._check(where, row, rival, other)
+        return self.name if self.name in row else None
+
+    def _rivals(self, shape: Shape) -> tuple[str, ...]:
+        """Keys of a row that could be the reply as well as the one that is read."""
+        if self._asked is not None:
+            return ()
+        if (known := self._ways.get(shape)) is None:
+            could = shape.sure if self._is_sure else (*shape.sure, *shape.often_true)
+            known = self._ways[shape] = tuple(key for key in could if key != self.name and not _are_peers(self.name, key))
+        return known
+
+    def _check(self, where: str, row: Mapping[str, Any], rival: str, other: Any) -> None:
+        mine = None if self.name is None else value(row, self.name)
+        if is_empty(mine) or not agree(mine, other):
+            raise _undecided(self._path, where, [key for key in (self.name, rival) if key])
+
+    def _find(self, asked: str, rows: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        keys: dict[str, None] = {}
+        for _, row in rows:
+            keys |= dict.fromkeys(list(row)[:SHOWN])
+            if asked in row:
+                return
+        known = [key for key in keys if key != KEY]
+        raise InputError(f"rows with the key {asked!r}", f"{self._path}: keys {shown(known)}", f"--reply-key KEY ({DOCUMENT})")
+
+
+class _Group:
+    """Keys of one kind that say something in the first rows."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.counts: dict[str, int] = {}
+        self.differ: tuple[str, list[str]] | None = None
+
+    def add(self, where: str, said: Mapping[str, Any]) -> None:
+        self.rows += bool(said)
+        for key in said:
+            self.counts[key] = self.counts.get(key, 0) + 1
+        (first, *others) = said or (None,)
+        for key in others:
+            if self.differ is None and not _are_peers(first, key) and not agree(said[first], said[key]):
+                self.differ = where, [str(first), key]
+
+    def choose(self, path: Path) -> str:
+        """The key that every row has, the first in rank of several that agree. Raises InputError."""
+        if self.differ is not None:
+            raise _undecided(path, *self.differ)
+        always = [key for key in sorted(self.counts, key=_rank) if self.counts[key] == self.rows]
+        if not always:
+            raise _undecided(path, "some rows", sorted(self.counts, key=_rank))
+        return always[0]
+
+
+class _Head:
+    """The first rows of a file: keys that say something, and one that is there and never says anything."""
+
+    def __init__(self) -> None:
+        self.sure, self.often_true = _Group(), _Group()
+        self.silent: str | None = None
+
+    def add(self, where: str, row: Mapping[str, Any], shape: Shape) -> None:
+        if shape.exported:
+            return
+        self.silent = self.silent or next(iter((*shape.sure, *shape.often_true)), None)
+        for group, keys in ((self.sure, shape.sure), (self.often_true, shape.often_true)):
+            said = {key: value(row, key) for key in keys}
+            group.add(where, {k: v for k, v in said.items() if not is_empty(v) and not _is_query(row, shape, v)})
+
+
+def _is_query(row: Mapping[str, Any], shape: Shape, said: Any) -> bool:
+    return isinstance(said, str) and any(said == row[key] for key in shape.query)
+
+
+def _are_peers(one: str | None, other: str) -> bool:
+    return one is not None and (plain_key(one), plain_key(other)) in _PEERS
+
+
+def _rank(key: str) -> int:
+    ranks = {**_OFTEN_TRUE, **_SURE}
+    return ranks[plain_key(key)]
+
+
+def _undecided(path: Path, where: str, keys: Sequence[str]) -> InputError:
+    named = " and ".join(f"`{key}`" for key in keys[:3])
+    said = "hold different content" if where != "some rows" else "each hold it in some rows"
+    step = f"type the command again with {' or '.join(f'--reply-key {key}' for key in keys[:3])} (see {DOCUMENT})"
+    return InputError("one key that holds the reply", f"{path}, {where}: {named} {said}, and any could be the reply", step)

@@ -1,0 +1,208 @@
+"""A prediction file as rows that name samples and hold replies: whatever its size, one row is in memory at a time."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.predictions import files
+from harness.predictions.keys import DOCUMENT, MOMENTS, OFTEN_TRUE_TEXTS, SALIENCY, TEXTS, ReplyKey, Shape, Shapes, is_empty, value
+from harness.predictions.keys import is_of_moments
+from harness.predictions.match import Index, Match, names_a_sample
+from harness.predictions.numbered import Numbered
+from harness.predictions.reply import prediction, reply_of
+from harness.predictions.spans import literal, moments, seconds
+from harness.records import Record
+from tasks.errors import Failure, InputError
+from tasks.formats import shown
+from tasks.prediction import Prediction
+from tasks.sample import Sample
+
+HEAD = 500
+"""Rows by which a file's key of replies is chosen; every later row is held against it."""
+
+NO_REPLY, NOT_RUN = "no-reply", "not-run"
+SHOWN = 5
+NEXT = f"harness score --help, and {DOCUMENT} for every form with an example"
+REPLY_NEXT = f"correct the row, or type the command again with --reply-key KEY (see {DOCUMENT})"
+_NO_ERROR = frozenset({"", "none", "null", "nan", "false", "0", "no", "ok"})
+
+
+class Row(NamedTuple):
+    """One row of a prediction file.
+
+    Attributes:
+        where: Line or key, for messages.
+        ids: Samples it answers; several where the split asks the same query on the same video more than once.
+        mode: Prompt mode, "" if the file has none.
+        text: The raw reply, if the file has it.
+        prediction: Spans, scores and saliency as given, where there is no text.
+        error: Why there is no reply, where there is none.
+    """
+
+    where: str
+    ids: tuple[str, ...]
+    mode: str = ""
+    text: str | None = None
+    prediction: Prediction | None = None
+    error: Failure | None = None
+
+
+class Predictions:
+    """The rows of a prediction file; after the last of them, `notes` says how they were read.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path, samples: Sequence[Sample], reply_key: str | None = None) -> None:
+        """Nothing is read yet.
+
+        Args:
+            path: The file.
+            samples: What it may answer.
+            reply_key: The key of the reply, None for what the file itself shows.
+        """
+        self.path = path
+        self._index, self._shapes, self._asked = Index(samples), Shapes(), reply_key
+        self._numbered = Numbered(samples)
+        self._key: str | None = None
+        self._told: dict[str, list[str]] = {}
+        self._counts: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[Row]:
+        """Rows, one after the other.
+
+        Raises:
+            InputError: The file is missing or none of the forms, a row cannot be read, or two keys could hold its reply.
+        """
+        self._told, self._counts = {}, {}
+        key = ReplyKey(self.path, self._shapes, islice(files.rows(self.path), HEAD), self._asked)
+        self._key = key.name
+        for where, row in files.rows(self.path):
+            shape = self._shapes.of(row)
+            if shape.exported and self._asked is None:
+                yield from self._exported(where, row)
+                continue
+            if not names_a_sample(row, shape):
+                raise self._refused("a row that names its sample: id, qid, or video and query", where, f"keys {shown(list(row))}")
+            found = self._index.find(row, shape, name := key.of(where, row, shape))
+            self._judge(where, row, shape, found)
+            mode = row.get("mode")
+            yield self._row(where, row, name, Row(where, found.ids, mode if isinstance(mode, str) else ""))
+        if wrong := self._numbered.accident():
+            raise InputError("ids of the samples, or video and query", f"{self.path}: {wrong}", NEXT)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the numbers must know of how the rows were read, a sentence each."""
+        said = f"{self.path.name}: the reply is read from `{self._key}`" if self._key else None
+        counted = [f"{kind}: {n:,} ({', '.join(self._told[kind])}{' …' * (n > SHOWN)})" for kind, n in self._counts.items()]
+        return [*([said] if said else []), *counted]
+
+    def tell(self, kind: str, where: str) -> None:
+        """Count a row of a kind that the notes name; the first few are kept."""
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        if self._counts[kind] <= SHOWN:
+            self._told.setdefault(kind, []).append(where)
+
+    def _judge(self, where: str, row: Mapping[str, Any], shape: Shape, found: Match) -> None:
+        """Hold what a row is called against its video and query."""
+        if found.named_by is not None:
+            self._numbered.add(found.named_by, bool(found.ids))
+        if found.doubt == "stranger":
+            self.tell("rows with the number of a sample but another video and query, which answer nothing", where)
+        if found.doubt != "other-sample":
+            return
+        if not found.is_number:
+            expected = "an id that names the same sample as video and query"
+            raise self._refused(expected, where, f"{shown(found.name)} is another one than {found.ids[0]}")
+        self.tell("rows with the number of another sample than their video and query name, which count", where)
+
+    def _row(self, where: str, row: Mapping[str, Any], key: str | None, named: Row) -> Row:
+        """The reply of a row, or why it has none; the replies of rows that name no sample are not looked into."""
+        if self._key is None and is_empty(row.get(SALIENCY)) and _failure(row.get("error")) is None:
+            names = ", ".join((*TEXTS[:8], *OFTEN_TRUE_TEXTS[:2], *MOMENTS[:3]))
+            raise self._refused(f"a reply, under a key such as {names}", where, f"keys {shown(list(row))}", REPLY_NEXT)
+        if not named.ids:
+            return named
+        said = value(row, key) if key is not None else None
+        if is_empty(said) and (failure := _failure(row.get("error"))) is not None:
+            return named._replace(error=failure)
+        if isinstance(said, dict) and _status(said) >= 400:
+            return named._replace(error=Failure(NO_REPLY, f"status {_status(said)}"))
+        saliency = self._saliency(where, row)
+        if key is None:
+            if saliency is not None:
+                return named._replace(prediction=prediction([], saliency, None))
+            self.tell(f"rows without `{self._key}`, which count as `{NO_REPLY}`", where)
+            return named._replace(error=Failure(NO_REPLY, f"no {self._key} in the row"))
+        try:
+            reply = reply_of(said, is_of_moments(key))
+        except ValueError as error:
+            raise self._refused("a text, or moments in seconds", where, f"`{key}`: {error}", REPLY_NEXT) from error
+        return named._replace(text=reply) if isinstance(reply, str) else named._replace(prediction=prediction(reply, saliency))
+
+    def _saliency(self, where: str, row: Mapping[str, Any]) -> list[float] | None:
+        given = row.get(SALIENCY)
+        if is_empty(given):
+            return None
+        clips = literal(given) if isinstance(given, str) else given
+        try:
+            if not isinstance(clips, list):
+                raise ValueError(f"{shown(given)}")
+            scores = [seconds(clip) for clip in clips]
+        except ValueError as error:
+            raise self._refused("one number a clip", where, f"`{SALIENCY}`: {error}") from error
+        if any(score != score for score in scores):
+            self.tell(f"rows whose `{SALIENCY}` holds no finite number and counts as none", where)
+            return None
+        return scores
+
+    def _exported(self, where: str, row: Mapping[str, Any]) -> Iterator[Row]:
+        """A row of `harness export`: the text if there is one, or else what was read and why it is not more."""
+        named = Row(where, self._index.own(row["id"]), str(row["mode"]))
+        failure, message, text = row.get("failure"), row.get("message"), row.get("text")
+        error = row.get("error") or (failure if message is not None else None)
+        if error:
+            yield named._replace(error=Failure(str(error), str(message or "")))
+        elif isinstance(text, str):
+            yield named._replace(text=text)
+        elif failure != NOT_RUN:
+            try:
+                found, scores, saliency = moments(row["spans"]), _list(row.get("scores")), _list(row.get("saliency"))
+            except ValueError as wrong:
+                raise self._refused("a row as `harness export` writes it", where, str(wrong)) from wrong
+            read = prediction(found, saliency, failure if isinstance(failure, str) else None)
+            yield named._replace(prediction=replace(read, scores=tuple(scores)) if scores and read.spans else read)
+
+    def _refused(self, expected: str, where: str, found: str, step: str = NEXT) -> InputError:
+        return InputError(expected, f"{self.path}, {where}: {found}", step)
+
+
+def as_record(row: Row, read: Callable[[str], Prediction]) -> Record:
+    """What is scored of a row: what a parser reads of its text, or else its spans, which are seconds."""
+    if row.error is not None:
+        return {"error": row.error._asdict()}
+    return {"error": None, "prediction": row.prediction} if row.text is None else {"error": None, "read": read(row.text)}
+
+
+def _failure(error: Any) -> Failure | None:
+    """The error that a row tells of; a text or an object, but no number, which could be a distance."""
+    if isinstance(error, dict) and error:
+        kind = error.get("type")
+        return Failure(kind if isinstance(kind, str) and kind else NO_REPLY, str(error.get("message") or shown(error)))
+    if (isinstance(error, str) and error.strip().casefold() not in _NO_ERROR) or error is True:
+        return Failure(NO_REPLY, str(error))
+    return None
+
+
+def _status(response: Mapping[str, Any]) -> int:
+    status = response.get("status_code")
+    return status if isinstance(status, int) else 0
+
+
+def _list(given: Any) -> list[float]:
+    found = literal(given) if isinstance(given, str) else given
+    return [seconds(item) for item in found] if isinstance(found, list) else []

@@ -1,0 +1,70 @@
+"""A QVHighlights submission, in any container: one row for each query of the split, for the report of the official evaluator."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.predictions import files
+from harness.predictions.keys import DOCUMENT, SALIENCY, Shapes
+from harness.predictions.match import Index
+from harness.predictions.read import HEAD
+from harness.predictions.spans import literal
+from tasks import formats_qvh
+from tasks.errors import InputError
+from tasks.prediction import Prediction
+from tasks.sample import Sample
+
+WINDOWS = "pred_relevant_windows"
+PARTS = (WINDOWS, SALIENCY)
+
+
+class Submission(NamedTuple):
+    """What a submission holds.
+
+    Attributes:
+        predictions: One a sample, in the order of the samples.
+        parts: Those of `PARTS` that any row has; the official evaluator reports no other.
+    """
+
+    predictions: list[Prediction]
+    parts: frozenset[str]
+
+
+def is_submission(path: Path) -> bool:
+    """Whether any of the first rows of a file is one of a submission as moment_detr writes it. Raises InputError."""
+    return any(row.get(part) is not None for _, row in islice(files.rows(path), HEAD) for part in PARTS)
+
+
+def read(path: Path, samples: Sequence[Sample], is_part: bool) -> Submission:
+    """Read a submission.
+
+    Args:
+        path: The file.
+        samples: What it answers.
+        is_part: Whether these are some samples of the split only; rows of others are then passed over.
+
+    Raises:
+        InputError: A row is of another shape, or the rows do not answer the samples one to one.
+    """
+    parts: set[str] = set()
+    wanted = {sample.native_id for sample in samples}
+    found = ((qid, prediction) for qid, prediction in _rows(path, samples, parts) if not is_part or qid in wanted)
+    try:
+        return Submission(formats_qvh.match_submission(found, samples), frozenset(parts))
+    except ValueError as error:
+        raise InputError(
+            "a submission as moment_detr writes it", f"{path}: {error}", f"correct the file (see {DOCUMENT})"
+        ) from error
+
+
+def _rows(path: Path, samples: Sequence[Sample], parts: set[str]) -> Iterator[tuple[str, Prediction]]:
+    index, shapes = Index(samples), Shapes()
+    native = {sample.id: str(sample.native_id) for sample in samples}
+    for where, row in files.rows(path):
+        given: dict[str, Any] = {key: literal(row[key]) or row[key] if isinstance(row[key], str) else row[key] for key in row}
+        given = {key: value for key, value in given.items() if key not in PARTS or value is not None}
+        parts.update(part for part in PARTS if part in given)
+        ids = index.find(row, shapes.of(row), None).ids
+        qid = native[ids[0]] if ids else formats_qvh.query_id(given, where)
+        yield qid, formats_qvh.submitted(given, where)
