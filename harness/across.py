@@ -24,9 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 Readings = dict[Answer, dict[tuple[str, str], Record]]
 
 
-def read_all(
-    rows: Iterable[Row], protocols: Sequence[Protocol], mode: str, duplicates: str = LAST
-) -> tuple[Readings, list[str]]:
+def read_all(rows: Iterable[Row], protocols: Sequence[Protocol], mode: str, duplicates: str = LAST) -> tuple[Readings, list[str]]:
     """Read each reply once with every distinct parser; texts are not kept.
 
     Args:

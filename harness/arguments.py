@@ -202,7 +202,7 @@ def _add_ids_option(parser: Parser) -> None:
 
 
 def _add_file_options(parser: Parser, duplicates: Sequence[str] = ("last", "first", "mean", "refuse")) -> None:
-    parser.add_argument("--reply-key", metavar="KEY", help="the key of the reply in the rows of a file (default: what the file shows)")
+    parser.add_argument("--reply-key", metavar="KEY", help="key of the reply in the rows of a file (default: as the file shows)")
     usage = "which of several rows for one sample counts (default: last)"
     parser.add_argument("--duplicates", choices=duplicates, default="last", help=usage)
 

@@ -89,12 +89,12 @@ def encode(table: Sequence[Row], form: str) -> bytes:
         return buffer.getvalue()
     if form == "jsonl":
         return "".join(json.dumps(row, allow_nan=False) + "\n" for row in table).encode()
-    lists = (SPANS, NUMBERS)
-    lines = (
-        [json.dumps(row[name]) if kind in lists and row[name] is not None else row[name] for name, kind in COLUMNS.items()]
-        for row in table
-    )
+    lines = ([_cell(row[name], kind) for name, kind in COLUMNS.items()] for row in table)
     return cells.written([list(COLUMNS), *lines]).encode(errors="backslashreplace")
+
+
+def _cell(value: Any, kind: str) -> Any:
+    return json.dumps(value) if kind in (SPANS, NUMBERS) and value is not None else value
 
 
 def dataset(table: Sequence[Row]) -> Any:

@@ -69,10 +69,12 @@ def score(
         outcomes = outcomes_of(samples, records, protocol, mode)
         spans, tables[mode], kept[mode] = scored(samples, outcomes, protocol)
         measured = qvhighlights(samples, (outcome.prediction for outcome in outcomes), protocol)
+        # The mean over several replies belongs to no one span that could be held against other queries.
+        averaged = any(outcome.earlier for outcome in outcomes)
         result["modes"][mode] = {
             **_aggregate(tables[mode], samples, kept[mode], names),
             **_counts(outcomes, kept[mode]),
-            "query_gap": _gap(samples, outcomes, spans, tables[mode], kept[mode], protocol),
+            "query_gap": None if averaged else _number(query_gap(samples, spans, tables[mode][:, 0], kept[mode], protocol)),
             "on_answered": _means(tables[mode][[outcome.error is None for outcome in outcomes]], names),
             **({"qvhighlights": measured} if measured else {}),
             "samples": [
@@ -261,14 +263,6 @@ def _hits(
     for threshold, reached in rules.hits(protocol, values[near], *asked).items():
         hits[threshold][near] = reached
     return hits
-
-
-def _gap(
-    samples: Sequence[Sample], outcomes: Sequence[Outcome], spans: Sequence[rules.Spans], table: Floats, kept: Bools, protocol: Protocol
-) -> float | None:
-    """`query_gap`; None where a value is the mean over several replies, which have no one span to compare."""
-    averaged = any(outcome.earlier for outcome in outcomes)
-    return None if averaged else _number(query_gap(samples, spans, table[:, 0], kept, protocol))
 
 
 def _means(table: Floats, names: Sequence[str]) -> dict[str, Any]:

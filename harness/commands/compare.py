@@ -98,7 +98,8 @@ def load(options: Namespace, path: Path, keep_texts: bool = False) -> Loaded:
         InputError: It is neither, or cannot be read.
     """
     run = store.read_run(path)
-    own = Namespace(**{**dict.fromkeys(("split", "modes", "limit", "reply_key")), "duplicates": LAST, "videos": (), "seed": 0, **vars(options)})
+    defaults = {**dict.fromkeys(("split", "modes", "limit", "reply_key")), "duplicates": LAST, "videos": (), "seed": 0}
+    own = Namespace(**{**defaults, **vars(options)})
     if run is None:
         if not path.is_file() or not options.task:
             found = f"{path}" if path.is_file() else f"no run.json in {path}" if path.is_dir() else f"no {path}"

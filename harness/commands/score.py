@@ -17,7 +17,7 @@ from harness.commands.run import conclusion
 from harness.plan import Plan
 from harness.predictions import submission
 from harness.predictions.collect import MEAN, Collected
-from harness.predictions.keys import DOCUMENT
+from harness.predictions.keys import DOCUMENT, SALIENCY
 from harness.predictions.read import Predictions, Row, as_record
 from harness.predictions.readable import TRIED, most_readable
 from harness.records import Record
@@ -134,10 +134,10 @@ def _hint(plan: Plan, texts: Iterable[str]) -> list[str]:
     """Which protocols read more of these replies."""
     own, others = most_readable(texts, plan.protocol)
     known = ", ".join(f"`{one.protocol.name}` reads {one.read:,}" for one in others)
-    first = "" if own.tried < TRIED else "the first "
-    said = f"protocol {own.protocol.name} (parser `{own.protocol.answer.parser}`) reads a span in {own.read:,} of {first}{own.tried:,} replies"
-    step = f"{known} (--protocol NAME; --all-protocols shows what each would score)" if known else f"no protocol reads half ({DOCUMENT})"
-    return [f"{said}; {step}"]
+    known = f"{known} (--protocol NAME; --all-protocols shows what each would score)" if known else "no protocol reads half"
+    tried = f"{'the first ' if own.tried == TRIED else ''}{own.tried:,} replies"
+    name, reader = own.protocol.name, own.protocol.answer.parser
+    return [f"protocol {name} (parser `{reader}`) reads a span in {own.read:,} of {tried}; {known} (see {DOCUMENT})"]
 
 
 def _rows(plan: Plan, path: Path, options: Namespace) -> Iterator[Row]:
@@ -183,7 +183,7 @@ def _submission(options: Namespace, plan: Plan, path: Path) -> int:
     scored = ranked = None
     if submission.WINDOWS in parts:
         scored = moments.moment_retrieval([moments.windows(p) for p in found], [s.targets for s in plan.samples], "float")
-    if submission.SALIENCY in parts:
+    if SALIENCY in parts:
         ranked = highlights.highlight_detection([p.saliency for p in found], [s.saliency or () for s in plan.samples])
     report = formats_qvh.report(scored, ranked)
     if scored is not None:

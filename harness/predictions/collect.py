@@ -1,14 +1,13 @@
 """From the rows of a prediction file to the records that are scored: one for each sample and mode."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 
-from harness.predictions.read import Predictions, Row, as_record
+from harness.predictions.read import Row
 from harness.records import Record
 from tasks.errors import InputError
-from tasks.prediction import Prediction
 
-FIRST, LAST, MEAN, REFUSE = DUPLICATES = ("first", "last", "mean", "refuse")
+FIRST, LAST, MEAN, REFUSE = "first", "last", "mean", "refuse"
 """Which of several rows for one sample counts."""
 
 Records = dict[tuple[str, str], Record]
@@ -27,7 +26,7 @@ class Collected:
 
         Args:
             modes: The modes that a row without one answers.
-            rule: One of `DUPLICATES`.
+            rule: Which of several rows for a sample counts.
         """
         self.records: Records = {}
         self._modes, self._rule = modes, rule
@@ -62,7 +61,7 @@ class Collected:
         """Says how many samples have several rows, how many of these differ, and which counts; empty without any."""
         if not self._repeated:
             return []
-        samples = {identifier for identifier, _ in self._repeated}
-        differ = {identifier for (identifier, _), differs in self._repeated.items() if differs}
+        samples = len({identifier for identifier, _ in self._repeated})
+        differ = len({identifier for (identifier, _), differs in self._repeated.items() if differs})
         counts = "the mean of their scores counts" if self._rule == MEAN else f"the {self._rule} row counts"
-        return [f"samples with several rows: {len(samples):,}, of which {len(differ):,} have rows that differ; {counts} (--duplicates)"]
+        return [f"samples with several rows: {samples:,}, of which {differ:,} have rows that differ; {counts} (--duplicates)"]

@@ -97,8 +97,8 @@ def _shape(keys: Sequence[str]) -> Shape:
     def said(wanted: Iterable[str]) -> tuple[str, ...]:
         return tuple(key for key in those(wanted) if _end(key) is None or _end(key) in keys)
 
-    roles = (those(wanted) for wanted in (IDS, VIDEO, QUERY, TARGET))
-    return Shape(*roles, said(_SURE), said(_OFTEN_TRUE), exported=names.keys() >= EXPORTED)
+    ids, video, query, target = (those(wanted) for wanted in (IDS, VIDEO, QUERY, TARGET))
+    return Shape(ids, video, query, target, said(_SURE), said(_OFTEN_TRUE), exported=names.keys() >= EXPORTED)
 
 
 def is_of_moments(key: str) -> bool:
@@ -206,10 +206,10 @@ class _Group:
         self.rows += bool(said)
         for key in said:
             self.counts[key] = self.counts.get(key, 0) + 1
-        (first, *others) = said or (None,)
-        for key in others:
+        first = next(iter(said), "")
+        for key in list(said)[1:]:
             if self.differ is None and not _are_peers(first, key) and not agree(said[first], said[key]):
-                self.differ = where, [str(first), key]
+                self.differ = where, [first, key]
 
     def choose(self, path: Path) -> str:
         """The key that every row has, the first in rank of several that agree. Raises InputError."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
-from harness.predictions.keys import KEY, Shape
+from harness.predictions.keys import Shape
+from harness.predictions.objects import KEY
 from harness.predictions.spans import moments
 from tasks.sample import Sample
 from tasks.span import Span
@@ -101,7 +102,7 @@ class Index:
         same = tuple(i for i in ids if _first(target) in self._by_id[i].targets)
         # VUE-TR tells its repeated queries apart by this number, which other files give to something else.
         by_number = self._native.get(str(row.get("query_id")))
-        return (by_number,) if by_number in ids else same or tuple(ids)
+        return (by_number,) if by_number is not None and by_number in ids else same or tuple(ids)
 
     def _by_sentence(self, video: str, row: Mapping[str, Any]) -> tuple[str, ...]:
         """VTimeLLM's logs count the queries of a video: `info.sentence_id`."""

@@ -1,5 +1,6 @@
 """A prediction file as rows that name samples and hold replies: whatever its size, one row is in memory at a time."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -7,10 +8,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.predictions import files
-from harness.predictions.keys import DOCUMENT, MOMENTS, OFTEN_TRUE_TEXTS, SALIENCY, TEXTS, ReplyKey, Shape, Shapes, is_empty, value
-from harness.predictions.keys import is_of_moments
+from harness.predictions.keys import (
+    DOCUMENT,
+    MOMENTS,
+    OFTEN_TRUE_TEXTS,
+    SALIENCY,
+    TEXTS,
+    ReplyKey,
+    Shapes,
+    is_empty,
+    is_of_moments,
+    value,
+)
 from harness.predictions.match import Index, Match, names_a_sample
 from harness.predictions.numbered import Numbered
+from harness.predictions.objects import KEY
 from harness.predictions.reply import prediction, reply_of
 from harness.predictions.spans import literal, moments, seconds
 from harness.records import Record
@@ -22,6 +34,7 @@ from tasks.sample import Sample
 HEAD = 500
 """Rows by which a file's key of replies is chosen; every later row is held against it."""
 
+OUR_DOCUMENTS = "vtg-harness/"
 NO_REPLY, NOT_RUN = "no-reply", "not-run"
 SHOWN = 5
 NEXT = f"harness score --help, and {DOCUMENT} for every form with an example"
@@ -78,6 +91,7 @@ class Predictions:
             InputError: The file is missing or none of the forms, a row cannot be read, or two keys could hold its reply.
         """
         self._told, self._counts = {}, {}
+        self._refuse_our_documents()
         key = ReplyKey(self.path, self._shapes, islice(files.rows(self.path), HEAD), self._asked)
         self._key = key.name
         for where, row in files.rows(self.path):
@@ -87,8 +101,9 @@ class Predictions:
                 continue
             if not names_a_sample(row, shape):
                 raise self._refused("a row that names its sample: id, qid, or video and query", where, f"keys {shown(list(row))}")
-            found = self._index.find(row, shape, name := key.of(where, row, shape))
-            self._judge(where, row, shape, found)
+            name = key.of(where, row, shape)
+            found = self._index.find(row, shape, name)
+            self._judge(where, found)
             mode = row.get("mode")
             yield self._row(where, row, name, Row(where, found.ids, mode if isinstance(mode, str) else ""))
         if wrong := self._numbered.accident():
@@ -107,7 +122,14 @@ class Predictions:
         if self._counts[kind] <= SHOWN:
             self._told.setdefault(kind, []).append(where)
 
-    def _judge(self, where: str, row: Mapping[str, Any], shape: Shape, found: Match) -> None:
+    def _refuse_our_documents(self) -> None:
+        for _, row in islice(files.rows(self.path), 1):
+            schema = row.get("schema", row.get("text") if row.get(KEY) == "schema" else None)
+            if isinstance(schema, str) and schema.startswith(OUR_DOCUMENTS):
+                found = f"{self.path}, a scores.json or run.json of this project, which holds no replies"
+                raise InputError("predictions", found, "harness score RUN, or its samples.jsonl")
+
+    def _judge(self, where: str, found: Match) -> None:
         """Hold what a row is called against its video and query."""
         if found.named_by is not None:
             self._numbered.add(found.named_by, bool(found.ids))
@@ -145,20 +167,14 @@ class Predictions:
         return named._replace(text=reply) if isinstance(reply, str) else named._replace(prediction=prediction(reply, saliency))
 
     def _saliency(self, where: str, row: Mapping[str, Any]) -> list[float] | None:
-        given = row.get(SALIENCY)
-        if is_empty(given):
-            return None
-        clips = literal(given) if isinstance(given, str) else given
         try:
-            if not isinstance(clips, list):
-                raise ValueError(f"{shown(given)}")
-            scores = [seconds(clip) for clip in clips]
+            scores = _numbers(row.get(SALIENCY))
         except ValueError as error:
             raise self._refused("one number a clip", where, f"`{SALIENCY}`: {error}") from error
-        if any(score != score for score in scores):
-            self.tell(f"rows whose `{SALIENCY}` holds no finite number and counts as none", where)
-            return None
-        return scores
+        if scores is None or not any(map(math.isnan, scores)):
+            return scores
+        self.tell(f"rows whose `{SALIENCY}` holds no finite number and counts as none", where)
+        return None
 
     def _exported(self, where: str, row: Mapping[str, Any]) -> Iterator[Row]:
         """A row of `harness export`: the text if there is one, or else what was read and why it is not more."""
@@ -171,11 +187,11 @@ class Predictions:
             yield named._replace(text=text)
         elif failure != NOT_RUN:
             try:
-                found, scores, saliency = moments(row["spans"]), _list(row.get("scores")), _list(row.get("saliency"))
+                found, scores, saliency = moments(row["spans"]), _numbers(row.get("scores")), _numbers(row.get("saliency"))
             except ValueError as wrong:
                 raise self._refused("a row as `harness export` writes it", where, str(wrong)) from wrong
             read = prediction(found, saliency, failure if isinstance(failure, str) else None)
-            yield named._replace(prediction=replace(read, scores=tuple(scores)) if scores and read.spans else read)
+            yield named._replace(prediction=replace(read, scores=tuple(scores or ()) if read.spans else ()))
 
     def _refused(self, expected: str, where: str, found: str, step: str = NEXT) -> InputError:
         return InputError(expected, f"{self.path}, {where}: {found}", step)
@@ -203,6 +219,11 @@ def _status(response: Mapping[str, Any]) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _list(given: Any) -> list[float]:
+def _numbers(given: Any) -> list[float] | None:
+    """A list of numbers, also one that a text spells; None for nothing. Raises ValueError for anything else."""
+    if is_empty(given):
+        return None
     found = literal(given) if isinstance(given, str) else given
-    return [seconds(item) for item in found] if isinstance(found, list) else []
+    if not isinstance(found, list):
+        raise ValueError(f"{shown(given)} is no list of numbers")
+    return [seconds(item) for item in found] or None

@@ -16,10 +16,10 @@ DEEPEST = 12
 _PERCENT = re.compile(r"[\d\s.,:;~()\[\]–—-]{0,80}%[\d\s.,:;~()\[\]%–—-]{0,80}")
 _WRAPS = (
     *("body", "choices", "candidates", "message", "content", "parts", "output_text", "text", "generated_text", "response"),
-    *("output", "outputs", "prediction", "predictions", "pred", "answer", "spans", "timestamps", "segments", "moments", "windows"),
-    *("result", "results", "value"),
+    *("output", "outputs", "prediction", "predictions", "pred", "answer", "spans", "timestamps", "segments", "moments"),
+    *("windows", "result", "results", "value"),
 )
-"""Keys under which an object in the place of a reply holds it: servers' answers (`body.choices[0].message.content`) and others."""
+"""Keys under which an object in the place of a reply holds it, as servers answer: `body.choices[0].message.content`."""
 
 
 def reply_of(value: Any, of_moments: bool, depth: int = 0) -> Reply:
@@ -91,7 +91,8 @@ def _of_object(value: Mapping[str, Any], of_moments: bool, depth: int) -> Reply:
     said = [key for key in inside if value[key] not in (None, "", [], {})]
     if not said:
         return ""
-    return _one([reply_of(value[key], of_moments, depth + 1) for key in said], f"an object with {' and '.join(said)}, which differ")
+    replies = [reply_of(value[key], of_moments, depth + 1) for key in said]
+    return _one(replies, f"an object whose {' and '.join(said)} differ")
 
 
 def _one(replies: Sequence[Reply], what: str) -> Reply:
@@ -113,10 +114,12 @@ def agree(one: Any, other: Any) -> bool:
         return left.strip() == right.strip()
     if isinstance(left, list) and isinstance(right, list):
         return [m[:2] for m in left] == [m[:2] for m in right]
-    text, found = (left, right) if isinstance(left, str) else (right, left)
-    assert isinstance(text, str)
-    written = numbers([text])
-    return all(not moment[0] < moment[1] or all(round(time, 2) in written for time in moment[:2]) for moment in found)
+    return _stand_in(left, right) if isinstance(right, str) else _stand_in(right, left)
+
+
+def _stand_in(found: Reply, text: Reply) -> bool:
+    written = numbers([str(text)])
+    return all(m[0] >= m[1] or all(round(time, 2) in written for time in m[:2]) for m in found if isinstance(m, tuple))
 
 
 def prediction(found: Sequence[Moment], saliency: Sequence[float] | None = None, failure: str | None = "no-span") -> Prediction:

@@ -17,9 +17,7 @@ EXAMPLES = [block for block in BLOCKS if block[1] != "task"]
 
 
 @pytest.mark.parametrize(("kind", "options", "content"), EXAMPLES)
-def test_every_example_is_read(
-    kind: str, options: str, content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_example_is_read(kind: str, options: str, content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.jsonl").write_text(TASK, encoding="utf-8")
     file = tmp_path / f"predictions.{kind}"
     file.write_text(content, encoding="utf-8")

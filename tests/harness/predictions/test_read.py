@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.predictions.read import Predictions, Row, as_record
 from harness.plan import read_ids
+from harness.predictions.read import Predictions, Row, as_record
 from harness.scoring import means, official
 from tasks import protocol
 from tasks.errors import Failure, InputError
