@@ -28,6 +28,8 @@ from tasks.span import Span
 
 MEMORY_BYTES = 8 * 2**30
 VIDEOS_PER_WORKER = 500
+QUIET = "ignore:resource_tracker"
+"""For the process that clears up after one that was killed: that there is something to clear up is no news."""
 
 Read = Callable[[Path, VideoRules, int, Span | None], Frames]
 
@@ -159,6 +161,8 @@ def _interrupts_held() -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
+    if QUIET not in sys.warnoptions:
+        sys.warnoptions.append(QUIET)
     resource_tracker.ensure_running()  # starting it later would undo the block
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
