@@ -4,6 +4,7 @@ import sys
 from argparse import Namespace
 from typing import Any
 
+from harness import extras
 from harness.commands.plans import plans, video_notes
 from harness.plan import Plan
 from harness.report import floor_rows, heading, render
