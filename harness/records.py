@@ -12,11 +12,21 @@ MISSING_VIDEO = "missing-video"
 MODEL_ERROR = "model-error"
 
 
-def make_record(question: Question, outcome: Reply | Failure, seconds: float = 0.0, frames: Frames | None = None) -> Record:
-    """The record of a reply or of a typed failure; every record has every key but `wrong_clock_s`."""
+def make_record(
+    question: Question, outcome: Reply | Failure, seconds: float = 0.0, frames: Frames | None = None, file: str | None = None
+) -> Record:
+    """The record of a reply or of a typed failure; every record has every key but `wrong_clock_s` and `file`.
+
+    Args:
+        question: What was asked.
+        outcome: What came back.
+        seconds: How long that took.
+        frames: What was shown.
+        file: Which video file was looked at, see `harness.videos.identity`.
+    """
     record: Record = {"v": VERSION, "id": question.sample.id, "mode": question.mode, "text": None, "error": None}
     record |= {"prompt_sha256": None, "tokens": None, "frames": frames.fingerprint() if frames is not None else None}
-    record["seconds"] = round(seconds, 4)
+    record |= {"seconds": round(seconds, 4), **({} if file is None else {"file": file})}
     if isinstance(outcome, Failure):
         record["error"] = {"type": outcome.type, "message": outcome.message}
     else:

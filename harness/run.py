@@ -21,6 +21,7 @@ from harness.plan import Plan
 from harness.progress import Progress
 from harness.records import MISSING_VIDEO, Record, error_type, make_record
 from harness.scoring import score
+from harness.videos import check_same_file, identity
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
 from tasks.span import Span
@@ -83,13 +84,14 @@ def run(
         asked: What was typed about the model, where loading it takes time.
 
     Raises:
-        InputError: The folder holds another run, is in use, or cannot be written.
+        InputError: The folder holds another run, a video was replaced since, or it is in use or cannot be written.
     """
     launch = environment.launch()
     store.prepare_folder(folder)
     with store.locked(folder, launch.id):
         previous = store.read_run(folder)
         check_same_run(folder, previous, plan.spec())
+        check_same_videos(folder, plan, launch)
         if asked is not None and previous is not None and is_done(plan, previous, records := store.read_records(folder), asked):
             return _again(plan, folder, records, launch)
         model = load_model()
@@ -111,6 +113,20 @@ def check_same_run(folder: Path, previous: Mapping[str, Any] | None, spec: Mappi
     if changed:
         detail = "; ".join(_difference(key, previous["spec"].get(key), spec[key]) for key in changed)
         raise InputError(f"the run that {folder} was started with", f"a changed spec: {detail}", "use another --output")
+
+
+def check_same_videos(folder: Path, plan: Plan, launch: Launch) -> None:
+    """Refuse to continue where a video that has a reply is another file by now; ranks share the work. Raises InputError."""
+    seen = {video: file for video, file in seen_files(plan, store.read_records(folder)).items() if video in plan.videos}
+    for video in sorted(seen)[launch.rank :: launch.world]:
+        check_same_file(plan.videos[video], seen[video], identity(plan.videos[video]), folder)
+
+
+def seen_files(plan: Plan, records: Mapping[tuple[str, str], Record]) -> dict[str, str]:
+    """Which file each video was when it was answered, by video key."""
+    video = {sample.id: sample.video for sample in plan.samples}
+    answered = [record for record in records.values() if record["error"] is None and "file" in record]
+    return {video[record["id"]]: record["file"] for record in answered if record["id"] in video}
 
 
 def _difference(key: str, old: Any, new: Any) -> str:
@@ -148,9 +164,11 @@ def _answer(
             store.append(folder, [new for new in missing if error_type(records.get((new["id"], new["mode"]))) != MISSING_VIDEO])
             progress.update(missing, 0.0)
             jobs = [job for job in jobs if job.path is not None]
-        clock = store.Clock()
+        clock, seen = store.Clock(), seen_files(plan, records)
         for job, frames in decoder.frames(jobs):
-            new = answer_job(model, job, frames)
+            if job.path is not None and model.needs_video and (file := identity(job.path)) is not None:
+                check_same_file(job.path, seen.setdefault(job.key, file), file, folder)
+            new = answer_job(model, job, frames, seen.get(job.key))
             store.append(folder, new, sync=clock.due())
             progress.update(new, decoder.waited_s())
 
@@ -164,17 +182,18 @@ def _missing_records(plan: Plan, jobs: Sequence[Job]) -> list[Record]:
     ]
 
 
-def answer_job(model: Model, job: Job, frames: Frames | Failure | None) -> list[Record]:
-    """Ask the model the questions of one video; failures become records."""
+def answer_job(model: Model, job: Job, frames: Frames | Failure | None, file: str | None = None) -> list[Record]:
+    """Ask the model the questions of one video, which is this file; failures become records."""
     if isinstance(frames, Failure):
-        return [make_record(question, frames) for question in job.questions]
+        return [make_record(question, frames, file=file) for question in job.questions]
     started = time.monotonic()
     try:
         outcomes = model.answer(frames, job.questions)
     except AnswerError as error:
         outcomes = [error.failure] * len(job.questions)
     seconds = (time.monotonic() - started) / len(job.questions)
-    return [make_record(question, outcome, seconds, frames) for question, outcome in zip(job.questions, outcomes, strict=True)]
+    pairs = zip(job.questions, outcomes, strict=True)
+    return [make_record(question, outcome, seconds, frames, file) for question, outcome in pairs]
 
 
 def _open_session(folder: Path, spec: Mapping[str, Any], plan: Plan, launch: Launch, asked: Asked | None) -> None:

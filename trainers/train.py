@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from harness.models.options import Options
 from harness.models.positions import check_positions
 from harness.run import check_same_run
 from harness.video.pool import FramePool, Job
+from harness.videos import check_same_file, identity
 from tasks.errors import Failure
 from tasks.sample import Sample, split_sha256
 from tasks.span import Span
@@ -66,6 +67,7 @@ def train(training: Training) -> dict[str, Any]:
         if previous is not None and previous["status"] == "finished":
             return previous
         chosen = usable(training)
+        files = same_files(training, chosen.samples, previous)
         for reason, ids in chosen.dropped.items():
             if ids and launch.rank == 0:
                 logger.warning("%s: %d left out (%s), the first %s", training.plan.name, len(ids), reason, ids[0])
@@ -79,6 +81,7 @@ def train(training: Training) -> dict[str, Any]:
                 "used_sha256": split_sha256(chosen.samples),
                 "samples": len(chosen.samples),
                 "videos": sorted({sample.video for sample in chosen.samples}),
+                "files": files,
                 "dropped": chosen.dropped,
             },
             "sessions": [*(previous["sessions"] if previous else []), {"environment": environment.describe("pyav")}],
@@ -90,6 +93,16 @@ def train(training: Training) -> dict[str, Any]:
         if launch.rank == 0:
             store.write_json(folder / RECORD, record)
         return record
+
+
+def same_files(training: Training, samples: list[Sample], previous: Mapping[str, Any] | None) -> dict[str, str]:
+    """Which file each video is, by video key. Raises InputError if one was another when the training began."""
+    videos = training.plan.videos
+    files = {video: file for video in sorted({s.video for s in samples}) if (file := identity(videos[video])) is not None}
+    before = previous["trained_on"].get("files", {}) if previous is not None else {}
+    for video, file in files.items():
+        check_same_file(videos[video], before.get(video), file, training.folder)
+    return files
 
 
 def read(folder: Path) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from harness import environment, extras, paths
 from harness.again import Asked
-from harness.commands.plans import missing_videos, plans
+from harness.commands.plans import plans, video_notes
 from harness.frames import Frames
 from harness.models.base import Model
 from harness.models.open import is_checkpoint, open_model
@@ -42,7 +42,7 @@ def evaluate(options: Namespace) -> Iterator[tuple[Plan, Summary]]:
     """Plan everything, so that bad input stops the command before anything runs; then run task by task."""
     every_plan = plans(options, options.tasks)
     if is_checkpoint(options.model) and environment.launch().rank == 0:
-        sys.stderr.write("".join(map(missing_videos, every_plan)))
+        sys.stderr.write("".join(map(video_notes, every_plan)))
     loader = _Loader(options)
     for plan in every_plan:
         folder = paths.run_folder(options.output, options.model, _run_name(plan), len(every_plan) == 1)

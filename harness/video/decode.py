@@ -33,7 +33,7 @@ def read_frames(path: Path, rules: VideoRules, factor: int, clip: Span | None = 
         DecodeError: The video cannot be used; the failure says why.
         InputError: There is no such decoder, or its package is not installed.
     """
-    read = _reader(rules.decoder)
+    read = reader(rules.decoder)
     shown = timeline(path)
     chosen, times_s = within(shown.times_s, clip)
     if len(times_s) == 0:
@@ -64,7 +64,7 @@ def _resized(images: Iterator[NDArray[np.uint8]], where: NDArray[np.int64], rule
     return pixels
 
 
-def _reader(decoder: str) -> Reader:
+def reader(decoder: str) -> Reader:
     """The decoder's module, imported when first needed."""
     with extras.needed("video" if decoder == "pyav" else "decoders"):
         if decoder == "pyav":

@@ -9,7 +9,7 @@ class DecodeError(Exception):
     Attributes:
         failure: `missing-video`; `video-empty` (0 bytes); `video-unreadable` (no video, or this decoder would give wrong
             pictures or times); `video-truncated` (it ends before its header says, or a picture does not decode);
-            `video-zero-duration` (no frames, or no times); `decoder-missing`. Each with a sentence for a person.
+            `video-zero-duration` (no frames, or no times). Each with a sentence for a person.
     """
 
     def __init__(self, failure: Failure) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,20 @@ def frames(path: Path, shown: Timeline, indices: NDArray[np.int64]) -> Iterator[
 def count(path: Path, shown: Timeline) -> int:
     """Number of pictures that decode. Raises DecodeError."""
     return sum(1 for _ in decoded(path, shown))
+
+
+def decode_last(path: Path, shown: Timeline) -> None:
+    """Decode the last picture, from the key frame before it where the file can be searched. Raises DecodeError."""
+    last = np.array([len(shown.times_s) - 1])
+    with suppress(DecodeError), opened(path, "video-truncated") as container:
+        stream = container.streams[shown.stream]
+        stream.thread_count = 1
+        last_s = shown.start_s + float(shown.times_s[-1])
+        container.seek(math.floor(last_s / stream.time_base), stream=stream)
+        pictures = (frame for packet in container.demux(stream) for frame in packet.decode())
+        if any(frame.pts is not None and abs(float(frame.pts * frame.time_base) - last_s) <= SAME_S for frame in pictures):
+            return
+    next(frames(path, shown, last))
 
 
 def decoded(path: Path, shown: Timeline) -> Iterator[VideoFrame]:
