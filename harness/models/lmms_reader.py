@@ -9,7 +9,7 @@ with the pixels that torchcodec gives where it loads.
 import importlib
 import os
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Reader:
 
 
 def install() -> Reader | None:
-    """Put a reader into qwen_vl_utils: that of the environment variable, or else our own; None where it is not installed.
+    """Give qwen_vl_utils the reader that the environment variable names, or else our own; None where it is not installed.
 
     Raises:
         InputError: The variable names a reader that does not exist or does not load.
@@ -64,21 +64,26 @@ def install() -> Reader | None:
         if error.name != "qwen_vl_utils":
             raise
         return None
-    backends, name = vision_process.VIDEO_READER_BACKENDS, os.environ.get(VARIABLE)
-    if name is None:
+    theirs = _theirs()
+    if (name := os.environ.get(VARIABLE)) is None:
         reader = Reader(OURS, read)
     else:
         _check(name)
-        known = backends[name]
-        reader = Reader(f"{name} ({VARIABLE})", known._read if isinstance(known, Reader) else known)
+        reader = Reader(f"{name} ({VARIABLE})", theirs[name])
         if name == "decord":
             logger.warning("{}={}: {}", VARIABLE, name, CAREFUL)
-    backends[key := name or OURS] = reader
-    if key != "torchvision":
-        backends["torchvision"] = _raise_again
-    vision_process.FORCE_QWENVL_VIDEO_READER = key
+    vision_process.VIDEO_READER_BACKENDS.update({"torchvision": _raise_again, reader.name: reader})
+    vision_process.FORCE_QWENVL_VIDEO_READER = reader.name
     vision_process.get_video_reader_backend.cache_clear()
     return reader
+
+
+@cache
+def _theirs() -> dict[str, Callable[[Mapping[str, Any]], Video]]:
+    """The readers of qwen_vl_utils, before ours stands among them."""
+    from qwen_vl_utils import vision_process
+
+    return dict(vision_process.VIDEO_READER_BACKENDS)
 
 
 def _check(name: str) -> None:

@@ -51,7 +51,8 @@ def open_model(
         return model
     kind, _, lmms_name = backend.partition(":")
     if kind not in BACKENDS or bool(lmms_name) != kind.startswith("lmms"):
-        raise InputError("--backend hf, openai, lmms:NAME or lmms-simple:NAME", repr(backend), "python -m lmms_eval models")
+        step = "python -m lmms_eval models" if kind.startswith("lmms") else "harness run --help"
+        raise InputError("--backend hf, openai, lmms:NAME or lmms-simple:NAME", repr(backend), step)
     if options.model_args and not lmms_name:
         raise InputError("--model-args with --backend lmms:NAME", f"--backend {backend}", "leave it out")
     if backend == "hf" and "/" not in name and not Path(name).exists():

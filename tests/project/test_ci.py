@@ -93,8 +93,10 @@ def test_the_tests_that_skipped_are_written_down_and_can_be_asked_for(project: P
     (tmp_path / "test_it.py").write_text(text, encoding="utf-8")
 
     def collected(*arguments: str) -> str:
-        typed = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-        return subprocess.run(typed, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        typed = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "xdist", *arguments]
+        # Plugins that this needs not take seconds to load.
+        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        return subprocess.run(typed, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
 
     assert "1 passed, 2 skipped" in collected("-n", "1", "--skipped-to=names")
     assert (tmp_path / "names").read_text(encoding="utf-8").splitlines() == ["test_it.py::test_x[a b]", "test_it.py::test_x[[c]]"]
