@@ -11,6 +11,7 @@ from harness.models.checkpoint import find, fingerprint
 from harness.models.options import Options
 from harness.plan import Plan
 from harness.records import MISSING_VIDEO, Record, error_type
+from harness.secret import hidden
 
 
 class Asked(NamedTuple):
@@ -28,9 +29,9 @@ class Asked(NamedTuple):
 
     @property
     def sha256(self) -> str:
-        """A hash, because an option may hold a secret."""
-        typed = [self.model, self.backend, asdict(self.options)]
-        return hashlib.sha256(json.dumps(typed, sort_keys=True).encode()).hexdigest()
+        """A hash of all of it but passwords and keys, which may change from one day to the next."""
+        typed = json.dumps([self.model, self.backend, asdict(self.options)], sort_keys=True)
+        return hashlib.sha256(hidden(typed).encode()).hexdigest()
 
     def fingerprint(self) -> str | None:
         """Of the weights as they are now; None where a server has them, or a class of lmms-eval fetches them itself."""

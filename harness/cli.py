@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from harness import stopping
+from harness import secret, stopping
 from harness.arguments import parser
 from tasks.errors import InputError
 
@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         if options.debug:
             raise
-        sys.stderr.write(f"harness {options.command}: bad input\n{error}\n")
+        message = secret.redact(secret.hidden(str(error)), secret.of(options))
+        sys.stderr.write(f"harness {options.command}: bad input\n{message}\n")
     except OSError as error:
         if options.debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
             raise

@@ -19,8 +19,9 @@ from harness.frames import Frames
 from harness.models.base import AnswerError, Model, Question
 from harness.plan import Plan
 from harness.progress import Progress
-from harness.records import MISSING_VIDEO, Record, error_type, make_record
+from harness.records import MISSING_VIDEO, Record, error_type, make_record, redacted
 from harness.scoring import score
+from harness.secret import hidden, redact
 from harness.videos import check_same_file, identity
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
@@ -69,7 +70,12 @@ class Summary:
 
 
 def run(
-    plan: Plan, folder: Path, load_model: Callable[[], Model], open_decoder: OpenDecoder, asked: Asked | None = None
+    plan: Plan,
+    folder: Path,
+    load_model: Callable[[], Model],
+    open_decoder: OpenDecoder,
+    asked: Asked | None = None,
+    secrets: Sequence[str] = (),
 ) -> Summary:
     """Answer what is still open in a run folder, then score the split.
 
@@ -82,6 +88,7 @@ def run(
         load_model: Loads the model.
         open_decoder: Opens the source of frames for that model, if it needs video.
         asked: What was typed about the model, where loading it takes time.
+        secrets: Texts that are written nowhere, whoever echoes them.
 
     Raises:
         InputError: The folder holds another run, a video was replaced since, or it is in use or cannot be written.
@@ -97,10 +104,10 @@ def run(
         model = load_model()
         spec = {**plan.spec(), "model": model.describe()}
         check_same_run(folder, previous, spec)
-        _open_session(folder, spec, plan, launch, asked)
+        _open_session(folder, spec, plan, launch, asked, secrets)
         started = time.monotonic()
         with open_decoder(model) if model.needs_video else nullcontext(NO_VIDEO) as decoder:
-            _answer(plan, folder, model, decoder, store.read_records(folder), launch)
+            _answer(plan, folder, model, decoder, store.read_records(folder), launch, secrets)
             timings = {"seconds": time.monotonic() - started, "decode_wait_s": decoder.waited_s()}
         return _finish(plan, folder, timings, launch)
 
@@ -154,7 +161,13 @@ def open_jobs(plan: Plan, records: Mapping[tuple[str, str], Record], launch: Lau
 
 
 def _answer(
-    plan: Plan, folder: Path, model: Model, decoder: Decoder, records: Mapping[tuple[str, str], Record], launch: Launch
+    plan: Plan,
+    folder: Path,
+    model: Model,
+    decoder: Decoder,
+    records: Mapping[tuple[str, str], Record],
+    launch: Launch,
+    secrets: Sequence[str],
 ) -> None:
     jobs = open_jobs(plan, records, launch)
     total = len(plan.samples) * len(plan.modes)
@@ -168,7 +181,7 @@ def _answer(
         for job, frames in decoder.frames(jobs):
             if job.path is not None and model.needs_video and (file := identity(job.path)) is not None:
                 check_same_file(job.path, seen.setdefault(job.key, file), file, folder)
-            new = answer_job(model, job, frames, seen.get(job.key))
+            new = [redacted(record, secrets) for record in answer_job(model, job, frames, seen.get(job.key))]
             store.append(folder, new, sync=clock.due())
             progress.update(new, decoder.waited_s())
 
@@ -196,22 +209,25 @@ def answer_job(model: Model, job: Job, frames: Frames | Failure | None, file: st
     return [make_record(question, outcome, seconds, frames, file) for question, outcome in pairs]
 
 
-def _open_session(folder: Path, spec: Mapping[str, Any], plan: Plan, launch: Launch, asked: Asked | None) -> None:
+def _open_session(
+    folder: Path, spec: Mapping[str, Any], plan: Plan, launch: Launch, asked: Asked | None, secrets: Sequence[str]
+) -> None:
     """Write `run.json`, once for all the processes of a launch: by the first that comes here."""
     with store.exclusive(folder):
         sessions = (store.read_run(folder) or {"sessions": []})["sessions"]
         last = sessions[-1] if sessions else {}
         if launch.world == 1 or last.get("launch") != launch.sha256 or f"timings_rank_{launch.rank}" in last:
-            session = _session(plan, launch, asked)
+            session = _session(plan, launch, asked, secrets)
             document = {"schema": store.RUN_SCHEMA, "status": "running", "spec": spec, "sessions": [*sessions, session]}
             store.write_json(folder / store.RUN, document)
 
 
-def _session(plan: Plan, launch: Launch, asked: Asked | None) -> dict[str, Any]:
+def _session(plan: Plan, launch: Launch, asked: Asked | None, secrets: Sequence[str]) -> dict[str, Any]:
+    typed = [redact(hidden(argument), secrets) for argument in sys.argv[1:]]
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         # `python -m harness` is typed otherwise and means the same.
-        "command": [Path(sys.argv[0]).name.replace("__main__.py", "harness"), *sys.argv[1:]],
+        "command": [Path(sys.argv[0]).name.replace("__main__.py", "harness"), *typed],
         "environment": environment.describe(plan.protocol.video.decoder),
         "videos_missing": len(plan.missing()),
         "launch": launch.sha256,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from harness import environment, extras, paths
+from harness import environment, extras, paths, secret
 from harness.again import Asked
 from harness.commands.plans import plans, video_notes
 from harness.frames import Frames
@@ -46,7 +46,8 @@ def evaluate(options: Namespace) -> Iterator[tuple[Plan, Summary]]:
     loader = _Loader(options)
     for plan in every_plan:
         folder = paths.run_folder(options.output, options.model, _run_name(plan), len(every_plan) == 1)
-        yield plan, run(plan, folder, partial(loader.load, plan), partial(_decoder, options, plan), loader.asked)
+        secrets = secret.of(options)
+        yield plan, run(plan, folder, partial(loader.load, plan), partial(_decoder, options, plan), loader.asked, secrets)
 
 
 def conclusion(model: str, plan: Plan, summary: Summary) -> str:

@@ -26,6 +26,7 @@ from harness.models.lmms_clock import Ear, Told, told
 from harness.models.loading import place
 from harness.models.options import Options
 from harness.records import MISSING_VIDEO, MODEL_ERROR
+from harness.secret import hidden
 from harness.synthetic.make import encode
 from harness.video.failure import DecodeError
 from harness.video.times import frame_times
@@ -154,7 +155,7 @@ class LmmsModel:
             "name": self.name,
             "backend": self.backend,
             "class": f"{kind.__module__}.{kind.__qualname__}",
-            "model_args": self.options.model_args,
+            "model_args": hidden(self.options.model_args),
             **({"fingerprint": fingerprint(folder)} if folder.is_dir() else {}),
             **dtype,
             "device": str(getattr(self.lm, "device", self.options.device)),
