@@ -33,7 +33,9 @@ SHOWN = 5
 def main(options: Namespace) -> int:
     """Score a run folder or anyone's predictions under a protocol; nothing is written."""
     path = Path(options.path)
-    if (run := store.read_run(path)) is not None:
+    run = store.read_run(path)
+    records: Mapping[tuple[str, str], Record]
+    if run is not None:
         plan, records = run_of(options, path, run["spec"])
         if options.all_protocols:
             return _all_protocols(options, plan, path / store.SAMPLES)
@@ -51,6 +53,8 @@ def main(options: Namespace) -> int:
     # What was read stays to the end: collections need not walk it again and again.
     gc.freeze()
     scores = score_plan(plan, records)
+    if run is not None and any(_reads_little(entry.get("parse_rate")) for entry in scores["modes"].values()):
+        _write(_hint(plan, (record["text"] for record in records.values() if record["error"] is None)))
     if options.json:
         sys.stdout.write(json.dumps(scores, indent=1) + "\n")
     else:
@@ -116,8 +120,8 @@ def predictions(plan: Plan, path: Path, options: Namespace, keep_texts: bool = F
         collected.add(row, {"error": None, "text": row.text} if keeps else as_record(row, read))
     _write(collected.notes)
     records = collected.records
-    said = [record for record in records.values() if record["error"] is None and ("read" in record or "text" in record)]
-    if 2 * sum(1 for one in said if (one["read"] if "read" in one else read(one["text"])).spans) < len(said):
+    said = [record.get("read") or read(record["text"]) for record in records.values() if "read" in record or "text" in record]
+    if said and _reads_little(sum(1 for prediction in said if prediction.failure is None) / len(said)):
         _write(_hint(plan, (row.text for row in Predictions(path, plan.samples, options.reply_key) if row.text is not None)))
     return records
 
@@ -128,6 +132,10 @@ def _rule(options: Namespace, plan: Plan) -> str:
         expected = "--duplicates first, last or refuse for a task with the official metrics of QVHighlights"
         raise InputError(expected, "mean, which is not defined for them", f"{USAGE} --duplicates last")
     return str(options.duplicates)
+
+
+def _reads_little(share: float | None) -> bool:
+    return share is not None and share < 0.5
 
 
 def _hint(plan: Plan, texts: Iterable[str]) -> list[str]:

@@ -13,7 +13,7 @@ TRIED = 5_000
 
 
 class Readable(NamedTuple):
-    """How many of the replies that were tried a protocol reads a span in."""
+    """how many of the replies that were tried a protocol reads."""
 
     protocol: Protocol
     read: int
@@ -27,7 +27,7 @@ def most_readable(texts: Iterable[str], asked: Protocol, shown: int = 3) -> tupl
     for rules in (asked, *every(asked)):
         if rules.answer not in counts:
             read = parser(rules.answer)
-            counts[rules.answer] = sum(1 for text in tried if read(text).spans)
+            counts[rules.answer] = sum(1 for text in tried if read(text).failure is None)
     own, *others = (Readable(rules, counts[rules.answer], len(tried)) for rules in (asked, *every(asked)))
     better = [one for one in others if one.read > own.read and 2 * one.read >= len(tried)]
     return own, sorted(better, key=lambda one: -one.read)[:shown]

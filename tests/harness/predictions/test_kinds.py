@@ -61,11 +61,17 @@ def clock(time: float) -> str:
 TRUTH_BESIDE: dict[str, tuple[str, Say]] = {
     "answer": ("prediction", lambda s, e: {"answer": right(s, e), "prediction": WRONG}),
     "output and label": ("predict", lambda s, e: {"output": right(s, e), "label": right(s, e), "predict": WRONG}),
-    "solution, gt, target": ("completion", lambda s, e: {"solution": [s, e], "gt": right(s, e), "target": [s, e], "completion": WRONG}),
+    "solution, gt, target": (
+        "completion",
+        lambda s, e: {"solution": [s, e], "gt": right(s, e), "target": [s, e], "completion": WRONG},
+    ),
     "timestamps": ("pred", lambda s, e: {"timestamps": [[s, e]], "pred": [0, 5]}),
     "timestamp": ("response", lambda s, e: {"timestamp": [s, e], "response": WRONG}),
     "spans": ("text", lambda s, e: {"spans": [[s, e]], "text": WRONG}),
-    "relevant_windows": ("pred_relevant_windows", lambda s, e: {"relevant_windows": [[s, e]], "pred_relevant_windows": [[0, 5, 1]]}),
+    "relevant_windows": (
+        "pred_relevant_windows",
+        lambda s, e: {"relevant_windows": [[s, e]], "pred_relevant_windows": [[0, 5, 1]]},
+    ),
     "start and end": ("pred_start", lambda s, e: {"start": s, "end": e, "pred_start": 0, "pred_end": 5}),
     "capitals": ("Prediction", lambda s, e: {"Answer": right(s, e), "Prediction": WRONG}),
 }
@@ -206,8 +212,8 @@ def test_numbers_alone_name_samples_unless_they_count_the_rows(score: Callable[.
 
 
 def test_a_number_of_another_video_and_query_answers_nothing(score: Callable[..., Scored]) -> None:
-    say = rows(lambda s, e: {"pred": [s, e]})[:3] + [{"qid": 4, "video": "elsewhere", "query": "a cat", "pred": [100, 110]}]
-    found = score(say, ids="{}")
+    stranger = {"qid": 4, "video": "elsewhere", "query": "a cat", "pred": [100, 110]}
+    found = score([*rows(lambda s, e: {"pred": [s, e]})[:3], stranger], ids="{}")
     assert found.miou == 75
     assert "which answer nothing: 1 (line 4)" in found.said
 
@@ -224,7 +230,9 @@ DOUBLE = [{"id": "n1", "text": right(12.5, 17.5)}, {"id": "n2", "text": right(20
 def test_several_rows_for_a_sample_are_told_and_chosen(score: Callable[..., Scored], rule: str, miou: float) -> None:
     found = score([*DOUBLE, DOUBLE[1]], "--duplicates", rule)
     assert found.miou == miou
-    assert f"samples with several rows: 2, of which 1 have rows that differ; the {'mean' if rule == 'mean' else rule}" in found.said
+    assert (
+        f"samples with several rows: 2, of which 1 have rows that differ; the {'mean' if rule == 'mean' else rule}" in found.said
+    )
 
 
 def test_several_rows_can_be_refused(score: Callable[..., Scored]) -> None:

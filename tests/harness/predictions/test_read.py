@@ -116,7 +116,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=200) | st.text(alphabet='{}[]",:0123456789.eE>id txt\n', max_size=200).map(str.encode))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_give_rows_or_a_named_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "fuzz"
     path.write_bytes(content)
