@@ -42,7 +42,10 @@ def passed_over(videos: Mapping[str, Path]) -> dict[str, list[Path]]:
 
 def distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
     """Each folder once, however it is written."""
-    return tuple({folder.resolve(): folder for folder in reversed(list(folders))}.values())[::-1]
+    found: dict[Path, Path] = {}
+    for folder in folders:
+        found.setdefault(folder.resolve(), folder)
+    return tuple(found.values())
 
 
 def _matches(keys: Collection[str], folder: Path) -> dict[str, list[Path]]:

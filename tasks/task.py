@@ -129,7 +129,9 @@ def find(name: str, data_root: Path = Path()) -> Task:
     by_name = {alias: task for task in tasks.values() for alias in (task.name, *task.aliases)}
     if name not in by_name and any(path.is_file() for path in (Path(name), data_root / name)):
         expected = f"own data as JSON Lines, one object a line, in a file whose name ends in {OWN_SUFFIX}"
-        raise InputError(expected, f"a file {name}", f"write it so (see docs/own-data.md), then: harness data check NAME{OWN_SUFFIX}")
+        raise InputError(
+            expected, f"a file {name}", f"write it so (see docs/own-data.md), then: harness data check NAME{OWN_SUFFIX}"
+        )
     if name not in by_name:
         raise InputError("the name of a task", unknown(name, by_name), "harness ls tasks")
     return by_name[name]

@@ -199,7 +199,9 @@ class LmmsModel:
             heard = self._heard(times_s)
         if isinstance(outcome, Failure) and outcome.type != "empty-reply":
             found = f"{outcome.type}: {outcome.message}"
-            raise InputError(f"an answer of {self.backend} to a probe video", found, "give other --model-args, or another --model")
+            raise InputError(
+                f"an answer of {self.backend} to a probe video", found, "give other --model-args, or another --model"
+            )
         if heard is None:
             clock = "not measured: no times were seen on their way to the model"
         else:

@@ -145,4 +145,3 @@ def _pixels(path: Path, changed_ns: int, indices: tuple[int, ...]) -> torch.Tens
     positions, where = np.unique(np.array(indices), return_inverse=True)
     images = np.stack(list(frames(path, timeline(path), positions)))
     return torch.from_numpy(images[where]).permute(0, 3, 1, 2)
-

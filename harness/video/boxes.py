@@ -1,5 +1,6 @@
-"""The size that a file's own header states, enough to tell a cut file from a whole one and from one that never was a video."""
+"""What headers say of the size and the parts of a file: enough to tell a cut file from one that never was a video."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
@@ -13,7 +14,7 @@ def ends_early(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(1 << 13)
     if head[4:8] == b"ftyp":
-        return _last_box_ends(path, size) > size
+        return any(end > size for _, end in _boxes(path))
     stated = 0
     if head[:4] == b"RIFF":
         stated = 8 + int.from_bytes(head[4:8], "little")
@@ -22,9 +23,14 @@ def ends_early(path: Path) -> bool:
     return size < SHARE * stated
 
 
-def _last_box_ends(path: Path, size: int) -> int:
-    """Where the last outermost box of an mp4 ends by its own header; 0 if a length makes no sense."""
-    offset = 0
+def in_fragments(path: Path) -> bool:
+    """Whether an mp4 is stored in fragments, each with an index of its own."""
+    return any(name == b"moof" for name, _ in _boxes(path))
+
+
+def _boxes(path: Path) -> Iterator[tuple[bytes, int]]:
+    """Names of the outermost boxes of an mp4, and where each ends by its own header; stops at a length that makes no sense."""
+    size, offset = path.stat().st_size, 0
     with path.open("rb") as file:
         while offset + 8 <= size:
             file.seek(offset)
@@ -33,6 +39,6 @@ def _last_box_ends(path: Path, size: int) -> int:
             if length == 1:
                 length = int.from_bytes(head[8:16], "big")
             if length < 8:
-                return 0
+                return
             offset += length
-    return offset
+            yield head[4:8], offset

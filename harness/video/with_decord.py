@@ -7,6 +7,7 @@ import decord
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.video.boxes import in_fragments
 from harness.video.failure import DecodeError
 from harness.video.times import AVI, MOV, Timeline
 from harness.video.with_pyav import count
@@ -15,8 +16,8 @@ from tasks.errors import Failure
 # decord keeps times as float32: 0.5 ms at two hours.
 SAME_S = 2e-3
 
-REWINDS = (MOV, "matroska,webm", "flv", "asf", AVI)
-"""Containers in which decord finds the way back to the first picture, after it has listed them all."""
+REWINDS = (MOV, "matroska,webm", AVI)
+"""Containers whose index leads decord back to the first picture, after it has listed them all; in others it starts later."""
 
 WHOLE = ("h264", "hevc", "vp9")
 """Codecs in which each packet is a picture. Where a picture is missing, decord repeats the last one at the end."""
@@ -30,8 +31,9 @@ def frames(path: Path, shown: Timeline, indices: NDArray[np.int64]) -> Iterator[
     Raises:
         DecodeError: The stream is broken, or decord cannot be trusted to give the pictures that the container shows.
     """
-    if shown.container not in REWINDS:
-        raise DecodeError(Failure("video-unreadable", f"{path.name}: decord gives wrong pictures of {shown.container}; try pyav"))
+    if shown.container not in REWINDS or (shown.container == MOV and in_fragments(path)):
+        form = "mp4 in fragments" if shown.container == MOV else shown.container
+        raise DecodeError(Failure("video-unreadable", f"{path.name}: decord gives wrong pictures of {form}; try pyav"))
     try:
         reader = decord.VideoReader(str(path.absolute()), ctx=decord.cpu(0), num_threads=1)
         own_s = reader.get_frame_timestamp(range(len(reader)))[:, 0].astype(np.float64)

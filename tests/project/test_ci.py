@@ -28,13 +28,21 @@ class Machine:
         for name in ("make", "git", "apt-get", "python"):
             path = self.folder / ".venv" / "bin" / name if name == "python" else programs / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(STAND_IN.format(name=name, log=self.log, cases=cases.get(name.replace("-", "_"), "")), encoding="utf-8")
+            path.write_text(
+                STAND_IN.format(name=name, log=self.log, cases=cases.get(name.replace("-", "_"), "")), encoding="utf-8"
+            )
             path.chmod(0o755)
         (programs / "sudo").write_text('#!/bin/sh\nshift\nexec "$@"\n', encoding="utf-8")
         (programs / "sudo").chmod(0o755)
         environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
         return subprocess.run(
-            ["bash", ".ci/run"], cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            ["bash", ".ci/run"],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def asked(self) -> list[str]:
