@@ -198,10 +198,8 @@ class LmmsModel:
             outcome = self._ask(path, "Is there anything to see?", times_s := frame_times(path), max_new_tokens=2)
             heard = self._heard(times_s)
         if isinstance(outcome, Failure) and outcome.type != "empty-reply":
-            found = f"{outcome.type}: {outcome.message}"
-            raise InputError(
-                f"an answer of {self.backend} to a probe video", found, "give other --model-args, or another --model"
-            )
+            found, step = f"{outcome.type}: {outcome.message}", "give other --model-args, or another --model"
+            raise InputError(f"an answer of {self.backend} to a probe video", found, step)
         if heard is None:
             clock = "not measured: no times were seen on their way to the model"
         else:

@@ -13,13 +13,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import torch
 from loguru import logger
 
+from harness import extras
 from harness.video.failure import DecodeError
-from harness.video.times import frame_times, timeline
+from harness.video.times import Timeline, opened, timeline
 from harness.video.with_pyav import frames
 from tasks.errors import Failure, InputError, unknown
 
@@ -92,8 +92,7 @@ def _check(name: str) -> None:
         raise InputError(f"the name of a reader in {VARIABLE}", unknown(name, LIBRARIES), step)
     try:
         module = importlib.import_module(LIBRARIES[name])
-    except (ImportError, OSError, RuntimeError) as error:
-        # Packages that bind to ffmpeg fail in all three ways where its libraries are missing.
+    except extras.BROKEN as error:
         found = f"{name} does not load: {str(error).splitlines()[0]}"
         raise InputError(f"the reader that {VARIABLE} names", found, step) from error
     if name == "torchvision" and not hasattr(module, "read_video"):
@@ -122,8 +121,9 @@ def read(asked: Mapping[str, Any]) -> Video:
     from qwen_vl_utils import vision_process
 
     path = Path(asked["video"].removeprefix("file://"))
-    frame_count, rate = len(frame_times(path)), _rate(path)
-    first, last, total = vision_process.calculate_video_frame_range(asked, frame_count, rate)
+    shown = timeline(path)
+    rate = _rate(path, shown)
+    first, last, total = vision_process.calculate_video_frame_range(asked, len(shown.times_s), rate)
     count = vision_process.smart_nframes(asked, total_frames=total, video_fps=rate)
     indices = torch.linspace(first, last, count).round().long().tolist()
     pixels = _pixels(path, path.stat().st_mtime_ns, tuple(indices))
@@ -131,10 +131,10 @@ def read(asked: Mapping[str, Any]) -> Video:
     return pixels, metadata, count / total * rate
 
 
-def _rate(path: Path) -> float:
+def _rate(path: Path, shown: Timeline) -> float:
     """Frames per second as the file states them, as the other readers do. The clock of the run measures what they are worth."""
-    with av.open(str(path.absolute()), options={"protocol_whitelist": "file"}) as container:
-        if not (rate := container.streams.video[0].average_rate):
+    with opened(path, "video-unreadable") as container:
+        if not (rate := container.streams[shown.stream].average_rate):
             raise DecodeError(Failure("video-unreadable", f"{path.name} states no frame rate"))
         return float(rate)
 

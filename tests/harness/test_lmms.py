@@ -8,6 +8,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,10 @@ from tasks.task import all_tasks, find, load
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 READER = "FORCE_QWENVL_VIDEO_READER"
 OFFLINE = {
-    **{"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1"},
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "WANDB_MODE": "disabled",
+    "OMP_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",
 }
 SMALL = "max_num_frames=8,min_pixels=4096,max_pixels=8192"
@@ -248,13 +252,13 @@ def test_an_evaluation_that_failed_ends_with_1(monkeypatch: pytest.MonkeyPatch) 
 
     from harness.lmms_tasks import __main__ as launcher
 
-    def dispatch() -> None:
+    def dispatch(name: str) -> None:
         with contextlib.suppress(ValueError):
             command.cli_evaluate_single(Namespace(model=name, model_args="", device=None, force_simple=False, include_path=None))
 
-    monkeypatch.setattr("lmms_eval.cli.dispatch.main", dispatch)
     monkeypatch.setattr(sys, "argv", ["lmms_tasks", "eval"])
     for name, code in (("qwen25_vl", 1), ("dummy", 0)):
+        monkeypatch.setattr("lmms_eval.cli.dispatch.main", partial(dispatch, name))
         monkeypatch.setattr(command, "cli_evaluate_single", lambda arguments: None)
         assert launcher.main() == code
 

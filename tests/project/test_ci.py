@@ -28,22 +28,14 @@ class Machine:
         for name in ("make", "git", "apt-get", "python"):
             path = self.folder / ".venv" / "bin" / name if name == "python" else programs / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(
-                STAND_IN.format(name=name, log=self.log, cases=cases.get(name.replace("-", "_"), "")), encoding="utf-8"
-            )
+            case = cases.get(name.replace("-", "_"), "")
+            path.write_text(STAND_IN.format(name=name, log=self.log, cases=case), encoding="utf-8")
             path.chmod(0o755)
         (programs / "sudo").write_text('#!/bin/sh\nshift\nexec "$@"\n', encoding="utf-8")
         (programs / "sudo").chmod(0o755)
         environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
-        return subprocess.run(
-            ["bash", ".ci/run"],
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        typed = ["bash", ".ci/run"]
+        return subprocess.run(typed, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def asked(self) -> list[str]:
         return self.log.read_text(encoding="utf-8").splitlines()
@@ -97,7 +89,7 @@ def test_what_a_machine_cannot_have_may_skip(machine: Machine) -> None:
 
 def test_the_tests_that_skipped_are_written_down_and_can_be_asked_for(project: Path, tmp_path: Path) -> None:
     shutil.copy(project / "tests" / "conftest.py", tmp_path)
-    text = "import pytest\n\n\n@pytest.mark.parametrize('x', ['a b', '[c]'])\ndef test_x(x):\n    pytest.skip(x)\n\n\ndef test_y():\n    pass\n"
+    text = "import pytest\n@pytest.mark.parametrize('x', ['a b', '[c]'])\ndef test_x(x): pytest.skip(x)\ndef test_y(): pass\n"
     (tmp_path / "test_it.py").write_text(text, encoding="utf-8")
 
     def collected(*arguments: str) -> str:

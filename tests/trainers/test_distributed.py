@@ -56,7 +56,7 @@ def launch(launcher: list[str], jobs: list[dict[str, Any]]) -> None:
     environment = {**os.environ, "PATH": PROGRAMS, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     script = Path(__file__).with_name("launched.py")
     command = [sys.executable, "-m", *launcher, str(script), json.dumps(jobs)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-9000:]
 
 
