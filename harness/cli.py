@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         stopping.install()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # Names of files can be of bytes that are no text.
+            sys.stdout.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
         return int(importlib.import_module(f"harness.commands.{options.command}").main(options))

@@ -17,7 +17,9 @@ HARMLESS = ("api-version",)
 
 _VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
-_NAME = r"[\w-]*(?:api[-_]?key|access[-_]?key|(?<![\w-])key|secret|password|passwd|(?:(?<![\w-])|api|access|auth|hub|hf)[-_]?token)"
+_NAME = (
+    r"[\w-]*(?:api[-_]?key|access[-_]?key|(?<![\w-])key|secret|password|passwd|(?:(?<![\w-])|api|access|auth|hub|hf)[-_]?token)"
+)
 _NAMED = re.compile(rf"(?P<head>{_NAME}(?:=|[\"']\s*:\s*)[\"']?)(?P<value>[^\s,&;'\"…]+)", re.IGNORECASE)
 _PREFIXED = re.compile(r"(sk|pk|hf|gsk|xai|nvapi|key|token|secret)[-_].{4,}", re.IGNORECASE)
 _RANDOM = re.compile(r"(?=[a-z]*\d)(?=\d*[a-z])[a-z0-9]{12,}", re.IGNORECASE)

@@ -30,8 +30,9 @@ OURS = {
 """Where our defaults are not TRL's. The whole curriculum is one epoch of the trainer."""
 
 FIXED = ("output_dir", "remove_unused_columns", "num_train_epochs", "per_device_train_batch_size", "num_generations", "seed",
-         "shuffle_dataset", "bf16", "fp16", "use_cpu")  # fmt: skip
-"""Arguments of TRL that the recipe decides under another name, or that would break what is promised."""
+         "shuffle_dataset", "bf16", "fp16", "use_cpu", "hub_token", "push_to_hub_token")  # fmt: skip
+"""Arguments of TRL that the recipe decides under another name, or that would break what is promised: files of a training hold
+the recipe, and a token belongs into HF_TOKEN."""
 
 
 def arguments(training: Training) -> GRPOConfig | SFTConfig:

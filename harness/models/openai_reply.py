@@ -95,7 +95,12 @@ def _beside(message: Mapping[str, Any]) -> str:
 def _count(usage: Mapping[str, Any], key: str) -> int:
     value = usage.get(key)
     number = 0 if value is None else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= LARGEST_COUNT or number != int(number):
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, int | float)
+        or not 0 <= number <= LARGEST_COUNT
+        or number != int(number)
+    ):
         raise _OddError(f"usage.{key} is no count of tokens: {_short(value)}")
     return int(number)
 
