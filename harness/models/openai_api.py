@@ -54,6 +54,7 @@ class OpenAiModel:
             "server": str(self._client.base_url),
             "seed": self._options.seed,
             "clock": "text before each frame: its time in seconds, two decimals",
+            "sight": "not probed: a server shows no logits",
         }
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:
