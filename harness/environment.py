@@ -1,10 +1,13 @@
 """What a number was made with: packages, code, hardware."""
 
+import ctypes
 import hashlib
 import os
 import platform
+import re
 import subprocess
 import sys
+from ctypes.util import find_library
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +20,10 @@ PACKAGES = (
     "torchvision",
     "transformers",
     "accelerate",
+    "trl",
+    "peft",
+    "deepspeed",
+    "vllm",
     "tokenizers",
     "safetensors",
     "av",
@@ -26,6 +33,9 @@ PACKAGES = (
     "lmms-eval",
     "qwen-vl-utils",
 )
+
+FFMPEG = ("avcodec", "avformat", "swscale")
+"""Libraries of FFmpeg that decode: from a file to packets, to pictures, to RGB."""
 
 
 class Launch(NamedTuple):
@@ -79,6 +89,9 @@ def describe(decoder: str) -> dict[str, Any]:
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
         "gpus": _gpus(),
+        **_cuda(),
+        "driver": _driver(),
+        "ffmpeg": _ffmpeg(),
         "decoder": decoder,
     }
 
@@ -110,3 +123,50 @@ def _gpus() -> list[str]:
     if torch is None or not torch.cuda.is_available():
         return []
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+
+
+def _cuda() -> dict[str, str | None]:
+    """CUDA and cuDNN that the loaded torch was built for; nulls for a CPU build and where torch was not needed."""
+    torch = sys.modules.get("torch")
+    cuda = None if torch is None else torch.version.cuda
+    cudnn = None if torch is None or cuda is None else torch.backends.cudnn.version()
+    return {"cuda": cuda, "cudnn": None if cudnn is None else str(cudnn)}
+
+
+def _driver(path: Path = Path("/proc/driver/nvidia/version")) -> str | None:
+    """Version of the kernel's NVIDIA driver, None where there is none."""
+    try:
+        found = re.search(r"\b\d{3,}(?:\.\d+)+\b", path.read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    return None if found is None else found[0]
+
+
+def _ffmpeg() -> dict[str, str]:
+    """Libraries of FFmpeg by who brings them: `av`, `decord`, and `system`, which torchcodec reads video through.
+
+    Wheels name theirs in the file names; those of the system are asked, as loading torchcodec would load torch.
+    """
+    found = {name: _bundled(name) for name in ("av", "decord")} | {"system": _installed()}
+    return {name: ", ".join(libraries) for name, libraries in found.items() if libraries}
+
+
+def _bundled(package: str) -> list[str]:
+    try:
+        names = [path.name for path in metadata.files(package) or ()]
+    except metadata.PackageNotFoundError:
+        return []
+    pattern = re.compile(rf"lib({'|'.join(FFMPEG)})(?:-\w+)?\.(?:so\.)?([\d.]*\d)(?:\.dylib)?$")
+    return sorted(f"{match[1]} {match[2]}" for name in names if (match := pattern.match(name)) is not None)
+
+
+def _installed() -> list[str]:
+    found = []
+    for name in FFMPEG:
+        if (file := find_library(name)) is not None:
+            try:
+                number: int = getattr(ctypes.CDLL(file), f"{name}_version")()
+            except (OSError, AttributeError):
+                continue
+            found.append(f"{name} {number >> 16}.{number >> 8 & 255}.{number & 255}")
+    return found

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from trainers.dev import DevEvaluation
 from trainers.examples import Examples, curriculum
 from trainers.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.sft import VideoSFTTrainer
+from trainers.sight import Sight
 from trainers.steady import WHOLE, last_checkpoint
 from trainers.terms import Term
 from trainers.trackers import trackers
@@ -123,6 +125,7 @@ def _run(training: Training, samples: list[Sample], record: dict[str, Any], main
         if main:
             store.write_json(training.folder / RECORD, record)
             _remove_parts(Path(trainer.args.output_dir))
+        trainer.add_callback(Sight(trainer, inputs, partial(_record_sight, training.folder, record, main)))
         if training.dev_every:
             trainer.add_callback(DevEvaluation(training, checkpoint, processor, pool_reader(pool)))
         if whole is not None:
@@ -197,6 +200,12 @@ def build(
         if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
             trainer.remove_callback(callback)
     return trainer
+
+
+def _record_sight(folder: Path, record: dict[str, Any], main: bool, found: dict[str, str]) -> None:
+    record["sessions"][-1]["sight"] = found
+    if main:
+        store.write_json(folder / RECORD, record)
 
 
 def _save(trainer: Any, training: Training, processor: Any) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -68,6 +68,6 @@ def repeat(prefix: Cache, sources: Sequence[int]) -> Cache:
 
 
 @functools.cache
-def keyword(kind: type) -> str:
-    """What a class of model calls its cache: `cache` from transformers 5.24 on, `past_key_values` before."""
-    return "cache" if "cache" in inspect.signature(kind.forward).parameters else "past_key_values"  # type: ignore[attr-defined]
+def keyword(forward: Callable[..., Any]) -> str:
+    """What the `forward` of a class of models calls its cache: `cache` from transformers 5.24 on, `past_key_values` before."""
+    return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"

@@ -178,7 +178,7 @@ def _forward(model: Any, ids: Any, positions: Any, mask: Any, cache: Cache, extr
         attention_mask=mask,
         use_cache=True,
         logits_to_keep=1,
-        **{caches.keyword(type(model)): cache},
+        **{caches.keyword(type(model).forward): cache},
         **extra,
     )
     logits: torch.Tensor = output.logits[:, -1].float()

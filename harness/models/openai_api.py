@@ -55,6 +55,7 @@ class OpenAiModel:
             "server": secret.hidden(str(self._client.base_url) + (f"?{query}" if query else "")),
             "seed": self._options.seed,
             "clock": "text before each frame: its time in seconds, two decimals",
+            "sight": "not probed: a server shows no logits",
         }
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:
