@@ -3,9 +3,10 @@ PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python
 BIN := .venv/bin
 READY := .venv/.ready
 UNFINISHED := .venv/.unfinished
+FLOOR := .venv-floor
 
 .DEFAULT_GOAL := help
-.PHONY: help demo base test lint bench board rewards
+.PHONY: help demo base test floor lint bench board rewards
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -18,6 +19,10 @@ base: $(READY) ## install, then train the tiny checkpoint that grounds
 
 test: $(READY) ## install, then run every test
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# Only the package changes whose oldest release is claimed to see the video; the folder stands before .venv on the path.
+floor: $(FLOOR)/.ready ## install, then run the tests of models on the oldest transformers that is allowed
+	PYTHONPATH=$(FLOOR) $(BIN)/python -m pytest -n auto tests/harness/models tests/harness/test_run.py
 
 lint: $(READY) ## style, formatting and types
 	$(BIN)/python -m ruff check .
@@ -46,3 +51,9 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@rm $(UNFINISHED) && touch $@
+
+$(FLOOR)/.ready: $(READY)
+	@rm -rf $(FLOOR)
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --target $(FLOOR) \
+	  "$$(sed -n 's/.*"\(transformers\)>=\([0-9.]*\),.*/\1==\2/p' pyproject.toml)"
+	@touch $@

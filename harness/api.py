@@ -13,7 +13,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from harness import export, report, store
+from harness import export, extras, report, store
 from harness.arguments import parser
 from harness.commands import compare as compare_command
 from harness.commands import run as run_command
@@ -61,6 +61,7 @@ class Run:
 
     def to_pandas(self) -> Any:
         """`samples` as `pandas.DataFrame`. Raises InputError without the extra `train`."""
+        extras.package("pandas", "train")
         return self.to_datasets().to_pandas()
 
     def to_parquet(self, path: AnyPath) -> None:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from harness import extras
 from harness.frames import Frames
 from harness.plan import Plan
-from harness.videos import SUFFIXES
+from harness.videos import SUFFIXES, distinct
 from tasks import task as tasks
 from tasks.errors import Failure, InputError
 from tasks.protocol import VideoRules
@@ -18,7 +19,20 @@ from tasks.sample import Sample
 from tasks.span import Span
 
 TOLERANCE_S = 1.0
+UNITS = {"frames": 60.0, "milliseconds": 1e3, "microseconds": 1e6}
+"""How many of each make a second."""
+FACTOR_OF_UNITS = 2.0
+"""A moment that ends at less than this times the length of its video is one that is wrong, not one in other units."""
 Lengths = Mapping[Path, float | Failure]
+
+
+class Outside(NamedTuple):
+    """A moment that does not lie in its video: it starts or ends `after_s` seconds after the end, at `end_s`."""
+
+    sample: Sample
+    moment: Span
+    end_s: float
+    after_s: float
 
 
 class Difference(NamedTuple):
@@ -30,28 +44,38 @@ class Difference(NamedTuple):
 
 
 def lengths(plans: Sequence[Plan]) -> dict[Path, float | Failure]:
-    """Seconds from 0 to the end of the last frame of every video file of these plans, or why the file cannot be read.
+    """Seconds from the first frame to the end of the last of every video file of these plans, or why it cannot be read.
 
-    Containers are read through, nothing is decoded.
+    Containers are read through; of the pictures, the first and the last are decoded.
     """
     paths = sorted({path for plan in plans for path in plan.videos.values()})
     if not paths:
         return {}
-    from harness.video.pool import FramePool, Job
+    with extras.needed("video"):
+        from harness.video.pool import FramePool, Job
 
     found: dict[Path, float | Failure] = {}
-    with FramePool(plans[0].protocol.video, 1, workers=2, deadline_s=60, prefetch=16, read=times_only) as pool:
+    with FramePool(plans[0].protocol.video, 1, workers=2, deadline_s=60, prefetch=16, read=first_and_last) as pool:
         outcomes = pool.frames(Job(path, path) for path in paths)
         for job, outcome in tqdm(outcomes, total=len(paths), desc="check", unit="video", file=sys.stderr):
             found[job.path] = outcome if isinstance(outcome, Failure) else float(outcome.time_s[-1]) + outcome.interval_s
     return found
 
 
-def times_only(path: Path, rules: VideoRules, _factor: int, _clip: Span | None) -> Frames:
-    """Frames without pixels, `interval_s` the mean distance between them. Raises DecodeError."""
-    from harness.video.times import frame_duration, frame_times
+def first_and_last(path: Path, rules: VideoRules, _factor: int, _clip: Span | None) -> Frames:
+    """All frames without pixels, `interval_s` the mean distance between them, once the first and the last were decoded.
 
-    times_s = frame_times(path)
+    Raises:
+        DecodeError: A run could not use the file.
+    """
+    from harness.video.decode import reader
+    from harness.video.times import frame_duration, timeline
+    from harness.video.with_pyav import decode_last
+
+    shown = timeline(path)
+    times_s = shown.times_s
+    next(reader(rules.decoder)(path, shown, np.zeros(1, dtype=np.int64)))
+    decode_last(path, shown)
     return Frames(np.empty((len(times_s), 0, 0, 3), dtype=np.uint8), times_s, frame_duration(times_s), 0.0, rules.decoder)
 
 
@@ -63,6 +87,31 @@ def askable(plan: Plan, lengths_s: Lengths) -> list[Sample]:
         return isinstance(length, float) and (sample.clip is None or sample.clip.start_s < length)
 
     return [sample for sample in plan.samples if ready(sample)]
+
+
+def outside(plan: Plan, lengths_s: Lengths) -> tuple[list[Outside], list[Outside]]:
+    """Moments that start after the end of their video, and others that end more than `TOLERANCE_S` after it.
+
+    A video that is missing or cannot be read is as long as its annotation says.
+    """
+    starts, ends = [], []
+    for sample in plan.samples:
+        length = lengths_s.get(plan.videos[sample.video]) if sample.video in plan.videos else None
+        end_s = float(sample.duration_s)
+        if isinstance(length, float):
+            end_s = length if sample.clip is None else min(end_s, length - float(sample.clip.start_s))
+        for moment in sample.targets:
+            if moment.start_s >= end_s:
+                starts.append(Outside(sample, moment, end_s, float(moment.start_s) - end_s))
+            elif moment.end_s - end_s > TOLERANCE_S:
+                ends.append(Outside(sample, moment, end_s, float(moment.end_s) - end_s))
+    return starts, ends
+
+
+def likely_unit(moments: Iterable[Outside]) -> str | None:
+    """What spans seem to be written in, if not in seconds: the smallest unit in which all would lie in their videos."""
+    share = max((float(one.moment.end_s) / one.end_s for one in moments if one.end_s > 0), default=0.0)
+    return next((unit for unit, most in UNITS.items() if FACTOR_OF_UNITS < share <= most), None)
 
 
 def differences(plan: Plan, lengths_s: Lengths) -> list[Difference]:
@@ -81,11 +130,12 @@ def differences(plan: Plan, lengths_s: Lengths) -> list[Difference]:
 def extra_files(plans: Sequence[Plan]) -> list[Path]:
     """Video files in the searched folders that no split of these tasks names."""
     known = {sample.video for plan in plans for sample in plan.samples}
+    taken = {path.resolve() for plan in plans for path in plan.videos.values()}
     for plan in {plan.task.name: plan for plan in plans}.values():
         known |= {video for split in plan.task.splits(plan.data_root) for video in _videos(plan, split)}
-    folders = {folder for plan in plans for folder in plan.searched if folder.is_dir()}
+    folders = [folder for folder in distinct(folder for plan in plans for folder in plan.searched) if folder.is_dir()]
     files = (path for folder in folders for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in files if not {path.name, path.stem} & known)
+    return sorted(path for path in files if not {path.name, path.stem} & known and path.resolve() not in taken)
 
 
 def _videos(plan: Plan, split: str) -> Iterable[str]:

@@ -1,10 +1,13 @@
 """The command line: arguments in `harness.arguments`, work in `harness.commands`, each imported when it is asked for."""
 
+import contextlib
 import errno
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
+from harness import secret, stopping
 from harness.arguments import parser
 from tasks.errors import InputError
 
@@ -12,21 +15,32 @@ DONE, TOO_MANY_ERRORS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 more failed samples than `--max-errors`, 2 bad usage or input."""
+    """Run one command and return its exit code: 0 done, 1 more failed samples than `--max-errors`, 2 bad usage or input.
+
+    Without arguments this process is the command: it takes those of the process, and its signals.
+    """
+    if arguments is None:
+        stopping.install()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # Names of files can be of bytes that are no text.
+            sys.stdout.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
         return int(importlib.import_module(f"harness.commands.{options.command}").main(options))
     except InputError as error:
         if options.debug:
             raise
-        sys.stderr.write(f"harness {options.command}: bad input\n{error}\n")
+        message = secret.redact(secret.hidden(str(error)), secret.of(options))
+        sys.stderr.write(f"harness {options.command}: bad input\n{message}\n")
     except OSError as error:
         if options.debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
             raise
         sys.stderr.write(f"harness {options.command}: {error}\nnext:     make room, then type the same command: it continues\n")
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; type the same command to continue\n")
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        # A terminal that was closed takes no more words.
+        with contextlib.suppress(OSError):
+            sys.stderr.write("\nstopped; type the same command to continue\n")
+        return stop.code if isinstance(stop, stopping.Stopped) else INTERRUPTED
     return BAD_INPUT
 
 

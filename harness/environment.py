@@ -1,9 +1,13 @@
 """What a number was made with: packages, code, hardware."""
 
+import ctypes
+import hashlib
 import os
 import platform
+import re
 import subprocess
 import sys
+from ctypes.util import find_library
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +20,10 @@ PACKAGES = (
     "torchvision",
     "transformers",
     "accelerate",
+    "trl",
+    "peft",
+    "deepspeed",
+    "vllm",
     "tokenizers",
     "safetensors",
     "av",
@@ -26,6 +34,9 @@ PACKAGES = (
     "qwen-vl-utils",
 )
 
+FFMPEG = ("avcodec", "avformat", "swscale")
+"""Libraries of FFmpeg that decode: from a file to packets, to pictures, to RGB."""
+
 
 class Launch(NamedTuple):
     """This process among those of one launch (torchrun or accelerate set the variables).
@@ -35,6 +46,7 @@ class Launch(NamedTuple):
         world: Number of processes.
         local_rank: Number of this process on its machine.
         id: The same for all processes of the launch and for no other launch.
+        sha256: Of the id, which names the machine.
     """
 
     rank: int
@@ -42,17 +54,29 @@ class Launch(NamedTuple):
     local_rank: int
     id: str
 
+    @property
+    def sha256(self) -> str:  # noqa: D102
+        return hashlib.sha256(self.id.encode()).hexdigest()
+
 
 def launch() -> Launch:
     """Read the launch from the environment; without one, this process is a launch of its own."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         return Launch(0, 1, int(os.environ.get("LOCAL_RANK", "0")), f"{platform.node()} process {os.getpid()}")
-    names = ("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT")
+    names = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT")
     identity = " ".join(os.environ.get(name, "") for name in names)
     if int(os.environ.get("LOCAL_WORLD_SIZE", "0")) == world:
-        identity += f" launcher {os.getppid()}"
+        identity += f" launcher {os.getppid()} {_start(os.getppid())}"
     return Launch(int(os.environ["RANK"]), world, int(os.environ.get("LOCAL_RANK", "0")), identity)
+
+
+def _start(process: int) -> str:
+    """When a process started, for Linux: numbers of processes come again, in containers soon."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def describe(decoder: str) -> dict[str, Any]:
@@ -65,6 +89,9 @@ def describe(decoder: str) -> dict[str, Any]:
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
         "gpus": _gpus(),
+        **_cuda(),
+        "driver": _driver(),
+        "ffmpeg": _ffmpeg(),
         "decoder": decoder,
     }
 
@@ -96,3 +123,50 @@ def _gpus() -> list[str]:
     if torch is None or not torch.cuda.is_available():
         return []
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+
+
+def _cuda() -> dict[str, str | None]:
+    """CUDA and cuDNN that the loaded torch was built for; nulls for a CPU build and where torch was not needed."""
+    torch = sys.modules.get("torch")
+    cuda = None if torch is None else torch.version.cuda
+    cudnn = None if torch is None or cuda is None else torch.backends.cudnn.version()
+    return {"cuda": cuda, "cudnn": None if cudnn is None else str(cudnn)}
+
+
+def _driver(path: Path = Path("/proc/driver/nvidia/version")) -> str | None:
+    """Version of the kernel's NVIDIA driver, None where there is none."""
+    try:
+        found = re.search(r"\b\d{3,}(?:\.\d+)+\b", path.read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    return None if found is None else found[0]
+
+
+def _ffmpeg() -> dict[str, str]:
+    """Libraries of FFmpeg by who brings them: `av`, `decord`, and `system`, which torchcodec reads video through.
+
+    Wheels name theirs in the file names; those of the system are asked, as loading torchcodec would load torch.
+    """
+    found = {name: _bundled(name) for name in ("av", "decord")} | {"system": _installed()}
+    return {name: ", ".join(libraries) for name, libraries in found.items() if libraries}
+
+
+def _bundled(package: str) -> list[str]:
+    try:
+        names = [path.name for path in metadata.files(package) or ()]
+    except metadata.PackageNotFoundError:
+        return []
+    pattern = re.compile(rf"lib({'|'.join(FFMPEG)})(?:-\w+)?\.(?:so\.)?([\d.]*\d)(?:\.dylib)?$")
+    return sorted(f"{match[1]} {match[2]}" for name in names if (match := pattern.match(name)) is not None)
+
+
+def _installed() -> list[str]:
+    found = []
+    for name in FFMPEG:
+        if (file := find_library(name)) is not None:
+            try:
+                number: int = getattr(ctypes.CDLL(file), f"{name}_version")()
+            except (OSError, AttributeError):
+                continue
+            found.append(f"{name} {number >> 16}.{number >> 8 & 255}.{number & 255}")
+    return found

@@ -1,6 +1,5 @@
 """Every question of a run as a row of a table, and the scores of a run as metadata of a model card."""
 
-import importlib
 import io
 import json
 import re
@@ -8,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from harness import extras
 from harness.plan import Plan
 from harness.predictions import cells
 from harness.records import Record
 from harness.scoring import ORACLE_MODE
-from tasks.errors import InputError
 
 FORMATS = ("parquet", "csv", "jsonl")
 SPANS, NUMBERS = "spans", "numbers"
@@ -100,7 +99,7 @@ def _cell(value: Any, kind: str) -> Any:
 
 def dataset(table: Sequence[Row]) -> Any:
     """A table as `datasets.Dataset`, the same types whatever the values. Raises InputError where the package is missing."""
-    datasets = package("datasets", "train")
+    datasets = extras.package("datasets", "train")
     numbers = datasets.List(datasets.Value("float64"))
     lists = {SPANS: datasets.List(numbers), NUMBERS: numbers}
     types = {name: lists[kind] if kind in lists else datasets.Value(kind) for name, kind in COLUMNS.items()}
@@ -130,7 +129,7 @@ def model_card(plan: Plan, scores: Mapping[str, Any], model: str) -> Any:
     Raises:
         InputError: huggingface_hub is not installed.
     """
-    hub = package("huggingface_hub", "hf")
+    hub = extras.package("huggingface_hub", "hf")
     part = len(scores["modes"][plan.modes[0]]["samples"])
     left_out = f", only {part:,} samples of it" if plan.limit is not None or plan.ids_sha256 is not None else ""
     rules = {"protocol": plan.protocol.name, "protocol_sha256": plan.protocol.sha256, "split_sha256": plan.split_sha256}
@@ -153,11 +152,3 @@ def model_card(plan: Plan, scores: Mapping[str, Any], model: str) -> Any:
         if metric != "n" and value is not None
     ]
     return hub.ModelCardData(model_name=PurePath(model).name, eval_results=results)
-
-
-def package(name: str, extra: str) -> Any:
-    """Import what an extra installs. Raises InputError with the name of the extra."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise InputError(f"the packages of extra {extra}", str(error), f"pip install 'vtg-harness[{extra}]'") from error

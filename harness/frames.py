@@ -13,7 +13,8 @@ class Frames:
 
     Attributes:
         pixels: `(n, height, width, 3)` uint8 RGB, upright, already at the size the model is given; n is even.
-        time_s: `(n,)` float64, presentation time of each frame in seconds.
+        time_s: `(n,)` float64, presentation time of each frame in seconds from the first frame of the file, or from the start
+            of the clip.
         interval_s: Spacing of the uniform grid of times that was asked for, in seconds.
         slack_s: How far a frame may lie from its grid time at most (half the largest gap between the video's frames).
         decoder: The decoder that was used.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__
-from harness.videos import find_videos
+from harness.videos import distinct, find_videos
 from tasks import protocol as protocols
 from tasks import task as tasks
 from tasks.errors import InputError
@@ -110,7 +110,7 @@ def make_plan(
     for mode in modes:
         rules.question("", mode)
     samples = tasks.load(task, split, data_root)
-    folders = (*video_folders, *(data_root / folder for folder in task.video_folders))
+    folders = distinct((*video_folders, *(data_root / folder for folder in task.video_folders)))
     return Plan(
         task=task,
         split=split,

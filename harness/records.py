@@ -1,22 +1,42 @@
 """One line of `samples.jsonl`: what came back for one sample in one mode."""
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.frames import Frames
 from harness.models.base import Question, Reply
+from harness.secret import redact
 from tasks.errors import Failure
 
 Record = dict[str, Any]
 VERSION = 1
 MISSING_VIDEO = "missing-video"
 MODEL_ERROR = "model-error"
+NEEDED = ("id", "mode", "text", "error", "tokens")
+"""Without these a line of `samples.jsonl` cannot be read."""
 
 
-def make_record(question: Question, outcome: Reply | Failure, seconds: float = 0.0, frames: Frames | None = None) -> Record:
-    """The record of a reply or of a typed failure; every record has every key but `wrong_clock_s`."""
+def make_record(
+    question: Question, outcome: Reply | Failure, seconds: float = 0.0, frames: Frames | None = None, file: str | None = None
+) -> Record:
+    """The record of a reply or of a typed failure; every record has every key but `wrong_clock_s` and `file`.
+
+    A reply that is no text, as code of others may give it, is a failure named `model-error`.
+
+    Args:
+        question: What was asked.
+        outcome: What came back.
+        seconds: How long that took.
+        frames: What was shown.
+        file: Which video file was looked at, see `harness.videos.identity`.
+    """
+    given: Any = outcome
+    if isinstance(given, Reply) and not isinstance(given.text, str):
+        outcome = Failure(MODEL_ERROR, f"a reply that is no text but a {type(given.text).__name__}")
     record: Record = {"v": VERSION, "id": question.sample.id, "mode": question.mode, "text": None, "error": None}
     record |= {"prompt_sha256": None, "tokens": None, "frames": frames.fingerprint() if frames is not None else None}
-    record["seconds"] = round(seconds, 4)
+    record |= {"seconds": round(seconds, 4), **({} if file is None else {"file": file})}
     if isinstance(outcome, Failure):
         record["error"] = {"type": outcome.type, "message": outcome.message}
     else:
@@ -30,3 +50,48 @@ def make_record(question: Question, outcome: Reply | Failure, seconds: float = 0
 def error_type(record: Record | None) -> str | None:
     """The name of a record's error, None if it holds a reply."""
     return str(record["error"]["type"]) if record is not None and record["error"] is not None else None
+
+
+def redacted(record: Record, secrets: Sequence[str]) -> Record:
+    """A record without the secrets that a server or an exception echoes."""
+    if record["error"] is not None:
+        return {**record, "error": {**record["error"], "message": redact(record["error"]["message"], secrets)}}
+    return {**record, "text": redact(record["text"], secrets)}
+
+
+def check(record: Any) -> Record:
+    """A line of `samples.jsonl` itself, if everything that is read of it later is as `make_record` writes it.
+
+    Raises:
+        ValueError: It is not; the message names the key.
+    """
+    if not isinstance(record, dict):
+        raise ValueError(f"a {type(record).__name__}")
+    if missing := [key for key in NEEDED if key not in record]:
+        raise ValueError(f"no {', '.join(missing)}")
+    text, error, tokens = record["text"], record["error"], record["tokens"]
+    as_written = {
+        "id": isinstance(record["id"], str),
+        "mode": isinstance(record["mode"], str),
+        "text": isinstance(text, str | None),
+        "error": error is None or _texts(error, "type", "message"),
+        "text and error, of which one is null": (text is None) != (error is None),
+        "tokens": tokens is None or (isinstance(tokens, dict) and _count(tokens.get("prompt")) and _count(tokens.get("new"))),
+        "seconds": _number(record.get("seconds", 0.0)),
+        "wrong_clock_s": _number(record.get("wrong_clock_s", 0.0)),
+    }
+    if wrong := [key for key, right in as_written.items() if not right]:
+        raise ValueError(f"{wrong[0]}: not as the harness writes it")
+    return record
+
+
+def _texts(value: Any, *keys: str) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(value.get(key), str) for key in keys)
+
+
+def _count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf

@@ -1,23 +1,28 @@
 """The run: videos in order, all questions on one video together, every reply on disk before the next video."""
 
+import contextlib
+import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import environment, store
+from harness.again import Asked, is_done
 from harness.environment import Launch
 from harness.frames import Frames
 from harness.models.base import AnswerError, Model, Question
 from harness.plan import Plan
 from harness.progress import Progress
-from harness.records import MISSING_VIDEO, Record, error_type, make_record
+from harness.records import MISSING_VIDEO, Record, error_type, make_record, redacted
 from harness.scoring import score
+from harness.secret import hidden, redact
+from harness.videos import check_same_file, identity
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
 from tasks.span import Span
@@ -49,10 +54,11 @@ class Summary:
 
     Attributes:
         folder: Where it lies.
-        scores: The content of `scores.json`, once every sample has a record.
+        scores: The content of `scores.json`; None in a process of a launch that did not end last.
         failed: Number of questions whose record is an error.
         tokens: Tokens of all prompts and of all replies.
         wrong_clocks: For each reply to wrong times, by how many seconds they were wrong.
+        again: Whether the run had finished before, and nothing was asked.
     """
 
     folder: Path
@@ -60,36 +66,48 @@ class Summary:
     failed: int
     tokens: tuple[int, int] = (0, 0)
     wrong_clocks: tuple[float, ...] = ()
+    again: bool = False
 
 
-def run(plan: Plan, folder: Path, load_model: Callable[[], Model], open_decoder: OpenDecoder) -> Summary:
+def run(
+    plan: Plan,
+    folder: Path,
+    load_model: Callable[[], Model],
+    open_decoder: OpenDecoder,
+    asked: Asked | None = None,
+    secrets: Sequence[str] = (),
+) -> Summary:
     """Answer what is still open in a run folder, then score the split.
 
     Work is divided by video over the processes of a launch, without collectives: each takes every world-size-th video, and
-    whoever writes the last record scores.
+    the last to end scores. A finished run that is typed again is scored without its model.
 
     Args:
         plan: What to ask.
         folder: Run folder; continued if it holds the same run.
         load_model: Loads the model.
         open_decoder: Opens the source of frames for that model, if it needs video.
+        asked: What was typed about the model, where loading it takes time.
+        secrets: Texts that are written nowhere, whoever echoes them.
 
     Raises:
-        InputError: The folder holds another run, is in use, or cannot be written.
+        InputError: The folder holds another run, a video was replaced since, or it is in use or cannot be written.
     """
     launch = environment.launch()
     store.prepare_folder(folder)
     with store.locked(folder, launch.id):
         previous = store.read_run(folder)
         check_same_run(folder, previous, plan.spec())
+        check_same_videos(folder, plan, launch)
+        if asked is not None and previous is not None and is_done(plan, previous, records := store.read_records(folder), asked):
+            return _again(plan, folder, records, launch)
         model = load_model()
         spec = {**plan.spec(), "model": model.describe()}
         check_same_run(folder, previous, spec)
-        if launch.rank == 0:
-            _write_run(folder, spec, previous, plan)
+        _open_session(folder, spec, plan, launch, asked, secrets)
         started = time.monotonic()
         with open_decoder(model) if model.needs_video else nullcontext(NO_VIDEO) as decoder:
-            _answer(plan, folder, model, decoder, store.read_records(folder), launch)
+            _answer(plan, folder, model, decoder, store.read_records(folder), launch, secrets)
             timings = {"seconds": time.monotonic() - started, "decode_wait_s": decoder.waited_s()}
         return _finish(plan, folder, timings, launch)
 
@@ -102,6 +120,20 @@ def check_same_run(folder: Path, previous: Mapping[str, Any] | None, spec: Mappi
     if changed:
         detail = "; ".join(_difference(key, previous["spec"].get(key), spec[key]) for key in changed)
         raise InputError(f"the run that {folder} was started with", f"a changed spec: {detail}", "use another --output")
+
+
+def check_same_videos(folder: Path, plan: Plan, launch: Launch) -> None:
+    """Refuse to continue where a video that has a reply is another file by now; ranks share the work. Raises InputError."""
+    seen = {video: file for video, file in seen_files(plan, store.read_records(folder)).items() if video in plan.videos}
+    for video in sorted(seen)[launch.rank :: launch.world]:
+        check_same_file(plan.videos[video], seen[video], identity(plan.videos[video]), folder)
+
+
+def seen_files(plan: Plan, records: Mapping[tuple[str, str], Record]) -> dict[str, str]:
+    """Which file each video was when it was answered, by video key."""
+    video = {sample.id: sample.video for sample in plan.samples}
+    answered = [record for record in records.values() if record["error"] is None and "file" in record]
+    return {video[record["id"]]: record["file"] for record in answered if record["id"] in video}
 
 
 def _difference(key: str, old: Any, new: Any) -> str:
@@ -129,7 +161,13 @@ def open_jobs(plan: Plan, records: Mapping[tuple[str, str], Record], launch: Lau
 
 
 def _answer(
-    plan: Plan, folder: Path, model: Model, decoder: Decoder, records: Mapping[tuple[str, str], Record], launch: Launch
+    plan: Plan,
+    folder: Path,
+    model: Model,
+    decoder: Decoder,
+    records: Mapping[tuple[str, str], Record],
+    launch: Launch,
+    secrets: Sequence[str],
 ) -> None:
     jobs = open_jobs(plan, records, launch)
     total = len(plan.samples) * len(plan.modes)
@@ -139,9 +177,11 @@ def _answer(
             store.append(folder, [new for new in missing if error_type(records.get((new["id"], new["mode"]))) != MISSING_VIDEO])
             progress.update(missing, 0.0)
             jobs = [job for job in jobs if job.path is not None]
-        clock = store.Clock()
+        clock, seen = store.Clock(), seen_files(plan, records)
         for job, frames in decoder.frames(jobs):
-            new = answer_job(model, job, frames)
+            if job.path is not None and model.needs_video and (file := identity(job.path)) is not None:
+                check_same_file(job.path, seen.setdefault(job.key, file), file, folder)
+            new = [redacted(record, secrets) for record in answer_job(model, job, frames, seen.get(job.key))]
             store.append(folder, new, sync=clock.due())
             progress.update(new, decoder.waited_s())
 
@@ -155,51 +195,86 @@ def _missing_records(plan: Plan, jobs: Sequence[Job]) -> list[Record]:
     ]
 
 
-def answer_job(model: Model, job: Job, frames: Frames | Failure | None) -> list[Record]:
-    """Ask the model the questions of one video; failures become records."""
+def answer_job(model: Model, job: Job, frames: Frames | Failure | None, file: str | None = None) -> list[Record]:
+    """Ask the model the questions of one video, which is this file; failures become records."""
     if isinstance(frames, Failure):
-        return [make_record(question, frames) for question in job.questions]
+        return [make_record(question, frames, file=file) for question in job.questions]
     started = time.monotonic()
     try:
         outcomes = model.answer(frames, job.questions)
     except AnswerError as error:
         outcomes = [error.failure] * len(job.questions)
     seconds = (time.monotonic() - started) / len(job.questions)
-    return [make_record(question, outcome, seconds, frames) for question, outcome in zip(job.questions, outcomes, strict=True)]
+    pairs = zip(job.questions, outcomes, strict=True)
+    return [make_record(question, outcome, seconds, frames, file) for question, outcome in pairs]
 
 
-def _write_run(folder: Path, spec: Mapping[str, Any], previous: Mapping[str, Any] | None, plan: Plan) -> None:
-    session = {
+def _open_session(
+    folder: Path, spec: Mapping[str, Any], plan: Plan, launch: Launch, asked: Asked | None, secrets: Sequence[str]
+) -> None:
+    """Write `run.json`, once for all the processes of a launch: by the first that comes here."""
+    with store.exclusive(folder):
+        sessions = (store.read_run(folder) or {"sessions": []})["sessions"]
+        last = sessions[-1] if sessions else {}
+        if launch.world == 1 or last.get("launch") != launch.sha256 or f"timings_rank_{launch.rank}" in last:
+            session = _session(plan, launch, asked, secrets)
+            document = {"schema": store.RUN_SCHEMA, "status": "running", "spec": spec, "sessions": [*sessions, session]}
+            store.write_json(folder / store.RUN, document)
+
+
+def _session(plan: Plan, launch: Launch, asked: Asked | None, secrets: Sequence[str]) -> dict[str, Any]:
+    typed = [redact(hidden(argument), secrets) for argument in sys.argv[1:]]
+    return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         # `python -m harness` is typed otherwise and means the same.
-        "command": [Path(sys.argv[0]).name.replace("__main__.py", "harness"), *sys.argv[1:]],
+        "command": [Path(sys.argv[0]).name.replace("__main__.py", "harness"), *typed],
         "environment": environment.describe(plan.protocol.video.decoder),
         "videos_missing": len(plan.missing()),
+        "launch": launch.sha256,
+        **({"asked_sha256": asked.sha256} if asked else {}),
     }
-    sessions = [*(previous["sessions"] if previous else []), session]
-    store.write_json(folder / store.RUN, {"schema": store.RUN_SCHEMA, "status": "running", "spec": spec, "sessions": sessions})
 
 
 def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Launch) -> Summary:
-    """Score once every question has a record. Under the lock on the samples, so that the last process to come sees them all."""
+    """Sign off; score if all processes of the launch have. Under the lock on the samples, so that exactly one of them scores."""
     with store.exclusive(folder) as descriptor:
         records = store.parse_records(folder, descriptor)
-        wanted = [(sample.id, mode) for sample in plan.samples for mode in plan.modes]
-        failed = sum(1 for key in wanted if error_type(records.get(key)) is not None)
-        if any(key not in records for key in wanted):
-            return Summary(folder, None, failed)
-        os.fsync(descriptor)
-        scores = score_plan(plan, records)
-        store.write_json(folder / store.SCORES, scores)
-        wrong_clocks = tuple(record["wrong_clock_s"] for record in records.values() if "wrong_clock_s" in record)
-        if (document := store.read_run(folder)) is not None:
-            counts = {"questions": len(wanted), "failed": failed, **({"wrong_clock": len(wrong_clocks)} if wrong_clocks else {})}
+        document = store.read_run(folder)
+        assert document is not None, "written by _open_session"
+        session = document["sessions"][-1]
+        session[f"timings_rank_{launch.rank}"] = {key: round(value, 3) for key, value in timings.items()}
+        if last := sum(key.startswith("timings_rank_") for key in session) == launch.world:
+            os.fsync(descriptor)
+            summary = _summary(plan, folder, records)
+            store.write_json(folder / store.SCORES, summary.scores or {})
+            wrong = {"wrong_clock": len(summary.wrong_clocks)} if summary.wrong_clocks else {}
+            counts = {"questions": len(plan.samples) * len(plan.modes), "failed": summary.failed, **wrong}
             document |= {"status": "finished", "counts": counts}
-            document["sessions"][-1][f"timings_rank_{launch.rank}"] = {key: round(value, 3) for key, value in timings.items()}
-            store.write_json(folder / store.RUN, document)
-        tokens = [record["tokens"] for record in records.values() if record["tokens"] is not None]
-        total = sum(count["prompt"] for count in tokens), sum(count["new"] for count in tokens)
-        return Summary(folder, scores, failed, total, wrong_clocks)
+        store.write_json(folder / store.RUN, document)
+    return summary if last else Summary(folder, None, _failed(plan, records))
+
+
+def _again(plan: Plan, folder: Path, records: Mapping[tuple[str, str], Record], launch: Launch) -> Summary:
+    """The end of a finished run once more, told by the first process; `scores.json` is written where it is not what it was."""
+    if launch.rank:
+        return Summary(folder, None, _failed(plan, records))
+    summary = replace(_summary(plan, folder, records), again=True)
+    with contextlib.suppress(OSError, ValueError):
+        if json.loads((folder / store.SCORES).read_text(encoding="utf-8")) == summary.scores:
+            return summary
+    store.write_json(folder / store.SCORES, summary.scores or {})
+    return summary
+
+
+def _summary(plan: Plan, folder: Path, records: Mapping[tuple[str, str], Record]) -> Summary:
+    tokens = [record["tokens"] for record in records.values() if record["tokens"] is not None]
+    total = sum(count["prompt"] for count in tokens), sum(count["new"] for count in tokens)
+    wrong_clocks = tuple(record["wrong_clock_s"] for record in records.values() if "wrong_clock_s" in record)
+    return Summary(folder, score_plan(plan, records), _failed(plan, records), total, wrong_clocks)
+
+
+def _failed(plan: Plan, records: Mapping[tuple[str, str], Record]) -> int:
+    return sum(error_type(records.get((sample.id, mode))) is not None for sample in plan.samples for mode in plan.modes)
 
 
 def score_plan(plan: Plan, records: Mapping[tuple[str, str], Record]) -> dict[str, Any]:

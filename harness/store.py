@@ -9,19 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.records import Record
+from harness.records import Record, check
 from tasks.errors import InputError
 
 SAMPLES, RUN, SCORES, LOCK = "samples.jsonl", "run.json", "scores.json", ".lock"
 RUN_SCHEMA = "vtg-harness/run/1"
-NEEDED = frozenset({"id", "mode", "text", "error"})
-"""Without these a line of `samples.jsonl` cannot be scored."""
+HALVES = "backslashreplace"
+"""UTF-8 cannot hold halves of characters (`"\\ud800"`), which replies may contain; so encoded they are what JSON spells them."""
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Replace a JSON file atomically, so that a reader sees the old or the new one whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
+    with temporary.open("w", encoding="utf-8", errors=HALVES) as file:
         json.dump(value, file, indent=1, ensure_ascii=False, allow_nan=False)
         file.write("\n")
         file.flush()
@@ -134,7 +134,8 @@ def append(folder: Path, records: Sequence[Record], sync: bool = True) -> None:
     Raises:
         OSError: The disk is full or the file cannot be written; the file is as before.
     """
-    data = memoryview("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode())
+    lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records]
+    data = memoryview("".join(lines).encode(errors=HALVES))
     with exclusive(folder) as descriptor:
         size = os.fstat(descriptor).st_size
         try:
@@ -181,16 +182,12 @@ def parse_records(folder: Path, descriptor: int) -> dict[tuple[str, str], Record
         file.seek(0)
         for number, line in enumerate(file, 1):
             try:
-                record = json.loads(line)
-                if missing := sorted(NEEDED - record.keys()):
-                    raise ValueError(f"no {', '.join(missing)}")
-                if not isinstance(record["text"], str | None):
-                    raise TypeError(f"text: {type(record['text']).__name__}")
-                records[(record["id"], record["mode"])] = record
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                record = check(json.loads(line))
+            except (ValueError, RecursionError) as error:
                 raise InputError(
-                    "one JSON record a line", f"{folder / SAMPLES} line {number}: {error!r}", "remove that line and run again"
+                    "one JSON record a line", f"{folder / SAMPLES} line {number}: {error}", "remove that line and run again"
                 ) from error
+            records[(record["id"], record["mode"])] = record
     return records
 
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness import extras
 from leaderboards.compare_values import CURVE, Values
 from leaderboards.view.data import BINS
 from leaderboards.view.training import Curve
-from tasks.errors import InputError
 
 FORMATS = ("png", "svg")
 SIZE_IN, DPI, COLUMNS = (3.4, 2.6), 200, 2
@@ -53,11 +53,9 @@ def plot(title: str, lines: Sequence[Plotted], kind: str) -> bytes:
     Raises:
         InputError: matplotlib is not installed.
     """
-    try:
+    with extras.needed("plots"):
         import matplotlib
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("the packages of extra plots", str(error), "pip install 'vtg-harness[plots]'") from error
     figures = list(dict.fromkeys(curve.name for line in lines for curve in line.training))[:FIGURES]
     rows = -(-(2 + len(figures)) // COLUMNS)
     content = io.BytesIO()

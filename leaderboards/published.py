@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from harness import yaml_file
 from tasks import protocol as protocols
 from tasks import task as tasks
 from tasks.errors import InputError, unknown
@@ -129,11 +128,7 @@ def read(path: Path) -> list[Table]:
     Raises:
         InputError: It is no YAML, a key is missing or unknown, or a value is none of the known ones.
     """
-    try:
-        # The base loader keeps every scalar as the text that was written: 62.10 stays 62.10, and no stays no.
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise InputError("a YAML file of published rows", f"{path}: {error}", "harness board --published none") from error
+    content = yaml_file.read(path, "a YAML file of published rows", "harness board --published none", texts=True)
     where = _Where(path)
     file = where.mapping(content, ("paper", "source", "tables"))
     return [_table(file, table, where.at(f"table {i}")) for i, table in enumerate(where.sequence(file["tables"], "tables"), 1)]

@@ -6,8 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from harness import yaml_file
 from leaderboards import published, runs
 from leaderboards.board import GENERAL, MAIN, Board, build
 from leaderboards.published import Table
@@ -41,15 +40,10 @@ class Request:
 
 def of_file(path: Path) -> Request:
     """Read a `board.yaml`; runs and files are named from its folder, and runs may hold `*`. Raises InputError."""
-    try:
-        # Every scalar as text, so that `no` is a word here as on the command line.
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise InputError("a YAML file with a board", f"{path}: {error}", "harness board RUN") from error
-    if not isinstance(values, dict):
-        raise InputError(
-            f"a mapping with some of the keys {', '.join(KEYS)}", f"{path}: a {type(values).__name__}", f"edit {path}"
-        )
+    # Every scalar as text, so that `no` is a word here as on the command line.
+    values = yaml_file.read(
+        path, f"a YAML file with a board: some of the keys {', '.join(KEYS)}", "harness board RUN", texts=True
+    )
     for key in values:
         if key not in KEYS:
             raise InputError(f"some of the keys {', '.join(KEYS)}", f"{path}: {unknown(str(key)[:80], KEYS)}", f"edit {path}")

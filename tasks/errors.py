@@ -15,10 +15,13 @@ class InputError(Exception):
     """
 
     def __init__(self, expected: str, found: str, next_command: str) -> None:
-        super().__init__(f"expected: {expected}\nfound:    {found}\nnext:     {next_command}")
+        super().__init__(expected, found, next_command)
         self.expected = expected
         self.found = found
         self.next_command = next_command
+
+    def __str__(self) -> str:
+        return f"expected: {self.expected}\nfound:    {self.found}\nnext:     {self.next_command}"
 
 
 class Failure(NamedTuple):

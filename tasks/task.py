@@ -110,7 +110,11 @@ def github(repository: str, commit: str, path: str) -> str:
 def divide(name: str) -> tuple[str, str | None]:
     """`task@split` as task and split, the split None where none is named; the path of a user's file may hold an @ itself."""
     task, at, split = name.rpartition("@")
-    return (task, split or None) if at and not name.endswith(OWN_SUFFIX) else (name, None)
+    return (task, split or None) if at and not _is_own(name) else (name, None)
+
+
+def _is_own(name: str) -> bool:
+    return name.lower().endswith(OWN_SUFFIX)
 
 
 def find(name: str, data_root: Path = Path()) -> Task:
@@ -119,10 +123,15 @@ def find(name: str, data_root: Path = Path()) -> Task:
     Raises:
         InputError: There is none; with the nearest name.
     """
-    if name.endswith(OWN_SUFFIX):
+    if _is_own(name):
         return _own(name, data_root)
     tasks = all_tasks()
     by_name = {alias: task for task in tasks.values() for alias in (task.name, *task.aliases)}
+    if name not in by_name and any(path.is_file() for path in (Path(name), data_root / name)):
+        expected = f"own data as JSON Lines, one object a line, in a file whose name ends in {OWN_SUFFIX}"
+        raise InputError(
+            expected, f"a file {name}", f"write it so (see docs/own-data.md), then: harness data check NAME{OWN_SUFFIX}"
+        )
     if name not in by_name:
         raise InputError("the name of a task", unknown(name, by_name), "harness ls tasks")
     return by_name[name]

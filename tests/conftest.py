@@ -9,6 +9,16 @@ import pytest
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--skipped-to", help="a file for the names of the tests that skipped, one a line: .ci/run runs them again")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if file := config.getoption("--skipped-to"):
+        names = dict.fromkeys(report.nodeid for report in terminalreporter.stats.get("skipped", []))
+        Path(file).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real annotation files; tests that need it skip where it is absent."""

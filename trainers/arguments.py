@@ -7,6 +7,7 @@ import torch
 from trl import GRPOConfig, SFTConfig
 from trl.distributed import DistributedBackend
 
+from harness import extras
 from harness.models import generate
 from harness.models.hf import SUPPRESSED
 from tasks.errors import InputError, unknown
@@ -29,8 +30,9 @@ OURS = {
 """Where our defaults are not TRL's. The whole curriculum is one epoch of the trainer."""
 
 FIXED = ("output_dir", "remove_unused_columns", "num_train_epochs", "per_device_train_batch_size", "num_generations", "seed",
-         "shuffle_dataset", "bf16", "fp16", "use_cpu")  # fmt: skip
-"""Arguments of TRL that the recipe decides under another name, or that would break what is promised."""
+         "shuffle_dataset", "bf16", "fp16", "use_cpu", "hub_token", "push_to_hub_token")  # fmt: skip
+"""Arguments of TRL that the recipe decides under another name, or that would break what is promised: files of a training hold
+the recipe, and a token belongs into HF_TOKEN."""
 
 
 def arguments(training: Training) -> GRPOConfig | SFTConfig:
@@ -101,8 +103,8 @@ def adapters(recipe: Recipe) -> Any:
     """PEFT's configuration, None for full training. Raises InputError on a setting it does not have."""
     if recipe.lora is None:
         return None
-    from peft import LoraConfig
-
+    with extras.needed("train"):
+        from peft import LoraConfig
     try:
         return LoraConfig(**{"task_type": "CAUSAL_LM", **recipe.lora})
     except TypeError as error:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +10,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from harness import store
+from harness import extras, store, yaml_file
 from harness.models.checkpoint import RECORD
 from harness.paths import run_beside
+from harness.stopping import Children
 from tasks.errors import InputError, unknown
 from trainers import recipe as recipes
 
@@ -23,6 +21,9 @@ FOLDER = Path(__file__).parent / "experiments"
 OUTPUT = "output.txt"
 BASE = "base"
 """Label of the model before training."""
+
+PACKAGES = ("pebble", "av", "PIL", "torch", "torchvision", "transformers", "accelerate", "safetensors", "trl", "datasets", "peft")
+"""What the commands of a cell import."""
 
 
 @dataclass(frozen=True)
@@ -95,24 +96,40 @@ class Cell:
     folder: Path
 
 
+def check_packages() -> None:
+    """Known before the first command is started, and without importing them. Raises InputError."""
+    extras.check("train", *PACKAGES)
+
+
 def load(name: str) -> Experiment:
     """Read an experiment. Raises InputError on an unknown key, recipe or baseline, or a choice made on what is reported."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"an experiment: {', '.join(known)}, or a YAML file", f"{path}: {error}", "harness experiment FILE"
-        ) from error
-    if not isinstance(values, dict):
-        raise InputError(f"a mapping with the keys {', '.join(KEYS)}", f"{path}: {type(values).__name__}", f"edit {path}")
+    what = f"an experiment ({', '.join(known)}) or a YAML file with the keys {', '.join(KEYS)}"
+    values = yaml_file.read(path, what, "harness experiment FILE")
     for key in values:
         if key not in KEYS:
             raise InputError(f"a key of an experiment: {', '.join(KEYS)}", unknown(key, KEYS), f"edit {path}")
     if missing := [key for key in ("model", "train", "evaluate", "recipes", "baseline") if key not in values]:
         raise InputError(f"the keys {', '.join(KEYS)}", f"{path} without {', '.join(missing)}", f"edit {path}")
-    return _check(_build(path, values), path)
+    experiment = _build(path, values)
+    _check_kinds(experiment, path)
+    return _check(experiment, path)
+
+
+def _check_kinds(experiment: Experiment, path: Path) -> None:
+    """Every name is a text and every seed an integer. Raises InputError."""
+    texts = {key: getattr(experiment, key) for key in ("train", "evaluate", "modes", "set", "options")}
+    texts |= {"model": (experiment.model,), "baseline": (experiment.baseline,)}
+    texts |= {key: (value,) for key in ("protocol", "dev") if (value := getattr(experiment, key)) is not None}
+    texts |= {"recipes": [text for variant in experiment.recipes.values() for text in (variant.recipe, *variant.set)]}
+    kinds: dict[str, tuple[Sequence[Any], tuple[type, ...]]] = {key: (values, (str,)) for key, values in texts.items()}
+    kinds["seeds"] = experiment.seeds, (int,)
+    kinds["grid"] = [value for values in experiment.grid.values() for value in values], (str, int, float, bool)
+    for key, (values, kind) in kinds.items():
+        if wrong := [value for value in values if not isinstance(value, kind) or (key == "seeds" and isinstance(value, bool))]:
+            expected = f"{key}: {' or '.join(one.__name__ for one in kind)}"
+            raise InputError(expected, f"{path}: a {type(wrong[0]).__name__}", f"edit {path}")
 
 
 def _build(path: Path, values: Mapping[str, Any]) -> Experiment:
@@ -222,7 +239,11 @@ def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher
 
     Returns:
         What failed; the other cells go on.
+
+    Raises:
+        KeyboardInterrupt: This process was told to end; what was at work has ended.
     """
+    children = Children()
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     environment = {"OMP_NUM_THREADS": threads, **os.environ, "PYTHONUNBUFFERED": "1"}
 
@@ -233,15 +254,19 @@ def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher
             starter = launcher.split() if launcher and arguments[0] == "train" else [sys.executable]
             with (one.folder / OUTPUT).open("ab") as file:
                 typed = [*starter, "-m", "harness", *arguments]
-                done = subprocess.run(typed, stdout=file, stderr=file, env=environment, check=False)
-            if done.returncode:
-                end = f"exit code {done.returncode}; the end of {one.folder / OUTPUT}:\n{_tail(one)}"
+                code = children.run(typed, file, environment)
+            if code:
+                end = f"exit code {code}; the end of {one.folder / OUTPUT}:\n{_tail(one)}"
                 return f"harness {' '.join(arguments)}\n  {end}"
             tell(" ".join(part for part in (one.split, one.label, one.change, f"seed {one.seed}: {arguments[0]} done") if part))
         return None
 
     with ThreadPoolExecutor(workers) as pool:
-        return [problem for problem in pool.map(work, jobs) if problem]
+        try:
+            return [problem for problem in pool.map(work, jobs) if problem]
+        except KeyboardInterrupt:
+            tell(f"ending what is at work: {children.stop()} of the commands")
+            raise
 
 
 def _tail(one: Cell) -> str:

@@ -118,7 +118,7 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         members = [[index for index in own if self._prompts[index] is prompt] for prompt in distinct]
         order = [index for group in members for index in group]
         drawn = (self._draw_by_vllm if self.use_vllm else self._draw)(
-            distinct, [len(group) for group in members], self._seeds(order)
+            distinct, [len(group) for group in members], self._seeds(order), self.rules
         )
         outputs = dict(zip(order, (output for group in drawn for output in group), strict=True))
         self._sampled = [outputs[index].logprobs if index in outputs else None for index in range(len(prompt_ids))]
@@ -133,7 +133,9 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         # TRL weighs tokens by what vLLM gave them; those it did not draw have no such number and keep their weight.
         return ids, [outputs[index].logprobs if index in outputs else [None] * len(ids[index]) for index in range(len(ids))]
 
-    def _draw(self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int]) -> list[list[generate.Output]]:
+    def _draw(
+        self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int], rules: generate.Rules
+    ) -> list[list[generate.Output]]:
         with (
             unwrap_model_for_generation(
                 self.model_wrapped,
@@ -145,16 +147,16 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
             self.accelerator.autocast(),
         ):
             model = unwrapped.get_base_model() if is_peft_model(unwrapped) else unwrapped
-            return rollout(model, prompts, copies, self.rules, seeds)
+            return rollout(model, prompts, copies, rules, seeds)
 
     def _draw_by_vllm(
-        self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int]
+        self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int], rules: generate.Rules
     ) -> list[list[generate.Output]]:
         if self.state.global_step != self._last_loaded_step:
             self.vllm_generation.sync_weights()
             self._last_loaded_step = self.state.global_step
         config, step = self.accelerator.unwrap_model(self.model).config, self.state.global_step
-        return vllm.rollout(self.vllm_generation, self.processing_class, config, prompts, copies, self.rules, seeds, step)
+        return vllm.rollout(self.vllm_generation, self.processing_class, config, prompts, copies, rules, seeds, step)
 
     def _given(self, group_size: int) -> dict[int, str]:
         """Off-policy answers by row: the last of every group, in training."""

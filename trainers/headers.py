@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.frames import Frames
-from harness.video.failure import DecodeError, missing_package
+from harness.video.failure import DecodeError
 from harness.video.sampling import grid, target_size, within
-from harness.video.times import frame_duration, frame_times
+from harness.video.times import frame_duration, frame_times, opened, video_stream
 from tasks.errors import Failure
 from tasks.protocol import VideoRules
 from tasks.span import Span
@@ -33,14 +33,7 @@ def undecoded(path: Path, rules: VideoRules, factor: int, clip: Span | None) -> 
 
 def _size(path: Path) -> tuple[int, int]:
     """Height and width as stored."""
-    try:
-        import av
-    except ImportError as error:
-        raise missing_package("av", error) from error
-    try:
-        with av.open(str(path.absolute()), options={"protocol_whitelist": "file"}) as container:
-            codec = container.streams.video[0].codec_context
-            size = codec.height, codec.width
-    except av.error.FFmpegError as error:
-        raise DecodeError(Failure("video-unreadable", f"{path.name}: {error.strerror}")) from error
-    return size
+    with opened(path, "video-unreadable") as container:
+        stream = video_stream(container)
+        assert stream is not None, "its times have been read"
+        return stream.codec_context.height, stream.codec_context.width

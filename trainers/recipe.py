@@ -1,12 +1,12 @@
 """A recipe: one YAML file that says how a model is trained."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from harness import yaml_file
 from tasks.errors import InputError, unknown
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -15,7 +15,13 @@ MODES = ("direct", "cot")
 SHAPINGS = ("none", "downscale", "anchor", "nonlinear")
 """How an off-policy answer enters the advantages: see `trainers.advantages.mixed`."""
 
-REWARD_KEYS = ("name", "weight", "modes", "shaped", "settings")
+REWARD_KINDS: Mapping[str, tuple[type, ...]] = {
+    "name": (str,),
+    "weight": (int, float),
+    "modes": (list, tuple),
+    "shaped": (bool,),
+    "settings": (dict,),
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,16 @@ class Recipe:
 
 
 KEYS = tuple(f.name for f in fields(Recipe) if f.name != "name")
+KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("method", "summary", "shaping"), (str,)),
+    **dict.fromkeys(("epochs", "rewards"), (list, tuple)),
+    **dict.fromkeys(("group_size", "prompts_per_device"), (int,)),
+    "answers": (str, type(None)),
+    "freeze_vision": (bool,),
+    "lora": (dict, type(None)),
+    "trainer": (dict, type(None)),
+}
+"""What stands behind each key of a file."""
 
 
 def names() -> list[str]:
@@ -91,9 +107,12 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
     recipe = from_mapping(Path(name).stem, _read(name))
     for change in changes:
         key, equals, value = change.partition("=")
-        if not equals:
-            raise InputError("KEY=VALUE", change, "--set learning_rate=1e-6")
-        parsed = number(yaml.safe_load(value))
+        if not equals or not key:
+            raise InputError("KEY=VALUE", repr(change), "--set learning_rate=1e-6")
+        try:
+            parsed = number(yaml_file.value(value))
+        except ValueError as error:
+            raise InputError(f"a value of YAML behind {key}=", f"{value[:80]!r}: {error}", "--set learning_rate=1e-6") from error
         recipe = (
             from_mapping(recipe.name, {**_plain(recipe), key: parsed})
             if key in KEYS
@@ -103,20 +122,31 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
 
 
 def from_mapping(name: str, values: Mapping[str, Any]) -> Recipe:
-    """Build a recipe from the mapping of its file. Raises InputError on an unknown key."""
-    for key in values:
-        if key not in KEYS:
-            raise InputError(f"a key of a recipe: {', '.join(KEYS)}", unknown(key, KEYS), f"edit {name}.yaml")
+    """Build a recipe from the mapping of its file. Raises InputError on an unknown key or a value of another kind."""
+    _check_kinds(name, "recipe", values, KINDS)
     parts = []
-    for part in values.get("rewards") or ():
-        part = {"name": part} if isinstance(part, str) else dict(part)
-        for key in part:
-            if key not in REWARD_KEYS:
-                raise InputError(f"a key of a reward: {', '.join(REWARD_KEYS)}", unknown(key, REWARD_KEYS), f"edit {name}.yaml")
+    for part in values.get("rewards", ()):
+        part = {"name": part} if isinstance(part, str) else part
+        if not isinstance(part, dict) or "name" not in part:
+            raise InputError("a reward: its name, or a mapping with it", f"{name}: {type(part).__name__}", f"edit {name}.yaml")
+        _check_kinds(name, "reward", part, REWARD_KINDS)
         parts.append(RewardPart(**{**part, **({"modes": tuple(part["modes"])} if "modes" in part else {})}))
     epochs = values.get("epochs", ("direct",))
-    trainer = {key: number(value) for key, value in (values.get("trainer") or {}).items()}
+    try:
+        trainer = {key: number(value) for key, value in (values.get("trainer") or {}).items()}
+    except ValueError as error:
+        raise InputError("finite numbers for the trainer", f"{name}: {error}", f"edit {name}.yaml") from error
     return Recipe(**{**values, "name": name, "rewards": tuple(parts), "epochs": tuple(epochs), "trainer": trainer})
+
+
+def _check_kinds(name: str, what: str, values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]]) -> None:
+    """Every key is one of `kinds`, with a value of such a type. Raises InputError."""
+    for key, value in values.items():
+        if key not in kinds:
+            raise InputError(f"a key of a {what}: {', '.join(kinds)}", unknown(key, kinds), f"edit {name}.yaml")
+        if not isinstance(value, kinds[key]) or (isinstance(value, bool) and bool not in kinds[key]):
+            shown = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds[key])
+            raise InputError(f"{key} of a {what}: {shown}", f"{name}: {type(value).__name__}", f"edit {name}.yaml")
 
 
 def check(recipe: Recipe) -> Recipe:
@@ -128,8 +158,8 @@ def check(recipe: Recipe) -> Recipe:
     for value, known, key in ((recipe.method, METHODS, "method"), (recipe.shaping, SHAPINGS, "shaping")):
         if value not in known:
             raise refuse(f"{key}: {', '.join(known)}", unknown(value, known), f"--set {key}={known[0]}")
-    if not recipe.epochs or (wrong := [mode for mode in recipe.epochs if mode not in MODES]):
-        raise refuse(f"epochs: the mode of each, {' or '.join(MODES)}", f"{recipe.epochs or wrong}", "--set epochs=[direct,cot]")
+    if not recipe.epochs or any(mode not in MODES for mode in recipe.epochs):
+        raise refuse(f"epochs: the mode of each, {' or '.join(MODES)}", f"{recipe.epochs or 'none'}", "--set epochs=[direct,cot]")
     if recipe.prompts_per_device < 1:
         raise refuse("prompts_per_device of at least 1", str(recipe.prompts_per_device), "--set prompts_per_device=1")
     if recipe.method == "sft":
@@ -150,29 +180,30 @@ def check(recipe: Recipe) -> Recipe:
 
 
 def number(value: Any) -> Any:
-    """A number that YAML 1.1 reads as a string (`1e-6` has no point)."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    """A number that YAML 1.1 reads as a string (`1e-6` has no point). Raises ValueError on NaN and infinity."""
+    try:
+        found = float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    if isinstance(found, float) and not math.isfinite(found):
+        raise ValueError(f"{value} is no number")
+    return found
 
 
-def _read(name: str) -> dict[str, Any]:
+def _read(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The mapping of a recipe's file over that of its `base`; `above` are the files that name it as their base."""
+    if name in above:
+        raise InputError("a recipe that is not its own base", " -> ".join([*above, name]), "harness ls recipes")
     own = name.endswith((".yaml", ".yml"))
     if not own and name not in names():
         raise InputError(f"a recipe: {', '.join(names())}, or a YAML file", unknown(name, names()), "harness ls recipes")
     path = Path(name) if own else FOLDER / f"{name}.yaml"
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError("a YAML file with a recipe", f"{path}: {error}", "harness ls recipes") from error
-    if not isinstance(values, dict):
-        raise InputError(f"a mapping with the keys {', '.join(KEYS)}", f"{path}: {type(values).__name__}", "harness ls recipes")
+    values = yaml_file.read(path, f"a YAML file with a recipe, with the keys {', '.join(KEYS)}", "harness ls recipes")
     if (base := values.pop("base", None)) is None:
         return values
-    below = _read(base)
+    if not isinstance(base, str):
+        raise InputError("the name of a recipe or of a file as base", f"{path}: a {type(base).__name__}", f"edit {path}")
+    below = _read(base, (*above, name))
     return {**below, **values, "trainer": {**(below.get("trainer") or {}), **(values.get("trainer") or {})}}
 
 

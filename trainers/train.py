@@ -6,8 +6,9 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from harness.models.options import Options
 from harness.models.positions import check_positions
 from harness.run import check_same_run
 from harness.video.pool import FramePool, Job
+from harness.videos import check_same_file, identity
 from tasks.errors import Failure
 from tasks.sample import Sample, split_sha256
 from tasks.span import Span
@@ -36,6 +38,7 @@ from trainers.dev import DevEvaluation
 from trainers.examples import Examples, curriculum
 from trainers.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.sft import VideoSFTTrainer
+from trainers.sight import Sight
 from trainers.steady import WHOLE, last_checkpoint
 from trainers.terms import Term
 from trainers.trackers import trackers
@@ -66,6 +69,7 @@ def train(training: Training) -> dict[str, Any]:
         if previous is not None and previous["status"] == "finished":
             return previous
         chosen = usable(training)
+        files = same_files(training, chosen.samples, previous)
         for reason, ids in chosen.dropped.items():
             if ids and launch.rank == 0:
                 logger.warning("%s: %d left out (%s), the first %s", training.plan.name, len(ids), reason, ids[0])
@@ -79,6 +83,7 @@ def train(training: Training) -> dict[str, Any]:
                 "used_sha256": split_sha256(chosen.samples),
                 "samples": len(chosen.samples),
                 "videos": sorted({sample.video for sample in chosen.samples}),
+                "files": files,
                 "dropped": chosen.dropped,
             },
             "sessions": [*(previous["sessions"] if previous else []), {"environment": environment.describe("pyav")}],
@@ -90,6 +95,16 @@ def train(training: Training) -> dict[str, Any]:
         if launch.rank == 0:
             store.write_json(folder / RECORD, record)
         return record
+
+
+def same_files(training: Training, samples: list[Sample], previous: Mapping[str, Any] | None) -> dict[str, str]:
+    """Which file each video is, by video key. Raises InputError if one was another when the training began."""
+    videos = training.plan.videos
+    files = {video: file for video in sorted({s.video for s in samples}) if (file := identity(videos[video])) is not None}
+    before = previous["trained_on"].get("files", {}) if previous is not None else {}
+    for video, file in files.items():
+        check_same_file(videos[video], before.get(video), file, training.folder)
+    return files
 
 
 def read(folder: Path) -> dict[str, Any] | None:
@@ -110,6 +125,7 @@ def _run(training: Training, samples: list[Sample], record: dict[str, Any], main
         if main:
             store.write_json(training.folder / RECORD, record)
             _remove_parts(Path(trainer.args.output_dir))
+        trainer.add_callback(Sight(trainer, inputs, partial(_record_sight, training.folder, record, main)))
         if training.dev_every:
             trainer.add_callback(DevEvaluation(training, checkpoint, processor, pool_reader(pool)))
         if whole is not None:
@@ -184,6 +200,12 @@ def build(
         if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
             trainer.remove_callback(callback)
     return trainer
+
+
+def _record_sight(folder: Path, record: dict[str, Any], main: bool, found: dict[str, str]) -> None:
+    record["sessions"][-1]["sight"] = found
+    if main:
+        store.write_json(folder / RECORD, record)
 
 
 def _save(trainer: Any, training: Training, processor: Any) -> None:

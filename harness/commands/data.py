@@ -5,7 +5,8 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.commands.plans import missing_videos, plans
+from harness import extras
+from harness.commands.plans import chosen_videos, missing_videos, plans
 from harness.paths import data_root
 from harness.plan import Plan
 from tasks import task as tasks
@@ -37,6 +38,9 @@ def _check(options: Namespace) -> int:
         sys.stdout.write(
             f"{len(extra):,} video files belong to none of these tasks: {', '.join(map(str, extra[:SHOWN]))}{more}\n"
         )
+    if lengths_s:
+        checked = "the time of every frame was read, the first and the last picture were decoded"
+        sys.stdout.write(f"{len(lengths_s):,} video files checked: {checked}\n")
     if options.ids_out:
         _write_ids(Path(options.ids_out), every_plan, lengths_s)
     if broken := sum(1 for length in lengths_s.values() if isinstance(length, Failure)):
@@ -51,9 +55,11 @@ def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[st
     trust = plan.task.splits(plan.data_root)[tasks.origin(plan.task, plan.split, plan.data_root)].trust()
     yield f"{plan.name}: annotations {trust}, {len(videos):,} videos, {len(plan.samples):,} queries"
     yield missing_videos(plan).rstrip() or f"{plan.name}: all videos are there"
+    yield from chosen_videos(plan).splitlines()
     for path in sorted(set(plan.videos.values())):
         if isinstance(failure := lengths_s[path], Failure):
             yield f"{plan.name}: {path}: {failure.type}: {failure.message}"
+    yield from _outside(plan, lengths_s)
     found = differences(plan, lengths_s)
     for video, annotated_s, file_s in found:
         yield f"{plan.name}: {video}: annotated to {annotated_s:.2f} s, the file ends at {file_s:.2f} s"
@@ -62,6 +68,23 @@ def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[st
     ready = askable(plan, lengths_s)
     shares = (_share(len({s.video for s in ready}), len(videos), "videos"), _share(len(ready), len(plan.samples), "queries"))
     yield f"{plan.name}: coverage {', '.join(shares)}"
+
+
+def _outside(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[str]:
+    """Moments that do not lie in their videos, and the unit in which they seem to be written."""
+    from harness.check import TOLERANCE_S, likely_unit, outside
+
+    found = outside(plan, lengths_s)
+    for moments, event in zip(found, ("starts", "ends"), strict=True):
+        for one in moments[:SHOWN]:
+            span = f"[{one.moment.start_s}, {one.moment.end_s}]"
+            late = f"the moment {event} {one.after_s:,.2f} s after the end of the video ({one.end_s:.2f} s)"
+            yield f"{plan.name}: {one.sample.id} {span}: {late}"
+    for moments, words in zip(found, ("start after the end", f"end more than {TOLERANCE_S:g} s after the end"), strict=True):
+        if moments:
+            yield f"{plan.name}: {len(moments):,} moments {words} of their videos"
+    if unit := likely_unit([*found[0], *found[1]]):
+        yield f"{plan.name}: spans are seconds; these look like {unit}"
 
 
 def _share(part: int, whole: int, what: str) -> str:
@@ -110,7 +133,8 @@ def _fetch(options: Namespace) -> int:
 def _make(options: Namespace) -> int:
     root = data_root(options.data_root)
     if options.what == "clock":
-        from harness.synthetic.clock import make_clock
+        with extras.needed("video"):
+            from harness.synthetic.clock import make_clock
 
         make_clock(root)
     else:

@@ -13,8 +13,9 @@ def main(options: Namespace) -> int:
     """Render the benchmark, train three recipes from the weak base, evaluate everything, print one table."""
     import trainers
     from harness.synthetic.make import make
-    from trainers.experiment import load
+    from trainers.experiment import check_packages, load
 
+    check_packages()
     folder = Path(options.output)
     make(folder / "data", 0)
     weak = Path(trainers.__file__).parent / "base" / "weak"

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 def main(options: Namespace) -> int:
     """Train and evaluate every cell, or go on where it stopped; end in one table."""
-    from trainers.experiment import load
+    from trainers.experiment import check_packages, load
 
     experiment = load(options.file)
+    if not options.dry_run:
+        check_packages()
     output = Path(options.output or f"experiments/{experiment.name}")
     return conduct(experiment, output, data_root(options.data_root), options.jobs, options.launcher, options.dry_run)
 

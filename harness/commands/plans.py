@@ -6,7 +6,10 @@ from pathlib import Path
 
 from harness.paths import data_root
 from harness.plan import Plan, make_plan, read_ids
+from harness.videos import passed_over
 from tasks.errors import InputError
+
+SHOWN = 10
 
 
 def plans(options: Namespace, names: str) -> list[Plan]:
@@ -40,13 +43,30 @@ def as_run(plan: Plan, ids_sha256: str | None, answered: Iterable[str]) -> Plan:
     return restricted
 
 
+def video_notes(plan: Plan) -> str:
+    """What the start of a run says about videos: which are missing, and which file is taken of several."""
+    return missing_videos(plan) + chosen_videos(plan)
+
+
+def chosen_videos(plan: Plan) -> str:
+    """Which file is taken where several have the name of a video; empty if none has."""
+    used = {sample.video for sample in plan.samples} & plan.videos.keys()
+    rivals = sorted(passed_over({video: plan.videos[video] for video in used}).items())
+    lines = [
+        f"{plan.name}: {video}: {plan.videos[video].name} is taken, not {', '.join(path.name for path in others)}\n"
+        for video, others in rivals[:SHOWN]
+    ]
+    more = [f"{plan.name}: {len(rivals) - SHOWN:,} more videos with several files\n"] if len(rivals) > SHOWN else []
+    return "".join(lines + more)
+
+
 def missing_videos(plan: Plan) -> str:
     """What `harness data check` and the start of a run say about missing videos; empty if all are there."""
     missing = plan.missing()
     if not missing:
         return ""
     questions = sum(1 for sample in plan.samples if sample.video not in plan.videos)
-    shown = ", ".join(missing[:10]) + (f" and {len(missing) - 10:,} more" if len(missing) > 10 else "")
+    shown = ", ".join(missing[:SHOWN]) + (f" and {len(missing) - SHOWN:,} more" if len(missing) > SHOWN else "")
     total = len({sample.video for sample in plan.samples})
     return (
         f"{plan.name}: {len(missing):,} of {total:,} videos are missing ({questions:,} queries, each scored 0): {shown}\n"

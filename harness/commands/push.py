@@ -3,7 +3,7 @@
 import sys
 from argparse import Namespace
 
-from harness import export
+from harness import extras
 from harness.commands.export import card
 from tasks.errors import InputError
 
@@ -15,7 +15,7 @@ def main(options: Namespace) -> int:
         sys.stdout.write(f"{metadata}\n")
         step = f"harness push {options.path} {options.repo} --yes"
         raise InputError(f"--yes: the lines above become public in the model card of {options.repo}", "no --yes", step)
-    hub, http = export.package("huggingface_hub", "hf"), export.package("httpx", "hf")
+    hub, http = extras.package("huggingface_hub", "hf"), extras.package("httpx", "hf")
     try:
         address = hub.metadata_update(options.repo, metadata.to_dict(), commit_message="Add evaluation results")
     except (http.HTTPError, OSError, ValueError) as error:

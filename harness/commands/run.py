@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from harness import environment, paths
-from harness.commands.plans import missing_videos, plans
+from harness import environment, extras, paths, secret
+from harness.again import Asked
+from harness.commands.plans import plans, video_notes
 from harness.frames import Frames
 from harness.models.base import Model
 from harness.models.open import is_checkpoint, open_model
@@ -18,7 +19,7 @@ from harness.records import MODEL_ERROR
 from harness.report import floor_rows, heading, render, rows
 from harness.run import NO_VIDEO, Decoder, Job, Summary, run
 from tasks import task as tasks
-from tasks.errors import Failure, InputError
+from tasks.errors import Failure
 
 
 def main(options: Namespace) -> int:
@@ -41,17 +42,18 @@ def evaluate(options: Namespace) -> Iterator[tuple[Plan, Summary]]:
     """Plan everything, so that bad input stops the command before anything runs; then run task by task."""
     every_plan = plans(options, options.tasks)
     if is_checkpoint(options.model) and environment.launch().rank == 0:
-        sys.stderr.write("".join(map(missing_videos, every_plan)))
+        sys.stderr.write("".join(map(video_notes, every_plan)))
     loader = _Loader(options)
     for plan in every_plan:
         folder = paths.run_folder(options.output, options.model, _run_name(plan), len(every_plan) == 1)
-        yield plan, run(plan, folder, partial(loader.load, plan), partial(_decoder, options, plan))
+        secrets = secret.of(options)
+        yield plan, run(plan, folder, partial(loader.load, plan), partial(_decoder, options, plan), loader.asked, secrets)
 
 
 def conclusion(model: str, plan: Plan, summary: Summary) -> str:
     """The table that ends a run, with the rows of models that do not look, and where the run lies."""
     if summary.scores is None:
-        return f"{plan.name}: this process is done, others are still at work in {summary.folder}\n"
+        return f"{plan.name}: this process is done; another of its launch scores {summary.folder}\n"
     table = [*rows(model, summary.scores), *floor_rows(plan)]
     lines = [heading(plan), render(table)]
     for mode, entry in summary.scores["modes"].items():
@@ -64,7 +66,8 @@ def conclusion(model: str, plan: Plan, summary: Summary) -> str:
     if summary.wrong_clocks:
         extent = f"{len(summary.wrong_clocks):,} replies, by up to {max(summary.wrong_clocks):.2f} s"
         lines.append(f"WRONG CLOCK: the model was told wrong times of the frames in {extent}")
-    return "\n".join([*lines, f"run: {summary.folder}", ""])
+    again = " (finished before; nothing was asked)" if summary.again else ""
+    return "\n".join([*lines, f"run: {summary.folder}{again}", ""])
 
 
 def _run_name(plan: Plan) -> str:
@@ -88,6 +91,7 @@ class _Loader:
         names = ("device", "dtype", "attn", "batch_size", "trust_remote_code", "seed", "base_url", "model_args", "reply_key")
         self._settings = Options(**{name: getattr(options, name) for name in names})
         self._name, self._backend = options.model, options.backend
+        self.asked = Asked(options.model, options.backend, self._settings) if is_checkpoint(options.model) else None
         self._loaded: tuple[str, Model] | None = None
 
     def load(self, plan: Plan) -> Model:
@@ -108,8 +112,9 @@ def _decoder(options: Namespace, plan: Plan, model: Model) -> Iterator[Decoder]:
     if model.pixel_factor is None:
         yield NO_VIDEO
         return
-    from harness.video.pool import FramePool
-    from harness.video.pool import Job as DecodeJob
+    with extras.needed("video"):
+        from harness.video.pool import FramePool
+        from harness.video.pool import Job as DecodeJob
 
     with FramePool(plan.protocol.video, model.pixel_factor, workers=options.workers, deadline_s=options.deadline) as pool:
 
@@ -117,11 +122,6 @@ def _decoder(options: Namespace, plan: Plan, model: Model) -> Iterator[Decoder]:
             listed = list(jobs)
             wanted = (DecodeJob(job.key, job.path, job.clip) for job in listed if job.path is not None)
             for job, (_, outcome) in zip(listed, pool.frames(wanted), strict=True):
-                if isinstance(outcome, Failure) and outcome.type == "decoder-missing":
-                    decoder = plan.protocol.video.decoder
-                    raise InputError(
-                        f"decoder {decoder}, which protocol {plan.protocol.name} names", outcome.message, f"pip install {decoder}"
-                    )
                 yield job, outcome
 
         yield Decoder(frames, lambda: pool.waited_s)

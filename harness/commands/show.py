@@ -4,13 +4,14 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from harness.commands.plans import missing_videos, plans
+from harness import extras
+from harness.commands.plans import plans, video_notes
 from harness.plan import Plan
 from harness.report import floor_rows, heading, render
 from tasks import protocol, task
 from tasks.anomalies import anomalies
 from tasks.describe import describe
-from tasks.errors import InputError
+from tasks.errors import Failure, InputError
 from tasks.splits import DERIVED
 
 PROTOCOL = "protocol:"
@@ -45,7 +46,7 @@ def _card(plan: Plan) -> list[str]:
         lines.append(
             f"  kept as published: {len(hits):,} x {name}, e.g. {hits[0].id} {_spans(hits[0].targets)} of {hits[0].duration_s} s"
         )
-    if text := missing_videos(plan):
+    if text := video_notes(plan):
         lines.append(text.rstrip())
     return lines
 
@@ -64,13 +65,15 @@ def _sample(plan: Plan, identifier: str | None) -> list[str]:
     lines += [f"  {mode} prompt: {plan.protocol.question(sample.query, mode)}" for mode in plan.protocol.prompt.modes]
     if sample.video not in plan.videos:
         return [*lines, "  frames: the video is missing"]
-    from harness.video.decode import DecodeError, read_frames
+    with extras.needed("video"):
+        from harness.video.pool import FramePool, Job
 
-    try:
-        frames = read_frames(plan.videos[sample.video], plan.protocol.video, 28, sample.clip)
-    except DecodeError as error:
+    path = plan.videos[sample.video]
+    with FramePool(plan.protocol.video, 28) as pool:
+        ((_, frames),) = pool.frames([Job(sample.id, path, sample.clip)])
+    if isinstance(frames, Failure):
         step = f"replace the file, then: harness data check --task {plan.name}"
-        raise InputError(f"a video that can be read: {plan.videos[sample.video]}", str(error), step) from error
+        raise InputError(f"a video that can be read: {path}", f"{frames.type}: {frames.message}", step)
     times = " ".join(f"{time:.2f}" for time in frames.time_s)
     return [*lines, f"  frames: {frames.fingerprint()}", f"  times in seconds: {times}"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import environment
+from harness import environment, extras
 from harness.arguments import parser
 from harness.commands import run
 from harness.commands.plans import plans
@@ -27,8 +27,10 @@ def main(options: Namespace) -> int:
     plan = plan_of(options, tuple(dict.fromkeys(recipe.epochs)))
     if not options.output and not options.dry_run:
         raise InputError("a folder for the trained model", "none", "--output ckpts/NAME")
-    from trainers.train import train
-    from trainers.training import Training
+    with extras.needed("train"):
+        from trainers.forecast import forecast
+        from trainers.train import train
+        from trainers.training import Training
 
     training = Training(
         recipe=recipe,
@@ -44,8 +46,6 @@ def main(options: Namespace) -> int:
         dev_limit=options.dev_limit,
     )
     if options.dry_run:
-        from trainers.forecast import forecast
-
         sys.stdout.write(forecast(training))
         return 0
     record = train(training)

@@ -1,13 +1,69 @@
 """`python -m harness.lmms_tasks eval …`: the command line of lmms-eval, beside any build of torch, knowing our tasks.
 
-The same as `python -m lmms_eval eval … --include_path "$(harness ls lmms-path)"` where torchvision's own library loads.
+The same as `python -m lmms_eval eval … --include_path "$(harness ls lmms-path)"`, which needs a torchvision whose own library
+loads. Two more things differ: a machine without a GPU is told to the model class, and an evaluation that failed ends with 1.
 """
 
-import runpy
 import sys
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import harness.models  # noqa: F401  (makes torchvision importable, see harness.models.stack)
+from harness import extras
+from tasks.errors import InputError
 
-sys.argv += ["--include_path", str(Path(__file__).parent)] * (sys.argv[1:2] == ["eval"] and "--include_path" not in sys.argv)
-runpy.run_module("lmms_eval", run_name="__main__", alter_sys=True)
+
+def main() -> int:
+    """Run the command; return its exit code."""
+    try:
+        command = extras.package("lmms_eval.cli.dispatch", "lmms-eval")
+    except InputError as error:
+        sys.stderr.write(f"harness.lmms_tasks: bad input\n{error}\n")
+        return 2
+    failed: list[Exception] = []
+    if sys.argv[1:2] == ["eval"]:
+        _prepare(failed)
+    command.main()
+    return int(bool(failed))
+
+
+def _prepare(failed: list[Exception]) -> None:
+    """Have every evaluation know our tasks and its device, and its exception kept: lmms-eval prints it and ends with 0."""
+    from lmms_eval import __main__ as command
+
+    evaluate = command.cli_evaluate_single
+
+    def single(arguments: Namespace) -> Any:
+        try:
+            arguments.include_path = arguments.include_path or str(Path(__file__).parent)
+            arguments.model_args = _with_device(arguments)
+            return evaluate(arguments)
+        except Exception as error:
+            failed.append(error)
+            raise
+
+    command.cli_evaluate_single = single
+
+
+def _with_device(arguments: Namespace) -> Any:
+    """The arguments of the model class, on a machine without a GPU with a device."""
+    from lmms_eval.models import get_model
+    from lmms_eval.utils import simple_parse_args_string
+
+    from harness.models.lmms import devices
+    from harness.models.options import Options
+
+    given = arguments.model_args or ""
+    kind = get_model(arguments.model, arguments.force_simple)
+    known = simple_parse_args_string(given) | ({} if arguments.device is None else {"device": arguments.device})
+    missing = {name: device for name, device in devices(kind, Options()).items() if device == "cpu" and name not in known}
+    if not missing:
+        return arguments.model_args
+    added = ",".join(f"{name}={device}" for name, device in missing.items())
+    sys.stderr.write(f"harness.lmms_tasks: no GPU here; --model_args gets {added}\n")
+    return f"{given},{added}".lstrip(",")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -9,6 +9,7 @@ import datasets
 
 from harness.commands.plans import missing_videos
 from harness.lmms_tasks.chat import messages
+from harness.models import lmms_reader
 from harness.paths import data_root
 from harness.plan import Plan, make_plan
 from harness.scoring import score
@@ -22,7 +23,8 @@ Item = dict[str, str]
 def docs(stub: datasets.Dataset) -> datasets.Dataset:
     """The questions of a task whose video can be read, in the order of the split.
 
-    lmms-eval stops at the first video it cannot read. Those are left out here, and count as 0 in `aggregate`.
+    lmms-eval stops at the first video it cannot read. Those are left out here, and count as 0 in `aggregate`. Model classes that
+    read through qwen_vl_utils get the reader of this project, see `harness.models.lmms_reader`.
 
     Args:
         stub: What lmms-eval loaded in place of a dataset; its name says which task and mode are meant: `charades direct`.
@@ -31,7 +33,9 @@ def docs(stub: datasets.Dataset) -> datasets.Dataset:
         plan = _plan(stub.config_name)
         asked = _asked(stub.config_name)
         if not asked:
-            raise InputError(f"videos of {plan.name}", "none that can be read", f"harness data check {plan.name}")
+            raise InputError(f"videos of {plan.name}", "none that can be read", f"harness data check --task {plan.name}")
+        if (reader := lmms_reader.install()) is not None:
+            sys.stderr.write(f"{plan.name}: qwen_vl_utils reads video by {reader.name}\n")
     except InputError as error:
         _stop(error)
     sys.stderr.write(missing_videos(plan))

@@ -1,6 +1,8 @@
 """A key-value cache that can be repeated for many rows and grows without copying itself at every token."""
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -63,3 +65,9 @@ def repeat(prefix: Cache, sources: Sequence[int]) -> Cache:
         rows = torch.tensor(sources, device=layer.keys.device)
         cache.update(layer.keys[rows], layer.values[rows], index)
     return cache
+
+
+@functools.cache
+def keyword(forward: Callable[..., Any]) -> str:
+    """What the `forward` of a class of models calls its cache: `cache` from transformers 5.24 on, `past_key_values` before."""
+    return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"

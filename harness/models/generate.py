@@ -176,9 +176,9 @@ def _forward(model: Any, ids: Any, positions: Any, mask: Any, cache: Cache, extr
         input_ids=ids,
         position_ids=positions,
         attention_mask=mask,
-        past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
+        **{caches.keyword(type(model).forward): cache},
         **extra,
     )
     logits: torch.Tensor = output.logits[:, -1].float()

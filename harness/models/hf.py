@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from harness.frames import Frames
-from harness.models import clock, generate, loading, prompt
+from harness.models import clock, generate, loading, prompt, sight
 from harness.models.base import AnswerError, Question, Reply
 from harness.models.checkpoint import Checkpoint, find, fingerprint, trained_on
 from harness.models.inputs import Inputs
@@ -25,11 +26,14 @@ def load(model: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfMode
     """Load a checkpoint folder or hub id.
 
     Raises:
-        InputError: The checkpoint or an option cannot be used as asked; nothing is replaced by something else.
+        InputError: The checkpoint or an option cannot be used as asked, or the model does not see the video; nothing is
+            replaced by something else.
     """
     checkpoint = find(model, options.trust_remote_code)
     loaded, processor, unused = loading.read(checkpoint, options)
-    return HfModel(checkpoint, loaded, processor, protocol, options, unused)
+    opened = HfModel(checkpoint, loaded, processor, protocol, options, unused)
+    opened.sight = sight.probe(opened.look, loaded, opened.pixel_factor)
+    return opened
 
 
 class HfModel:
@@ -54,6 +58,7 @@ class HfModel:
         self.options = options
         self.unused = list(unused)
         self.positions = check_positions(model)
+        self.sight = "not probed"
         self.rules = _rules(model, processor, protocol, options.seed)
         self.inputs = Inputs(model, processor, checkpoint.family, protocol.prompt)
         self.pixel_factor = self.inputs.pixel_factor
@@ -78,6 +83,7 @@ class HfModel:
             "positions": self.positions,
             "clock": clock.rule(family),
             "video_slot": prompt.slot_rule(family),
+            "sight": self.sight,
             **({"trained_on": training} if training else {}),
         }
 
@@ -101,10 +107,17 @@ class HfModel:
             raise AnswerError(Failure("out-of-memory", f"{str(error).splitlines()[0]} ({advice})")) from error
         return [failure or next(replies) for failure in failures]
 
+    def look(self, frames: Frames) -> torch.Tensor:
+        """Logits `(passes and rows, vocabulary)` behind the first token of replies, computed as `answer` does."""
+        rows, video = self.inputs.build(frames, sight.TEXTS, str(self.model.device))
+        with sight.listening(self.model) as heard:
+            self._generate(rows, self._see(video), replace(self.rules, max_new_tokens=1))
+        return torch.cat(heard)
+
     def _answer(self, frames: Frames, questions: list[Question]) -> list[Reply]:
         texts = [question.text for question in questions]
         rows, video = self.inputs.build(frames, texts, str(self.model.device))
-        outputs = self._generate(rows, self._see(video))
+        outputs = self._generate(rows, self._see(video), self.rules)
         frames_json = json.dumps(frames.fingerprint(), sort_keys=True)
         return [self._reply(row, output, frames_json) for row, output in zip(rows, outputs, strict=True)]
 
@@ -113,14 +126,14 @@ class HfModel:
         device = self.model.device
         return self.model.model.get_video_features(video.pixels.to(device), video.grid.to(device), return_dict=True)
 
-    def _generate(self, rows: list[generate.Row], seen: Any) -> list[generate.Output]:
+    def _generate(self, rows: list[generate.Row], seen: Any, rules: generate.Rules) -> list[generate.Output]:
         end = len(rows[0].ids) - rows[0].ids[::-1].index(self.model.config.vision_end_token_id)
         length = generate.shared_length(rows)
         share = self.options.share and length >= end
         prefix = generate.prefill(self.model, rows[:1], [length], seen) if share else None
         size = self.options.batch_size
         chunks = [rows[index : index + size] for index in range(0, len(rows), size)]
-        return [output for chunk in chunks for output in generate.generate(self.model, chunk, self.rules, prefix, seen)]
+        return [output for chunk in chunks for output in generate.generate(self.model, chunk, rules, prefix, seen)]
 
     def _reply(self, row: generate.Row, output: generate.Output, frames_json: str) -> Reply:
         text = self.processor.tokenizer.decode(output.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -4,8 +4,9 @@ import hashlib
 import inspect
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from tqdm import tqdm
 
 from harness.frames import Frames
 from harness.lmms_tasks.chat import generation, messages
+from harness.models import lmms_reader, sight
 from harness.models.base import Question, Reply
 from harness.models.checkpoint import fingerprint, weights
 from harness.models.lmms_clock import Ear, Told, told
 from harness.models.loading import place
 from harness.models.options import Options
 from harness.records import MISSING_VIDEO, MODEL_ERROR
+from harness.secret import hidden
 from harness.synthetic.make import encode
 from harness.video.failure import DecodeError
 from harness.video.times import frame_times
@@ -35,6 +38,7 @@ NAMES = ("pretrained", "model_version", "model", "model_name")
 """What lmms-eval's classes call their checkpoint."""
 
 PROBE_FRAMES, PROBE_SIDE = 48, 64
+PROBE_QUESTION = "Is there anything to see?"
 TASK, SPLIT = "harness", "test"
 
 
@@ -58,7 +62,8 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
     if Path(model).is_dir():
         weights(Path(model))
     logger.remove()
-    logger.add(sys.stderr, level="WARNING")
+    logger.add(sys.stderr, level=0, filter={"": "WARNING", "harness": "INFO"})
+    reader = lmms_reader.install()
     torch.manual_seed(options.seed)
     step = "look at the arguments of that class; give them with --model-args"
     try:
@@ -71,7 +76,10 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
         found = f"{type(error).__name__}: {error}"
         raise InputError(f"a model that {name} of lmms-eval can open", found, step) from error
     opened = LmmsModel(model, name, lm, protocol, options)
-    opened.clock = opened.probe()
+    opened.clock, opened.sight = opened.probe()
+    if reader is not None and reader.used:
+        opened.reader = reader.name
+    logger.info("{}: video is read by {}", opened.backend, opened.reader)
     return opened
 
 
@@ -101,13 +109,18 @@ def arguments(kind: type, model: str, options: Options) -> dict[str, Any]:
         values[checkpoint] = model
     elif not given:
         raise InputError(f"a model class with an argument {' or '.join(NAMES)}", ", ".join(known), "--model-args NAME=CHECKPOINT")
-    device, _ = place(options)
-    values |= {name: str(device) for name in ("device", "device_map") if name in known}
+    values |= devices(kind, options)
     values |= {name: options.attn for name in ("attn_implementation",) if name in known}
     if options.dtype != "auto" and "dtype" not in known:
         raise InputError(f"a model class that takes a dtype, for --dtype {options.dtype}", kind.__name__, "--dtype auto")
     values |= {name: options.dtype for name in ("dtype",) if name in known and options.dtype != "auto"}
     return values | given
+
+
+def devices(kind: type, options: Options) -> dict[str, str]:
+    """Arguments that put a model class on a device. Left alone, many move their inputs to a GPU that may not be there."""
+    device, _ = place(options)
+    return {name: str(device) for name in ("device", "device_map") if name in inspect.signature(kind).parameters}
 
 
 class LmmsModel:
@@ -125,7 +138,8 @@ class LmmsModel:
         self.protocol = protocol
         self.options = options
         self.backend = f"{'lmms-simple' if lm.is_simple else 'lmms'}:{name}"
-        self.clock = ""
+        self.clock = self.sight = ""
+        self.reader = "a reader of the class's own, whose pictures were not checked"
         self._ear: Ear | None = None
         if callable(processor := vars(lm).get("processor")):
             lm.processor = self._ear = Ear(processor)
@@ -135,7 +149,7 @@ class LmmsModel:
                 vars(module)["tqdm"] = _no_bar
 
     def describe(self) -> dict[str, Any]:
-        """Identity for `run.json`; `clock` is what the probe video showed."""
+        """Identity for `run.json`; `clock`, `sight` and `reader` are what probe videos showed."""
         kind, inner = type(self.lm), getattr(self.lm, "model", None)
         dtype = {"dtype": str(inner.dtype).removeprefix("torch.")} if isinstance(inner, torch.nn.Module) else {}
         folder = Path(self.name)
@@ -143,13 +157,15 @@ class LmmsModel:
             "name": self.name,
             "backend": self.backend,
             "class": f"{kind.__module__}.{kind.__qualname__}",
-            "model_args": self.options.model_args,
+            "model_args": hidden(self.options.model_args),
             **({"fingerprint": fingerprint(folder)} if folder.is_dir() else {}),
             **dtype,
             "device": str(getattr(self.lm, "device", self.options.device)),
             "seed": self.options.seed,
             "sampling": "the class's own; the protocol's rules for frames do not apply",
             "clock": self.clock,
+            "reader": self.reader,
+            "sight": self.sight,
         }
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:  # noqa: ARG002
@@ -172,21 +188,27 @@ class LmmsModel:
             return [error.failure] * len(questions)
         return [self._ask(path, question.text, times_s) for question in questions]
 
-    def probe(self) -> str:
-        """Ask about a video of 24 s at 2 fps and say, for `run.json`, what the model was told of it. Warns if that is wrong.
+    def probe(self) -> tuple[str, str]:
+        """Ask about videos of 24 s at 2 fps. Warns of a wrong clock.
+
+        Returns:
+            For `run.json`, what the model was told of the time, and whether its logits follow what is shown.
 
         Raises:
-            InputError: It does not answer; it would fail on every video.
+            InputError: It does not answer, or does not see the video; it would fail on every one.
         """
-        pixels = np.random.default_rng(0).integers(0, 256, (PROBE_FRAMES, PROBE_SIDE, PROBE_SIDE, 3), dtype=np.uint8)
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "probe.mp4"
-            encode(path, pixels)
-            outcome = self._ask(path, "Is there anything to see?", times_s := frame_times(path), max_new_tokens=2)
-            heard = self._heard(times_s)
-        if isinstance(outcome, Failure) and outcome.type != "empty-reply":
-            found = f"{outcome.type}: {outcome.message}"
-            raise InputError(f"an answer of {self.backend} to a probe video", found, "other --model-args, or another checkpoint")
+            videos = _probe_videos(Path(folder))
+            plain = videos.pop("")
+            outcome = self._ask(plain, PROBE_QUESTION, times_s := frame_times(plain), max_new_tokens=2)
+            clock = self._clock(self._heard(times_s))
+            if isinstance(outcome, Failure) and outcome.type != "empty-reply":
+                found = f"{outcome.type}: {outcome.message}"
+                step = "give other --model-args, or another --model"
+                raise InputError(f"an answer of {self.backend} to a probe video", found, step)
+            return clock, self._sight(plain, videos)
+
+    def _clock(self, heard: Told | None) -> str:
         if heard is None:
             clock = "not measured: no times were seen on their way to the model"
         else:
@@ -196,6 +218,22 @@ class LmmsModel:
             logger.warning("{}: clock {}", self.backend, clock)
         return clock
 
+    def _sight(self, plain: Path, changed: Mapping[str, Path]) -> str:
+        """Whether the logits of the first pass follow each change of a video, where the class holds a model whose logits show."""
+        inner = getattr(self.lm, "model", None)
+        if not isinstance(inner, torch.nn.Module):
+            return f"not probed: {type(self.lm).__name__} shows no logits"
+
+        def look(path: Path) -> list[torch.Tensor]:
+            with sight.listening(inner) as heard:
+                self._ask(path, PROBE_QUESTION, frame_times(path), max_new_tokens=2)
+            return heard[:1]
+
+        if not look(plain):
+            return f"not probed: no logits of {type(inner).__name__} were seen"
+        first = lambda path: torch.cat(look(path))  # noqa: E731
+        return sight.check("logits", partial(first, plain), {name: partial(first, path) for name, path in changed.items()})
+
     def _ask(self, path: Path, text: str, times_s: Any, **changes: Any) -> Reply | Failure:
         if self._ear is not None:
             self._ear.forget()
@@ -203,6 +241,8 @@ class LmmsModel:
         try:
             with _errors_logged() as errors:
                 reply, counts = unwrap_generation_output(self.lm.generate_until([request])[0])
+        except DecodeError as error:
+            return error.failure
         except torch.OutOfMemoryError as error:
             return Failure("out-of-memory", str(error).splitlines()[0])
         except Exception as error:  # noqa: BLE001  (a failure of a foreign class is recorded, whatever it raises)
@@ -234,6 +274,22 @@ class LmmsModel:
 
     def _heard(self, times_s: Any) -> Told | None:
         return None if self._ear is None else told(self._ear, times_s)
+
+
+def _probe_videos(folder: Path) -> dict[str, Path]:
+    """A video of noise, named with an empty string, and what it becomes where one half is inverted or both change places."""
+    pixels = np.random.default_rng(0).integers(0, 256, (PROBE_FRAMES, PROBE_SIDE, PROBE_SIDE, 3), dtype=np.uint8)
+    first, second = np.split(pixels, 2)
+    shown = {
+        "": (first, second),
+        "the first half": (255 - first, second),
+        "the second half": (first, 255 - second),
+        "the order of the halves": (second, first),
+    }
+    paths = {name: folder / f"probe-{index}.mp4" for index, name in enumerate(shown)}
+    for name, halves in shown.items():
+        encode(paths[name], np.concatenate(halves))
+    return paths
 
 
 def _no_bar(*arguments: Any, **keywords: Any) -> Any:

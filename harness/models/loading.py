@@ -58,7 +58,8 @@ def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]
         processor = processors.from_pretrained(checkpoint.folder, trust_remote_code=trust)
     except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         expected = f"a checkpoint that transformers {transformers.__version__} can load with attention {options.attn}"
-        raise InputError(expected, f"{type(error).__name__}: {error}", f"ls -l {checkpoint.folder}") from error
+        step = "install what is named there" if isinstance(error, ImportError) else f"ls -l {checkpoint.folder}"
+        raise InputError(expected, f"{type(error).__name__}: {error}", step) from error
     if missing := sorted(report["missing_keys"]):
         found = f"{len(missing)} missing, the first is {missing[0]}"
         raise InputError("every weight of the model in the checkpoint", found, f"ls -l {checkpoint.folder}")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from harness import extras
 from harness.models import trivial
 from harness.models.base import Model
 from harness.models.options import Options
@@ -50,7 +51,8 @@ def open_model(
         return model
     kind, _, lmms_name = backend.partition(":")
     if kind not in BACKENDS or bool(lmms_name) != kind.startswith("lmms"):
-        raise InputError("--backend hf, openai, lmms:NAME or lmms-simple:NAME", repr(backend), "python -m lmms_eval models")
+        step = "python -m lmms_eval models" if kind.startswith("lmms") else "harness run --help"
+        raise InputError("--backend hf, openai, lmms:NAME or lmms-simple:NAME", repr(backend), step)
     if options.model_args and not lmms_name:
         raise InputError("--model-args with --backend lmms:NAME", f"--backend {backend}", "leave it out")
     if backend == "hf" and "/" not in name and not Path(name).exists():
@@ -59,17 +61,14 @@ def open_model(
             unknown(name, trivial.NAMES),
             "harness ls models",
         )
-    try:
-        if backend == "openai":
+    if backend == "openai":
+        with extras.needed("openai"):
             from harness.models.openai_api import OpenAiModel
-
-            return OpenAiModel(name, protocol, options)
-        if lmms_name:
+        return OpenAiModel(name, protocol, options)
+    if lmms_name:
+        with extras.needed("lmms-eval"):
             from harness.models import lmms
-
-            return lmms.load(name, lmms_name, kind == "lmms-simple", protocol, options)
+        return lmms.load(name, lmms_name, kind == "lmms-simple", protocol, options)
+    with extras.needed("hf"):
         from harness.models import hf
-    except ModuleNotFoundError as error:
-        extra = "lmms-eval" if lmms_name else backend
-        raise InputError(f"the packages of extra {extra}", str(error), f"pip install 'vtg-harness[{extra}]'") from error
     return hf.load(name, protocol, options)

@@ -7,19 +7,21 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlencode
 
 import openai
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness import secret
 from harness.frames import Frames
 from harness.models.base import Question, Reply
+from harness.models.openai_client import KEY, REPEATED, RETRIES, connect, reason
+from harness.models.openai_reply import read
 from harness.models.options import Options
 from tasks.errors import Failure, InputError
 from tasks.protocol import Prompt, Protocol
 
-KEY = "OPENAI_API_KEY"
-RETRIES = 5
 JPEG_QUALITY = 90
 
 
@@ -34,9 +36,6 @@ class OpenAiModel:
     pixel_factor = 28
 
     def __init__(self, name: str, protocol: Protocol, options: Options) -> None:
-        key = os.environ.get(KEY)
-        if not key:
-            raise InputError(f"a key in the environment variable {KEY}", "none", f"export {KEY}=… (any word for a local server)")
         beyond = {"repetition_penalty": protocol.decoding.repetition_penalty != 1.0, "prefill": bool(protocol.prompt.prefill)}
         if any(beyond.values()):
             found = f"{', '.join(rule for rule, asked in beyond.items() if asked)} in protocol {protocol.name}"
@@ -44,23 +43,26 @@ class OpenAiModel:
         self.name = name
         self._protocol = protocol
         self._options = options
-        self._client = openai.OpenAI(api_key=key, base_url=options.base_url, max_retries=RETRIES, timeout=options.timeout_s)
+        self._client = connect(options)
+        self._secrets = secret.known(os.environ, [options.base_url or ""])
 
     def describe(self) -> dict[str, Any]:
         """Model and server; nothing secret."""
+        query = urlencode(self._client.default_query)
         return {
             "name": self.name,
             "backend": "openai",
-            "server": str(self._client.base_url),
+            "server": secret.hidden(str(self._client.base_url) + (f"?{query}" if query else "")),
             "seed": self._options.seed,
             "clock": "text before each frame: its time in seconds, two decimals",
+            "sight": "not probed: a server shows no logits",
         }
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:
         """One reply or failure per question, asked `batch_size` at a time.
 
         Failures: `api-refused` (the server rejects the request; it is not repeated), `api-error` (the server or the
-        connection still fails after the retries), `empty-reply`.
+        connection still fails after the retries), and those of `harness.models.openai_reply.read`.
 
         Raises:
             InputError: The key or the model is not accepted; every question would fail in the same way.
@@ -75,7 +77,7 @@ class OpenAiModel:
         messages = chat(self._protocol.prompt, shown, question.text)
         decoding = self._protocol.decoding
         try:
-            completion = self._client.chat.completions.create(
+            answer = self._client.chat.completions.with_raw_response.create(
                 model=self.name,
                 messages=messages,  # type: ignore[arg-type]
                 max_tokens=decoding.max_new_tokens,
@@ -84,23 +86,20 @@ class OpenAiModel:
                 seed=self._options.seed,
             )
         except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
-            step = f"check --model, --base-url and {KEY}"
-            raise InputError(f"a server that serves {self.name}", f"{error.status_code}: {_reason(error)}", step) from error
-        except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError) as error:
-            return Failure("api-error", f"after {RETRIES} retries: {_reason(error)}")
+            found = secret.redact(f"{error.status_code}: {reason(error)}", self._secrets)
+            raise InputError(f"a server that serves {self.name}", found, f"check --model, --base-url and {KEY}") from error
         except openai.APIStatusError as error:
-            return Failure("api-refused", f"{error.status_code}: {_reason(error)}")
-        choice = completion.choices[0] if completion.choices else None
-        if choice is None or not choice.message.content:
-            return Failure("empty-reply", f"finish reason {choice.finish_reason if choice else 'none'}")
-        usage = completion.usage
-        return Reply(
-            choice.message.content,
-            hashlib.sha256(f"{question.text}\n{frames.fingerprint()}".encode()).hexdigest(),
-            usage.prompt_tokens if usage else 0,
-            usage.completion_tokens if usage else 0,
-            choice.finish_reason == "length",
-        )
+            if error.status_code >= 500 or error.status_code in REPEATED:
+                return Failure("api-error", f"after {RETRIES} retries: {reason(error)}")
+            return Failure("api-refused", f"{error.status_code}: {reason(error)}")
+        except openai.APIConnectionError as error:
+            return Failure("api-error", f"after {RETRIES} retries: {reason(error)}")
+        except UnicodeEncodeError as error:
+            return Failure("api-refused", f"the question cannot be sent: {error.reason}")
+        if isinstance(said := read(answer.content), Failure):
+            return said
+        digest = hashlib.sha256(f"{question.text}\n{frames.fingerprint()}".encode()).hexdigest()
+        return Reply(said.text, digest, said.prompt_tokens, said.new_tokens, said.truncated)
 
 
 def frame_parts(frames: Frames) -> list[dict[str, Any]]:
@@ -123,7 +122,3 @@ def _jpeg(pixels: NDArray[Any]) -> str:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
     return base64.b64encode(buffer.getvalue()).decode()
-
-
-def _reason(error: openai.APIError) -> str:
-    return (str(error).splitlines() or [""])[0][:300]

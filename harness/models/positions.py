@@ -19,6 +19,7 @@ from typing import Any
 import torch
 import transformers
 
+from harness.models.stack import TRANSFORMERS
 from tasks.errors import InputError
 
 IMAGE, VIDEO = 1, 2
@@ -136,9 +137,7 @@ def check_positions(model: Any) -> dict[str, str]:
     installed = type(inner).get_rope_index.__get__(inner)
     if "mm_token_type_ids" not in inspect.signature(installed).parameters:
         found = f"transformers {version} with another get_rope_index"
-        raise InputError(
-            "a transformers release whose positions can be checked (5.x)", found, "pip install 'transformers>=5.3,<6'"
-        )
+        raise InputError("a transformers release whose positions can be checked", found, f"pip install '{TRANSFORMERS}'")
     original = original_rule(model.config)
     probes = [_probe(model.config, patches, seconds) for patches, seconds in PROBES]
     wrong = [probe for probe in probes if not _equal(installed(**probe), original(**probe))]

@@ -9,6 +9,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+TRANSFORMERS = "transformers>=5.18,<5.25"
+"""As in pyproject.toml. Before 5.18 the video's features are swallowed; after 5.24 nothing has been tested."""
+
 PACKAGES = ("torch", "torchvision", "transformers", "tokenizers", "safetensors", "numpy", "av", "decord", "torchcodec")
 
 

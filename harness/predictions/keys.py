@@ -152,6 +152,8 @@ class ReplyKey:
         head = _Head()
         for where, row in rows:
             head.add(where, row, shapes.of(row))
+        if head.silent_sure and not head.sure.counts and head.often_true.counts:
+            raise _undecided(path, "the first rows", [head.often_true.choose(path), head.silent_sure])
         for kept, self._is_sure in ((head.sure, True), (head.often_true, False)):
             if kept.counts:
                 self.name = kept.choose(path)
@@ -222,16 +224,18 @@ class _Group:
 
 
 class _Head:
-    """The first rows of a file: keys that say something, and one that is there and never says anything."""
+    """The first rows of a file: keys that say something, and the first that is there whether or not it ever does."""
 
     def __init__(self) -> None:
         self.sure, self.often_true = _Group(), _Group()
         self.silent: str | None = None
+        self.silent_sure: str | None = None
 
     def add(self, where: str, row: Mapping[str, Any], shape: Shape) -> None:
         if shape.exported:
             return
         self.silent = self.silent or next(iter((*shape.sure, *shape.often_true)), None)
+        self.silent_sure = self.silent_sure or next(iter(shape.sure), None)
         for group, keys in ((self.sure, shape.sure), (self.often_true, shape.often_true)):
             said = {key: value(row, key) for key in keys}
             group.add(where, {k: v for k, v in said.items() if not is_empty(v) and not _is_query(row, shape, v)})
@@ -250,8 +254,11 @@ def _rank(key: str) -> int:
     return ranks[plain_key(key)]
 
 
+_WHY = {"some rows": "each hold it in some rows", "the first rows": "are there, and the second is empty there"}
+
+
 def _undecided(path: Path, where: str, keys: Sequence[str]) -> InputError:
     named = " and ".join(f"`{key}`" for key in keys[:3])
-    said = "hold different content" if where != "some rows" else "each hold it in some rows"
+    said = _WHY.get(where, "hold different content")
     step = f"type the command again with {' or '.join(f'--reply-key {key}' for key in keys[:3])} (see {DOCUMENT})"
     return InputError("one key that holds the reply", f"{path}, {where}: {named} {said}, and any could be the reply", step)

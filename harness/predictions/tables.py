@@ -1,4 +1,4 @@
-"""Tables: CSV with commas, semicolons or tabs, and Parquet. The first row of a CSV names the columns; an empty cell is no key."""
+"""Tables: CSV with commas, semicolons or tabs, and Parquet. The first row of a CSV names the columns; an empty cell is a null."""
 
 import csv
 import importlib
@@ -36,7 +36,7 @@ def rows(text: Text) -> Iterator[tuple[str, dict[str, Any]]]:
                 continue
             if len(cells) != len(head):
                 raise BrokenError(f"row {number}", f"{len(cells)} cells", f"{len(head)} cells, as many as the first row names")
-            found = {name: unguarded(cell) for name, cell in zip(head, cells, strict=True) if name and cell}
+            found = {name: unguarded(cell) if cell else None for name, cell in zip(head, cells, strict=True) if name}
             yield f"row {number}", found
     except csv.Error as error:
         raise BrokenError(f"row {number + 1}", str(error), "a table whose quotes are closed and doubled inside a cell") from error
@@ -62,7 +62,7 @@ def _check_head(head: Sequence[str]) -> None:
 
 
 def parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rows of a Parquet file, from 1; a null is no key.
+    """Rows of a Parquet file, from 1.
 
     Raises:
         InputError: pyarrow is not installed.
@@ -80,6 +80,6 @@ def parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             for batch in file.iter_batches(batch_size=_BATCH):
                 for row in batch.to_pylist():
                     number += 1
-                    yield f"row {number}", {name: value for name, value in row.items() if value is not None}
+                    yield f"row {number}", row
     except (arrow.ArrowException, OSError) as error:
         raise BrokenError(f"after row {number}", f"damaged ({error})", "a whole Parquet file") from error

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import extras
 from harness.synthetic.scene import FPS, SIDE, draw, plan
 
 SCHEMA = "vtg-harness/synthetic/1"
@@ -28,6 +29,7 @@ def make(root: Path, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> None:
         sizes: Number of videos by split; splits share no video.
 
     Raises:
+        InputError: PyAV is not installed.
         OSError: The folder cannot be written.
     """
     target = root / "synthetic"
@@ -94,8 +96,8 @@ def _generator(seed: int, split: int, video: int) -> np.random.Generator:
 
 def encode(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write frames `(n, 64, 64, 3)` RGB as H.264 at 2 fps, on one thread so that the same frames give the same file."""
-    import av
-
+    with extras.needed("video"):
+        import av
     with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=FPS, options={"crf": "23", "preset": "veryfast"})
         stream.height = stream.width = SIDE

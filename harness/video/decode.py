@@ -6,17 +6,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import extras
 from harness.frames import Frames
-from harness.video.failure import DecodeError, missing_package
+from harness.video.failure import DecodeError
 from harness.video.sampling import grid, target_size, within
-from harness.video.times import frame_duration, frame_times
+from harness.video.times import Timeline, frame_duration, timeline
 from tasks.errors import Failure, InputError
 from tasks.protocol import VideoRules
 from tasks.span import Span
 
 __all__ = ["DecodeError", "read_frames"]
 
-Reader = Callable[[Path, NDArray[np.float64], NDArray[np.int64]], Iterator[NDArray[np.uint8]]]
+Reader = Callable[[Path, Timeline, NDArray[np.int64]], Iterator[NDArray[np.uint8]]]
 
 
 def read_frames(path: Path, rules: VideoRules, factor: int, clip: Span | None = None) -> Frames:
@@ -26,28 +27,29 @@ def read_frames(path: Path, rules: VideoRules, factor: int, clip: Span | None = 
         path: The video file.
         rules: Decoder, frame rate, limits on frames and pixels.
         factor: Height and width become multiples of this: 28 for Qwen2.5-VL, 32 for Qwen3-VL.
-        clip: Take only frames with start <= time < end; times count from its start.
+        clip: Take only frames with start <= time < end, counted from the first frame; their times count from its start.
 
     Raises:
         DecodeError: The video cannot be used; the failure says why.
-        InputError: There is no such decoder.
+        InputError: There is no such decoder, or its package is not installed.
     """
-    read = _reader(rules.decoder)
-    all_s = frame_times(path)
-    chosen, times_s = within(all_s, clip)
+    read = reader(rules.decoder)
+    shown = timeline(path)
+    chosen, times_s = within(shown.times_s, clip)
     if len(times_s) == 0:
-        raise DecodeError(Failure("video-zero-duration", f"{path.name} has no frame in {clip}; its last is at {all_s[-1]:.3f} s"))
-    sampled = grid(times_s, frame_duration(all_s), rules)
+        last_s = shown.times_s[-1]
+        raise DecodeError(Failure("video-zero-duration", f"{path.name} has no frame in {clip}; its last is at {last_s:.3f} s"))
+    sampled = grid(times_s, frame_duration(shown.times_s), rules)
     positions, where = np.unique(sampled.indices, return_inverse=True)
-    images = read(path, all_s, positions + chosen.start)
+    images = read(path, shown, positions + chosen.start)
     pixels = _resized(images, where, rules, factor)
     return Frames(pixels, times_s[sampled.indices], sampled.interval_s, sampled.slack_s, rules.decoder)
 
 
 def _resized(images: Iterator[NDArray[np.uint8]], where: NDArray[np.int64], rules: VideoRules, factor: int) -> NDArray[np.uint8]:
     """Place image k wherever `where` is k, at the model's size, which the first image decides."""
-    from PIL import Image
-
+    with extras.needed("video"):
+        from PIL import Image
     pixels: NDArray[np.uint8] | None = None
     for number, image in enumerate(images):
         if pixels is None:
@@ -62,9 +64,9 @@ def _resized(images: Iterator[NDArray[np.uint8]], where: NDArray[np.int64], rule
     return pixels
 
 
-def _reader(decoder: str) -> Reader:
+def reader(decoder: str) -> Reader:
     """The decoder's module, imported when first needed."""
-    try:
+    with extras.needed("video" if decoder == "pyav" else "decoders"):
         if decoder == "pyav":
             from harness.video.with_pyav import frames
         elif decoder == "decord":
@@ -73,7 +75,4 @@ def _reader(decoder: str) -> Reader:
             from harness.video.with_torchcodec import frames
         else:
             raise InputError("a decoder: pyav, decord or torchcodec", repr(decoder), "harness show default")
-    except (ImportError, OSError, RuntimeError) as error:
-        # Packages that bind to ffmpeg fail in all three ways where its libraries are missing.
-        raise missing_package({"pyav": "av"}.get(decoder, decoder), error) from error
     return frames

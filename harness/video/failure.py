@@ -7,8 +7,9 @@ class DecodeError(Exception):
     """A video cannot be used. Its sample is recorded with the failure and scored 0.
 
     Attributes:
-        failure: `missing-video`, `video-empty`, `video-unreadable`, `video-truncated`, `video-zero-duration` or
-            `decoder-missing`, with a sentence for a person.
+        failure: `missing-video`; `video-empty` (0 bytes); `video-unreadable` (no video, or this decoder would give wrong
+            pictures or times); `video-truncated` (it ends before its header says, or a picture does not decode);
+            `video-zero-duration` (no frames, or no times). Each with a sentence for a person.
     """
 
     def __init__(self, failure: Failure) -> None:
@@ -17,8 +18,3 @@ class DecodeError(Exception):
 
     def __str__(self) -> str:
         return f"{self.failure.type}: {self.failure.message}"
-
-
-def missing_package(package: str, reason: Exception) -> DecodeError:
-    """The error for a decoder that cannot be imported."""
-    return DecodeError(Failure("decoder-missing", f"{package} cannot be used ({reason}); try: pip install {package}"))

@@ -1,8 +1,11 @@
 """Decoding ahead of the model, in processes that can be killed: a hostile video costs one sample, not the run."""
 
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -25,6 +28,8 @@ from tasks.span import Span
 
 MEMORY_BYTES = 8 * 2**30
 VIDEOS_PER_WORKER = 500
+QUIET = "ignore:resource_tracker"
+"""For the process that clears up after one that was killed: that there is something to clear up is no news."""
 
 Read = Callable[[Path, VideoRules, int, Span | None], Frames]
 
@@ -75,7 +80,7 @@ class FramePool:
         self._prefetch = 2 * workers if prefetch is None else prefetch
         # Spawned, not forked: readers inherited through a fork hang, and the parent may hold a GPU.
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPool(workers, VIDEOS_PER_WORKER, _limit_memory, context=context)
+        self._pool = ProcessPool(workers, VIDEOS_PER_WORKER, _prepare, context=context)
 
     def __enter__(self) -> Self:
         return self
@@ -128,6 +133,19 @@ def _work(read: Read, path: Path, rules: VideoRules, factor: int, clip: Span | N
         return Failure("decode-memory", f"{path.name} needs more than {MEMORY_BYTES // 2**30} GiB")
 
 
+def _prepare() -> None:
+    """What a worker does first."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _limit_memory()
+
+
+def _end_with_parent() -> None:
+    """End this worker, whatever file it is stuck in, when the process that would stop it is no more."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
 def _limit_memory() -> None:
     """Let a file that lies about its size exhaust its worker, not the machine."""
     if sys.platform == "linux":
@@ -143,6 +161,8 @@ def _interrupts_held() -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
+    if QUIET not in sys.warnoptions:
+        sys.warnoptions.append(QUIET)
     resource_tracker.ensure_running()  # starting it later would undo the block
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,45 +1,86 @@
 """Frames through PyAV: one pass over the file, which is exact for every container and about as fast as seeking."""
 
+import math
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import av
 import numpy as np
+from av import VideoFrame
 from numpy.typing import NDArray
 
 from harness.video.failure import DecodeError
+from harness.video.times import AVI, Timeline, opened
 from tasks.errors import Failure
 
 SAME_S = 1e-6
 
 
-def frames(path: Path, times_s: NDArray[np.float64], indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """Decode the frames shown at `times_s[indices]` (ascending, no repeats), one `(h, w, 3)` upright RGB array at a time.
+def frames(path: Path, shown: Timeline, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+    """Decode the pictures at `shown.times_s[indices]` (ascending, no repeats), one `(h, w, 3)` upright RGB array at a time.
 
     Raises:
-        DecodeError: The stream is broken, or one of the frames is not there.
+        DecodeError: The stream is broken, or one of the pictures is not there.
     """
-    wanted_s = iter(times_s[indices].tolist())
+    wanted_s = iter([*shown.times_s[indices].tolist(), math.inf])
     next_s = next(wanted_s)
-    try:
-        with av.open(str(path.absolute()), options={"protocol_whitelist": "file"}) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "NONE"
-            stream.thread_count = 1
-            for frame in container.decode(stream):
-                if frame.pts is None or frame.time_base is None:
-                    continue
-                time_s = float(frame.pts * frame.time_base)
-                if time_s < next_s - SAME_S:
-                    continue
-                if time_s > next_s + SAME_S:
-                    break
-                yield np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-                if (following := next(wanted_s, None)) is None:
-                    return
-                next_s = following
-    except MemoryError:
-        raise
-    except av.error.FFmpegError as error:
-        raise DecodeError(Failure("video-truncated", f"{path.name} breaks before {next_s:.3f} s: {error.strerror}")) from error
-    raise DecodeError(Failure("video-truncated", f"{path.name}: the frame at {next_s:.3f} s does not decode"))
+    for time_s, frame in _timed(path, shown):
+        if time_s < next_s - SAME_S:
+            continue
+        if time_s > next_s + SAME_S:
+            break
+        yield np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+        next_s = next(wanted_s)
+        if next_s == math.inf and shown.container != AVI:
+            return
+    if next_s < math.inf:
+        raise DecodeError(Failure("video-truncated", f"{path.name}: the picture at {next_s:.3f} s does not decode"))
+
+
+def count(path: Path, shown: Timeline) -> int:
+    """Number of pictures that decode. Raises DecodeError."""
+    return sum(1 for _ in decoded(path, shown))
+
+
+def decode_last(path: Path, shown: Timeline) -> None:
+    """Decode the last picture, from the key frame before it where the file can be searched. Raises DecodeError."""
+    last = np.array([len(shown.times_s) - 1])
+    with suppress(DecodeError), opened(path, "video-truncated") as container:
+        stream = container.streams[shown.stream]
+        stream.thread_count = 1
+        last_s = shown.start_s + float(shown.times_s[-1])
+        container.seek(math.floor(last_s / stream.time_base), stream=stream)
+        pictures = (frame for packet in container.demux(stream) for frame in packet.decode())
+        if any(frame.pts is not None and abs(float(frame.pts * frame.time_base) - last_s) <= SAME_S for frame in pictures):
+            return
+    next(frames(path, shown, last))
+
+
+def decoded(path: Path, shown: Timeline) -> Iterator[VideoFrame]:
+    """Pictures of the stream in the order in which they are shown, from the first key frame on. Raises DecodeError."""
+    with opened(path, "video-truncated") as container:
+        stream = container.streams[shown.stream]
+        stream.thread_type = "NONE"
+        stream.thread_count = 1
+        started = False
+        for packet in container.demux(stream):
+            started = started or packet.is_keyframe
+            if started:
+                yield from packet.decode()
+
+
+def _timed(path: Path, shown: Timeline) -> Iterator[tuple[float, VideoFrame]]:
+    """Pictures with their seconds from the first one. Raises DecodeError."""
+    if shown.container != AVI:
+        for frame in decoded(path, shown):
+            if frame.pts is not None and frame.time_base is not None:
+                yield float(frame.pts * frame.time_base) - shown.start_s, frame
+        return
+    # AVI stores no times of presentation, only an order: the n-th picture that is shown has the n-th time.
+    number = 0
+    for number, frame in enumerate(decoded(path, shown), 1):
+        if number <= len(shown.times_s):
+            yield float(shown.times_s[number - 1]), frame
+    if number != len(shown.times_s):
+        found = f"{path.name} lists {len(shown.times_s)} pictures and decodes to {number}, so their times are not known"
+        raise DecodeError(Failure("video-unreadable", f"{found}; convert it to mp4"))

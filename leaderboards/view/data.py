@@ -106,6 +106,7 @@ def facts(run: Mapping[str, Any], plan: Plan, asked: Protocol) -> list[tuple[str
         "model": model["name"],
         "backend": model["backend"],
         "revision": model.get("revision"),
+        "sight": model.get("sight"),
         "trained on": f"{trained['split']} ({trained['samples']} samples)" if trained else None,
         "asked with": f"{asked.name} ({asked.sha256[:8]})",
         "scored under": f"{plan.protocol.name} ({plan.protocol.sha256[:8]})",

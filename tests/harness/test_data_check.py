@@ -1,6 +1,7 @@
 """`harness data check`: what is there, what does not fit, and the ids two sites can both score."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -173,3 +174,74 @@ def test_ids_are_part_of_what_a_run_is(benchmark_root: Path, tmp_path: Path, cap
     ):
         code, _, message = harness(capsys, *run[:-1], tmp_path / "other", *wrong)
         assert code == 2 and words in message
+
+
+def test_moments_outside_their_video(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Frames, milliseconds and microseconds for seconds are named; a moment a little too long is only said."""
+    video, entry = next(iter(json.loads((root / "synthetic" / "test.json").read_text()).items()))
+    length = entry["duration"]
+    row = {"video": video, "duration": length, "query": "q"}
+    cases = (
+        ([[length, length + 1]], f"starts 0.00 s after the end of the video ({length:.2f} s)", None),
+        ([[90, 270]], f"starts {90 - length:.2f} s after", "frames"),
+        ([[1000, 9000]], f"starts {1000 - length:,.2f} s after", "milliseconds"),
+        ([[0, 2866667]], f"ends {2866667 - length:,.2f} s after", "microseconds"),
+        ([[1, length + 1.5]], "ends 1.50 s after", None),
+        ([[1, length + 0.9]], None, None),
+    )
+    own, folder = tmp_path / "my.jsonl", root / "synthetic" / "videos"
+    for videos in ([], ["--videos", folder]):
+        for spans, words, unit in cases:
+            own.write_text(json.dumps({**row, "spans": spans}))
+            code, shown, _ = harness(capsys, "data", "check", own, *videos, "--data-root", tmp_path)
+            assert code == 0
+            assert (words is None and "the moment" not in shown) or f"the moment {words}" in shown
+            assert (unit is None and "these look like" not in shown) or f"these look like {unit}" in shown
+    own.write_text(json.dumps({**row, "duration": 4, "clip": [length - 4, length], "spans": [[3, 5], [6, 7]]}))
+    shown = harness(capsys, "data", "check", own, "--videos", folder, "--data-root", tmp_path)[1]
+    assert "[6.0, 7.0]: the moment starts 2.00 s after" in shown and "[3.0, 5.0]" not in shown
+
+
+def test_pictures_that_do_not_decode_are_found(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Headers and packets are whole; only who decodes can know."""
+    first, last, *_ = files(root)
+    for path, share in ((first, 0.0), (last, 0.6)):
+        content = bytearray(path.read_bytes())
+        start, size = (
+            content.index(b"mdat") + 4,
+            int.from_bytes(content[content.index(b"mdat") - 4 : content.index(b"mdat")], "big"),
+        )
+        start, end = start + int(share * (size - 8)), start + size - 8
+        content[start:end] = random.Random(0).randbytes(end - start)
+        path.write_bytes(content)
+    code, shown, message = harness(capsys, "data", "check", "synthetic", "--data-root", root)
+    assert code == 2 and "2 that cannot" in message
+    assert f"{first}: video-truncated" in shown and f"{last}: video-truncated" in shown
+    assert "the first and the last picture were decoded" in shown
+
+
+def test_a_stray_file_is_listed_once(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(root / "synthetic" / "videos", tmp_path / "vid")
+    one, *_, stray = sorted(path.name for path in (tmp_path / "vid").iterdir())
+    for name in {path.name for path in (tmp_path / "vid").iterdir()} - {one, stray}:
+        (tmp_path / "vid" / name).unlink()
+    shutil.copy(tmp_path / "vid" / one, (tmp_path / "vid" / one).with_suffix(".mkv"))
+    row = {"video": one.removesuffix(".mp4"), "duration": 12, "query": "q", "spans": [[0, 1]]}
+    (tmp_path / "vid" / "x.jsonl").write_text(json.dumps(row))
+    monkeypatch.chdir(tmp_path)
+    for folder in ("vid", tmp_path / "vid"):
+        shown = harness(capsys, "data", "check", "vid/x.jsonl", "--videos", folder, "--data-root", tmp_path)[1]
+        assert shown.count(stray) == 1 and "2 video files belong to none" not in shown
+        assert f"x.jsonl@all: {row['video']}: {one} is taken, not {Path(one).stem}.mkv" in shown
+
+
+def test_own_data_in_another_form_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"video": "a", "duration": 3, "query": "q", "spans": [[0, 1]]}
+    (tmp_path / "my.JSONL").write_text(json.dumps(row))
+    assert harness(capsys, "data", "check", tmp_path / "my.JSONL")[0] == 0
+    for name in ("my.json", "my.jsonl.gz", "my.csv"):
+        (tmp_path / name).write_text(json.dumps([row]))
+        code, _, message = harness(capsys, "data", "check", tmp_path / name)
+        assert code == 2 and "JSON Lines" in message and "ends in .jsonl" in message and name in message

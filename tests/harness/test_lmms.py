@@ -1,11 +1,14 @@
 """lmms-eval, both ways: its command line asks our questions and prints our numbers; its models answer in our runs."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from argparse import Namespace
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,20 @@ from jsonschema import Draft202012Validator
 from harness.cli import main
 from harness.lmms_tasks import chat, write
 from harness.models.tiny import build
+from harness.synthetic.clock import draw_clock, read_clock
 from harness.synthetic.make import make
 from tasks import protocol
 from tasks.task import all_tasks, find, load
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
-OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1"}
+READER = "FORCE_QWENVL_VIDEO_READER"
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "WANDB_MODE": "disabled",
+    "OMP_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+}
 SMALL = "max_num_frames=8,min_pixels=4096,max_pixels=8192"
 METRICS = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7")
 
@@ -30,6 +41,11 @@ METRICS = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7")
 def one_thread() -> None:
     """Tiny tensors gain nothing from threads, and waiting for them is slow on a busy machine."""
     pytest.importorskip("torch").set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_reader_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(READER, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +117,7 @@ def runs(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     configs = [
         {
             "model": family,
-            "model_args": f"pretrained={build(folder / f'tiny-{family}', family)},device=cpu,device_map=cpu,{SMALL}",
+            "model_args": f"pretrained={build(folder / f'tiny-{family}', family)},{SMALL}",
             "tasks": "harness_synthetic",
             "batch_size": 1,
             "output_path": str(folder / family),
@@ -116,6 +132,8 @@ def runs(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr[-3000:]
     assert "1 of 4 videos are missing" in done.stderr
     assert "test-0001.mp4 cannot be read" in done.stderr
+    assert "no GPU here; --model_args gets device=cpu,device_map=cpu" in done.stderr
+    assert "synthetic@test: qwen_vl_utils reads video by pyav (vtg-harness)" in done.stderr
     return folder
 
 
@@ -148,7 +166,8 @@ def test_its_models_answer_in_our_runs_as_in_its_own(
     family: str, runs: Path, data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(f"lmms:{family}", runs / f"tiny-{family}", data_root, tmp_path) == 0
-    assert "WRONG CLOCK" not in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "WRONG CLOCK" not in shown.out and f"lmms:{family}: video is read by pyav (vtg-harness)" in shown.err
     theirs = {row["id"]: row["filtered_resps"] for row in read_lines(log(runs, family))}
     ours = read_lines(tmp_path / "samples.jsonl")
     assert {row["id"]: row["text"].strip() for row in ours if row["text"] is not None} == theirs
@@ -158,8 +177,90 @@ def test_its_models_answer_in_our_runs_as_in_its_own(
     assert {metric: scores[metric] for metric in METRICS} == results(runs, family)
     model = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["spec"]["model"]
     assert model["backend"] == f"lmms:{family}" and ".chat." in model["class"] and len(model["fingerprint"]) == 64
-    assert model["clock"].startswith("right on a probe video of 24 s")
+    assert model["clock"].startswith("right on a probe video of 24 s") and model["reader"] == "pyav (vtg-harness)"
     check_schemas(tmp_path)
+
+
+def test_a_reader_that_the_user_names_is_used_and_said(
+    runs: Path, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(READER, "decord")
+    assert run("lmms:qwen3_vl", runs / "tiny-qwen3_vl", data_root, tmp_path) == 0
+    shown = capsys.readouterr().err
+    assert f"video is read by decord ({READER})" in shown and "decord shows other pictures" in shown
+    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["spec"]["model"]["reader"] == f"decord ({READER})"
+    theirs = {row["id"]: row["filtered_resps"] for row in read_lines(log(runs, "qwen3_vl"))}
+    assert {row["id"]: row["text"].strip() for row in read_lines(tmp_path / "samples.jsonl") if row["text"] is not None} == theirs
+
+
+@pytest.mark.parametrize(("name", "found"), [("decrod", "nearest: decord"), ("torchvision", "reads no video any more")])
+def test_a_reader_that_cannot_read_is_refused(
+    name: str, found: str, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lmms_eval")
+    monkeypatch.setenv(READER, name)
+    assert run("lmms:qwen2_5_vl", Path("any/name"), data_root, tmp_path / "run") == 2
+    shown = capsys.readouterr().err
+    assert found in shown and f"next:     unset {READER}" in shown
+
+
+ENCODED = {
+    "open groups.mp4": ("libx264", {"x264-params": "open-gop=1:keyint=12:bframes=3"}),
+    "open groups.mkv": ("libx265", {"x265-params": "open-gop=1:keyint=12:bframes=3:log-level=none"}),
+    "mpeg4.avi": ("mpeg4", {"bf": "2", "g": "12"}),
+}
+
+
+@pytest.mark.parametrize("name", ENCODED)
+@pytest.mark.parametrize("asked", [{"nframes": 20}, {"fps": 2.0}, {"fps": 4.0, "video_start": 1.0, "video_end": 4.0}], ids=str)
+def test_the_pictures_are_those_of_the_frame_numbers(name: str, asked: dict[str, float], tmp_path: Path) -> None:
+    """decord, which qwen_vl_utils takes where torchcodec is not installed, shows others in each of these files."""
+    vision = pytest.importorskip("qwen_vl_utils.vision_process")
+    av = pytest.importorskip("av")
+    from harness.models import lmms_reader
+
+    codec, options = ENCODED[name]
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=10, options=options)
+        stream.height, stream.width, stream.pix_fmt = 128, 192, "yuv420p"
+        for number in range(50):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(draw_clock(number / 10), format="rgb24")))
+        container.mux(stream.encode())
+    assert lmms_reader.install() is not None
+    small = {"resized_height": 128, "resized_width": 192}
+    pixels, metadata = vision.fetch_video({"video": str(tmp_path / name), **asked, **small}, return_video_metadata=True)
+    shown = [read_clock(picture) for picture in pixels.permute(0, 2, 3, 1).round().byte().numpy()]
+    assert shown == pytest.approx([index / metadata["fps"] for index in metadata["frames_indices"]])
+    assert len(shown) == {20: 20, 2.0: 10, 4.0: 12}[asked.get("nframes", asked.get("fps"))]
+
+
+def test_what_breaks_a_video_is_not_hidden_by_another_reader(tmp_path: Path) -> None:
+    vision = pytest.importorskip("qwen_vl_utils.vision_process")
+    from harness.models import lmms_reader
+    from harness.video.failure import DecodeError
+
+    lmms_reader.install()
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    with pytest.raises(DecodeError, match="video-unreadable"):
+        vision.fetch_video({"video": str(tmp_path / "broken.mp4")})
+
+
+def test_an_evaluation_that_failed_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """lmms-eval prints the exception and ends with 0."""
+    pytest.importorskip("lmms_eval")
+    from lmms_eval import __main__ as command
+
+    from harness.lmms_tasks import __main__ as launcher
+
+    def dispatch(name: str) -> None:
+        with contextlib.suppress(ValueError):
+            command.cli_evaluate_single(Namespace(model=name, model_args="", device=None, force_simple=False, include_path=None))
+
+    monkeypatch.setattr(sys, "argv", ["lmms_tasks", "eval"])
+    for name, code in (("qwen25_vl", 1), ("dummy", 0)):
+        monkeypatch.setattr("lmms_eval.cli.dispatch.main", partial(dispatch, name))
+        monkeypatch.setattr(command, "cli_evaluate_single", lambda arguments: None)
+        assert launcher.main() == code
 
 
 def test_a_wrong_clock_is_said_wherever_someone_looks(

@@ -106,6 +106,10 @@ def test_a_changed_spec_is_refused_with_the_difference(benchmark_root: Path, tmp
     assert len(lines(tmp_path / "run")) == 36
 
 
+def read_sessions(folder: Path) -> list[dict[str, Any]]:
+    return list(json.loads((folder / "run.json").read_text())["sessions"])
+
+
 def test_two_processes_give_the_same_scores_and_any_number_resumes(benchmark_root: Path, tmp_path: Path) -> None:
     arguments = [
         "run",
@@ -122,7 +126,12 @@ def test_two_processes_give_the_same_scores_and_any_number_resumes(benchmark_roo
     script = Path(sys.executable).with_name("harness")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", str(script)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*torchrun, *arguments, "--output", str(tmp_path / "two")], check=True, env=environment, capture_output=True)
+    for _ in ("asks", "finds nothing left to ask"):
+        command = [*torchrun, *arguments, "--output", str(tmp_path / "two")]
+        done = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
+        assert done.stdout.count(f"run: {tmp_path / 'two'}") == 1  # one table, whichever process ends last
+        (session,) = read_sessions(tmp_path / "two")[-1:]
+        assert {"timings_rank_0", "timings_rank_1"} <= session.keys()
     assert scores(tmp_path / "two") == scores(tmp_path / "one")
     assert len(lines(tmp_path / "two")) == 240
     # Rank 0 of 3 died early: whatever is left is finished by one process, and by two.

@@ -13,7 +13,7 @@ from tasks.errors import InputError
 
 
 def record(identifier: str, text: str = "a", mode: str = "direct") -> store.Record:
-    return {"id": identifier, "mode": mode, "text": text, "error": None}
+    return {"id": identifier, "mode": mode, "text": text, "error": None, "tokens": None}
 
 
 def texts(folder: Path) -> dict[str, str]:

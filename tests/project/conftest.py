@@ -24,10 +24,20 @@ def settings(project: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def pins(project: Path) -> dict[str, str]:
-    """Version by package in `constraints.txt`."""
-    lines = (project / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+def constraints(project: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Version by package in `constraints.txt`: those the project asks for, and those that these bring."""
+    asked, brought = (project / "constraints.txt").read_text(encoding="utf-8").split("# what these bring\n")
+    return _versions(asked), _versions(brought)
+
+
+def _versions(text: str) -> dict[str, str]:
+    return dict(line.split("==") for line in text.splitlines() if line and not line.startswith("#"))
+
+
+@pytest.fixture(scope="session")
+def pins(constraints: tuple[dict[str, str], dict[str, str]]) -> dict[str, str]:
+    """Version by package of those that the project asks for."""
+    return constraints[0]
 
 
 @pytest.fixture(scope="session")

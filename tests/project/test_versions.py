@@ -1,6 +1,8 @@
-"""`constraints.txt`, the ranges of `pyproject.toml` and the published table say the same."""
+"""`constraints.txt`, the ranges of `pyproject.toml` and the published table say the same, and nothing installed is left open."""
 
 import re
+from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,44 @@ def test_every_dependency_has_a_tested_version_in_its_range(settings: dict[str, 
 def fits(requirement: Requirement, pins: dict[str, str]) -> bool:
     version = pins.get(canonicalize_name(requirement.name))
     return version is not None and requirement.specifier.contains(version)
+
+
+def test_what_is_installed_is_pinned(settings: dict[str, Any], constraints: tuple[dict[str, str], dict[str, str]]) -> None:
+    """Also what packages bring: a release of one of those has broken a fresh install before."""
+    extras = settings["project"]["optional-dependencies"]
+    lines = [*settings["project"]["dependencies"], *(line for extra in extras.values() for line in extra)]
+    asked, brought = constraints
+    assert set(brought).isdisjoint(asked)
+    assert installed(lines) - asked.keys() - brought.keys() == {settings["project"]["name"]}
+
+
+def installed(lines: Iterable[str]) -> set[str]:
+    """Names of the installed packages that these requirements lead to, without those that another one pins itself."""
+    found: dict[str, set[str]] = {}
+    waiting = [Requirement(line) for line in lines]
+    while waiting:
+        requirement = waiting.pop()
+        name, extras = canonicalize_name(requirement.name), {"", *requirement.extras}
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        new = extras - found.setdefault(name, set())
+        found[name] |= new
+        brought = [Requirement(line) for line in distribution.requires or ()] if new else []
+        # Builds of torch for CUDA name their libraries with exact versions.
+        waiting += [r for r in brought if not exact(r) and (not r.marker or any(r.marker.evaluate({"extra": x}) for x in new))]
+    return set(found)
+
+
+def exact(requirement: Requirement) -> bool:
+    return any(part.operator == "==" and "*" not in part.version for part in requirement.specifier)
+
+
+def test_all_installs_every_extra_that_a_user_needs(settings: dict[str, Any]) -> None:
+    extras = dict(settings["project"]["optional-dependencies"])
+    (everything,) = map(Requirement, extras.pop("all"))
+    assert everything.extras == extras.keys() - {"dev"}
 
 
 def test_the_table_of_tested_versions_equals_the_constraints(project: Path, pins: dict[str, str]) -> None:

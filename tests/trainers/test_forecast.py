@@ -105,7 +105,7 @@ def test_the_packed_row_its_mask_and_the_cache_are_as_large_as_said(load: Callab
     forward = model.forward
 
     def watched(**keywords: Any) -> Any:
-        caches.append(keywords.get("past_key_values"))
+        caches.append(keywords.get("cache", keywords.get("past_key_values")))
         return forward(**keywords)
 
     model.forward = watched

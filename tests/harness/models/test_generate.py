@@ -71,7 +71,7 @@ def test_logits_are_those_of_one_full_forward(
     forward = generate._forward
     monkeypatch.setattr(generate, "_forward", lambda *a: seen.append(forward(*a)) or seen[-1])
     monkeypatch.setattr(model, "rules", generate.Rules(6, frozenset()))
-    outputs = model._generate(rows, model._see(video))
+    outputs = model._generate(rows, model._see(video), model.rules)
     del seen[: len(seen) - 6]  # the prefix
     for index, (row, output) in enumerate(zip(rows, outputs, strict=True)):
         full = whole_logits(model, row, output.ids, video)

@@ -80,7 +80,9 @@ def test_decodes_ahead_while_the_consumer_works(rules: VideoRules, tmp_path: Pat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals of POSIX")
-def test_ctrl_c_leaves_no_process_and_no_worker_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_end_leaves_no_process_and_no_worker_traceback(number: signal.Signals, tmp_path: Path) -> None:
+    """Ctrl-C reaches every process of the group; a killed parent can stop no worker, which is stuck in a file."""
     script = Path(__file__).parent / "interrupted.py"
     pid_file = tmp_path / "pid"
     parent = subprocess.Popen(
@@ -90,8 +92,10 @@ def test_ctrl_c_leaves_no_process_and_no_worker_traceback(tmp_path: Path) -> Non
     while not (pid_file.exists() and pid_file.read_text()) and time.monotonic() < patience:
         time.sleep(0.05)
     worker = int(pid_file.read_text())
-    os.killpg(parent.pid, signal.SIGINT)
+    os.killpg(parent.pid, number) if number == signal.SIGINT else parent.kill()
     _, errors = parent.communicate(timeout=60)
-    assert (parent.returncode, errors) == (130, "")
+    assert (parent.returncode, errors) == (130 if number == signal.SIGINT else -number, "")
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < patience:
+        time.sleep(0.05)
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)

@@ -1,0 +1,66 @@
+"""A finished run that is typed again: whether nothing is left to ask, known without loading its model."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.models.checkpoint import find, fingerprint
+from harness.models.options import Options
+from harness.plan import Plan
+from harness.records import MISSING_VIDEO, Record, error_type
+from harness.secret import hidden
+
+
+class Asked(NamedTuple):
+    """What was typed about a model that takes time to load.
+
+    Attributes:
+        model: Folder, hub id, or name at a server.
+        backend: What runs it.
+        options: How.
+    """
+
+    model: str
+    backend: str
+    options: Options
+
+    @property
+    def sha256(self) -> str:
+        """A hash of all of it but passwords and keys, which may change from one day to the next."""
+        typed = json.dumps([self.model, self.backend, asdict(self.options)], sort_keys=True)
+        return hashlib.sha256(hidden(typed).encode()).hexdigest()
+
+    def fingerprint(self) -> str | None:
+        """Of the weights as they are now; None where a server has them, or a class of lmms-eval fetches them itself."""
+        if self.backend == "hf":
+            return fingerprint(find(self.model, self.options.trust_remote_code).folder)
+        return fingerprint(Path(self.model)) if self.backend != "openai" and Path(self.model).is_dir() else None
+
+
+def is_done(plan: Plan, previous: Mapping[str, Any], records: Mapping[tuple[str, str], Record], asked: Asked) -> bool:
+    """Whether a run has finished, was typed like this the last time, has the weights of then, and would ask nothing.
+
+    Args:
+        plan: What is typed now; its spec is that of `previous`.
+        previous: Content of `run.json`.
+        records: Replies by sample id and mode.
+        asked: What is typed about the model.
+
+    Raises:
+        InputError: The checkpoint is not there, or cannot be read.
+    """
+    if previous["status"] != "finished" or previous["sessions"][-1].get("asked_sha256") != asked.sha256:
+        return False
+    if any(_is_open(plan, sample.video, records.get((sample.id, mode))) for sample in plan.samples for mode in plan.modes):
+        return False
+    return bool(previous["spec"].get("model", {}).get("fingerprint") == asked.fingerprint())
+
+
+def _is_open(plan: Plan, video: str, record: Record | None) -> bool:
+    """Whether a question would be asked: it has no record, or an error that is not a video which is still missing."""
+    if record is None:
+        return True
+    return record["error"] is not None and (error_type(record) != MISSING_VIDEO or video in plan.videos)

@@ -1,0 +1,119 @@
+"""The one reader of YAML: plain values only, no key twice, and nothing that grows when it is read."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+from tasks.errors import InputError
+
+DEEPEST, LARGEST = 50, 100_000
+"""Levels of a file, and values in it with every alias written out."""
+
+_MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+
+
+class _Checked(yaml.composer.Composer):
+    """Refuses tags, depth, size and keys that stand twice while the file is read."""
+
+    _depth = _values = 0
+    _sizes: Mapping[str, int] = MappingProxyType({})
+    """Values below each anchor."""
+
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
+        event, before = self.peek_event(), self._values
+        self._depth += 1
+        if isinstance(event, yaml.AliasEvent):
+            # An anchor that is still open would hold itself.
+            self._values += self._sizes.get(event.anchor, LARGEST)
+        else:
+            self._values += 1
+            if event.tag not in (None, "!"):
+                self._refuse("no tags", event.tag)
+        if self._depth > DEEPEST or self._values > LARGEST:
+            self._refuse(f"at most {DEEPEST} levels and {LARGEST:,} values", "more")
+        node: Node | None = super().compose_node(parent, index)
+        if event.anchor is not None and not isinstance(event, yaml.AliasEvent):
+            self._sizes = {**self._sizes, event.anchor: self._values - before}
+        self._depth -= 1
+        return node
+
+    def compose_mapping_node(self, anchor: str | None) -> MappingNode:
+        node: MappingNode = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, ScalarNode) or key.value in seen:
+                self._refuse("names as keys, each once", key.value if isinstance(key, ScalarNode) else "a list or mapping")
+            seen.add(key.value)
+            # `no` and `2024` are names as well.
+            key.tag = key.tag if key.tag == _MERGE else _TEXT
+        return node
+
+    def _refuse(self, expected: str, found: str) -> None:
+        raise yaml.YAMLError(f"expected {expected}, found {found} before line {self.peek_event().start_mark.line + 1}")
+
+
+class _Texts(_Checked, yaml.BaseLoader):
+    """Every value as the text that was written: 62.10 stays 62.10, and no stays no."""
+
+
+class _Values(_Checked, yaml.SafeLoader):
+    """Numbers, booleans, null and texts; dates are texts."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, rule) for tag, rule in rules if not tag.endswith(":timestamp")]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def read(path: Path, what: str, next_command: str, texts: bool = False) -> dict[str, Any]:
+    """The mapping that a YAML file holds.
+
+    Args:
+        path: The file.
+        what: What it is, for the error: `a YAML file with a recipe`.
+        next_command: What a user can type where it cannot be read.
+        texts: Whether every value is kept as the text that was written.
+
+    Raises:
+        InputError: It is no regular file that can be read, no YAML in UTF-8, no mapping; it has tags, a key twice, or values that
+            are NaN or infinite; it is too deep or grows by aliases.
+    """
+    try:
+        if not path.is_file():
+            raise FileNotFoundError("there is no such file")
+        values = _load(path.read_text(encoding="utf-8-sig"), texts)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(what, f"{path}: {_short(error)}", next_command) from error
+    if not isinstance(values, dict):
+        raise InputError(f"{what}: a mapping", f"{path}: a {type(values).__name__}", next_command)
+    return values
+
+
+def value(text: str) -> Any:
+    """One value as a file would hold it. Raises ValueError, as `read` raises InputError."""
+    try:
+        return _load(text, texts=False)
+    except yaml.YAMLError as error:
+        raise ValueError(_short(error)) from error
+
+
+def _load(text: str, texts: bool) -> Any:
+    found = yaml.load(text, Loader=_Texts if texts else _Values)
+    _check_finite(found)
+    return found
+
+
+def _check_finite(found: Any) -> None:
+    if isinstance(found, float) and not math.isfinite(found):
+        raise ValueError(f"{found} is no number")
+    for inner in found.values() if isinstance(found, dict) else found if isinstance(found, list) else ():
+        _check_finite(inner)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
