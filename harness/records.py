@@ -1,5 +1,6 @@
 """One line of `samples.jsonl`: what came back for one sample in one mode."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from harness.frames import Frames
@@ -30,3 +31,12 @@ def make_record(question: Question, outcome: Reply | Failure, seconds: float = 0
 def error_type(record: Record | None) -> str | None:
     """The name of a record's error, None if it holds a reply."""
     return str(record["error"]["type"]) if record is not None and record["error"] is not None else None
+
+
+def is_cut_off(record: Mapping[str, Any] | None) -> bool:
+    """Whether the length limit ended a reply, as far as a record of ours or a row of another program says so."""
+    if record is None:
+        return False
+    tokens = record.get("tokens")
+    said = [record.get("truncated"), tokens.get("truncated") if isinstance(tokens, Mapping) else None]
+    return True in said or record.get("finish_reason") == "length"
