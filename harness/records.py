@@ -11,6 +11,9 @@ Record = dict[str, Any]
 VERSION = 1
 MISSING_VIDEO = "missing-video"
 MODEL_ERROR = "model-error"
+_REASONS, _LIMITS = ("finish_reason", "finishReason", "stop_reason", "done_reason"), ("length", "max_tokens", "max_length")
+_PARTS = ("tokens", "response", "body", "choices", "outputs", "candidates", "details")
+"""Where records and the answers of servers tell why a reply ended."""
 
 
 def make_record(question: Question, outcome: Reply | Failure, seconds: float = 0.0, frames: Frames | None = None) -> Record:
@@ -33,10 +36,9 @@ def error_type(record: Record | None) -> str | None:
     return str(record["error"]["type"]) if record is not None and record["error"] is not None else None
 
 
-def is_cut_off(record: Mapping[str, Any] | None) -> bool:
+def is_cut_off(row: Mapping[str, Any]) -> bool:
     """Whether the length limit ended a reply, as far as a record of ours or a row of another program says so."""
-    if record is None:
-        return False
-    tokens = record.get("tokens")
-    said = [record.get("truncated"), tokens.get("truncated") if isinstance(tokens, Mapping) else None]
-    return True in said or record.get("finish_reason") == "length"
+    if str(row.get("truncated")).casefold() == "true" or any(str(row.get(key)).casefold() in _LIMITS for key in _REASONS):
+        return True
+    parts = (part[0] if isinstance(part, list) and part else part for key in _PARTS if (part := row.get(key)) is not None)
+    return any(is_cut_off(part) for part in parts if isinstance(part, Mapping))

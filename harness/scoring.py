@@ -229,10 +229,10 @@ def _outcome(record: Record | None, read: Any, sample: Sample, protocol: Protoco
     percent, duration_s, cut_off = protocol.answer.unit == "percent", sample.duration_s, is_cut_off(record)
     given: Prediction | None = record.get("prediction")
     if given is not None:
-        return Outcome(given, _scaled(given.spans, 100 / duration_s) if percent else given.spans, None, cut_off)
+        return Outcome(given, _scaled(given.spans, 100 / duration_s) if percent else given.spans, None, cut_off=cut_off)
     said: Prediction = record["read"] if "read" in record else read(record["text"])
     in_seconds = replace(said, spans=_scaled(said.spans, duration_s / 100)) if percent else said
-    return Outcome(in_seconds, said.spans, None, cut_off)
+    return Outcome(in_seconds, said.spans, None, cut_off=cut_off)
 
 
 def _scored_spans(outcome: Outcome, sample: Sample, protocol: Protocol) -> tuple[Span, ...]:
