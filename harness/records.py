@@ -16,6 +16,10 @@ MODEL_ERROR = "model-error"
 NEEDED = ("id", "mode", "text", "error", "tokens")
 """Without these a line of `samples.jsonl` cannot be read."""
 
+_REASONS, _LIMITS = ("finish_reason", "finishReason", "stop_reason", "done_reason"), ("length", "max_tokens", "max_length")
+_PARTS = ("tokens", "response", "body", "choices", "outputs", "candidates", "details")
+"""Where records and the answers of servers tell why a reply ended."""
+
 
 def make_record(
     question: Question, outcome: Reply | Failure, seconds: float = 0.0, frames: Frames | None = None, file: str | None = None
@@ -95,3 +99,11 @@ def _count(value: Any) -> bool:
 
 def _number(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value < math.inf
+
+
+def is_cut_off(row: Mapping[str, Any]) -> bool:
+    """Whether the length limit ended a reply, as far as a record of ours or a row of another program says so."""
+    if str(row.get("truncated")).casefold() == "true" or any(str(row.get(key)).casefold() in _LIMITS for key in _REASONS):
+        return True
+    parts = (part[0] if isinstance(part, list) and part else part for key in _PARTS if (part := row.get(key)) is not None)
+    return any(is_cut_off(part) for part in parts if isinstance(part, Mapping))

@@ -13,6 +13,9 @@ from tasks.errors import InputError
 from tasks.prediction import Prediction
 from tasks.span import Span
 
+CUT_OFF = "cut off"
+"""Column of replies that the length limit ended; only where there are any."""
+
 FLOORS = {
     "whole-video": "trivial",
     "middle-half": "trivial",
@@ -107,6 +110,8 @@ def _row(model: str, mode: str, entry: Mapping[str, Any]) -> dict[str, str]:
     answered = entry["counts"]["answered"] if "counts" in entry else None
     row["coverage"] = "-" if answered is None else f"{answered}/{aggregate['n']} ({_percent(entry['coverage'])})"
     row["parsed"] = _percent(entry.get("parse_rate"))
+    if cut_off := entry.get("counts", {}).get("truncated", 0):
+        row[CUT_OFF] = str(cut_off)
     for name, value in _metrics(entry).items():
         row[name] = value
         if name == "mIoU":

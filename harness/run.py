@@ -59,6 +59,7 @@ class Summary:
         tokens: Tokens of all prompts and of all replies.
         wrong_clocks: For each reply to wrong times, by how many seconds they were wrong.
         again: Whether the run had finished before, and nothing was asked.
+        max_new_tokens: The limit on the length of its replies, None where it is not known.
     """
 
     folder: Path
@@ -67,6 +68,7 @@ class Summary:
     tokens: tuple[int, int] = (0, 0)
     wrong_clocks: tuple[float, ...] = ()
     again: bool = False
+    max_new_tokens: int | None = None
 
 
 def run(
@@ -270,7 +272,8 @@ def _summary(plan: Plan, folder: Path, records: Mapping[tuple[str, str], Record]
     tokens = [record["tokens"] for record in records.values() if record["tokens"] is not None]
     total = sum(count["prompt"] for count in tokens), sum(count["new"] for count in tokens)
     wrong_clocks = tuple(record["wrong_clock_s"] for record in records.values() if "wrong_clock_s" in record)
-    return Summary(folder, score_plan(plan, records), _failed(plan, records), total, wrong_clocks)
+    limit = plan.protocol.decoding.max_new_tokens
+    return Summary(folder, score_plan(plan, records), _failed(plan, records), total, wrong_clocks, max_new_tokens=limit)
 
 
 def _failed(plan: Plan, records: Mapping[tuple[str, str], Record]) -> int:

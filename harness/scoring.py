@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.records import is_cut_off
 from tasks import highlights, moments, rules
 from tasks.metrics import Floats
 from tasks.parsers import parser
@@ -36,16 +37,21 @@ Record = Mapping[str, Any]
 
 
 class Outcome(NamedTuple):
-    """What was read of a sample: the prediction in seconds, its spans in the unit of the protocol, and why there is none.
+    """What was read of a sample.
 
     Attributes:
+        prediction: In seconds.
+        spans: Its spans in the unit of the protocol.
+        error: Why there is no reply.
         earlier: What was read of earlier rows for the sample, where the mean over its rows counts.
+        cut_off: Whether the length limit ended the reply.
     """
 
     prediction: Prediction
     spans: tuple[Span, ...]
     error: str | None
     earlier: "tuple[Outcome, ...]" = ()
+    cut_off: bool = False
 
 
 def score(
@@ -222,13 +228,13 @@ def _outcome(record: Record | None, read: Any, sample: Sample, protocol: Protoco
         return Outcome(Prediction(), (), "not-run")
     if record["error"] is not None:
         return Outcome(Prediction(), (), str(record["error"]["type"]))
-    percent, duration_s = protocol.answer.unit == "percent", sample.duration_s
+    percent, duration_s, cut_off = protocol.answer.unit == "percent", sample.duration_s, is_cut_off(record)
     given: Prediction | None = record.get("prediction")
     if given is not None:
-        return Outcome(given, _scaled(given.spans, 100 / duration_s) if percent else given.spans, None)
+        return Outcome(given, _scaled(given.spans, 100 / duration_s) if percent else given.spans, None, cut_off=cut_off)
     said: Prediction = record["read"] if "read" in record else read(record["text"])
     in_seconds = replace(said, spans=_scaled(said.spans, duration_s / 100)) if percent else said
-    return Outcome(in_seconds, said.spans, None)
+    return Outcome(in_seconds, said.spans, None, cut_off=cut_off)
 
 
 def _scored_spans(outcome: Outcome, sample: Sample, protocol: Protocol) -> tuple[Span, ...]:
@@ -285,6 +291,7 @@ def _counts(outcomes: Sequence[Outcome], kept: Bools) -> dict[str, Any]:
             "answered": len(answered),
             "parsed": parsed,
             "dropped": len(outcomes) - int(kept.sum()),
+            "truncated": sum(outcome.cut_off for outcome in outcomes),
             "errors": dict(sorted(Counter(o.error for o in outcomes if o.error is not None).items())),
             "parse_failures": dict(sorted(Counter(o.prediction.failure for o in answered if o.prediction.failure).items())),
         },

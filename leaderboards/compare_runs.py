@@ -67,6 +67,7 @@ def _described(samples: Sequence[Sample], system: System) -> dict[str, Any]:
         "runs": len(system.runs),
         "means": {m: _number(v) for m, v in zip(system.runs[0].metrics, means.mean(axis=0).tolist(), strict=True)},
         "sd_over_runs": {m: _number(v) for m, v in zip(system.runs[0].metrics, spread.tolist(), strict=True)},
+        "truncated": float(np.mean([sum(run.cut_off) for run in system.runs])),
         "failures": {name: count / len(system.runs) for name, count in sorted(failures.items())},
         "errors": {
             name: {

@@ -95,6 +95,8 @@ def _errors(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> str:
     lines = [f"by how many points a score would rise if the answers of one type alone were perfect (right: IoU >= {THRESHOLD})"]
     lines.append(_table(rows))
     for letter, system in zip(named, systems, strict=True):
+        if system["truncated"]:
+            lines.append(f"{letter}: replies that the length limit cut off: {system['truncated']:,.4g}")
         for clock in system["clocks"]:
             lines.append(f"WRONG CLOCK: read as {clock['reads']}, all answers of {letter} would gain {clock['mIoU']:.2f} mIoU")
     return "\n".join(lines)

@@ -28,6 +28,7 @@ class Values(NamedTuple):
         curve: `(n, t)` percentages, R1 at the thresholds of `CURVE`.
         spans: `(n, 2)` first span in seconds, NaN where none was read.
         failures: `(n,)` name of the error or of the parse failure, None where a span was read.
+        cut_off: `(n,)` whether the length limit ended the reply.
     """
 
     metrics: tuple[str, ...]
@@ -35,6 +36,7 @@ class Values(NamedTuple):
     curve: Floats
     spans: Floats
     failures: tuple[str | None, ...]
+    cut_off: tuple[bool, ...] = ()
 
 
 def values(samples: Sequence[Sample], records: Mapping[tuple[str, str], Record], protocol: Protocol, mode: str) -> Values:
@@ -60,6 +62,7 @@ def values(samples: Sequence[Sample], records: Mapping[tuple[str, str], Record],
         curve=np.stack([columns[t] for t in CURVE], axis=1),
         spans=np.array([p.spans[0] if p.spans else (np.nan, np.nan) for p in read], dtype=np.float64),
         failures=tuple(outcome.error or outcome.prediction.failure for outcome in outcomes),
+        cut_off=tuple(outcome.cut_off for outcome in outcomes),
     )
 
 

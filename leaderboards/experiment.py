@@ -11,7 +11,7 @@ import numpy as np
 
 from harness import store
 from harness.plan import Plan
-from harness.report import floor_rows, heading
+from harness.report import CUT_OFF, floor_rows, heading
 from harness.report import render as as_text
 from leaderboards.compare import SEEDS, Comparison, holm, over_seeds
 from leaderboards.compare_values import Values, values
@@ -98,6 +98,8 @@ def _row(
     scored = [_scores(entry.folder)["modes"][mode] for entry in entries]
     row = {"model": label, "seeds": str(len(entries))}
     row["parsed"] = f"{100 * fmean(entry['parse_rate'] for entry in scored):.1f}%"
+    if any(cut_off := [entry["counts"].get("truncated", 0) for entry in scored]):
+        row[CUT_OFF] = f"{fmean(cut_off):.4g}"
     for column, name in enumerate(read[0].metrics):
         row[name] = _spread([float(np.nanmean(v.table[:, column])) for v in read])
     gaps = [entry["query_gap"] for entry in scored if entry.get("query_gap") is not None]

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.plan import Plan
-from harness.report import FLOORS, floor_rows
+from harness.report import CUT_OFF, FLOORS, floor_rows
 from harness.report import rows as shown_rows
 from harness.scoring import ORACLE_MODE
 from leaderboards.published import UNKNOWN, Printed, Published
 
 RUN, PUBLISHED, TRIVIAL, CEILING = "run", "published", "trivial", "ceiling"
 FACTS = ("n", "coverage", "parsed", "gap", "protocol", "trained on", "commit", "source")
-_NO_METRICS = ("model", "mode", "coverage", "parsed", "95 %", "gap")
+_NO_METRICS = ("model", "mode", "coverage", "parsed", CUT_OFF, "95 %", "gap")
 
 
 class Identity(NamedTuple):
@@ -95,6 +95,7 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
                 identity=Identity(spec["task_version"], spec["split_sha256"], rules["name"], rules["sha256"]),
                 facts=common | {key: shown[key] for key in ("coverage", "parsed", "gap")} | {"n": str(entry["aggregate"]["n"])},
                 reasons=tuple(own),
+                notes=(f"replies that the length limit cut off: {shown[CUT_OFF]} in mode {mode}",) if CUT_OFF in shown else (),
             )
         )
     return rows

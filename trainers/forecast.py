@@ -18,7 +18,7 @@ from harness.models.loading import DTYPES
 from harness.video.pool import FramePool, Job
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
-from trainers.answers import answers
+from trainers.answers import GROUND_TRUTH, answers
 from trainers.arguments import adapters, arguments
 from trainers.examples import curriculum
 from trainers.headers import undecoded
@@ -94,6 +94,7 @@ def forecast(training: Training) -> str:
         lines.append(
             f"generated in a step: {prompts * load.generated:,} replies of at most {load.reply_tokens:,} tokens, {most:,} in all"
         )
+    lines += _cut_off(training, args, processor, chosen.samples)
     lines.append(f"packed row of the loss: up to {load.row_tokens:,} tokens")
     worlds = (launch.world,) if launch.world > 1 else WORLDS
     shape = shape_of(model, recipe.freeze_vision)
@@ -236,6 +237,23 @@ def shape_of(model: Any, frozen_vision: bool = False) -> Shape:
         merged=vision.spatial_merge_size**2,
         frozen_vision=frozen_vision,
     )
+
+
+def _cut_off(training: Training, args: Any, processor: Any, samples: list[Sample]) -> list[str]:
+    """Limits on the length of a reply that true answers do not fit, in training and in evaluation under the same protocol."""
+    recipe, protocol = training.recipe, training.plan.protocol
+    given = answers(recipe.answers or GROUND_TRUTH, protocol, samples, recipe.epochs)
+    texts = [given(row) for row in curriculum(samples, tuple(dict.fromkeys(recipe.epochs)), protocol, training.seed)]
+    lengths = [len(ids) + 1 for ids in processor.tokenizer(texts, add_special_tokens=False)["input_ids"]]  # 1: its end
+    limits = {f"decoding.max_new_tokens of protocol {protocol.name}": protocol.decoding.max_new_tokens}
+    if recipe.method != "sft":
+        limits = {f"max_completion_length (--set max_completion_length={max(lengths)})": args.max_completion_length, **limits}
+    return [
+        f"WARNING: {over:,} of {len(lengths):,} true answers do not fit the {limit:,} tokens of {name}: "
+        f"the longest has {max(lengths):,} with its end"
+        for name, limit in limits.items()
+        if (over := sum(length > limit for length in lengths))
+    ]
 
 
 def _weights(model: Any, trained: bool = False) -> int:

@@ -63,6 +63,9 @@ def conclusion(model: str, plan: Plan, summary: Summary) -> str:
         notes = [f"{n} {name}" for kind in ("errors", "parse_failures") for name, n in counts.get(kind, {}).items()]
         if notes:
             lines.append(f"{mode}: scored 0: {', '.join(notes)}")
+        if cut_off := counts.get("truncated"):
+            limit = "their length limit" if summary.max_new_tokens is None else f"{summary.max_new_tokens:,} tokens"
+            lines.append(f"{mode}: {cut_off:,} {'reply was' if cut_off == 1 else 'replies were'} cut off at {limit}")
     if summary.wrong_clocks:
         extent = f"{len(summary.wrong_clocks):,} replies, by up to {max(summary.wrong_clocks):.2f} s"
         lines.append(f"WRONG CLOCK: the model was told wrong times of the frames in {extent}")

@@ -39,7 +39,9 @@ def main(options: Namespace) -> int:
         plan, records = run_of(options, path, run["spec"])
         if options.all_protocols:
             return _all_protocols(options, plan, path / store.SAMPLES)
+        limit = run["spec"]["protocol"]["decoding"]["max_new_tokens"]
     else:
+        limit = None
         if not path.is_file() or not options.task:
             found = f"{path}" if path.is_file() else f"no run.json in {path}" if path.is_dir() else f"no {path}"
             raise InputError("a run folder, or a file of predictions with --task", found, USAGE)
@@ -58,7 +60,7 @@ def main(options: Namespace) -> int:
     if options.json:
         sys.stdout.write(json.dumps(scores, indent=1) + "\n")
     else:
-        sys.stdout.write(conclusion(path.name, plan, Summary(path, scores, 0)))
+        sys.stdout.write(conclusion(path.name, plan, Summary(path, scores, 0, max_new_tokens=limit)))
     return 0
 
 
@@ -116,8 +118,7 @@ def predictions(plan: Plan, path: Path, options: Namespace, keep_texts: bool = F
     """
     read, collected = parser(plan.protocol.answer), Collected(plan.modes, _rule(options, plan))
     for row in _rows(plan, path, options):
-        keeps = keep_texts and row.text is not None
-        collected.add(row, {"error": None, "text": row.text} if keeps else as_record(row, read))
+        collected.add(row, as_record(row, None if keep_texts else read))
     _write(collected.notes)
     records = collected.records
     said = [record.get("read") or read(record["text"]) for record in records.values() if "read" in record or "text" in record]

@@ -8,8 +8,8 @@ from typing import Any
 from harness.frames import Frames
 from harness.models.base import Question, Reply
 from harness.predictions.collect import Collected
-from harness.predictions.read import Predictions, Row
-from harness.records import Record
+from harness.predictions.read import Predictions, Row, as_record
+from harness.records import Record, is_cut_off
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
 
@@ -62,7 +62,7 @@ class ReplayModel:
             if (record := self._records.get((question.sample.id, mode))) is not None:
                 if record["error"] is not None:
                     return Failure(**record["error"])
-                return Reply(record["text"], hashlib.sha256(question.text.encode()).hexdigest())
+                return Reply(record["text"], hashlib.sha256(question.text.encode()).hexdigest(), truncated=is_cut_off(record))
         return Failure("no-row", f"{self.name} has no reply for {question.sample.id} in mode {question.mode}")
 
 
@@ -70,4 +70,5 @@ def _record(path: Path, row: Row) -> Record:
     if row.prediction is not None and row.prediction.spans:
         found = f"{path}, {row.where}: moments, which no model said"
         raise InputError("texts, as a model replies", found, f"harness score {path} --task TASK (see docs/predictions.md)")
-    return {"error": row.error._asdict() if row.error else None, "text": row.text or ""}
+    record = as_record(row, None)
+    return record if record["error"] else {**record, "text": row.text or ""}

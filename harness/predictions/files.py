@@ -47,6 +47,8 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         _refuse(path, kinds.of_bytes(head))
         stream.seek(0)
         text = Text(stream)
+        while not text.ended and not text.buffer.strip(BLANKS):
+            text.more()
         _refuse(path, kinds.of_text(text.buffer))
         if not text.buffer.lstrip(BLANKS).startswith(("[", "{")):
             yield from tables.rows(text)

@@ -10,6 +10,9 @@ class Kind(NamedTuple):
     next: str
 
 
+_DUMP = "load it in Python and write it with json.dump"
+_OTHER = "name the file with the replies"
+_PARQUET = "write it as Parquet"
 _BYTES: dict[bytes, Kind] = {
     b"SQLite format 3\0": Kind("an SQLite database", "export its table as CSV"),
     b"\x28\xb5\x2f\xfd": Kind("compressed with zstd", "zstd -d FILE"),
@@ -22,31 +25,26 @@ _BYTES: dict[bytes, Kind] = {
     b"7z\xbc\xaf\x27\x1c": Kind("a 7z archive", "7z x FILE, then name the file in it"),
     b"Rar!": Kind("a rar archive", "unrar x FILE, then name the file in it"),
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": Kind("an old Office document (xls)", "save it as CSV UTF-8"),
-    b"\x80\x02": Kind("a pickle", "load it in Python and write it with json.dump"),
-    b"\x80\x03": Kind("a pickle", "load it in Python and write it with json.dump"),
-    b"\x80\x04": Kind("a pickle", "load it in Python and write it with json.dump"),
-    b"\x80\x05": Kind("a pickle", "load it in Python and write it with json.dump"),
-    b"\x93NUMPY": Kind("a NumPy array", "load it in Python and write it with json.dump"),
-    b"\x89HDF": Kind("an HDF5 file", "load it in Python and write it with json.dump"),
-    b"ARROW1": Kind("an Arrow file", "write it as Parquet"),
-    b"Obj\x01": Kind("an Avro file", "write it as Parquet"),
+    **dict.fromkeys((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"(lp0\n", b"(dp0\n"), Kind("a pickle", _DUMP)),
+    b"\x93NUMPY": Kind("a NumPy array", _DUMP),
+    b"\x89HDF": Kind("an HDF5 file", _DUMP),
+    b"ARROW1": Kind("an Arrow file", _PARQUET),
+    b"Obj\x01": Kind("an Avro file", _PARQUET),
     b"PAR1": Kind("a Parquet file inside another compression", "decompress FILE"),
-    b"\x89PNG": Kind("a PNG picture", "name the file with the replies"),
-    b"\xff\xd8\xff": Kind("a JPEG picture", "name the file with the replies"),
-    b"GIF8": Kind("a GIF picture", "name the file with the replies"),
-    b"%PDF": Kind("a PDF", "name the file with the replies"),
-    b"\x1aE\xdf\xa3": Kind("a Matroska video", "name the file with the replies"),
-    b"RIFF": Kind("a media file (RIFF)", "name the file with the replies"),
-    b"\x7fELF": Kind("a program", "name the file with the replies"),
+    b"\x89PNG": Kind("a PNG picture", _OTHER),
+    b"\xff\xd8\xff": Kind("a JPEG picture", _OTHER),
+    b"GIF8": Kind("a GIF picture", _OTHER),
+    b"%PDF": Kind("a PDF", _OTHER),
+    b"\x1aE\xdf\xa3": Kind("a Matroska video", _OTHER),
+    b"RIFF": Kind("a media file (RIFF)", _OTHER),
+    b"\x7fELF": Kind("a program", _OTHER),
     b"\0\0\0\0": Kind("a block of zero bytes, as a crash or a full disk leaves it", "write the file again"),
 }
 _TEXT: dict[str, Kind] = {
     "version https://git-lfs": Kind("a Git LFS pointer, not the file itself", "git lfs pull"),
     "<!doctype html": Kind("an HTML page", "download the file itself, not its page"),
     "<html": Kind("an HTML page", "download the file itself, not its page"),
-    "<": Kind("XML or HTML", "name the file with the replies"),
-    "(lp": Kind("a pickle", "load it in Python and write it with json.dump"),
-    "(dp": Kind("a pickle", "load it in Python and write it with json.dump"),
+    "<": Kind("XML or HTML", _OTHER),
     "%yaml": Kind("YAML", "write it as JSON"),
     "---": Kind("YAML or Markdown", "write it as JSON"),
 }
@@ -55,11 +53,11 @@ _TEXT: dict[str, Kind] = {
 def of_bytes(head: bytes) -> Kind | None:
     """The kind of a binary file from its first kilobyte or more, None for what may be text or Parquet."""
     if not head:
-        return Kind("empty", "name the file with the replies")
+        return Kind("empty", _OTHER)
     if head.startswith(b"PK\x03\x04"):
         return _zip(head)
     if head[4:8] == b"ftyp":
-        return Kind("an mp4 video", "name the file with the replies")
+        return Kind("an mp4 video", _OTHER)
     if head[257:262] == b"ustar":
         return Kind("a tar archive", "tar xf FILE, then name the file in it")
     return next((kind for magic, kind in _BYTES.items() if head.startswith(magic)), None)
@@ -69,7 +67,7 @@ def of_text(head: str) -> Kind | None:
     """The kind of a text file that is neither JSON nor a table, None if it may be one."""
     start = head.lstrip().casefold()
     if not start:
-        return Kind("without any text", "name the file with the replies")
+        return Kind("without any text", _OTHER)
     return next((kind for words, kind in _TEXT.items() if start.startswith(words)), None)
 
 
@@ -77,7 +75,7 @@ def _zip(head: bytes) -> Kind:
     if b"xl/" in head or b"[Content_Types].xml" in head:
         return Kind("an Office document (xlsx)", "save the sheet as CSV UTF-8, or in Python: pandas.read_excel(FILE).to_csv(…)")
     if b"data.pkl" in head:
-        return Kind("a PyTorch file", "load it in Python and write it with json.dump")
+        return Kind("a PyTorch file", _DUMP)
     if b".npy" in head:
-        return Kind("a NumPy archive", "load it in Python and write it with json.dump")
+        return Kind("a NumPy archive", _DUMP)
     return Kind("a zip", "unzip FILE, then name the file in it")

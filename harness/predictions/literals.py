@@ -7,11 +7,13 @@ from typing import Any
 
 _QUOTED = (r"'(?:[^'\\\x00-\x1f]++|\\[^\n])*+", r"\"(?:[^\"\\\x00-\x1f]++|\\[^\n])*+")
 _TEXT = rf"(?P<text>{_QUOTED[0]}'|{_QUOTED[1]}\")"
-_TOKEN = re.compile(rf"{_TEXT}|(?P<word>-?[A-Za-z_][\w.]*+)|(?P<key>-?\d++)(?=\s*:)|(?P<last>,\s*+\))|.", re.DOTALL)
+_TOKEN = re.compile(rf"{_TEXT}|(?P<word>-?[A-Za-z_][\w.]*+)|(?P<key>-?\d++)(?=\s*:)|(?P<last>,\s*+\))|\d++|\s++|.", re.DOTALL)
 _CUT = re.compile(rf"(?:{'|'.join(_QUOTED)})\\?\Z")
 _WORDS = {"True": "true", "False": "false", "None": "null", "nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _BRACKETS = {"(": "[", ")": "]"}
 DEEPEST = 100
+LONGEST = 1 << 20
+"""Characters of a value as Python prints it, at most: reading them takes ten times as long as JSON."""
 
 
 def decode(text: str, start: int, decoder: json.JSONDecoder) -> tuple[Any, int]:
@@ -31,8 +33,9 @@ def decode(text: str, start: int, decoder: json.JSONDecoder) -> tuple[Any, int]:
         elif token["last"]:
             pieces.append("]")
         elif piece in ("'", '"'):
-            cut = _CUT.match(text, token.start())
-            raise json.JSONDecodeError("Unterminated string", text, len(text) if cut else token.start())
+            if _CUT.match(text, token.start()):
+                break
+            raise json.JSONDecodeError("Unterminated string", text, token.start())
         else:
             pieces.append(_WORDS.get(piece, piece) if token["word"] else _BRACKETS.get(piece, piece))
         depth += (piece in ("[", "{", "(")) - (piece in ("]", "}", ")") or token["last"] is not None)
@@ -43,6 +46,8 @@ def decode(text: str, start: int, decoder: json.JSONDecoder) -> tuple[Any, int]:
                 return decoder.decode("".join(pieces)), token.end()
             except json.JSONDecodeError as error:
                 raise json.JSONDecodeError(error.msg, text, start) from error
+    if len(text) - start > LONGEST:
+        raise ValueError(f"a row longer than {LONGEST:,} characters, as Python prints it")
     raise json.JSONDecodeError("Unterminated value", text, len(text))
 
 

@@ -17,67 +17,22 @@ from tasks.formats import shown
 KEY = "_key"
 """Where a row has the key it stood under."""
 
-NAMES = frozenset(
-    {
-        "id",
-        "qid",
-        "custom_id",
-        "query_id",
-        "question_id",
-        "sample_id",
-        "doc_id",
-        "doc",
-        "video",
-        "vid",
-        "video_id",
-        "video_path",
-        "video_name",
-        "path",
-        "query",
-        "sentence",
-        "caption",
-        "question",
-        "desc",
-    }
-)
+_IDS = frozenset({"id", "qid", "custom_id", "query_id", "question_id", "sample_id", "doc_id", "doc"})
+_VIDEOS = frozenset({"video", "vid", "video_id", "video_path", "video_name", "path"})
+_QUERIES = frozenset({"query", "sentence", "caption", "question", "desc"})
+NAMES = _IDS | _VIDEOS | _QUERIES
 """Keys that say which sample an object answers: one with any of them is a row."""
 
-REPLIES = frozenset(
-    {
-        "text",
-        "output_text",
-        "answers",
-        "answer",
-        "filtered_resps",
-        "resps",
-        "response",
-        "output",
-        "pred_text",
-        "prediction",
-        "pred",
-        "generated_text",
-        "completion",
-        "pred_relevant_windows",
-        "timestamps",
-        "pred_saliency_scores",
-    }
+_TEXTS = frozenset(
+    {"text", "output_text", "pred_text", "generated_text", "answers", "answer", "response", "output", "completion"}
 )
+_OTHERS = frozenset(
+    {"filtered_resps", "resps", "prediction", "pred", "pred_relevant_windows", "pred_saliency_scores", "timestamps"}
+)
+REPLIES = _TEXTS | _OTHERS
 """Keys of replies: an object with one of them is a row as well, if nothing in it is an envelope."""
 
-ENVELOPES = frozenset(
-    {
-        "results",
-        "predictions",
-        "data",
-        "logs",
-        "outputs",
-        "samples",
-        "rows",
-        "records",
-        "items",
-        "preds",
-    }
-)
+ENVELOPES = frozenset({"results", "predictions", "data", "logs", "outputs", "samples", "rows", "records", "items", "preds"})
 """Keys under which files with more to tell keep their rows."""
 
 WINDOW = 1 << 21
@@ -112,15 +67,20 @@ def form(text: Text) -> str:
             whole = True
     except TooLongError:
         pass
-    names = {key.casefold() for key in first}
-    if names & NAMES or (whole and text.peek()):
+    if whole and text.peek():
+        return ""
+    names = {key.casefold(): opening for key, opening in first.items()}
+    if named := [names[key] for key in names.keys() & NAMES if key != "doc"]:
+        if all(opening in ("[", "{") for opening in named):
+            found = "one object with a list or an object for each column"
+            raise BrokenError(f"line {start}", found, "an object for each row: in pandas, to_json(orient='records')")
         return ""
     around = [key for key, opening in first.items() if key.casefold() in ENVELOPES and opening in ("[", "{")]
     if len(around) > 1:
         raise BrokenError(
             f"line {start}", f"rows may stand under {' or '.join(map(repr, around))}", "rows under one key of the object"
         )
-    return around[0] if around else "" if names & REPLIES else "{"
+    return around[0] if around else "" if names.keys() & (REPLIES | {"doc"}) else "{"
 
 
 def rows(text: Text, kind: str) -> Iterator[Where]:
@@ -223,7 +183,7 @@ def _value(text: Text, longest: int = LONGEST) -> Any:
             if not _is_cut(error, text):
                 raise BrokenError(f"line {text.line}", error.msg, "JSON") from error
         except (ValueError, RecursionError) as error:
-            why = f"nested deeper than {DEEPEST}" if isinstance(error, RecursionError) else str(error)
+            why = f"nested deeper than {DEEPEST}" if isinstance(error, RecursionError) else str(error).partition(";")[0]
             raise BrokenError(f"line {text.line}", why, "JSON") from error
         else:
             if text.ended or end + _NEAR < len(text.buffer):

@@ -25,7 +25,7 @@ from harness.predictions.numbered import Numbered
 from harness.predictions.objects import KEY
 from harness.predictions.reply import prediction, reply_of
 from harness.predictions.spans import literal, moments, seconds
-from harness.records import Record
+from harness.records import Record, is_cut_off
 from tasks.errors import Failure, InputError
 from tasks.formats import shown
 from tasks.prediction import Prediction
@@ -52,6 +52,7 @@ class Row(NamedTuple):
         text: The raw reply, if the file has it.
         prediction: Spans, scores and saliency as given, where there is no text.
         error: Why there is no reply, where there is none.
+        cut_off: Whether the file says that the length limit ended the reply.
     """
 
     where: str
@@ -60,6 +61,7 @@ class Row(NamedTuple):
     text: str | None = None
     prediction: Prediction | None = None
     error: Failure | None = None
+    cut_off: bool = False
 
 
 class Predictions:
@@ -105,7 +107,8 @@ class Predictions:
             found = self._index.find(row, shape, name)
             self._judge(where, found)
             mode = row.get("mode")
-            yield self._row(where, row, name, Row(where, found.ids, mode if isinstance(mode, str) else ""))
+            named = Row(where, found.ids, mode if isinstance(mode, str) else "", cut_off=is_cut_off(row))
+            yield self._row(where, row, name, named)
         if wrong := self._numbered.accident():
             raise InputError("ids of the samples, or video and query", f"{self.path}: {wrong}", NEXT)
 
@@ -178,7 +181,7 @@ class Predictions:
 
     def _exported(self, where: str, row: Mapping[str, Any]) -> Iterator[Row]:
         """A row of `harness export`: the text if there is one, or else what was read and why it is not more."""
-        named = Row(where, self._index.own(row["id"]), str(row["mode"]))
+        named = Row(where, self._index.own(row["id"]), str(row["mode"]), cut_off=is_cut_off(row))
         failure, message, text = row.get("failure"), row.get("message"), row.get("text")
         error = row.get("error") or (failure if message is not None else None)
         if error:
@@ -197,11 +200,14 @@ class Predictions:
         return InputError(expected, f"{self.path}, {where}: {found}", step)
 
 
-def as_record(row: Row, read: Callable[[str], Prediction]) -> Record:
-    """What is scored of a row: what a parser reads of its text, or else its spans, which are seconds."""
+def as_record(row: Row, read: Callable[[str], Prediction] | None) -> Record:
+    """What is scored of a row: what a parser reads of its text (the text without one), or else its spans, which are seconds."""
     if row.error is not None:
         return {"error": row.error._asdict()}
-    return {"error": None, "prediction": row.prediction} if row.text is None else {"error": None, "read": read(row.text)}
+    record: Record = {"error": None, **({"truncated": True} if row.cut_off else {})}
+    if row.text is None:
+        return {**record, "prediction": row.prediction}
+    return {**record, "text": row.text} if read is None else {**record, "read": read(row.text)}
 
 
 def _failure(error: Any) -> Failure | None:

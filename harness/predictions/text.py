@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 CHUNK = 1 << 16
-LONGEST = 1 << 26
+LONGEST = 1 << 24
 """Characters of one row, at most."""
 
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)

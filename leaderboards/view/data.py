@@ -259,6 +259,7 @@ def _answers(samples: Sequence[Sample], run: Shown, mode: str, found: Values, ty
         "failure": list(found.failures),
         "text": [record.get("text") for record in records],
         "error": [record["error"]["message"] if record.get("error") else None for record in records],
+        "cut_off": list(found.cut_off),
         "tokens": [record["tokens"]["new"] if record.get("tokens") else None for record in records],
         "seconds": [finite(float(record.get("seconds", 0)), 2) for record in records],
         "clips": clips,

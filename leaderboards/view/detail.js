@@ -31,7 +31,7 @@ function answer(data, one, i, moments) {
     given.error[i] ? el("p", { class: "warning" }, given.error[i]) : null,
     el("h5", {}, "reply"), reply(data, given.text[i]),
     el("details", {}, el("summary", {}, "prompt"), prompt(data.questions[one.run], one.mode, data.samples.query[i], i)),
-    el("p", { class: "hint" }, [!given.tokens[i] ? null : given.tokens[i] + " tokens", given.seconds[i] ? given.seconds[i] + " s in the model" : null].filter(Boolean).join(", ")));
+    el("p", { class: "hint" }, [given.cut_off[i] ? "cut off at the length limit" : null, !given.tokens[i] ? null : given.tokens[i] + " tokens", given.seconds[i] ? given.seconds[i] + " s in the model" : null].filter(Boolean).join(", ")));
 }
 
 function reply(data, text) {
