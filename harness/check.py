@@ -103,7 +103,7 @@ def outside(plan: Plan, lengths_s: Lengths) -> tuple[list[Outside], list[Outside
         for moment in sample.targets:
             if moment.start_s >= end_s:
                 starts.append(Outside(sample, moment, end_s, float(moment.start_s) - end_s))
-            elif moment.end_s - end_s > TOLERANCE_S:
+            elif float(moment.end_s) - end_s > TOLERANCE_S:
                 ends.append(Outside(sample, moment, end_s, float(moment.end_s) - end_s))
     return starts, ends
 

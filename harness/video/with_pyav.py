@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from av import VideoFrame
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from harness.video.failure import DecodeError
@@ -46,12 +48,10 @@ def decode_last(path: Path, shown: Timeline) -> None:
     """Decode the last picture, from the key frame before it where the file can be searched. Raises DecodeError."""
     last = np.array([len(shown.times_s) - 1])
     with suppress(DecodeError), opened(path, "video-truncated") as container:
-        stream = container.streams[shown.stream]
-        stream.thread_count = 1
+        stream = _stream(container, shown)
         last_s = shown.start_s + float(shown.times_s[-1])
-        container.seek(math.floor(last_s / stream.time_base), stream=stream)
-        pictures = (frame for packet in container.demux(stream) for frame in packet.decode())
-        if any(frame.pts is not None and abs(float(frame.pts * frame.time_base) - last_s) <= SAME_S for frame in pictures):
+        container.seek(math.floor(last_s * 1e6), backward=True)
+        if any((time := _time(frame)) is not None and abs(time - last_s) <= SAME_S for frame in container.decode(stream)):
             return
     next(frames(path, shown, last))
 
@@ -59,22 +59,32 @@ def decode_last(path: Path, shown: Timeline) -> None:
 def decoded(path: Path, shown: Timeline) -> Iterator[VideoFrame]:
     """Pictures of the stream in the order in which they are shown, from the first key frame on. Raises DecodeError."""
     with opened(path, "video-truncated") as container:
-        stream = container.streams[shown.stream]
-        stream.thread_type = "NONE"
-        stream.thread_count = 1
-        started = False
+        stream, started = _stream(container, shown), False
         for packet in container.demux(stream):
             started = started or packet.is_keyframe
             if started:
-                yield from packet.decode()
+                yield from stream.decode(packet)
+
+
+def _stream(container: InputContainer, shown: Timeline) -> VideoStream:
+    """The stream, to be decoded by one thread."""
+    stream = next(stream for stream in container.streams.video if stream.index == shown.stream)
+    stream.thread_type = "NONE"
+    stream.thread_count = 1
+    return stream
+
+
+def _time(frame: VideoFrame) -> float | None:
+    """Stream time in seconds."""
+    return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
 
 
 def _timed(path: Path, shown: Timeline) -> Iterator[tuple[float, VideoFrame]]:
     """Pictures with their seconds from the first one. Raises DecodeError."""
     if shown.container != AVI:
         for frame in decoded(path, shown):
-            if frame.pts is not None and frame.time_base is not None:
-                yield float(frame.pts * frame.time_base) - shown.start_s, frame
+            if (time_s := _time(frame)) is not None:
+                yield time_s - shown.start_s, frame
         return
     # AVI stores no times of presentation, only an order: the n-th picture that is shown has the n-th time.
     number = 0

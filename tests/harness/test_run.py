@@ -282,3 +282,48 @@ def test_a_full_disk_stops_with_a_message_and_the_run_goes_on_later(benchmark_ro
 def test_a_protocol_with_one_mode_is_asked_in_it(benchmark_root: Path) -> None:
     assert make_plan("synthetic", None, None, (), benchmark_root).modes == ("direct",)
     assert make_plan("synthetic", None, "timezero", (), benchmark_root).modes == ("cot",)
+
+
+def test_a_replaced_video_is_refused(benchmark_root: Path, tmp_path: Path) -> None:
+    """Not a changed byte of a video that has a reply passes; one that only failed may be replaced, or be gone."""
+    model, folder = Scripted(), tmp_path / "run"
+    run(plan_with_videos(benchmark_root, 4), folder, lambda: model, fake_decoder)
+    assert {line["file"].partition("-")[0] for line in lines(folder) if "file" in line} == {"0"}
+    before = (folder / "samples.jsonl").read_bytes()
+    videos = benchmark_root / "synthetic" / "videos"
+    for name in ("test_0002.mp4", "test_0003.mp4"):  # decode-timeout and out-of-memory
+        (videos / name).write_bytes(b"another")
+    plan = plan_with_videos(benchmark_root, 6)
+    (videos / "test_0001.mp4").write_bytes(b"x")
+    with pytest.raises(InputError) as refused:
+        run(plan, folder, lambda: pytest.fail("loaded"), fake_decoder)
+    expected, found, step = str(refused.value).splitlines()
+    assert "test_0001.mp4" in expected and " 0 bytes" in expected and " 1 bytes" in found and "put the first file back" in step
+    assert (folder / "samples.jsonl").read_bytes() == before
+    (videos / "test_0001.mp4").unlink()
+    model.asked.clear()
+    run(make_plan("synthetic", None, None, ("direct",), benchmark_root), folder, lambda: model, fake_decoder)
+    assert len(model.asked) == 3  # 3 again, and the new 4 and 5
+
+
+def test_a_video_replaced_while_a_run_is_at_work(benchmark_root: Path, tmp_path: Path) -> None:
+    """Cuts of one file are decoded one after the other, and a run takes hours."""
+    rows = [{"video": "a.mp4", "duration": 4, "query": "q", "spans": [[0, 1]], "clip": [n, n + 4]} for n in range(3)]
+    own, video = tmp_path / "my.jsonl", tmp_path / "a.mp4"
+    own.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    video.touch()
+    model = Scripted()
+
+    @contextmanager
+    def decoder(_: object) -> Any:
+        def frames(jobs: Any) -> Any:
+            for number, job in enumerate(jobs):
+                if number == 2:
+                    video.write_bytes(b"another")
+                yield job, FRAMES
+
+        yield Decoder(frames, lambda: 0.0)
+
+    with pytest.raises(InputError, match=r"a\.mp4"):
+        run(make_plan(str(own), None, None, (), benchmark_root), tmp_path / "run", lambda: model, decoder)
+    assert len(lines(tmp_path / "run")) == 2

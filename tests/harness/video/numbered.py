@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def read(pixels: NDArray[np.uint8]) -> int:
     """The number that a picture `(height, width, 3)` of any size shows. Raises ValueError if its check bits do not fit."""
     rows = np.linspace(0, len(pixels), BITS + 1)
     value = 0
-    for top, bottom in zip(rows[:-1], rows[1:], strict=True):
+    for top, bottom in pairwise(rows):
         third = (bottom - top) / 3
         value = value << 1 | int(pixels[round(top + third) : max(round(top + third) + 1, round(bottom - third))].mean() > 127.5)
     number, check = value >> CHECK_BITS, value & (1 << CHECK_BITS) - 1

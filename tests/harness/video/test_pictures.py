@@ -6,8 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numbered
+import numpy as np
 import pytest
 from numbered import CLEAR, COUNT, OPEN_H264, OPEN_HEVC, QUICK_H264, RATE, encode, packed, read, remux, steady, uneven
 
@@ -183,13 +183,13 @@ def test_a_clock_that_jumps_back_is_refused(tmp_path: Path, files: Path, rules: 
     path = tmp_path / "a.ts"
     for first in ("late.ts", "open-h264.ts"):
         path.write_bytes((files / first).read_bytes() + (files / "open-h264.ts").read_bytes())
-        with pytest.raises(DecodeError, match="video-unreadable: .* its clock jumps back"):
+        with pytest.raises(DecodeError, match=r"video-unreadable: .* its clock jumps back"):
             numbers(path, rules, each_decoder)
 
 
 def test_a_stream_without_times_says_so(tmp_path: Path, rules: VideoRules, each_decoder: str) -> None:
     path = encode(tmp_path / "a.h264", options=QUICK_H264, format="h264")
-    with pytest.raises(DecodeError, match="video-zero-duration: .*raw stream without times"):
+    with pytest.raises(DecodeError, match=r"video-zero-duration: .*raw stream without times"):
         numbers(path, rules, each_decoder)
 
 
