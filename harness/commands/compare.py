@@ -82,7 +82,11 @@ def together(every: Sequence[Loaded], force: bool) -> tuple[list[Sample], list[s
 
 def _paths(argument: str) -> list[Path]:
     """The runs that an argument names: one, or the seeds of one recipe joined by commas."""
-    return [Path(argument)] if Path(argument).exists() else [Path(part) for part in argument.split(SEPARATOR)]
+    try:
+        is_one = Path(argument).exists()
+    except OSError:  # several names together can be longer than a name may be
+        is_one = False
+    return [Path(argument)] if is_one else [Path(part) for part in argument.split(SEPARATOR)]
 
 
 def load(options: Namespace, path: Path) -> Loaded:
