@@ -24,6 +24,7 @@ from harness.models.base import Question, Reply
 from harness.models.checkpoint import fingerprint, weights
 from harness.models.lmms_clock import Ear, Told, told
 from harness.models.loading import place
+from harness.models.naming import local
 from harness.models.options import Options
 from harness.records import MISSING_VIDEO, MODEL_ERROR
 from harness.secret import hidden
@@ -152,7 +153,7 @@ class LmmsModel:
         dtype = {"dtype": str(inner.dtype).removeprefix("torch.")} if isinstance(inner, torch.nn.Module) else {}
         folder = Path(self.name)
         return {
-            "name": self.name,
+            "name": local(self.name),
             "backend": self.backend,
             "class": f"{kind.__module__}.{kind.__qualname__}",
             "model_args": hidden(self.options.model_args),
@@ -199,7 +200,9 @@ class LmmsModel:
             heard = self._heard(times_s)
         if isinstance(outcome, Failure) and outcome.type != "empty-reply":
             found = f"{outcome.type}: {outcome.message}"
-            raise InputError(f"an answer of {self.backend} to a probe video", found, "give other --model-args, or another --model")
+            raise InputError(
+                f"an answer of {self.backend} to a probe video", found, "give other --model-args, or another --model"
+            )
         if heard is None:
             clock = "not measured: no times were seen on their way to the model"
         else:
