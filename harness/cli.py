@@ -7,11 +7,18 @@ import io
 import sys
 from collections.abc import Sequence
 
-from harness import secret, stopping
+from harness import paths, secret, stopping
 from harness.arguments import parser
 from tasks.errors import InputError
 
 DONE, TOO_MANY_ERRORS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+NEXT = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room, then type the same command: it continues"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "type the command with a place that you may read and write"),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST), "name another path"),
+}
+"""What a user can do about an error of the disk."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
+        paths.check(options)
         return int(importlib.import_module(f"harness.commands.{options.command}").main(options))
     except InputError as error:
         if options.debug:
@@ -33,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = secret.redact(secret.hidden(str(error)), secret.of(options))
         sys.stderr.write(f"harness {options.command}: bad input\n{message}\n")
     except OSError as error:
-        if options.debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
+        if options.debug or error.errno not in NEXT:
             raise
-        sys.stderr.write(f"harness {options.command}: {error}\nnext:     make room, then type the same command: it continues\n")
+        sys.stderr.write(f"harness {options.command}: {error}\nnext:     {NEXT[error.errno]}\n")
     except KeyboardInterrupt as stop:
         # A terminal that was closed takes no more words.
         with contextlib.suppress(OSError):

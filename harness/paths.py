@@ -1,17 +1,76 @@
 """Default places on disk."""
 
+import errno
 import os
 import re
+from argparse import Namespace
 from pathlib import Path
 
 import platformdirs
 
+from tasks.errors import InputError
+
+DATA = "HARNESS_DATA"
+OPTIONS = {
+    **{name: f"--{name.replace('_', '-')}" for name in ("data_root", "output", "videos", "ids", "ids_out", "model")},
+    **{"path": "RUN", "file": "FILE", "runs": "RUN"},
+}
+"""Options that are paths, or can be, and how a user knows them."""
+
 
 def data_root(given: str | None) -> Path:
-    """The data root: `--data-root`, else `HARNESS_DATA`, else the user cache directory."""
-    if given:
-        return Path(given)
-    return Path(os.environ.get("HARNESS_DATA") or platformdirs.user_cache_path("vtg-harness"))
+    """The data root: `--data-root`, else `HARNESS_DATA`, else the user cache directory. Raises InputError where a file is there."""
+    named = given or os.environ.get(DATA)
+    origin = "--data-root" if given else DATA
+    return folder(named, origin) if named else platformdirs.user_cache_path("vtg-harness")
+
+
+def folder(named: str, origin: str) -> Path:
+    """A folder that a user names, which need not be there yet. Raises InputError where something else is, or nothing can be."""
+    path = Path(usable(named, origin))
+    if path.exists() and not path.is_dir():
+        raise InputError(
+            f"a folder as {origin}", f"{path} is {'a file' if path.is_file() else 'no folder'}", _step(origin, "DIR")
+        )
+    return path
+
+
+def usable(named: str, origin: str) -> str:
+    """A path as a user names it, `~` written out. Raises InputError where the system refuses the name itself."""
+    try:
+        path = os.path.expanduser(named)  # noqa: PTH111 - unlike a Path, it keeps what is a name and no path
+        Path(path).stat()
+    except FileNotFoundError:
+        return path
+    except ValueError as error:
+        raise InputError(f"a path as {origin}", f"{named[:80]!r}: {error}", _step(origin, "PATH")) from error
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES):
+            shown = named if len(named) <= 80 else f"{named[:80]} …"
+            raise InputError(f"a path as {origin}", f"{shown}: {error.strerror}", _step(origin, "PATH")) from error
+    return path
+
+
+def _step(origin: str, what: str) -> str:
+    return f"export {DATA}={what}" if origin == DATA else what if origin.isupper() else f"{origin} {what}"
+
+
+def _each(given: str, origin: str) -> str:
+    """`usable` of each name in an option: seeds of one recipe are joined by commas, and a replay names its file."""
+    kind, colon, named = given.partition(":") if given.startswith("replay:") else ("", "", given)
+    return kind + colon + ",".join(usable(one, origin) for one in named.split(","))
+
+
+def check(options: Namespace) -> None:
+    """Write `~` out in every option that is a path, and refuse those that can be none. Raises InputError."""
+    for name, origin in OPTIONS.items():
+        given = getattr(options, name, None)
+        if isinstance(given, str):
+            setattr(options, name, _each(given, origin))
+        elif isinstance(given, list):
+            setattr(options, name, [_each(one, origin) for one in given])
+    for named in getattr(options, "videos", ()):
+        folder(named, OPTIONS["videos"])
 
 
 def run_folder(output: str | None, model: str, run_name: str, only_one: bool) -> Path:

@@ -131,6 +131,8 @@ def read_ids(files: Iterable[Path]) -> set[str]:
     found = []
     for file in files:
         try:
+            if not file.is_file():
+                raise FileNotFoundError("no such file" if not file.exists() else "no regular file")
             found.append({line.rstrip("\r") for line in file.read_text(encoding="utf-8").split("\n")} - {""})
         except (OSError, UnicodeDecodeError) as error:
             raise InputError("a file of ids, one a line", f"{file}: {error}", "harness data check TASK --ids-out FILE") from error

@@ -101,7 +101,8 @@ def run(
         previous = store.read_run(folder)
         check_same_run(folder, previous, plan.spec())
         check_same_videos(folder, plan, launch)
-        if asked is not None and previous is not None and is_done(plan, previous, records := store.read_records(folder), asked):
+        records = store.read_records(folder)
+        if asked is not None and previous is not None and is_done(plan, previous, records, asked):
             return _again(plan, folder, records, launch)
         model = load_model()
         spec = {**plan.spec(), "model": model.describe()}
@@ -109,7 +110,7 @@ def run(
         _open_session(folder, spec, plan, launch, asked, secrets)
         started = time.monotonic()
         with open_decoder(model) if model.needs_video else nullcontext(NO_VIDEO) as decoder:
-            _answer(plan, folder, model, decoder, store.read_records(folder), launch, secrets)
+            _answer(plan, folder, model, decoder, records, launch, secrets)
             timings = {"seconds": time.monotonic() - started, "decode_wait_s": decoder.waited_s()}
         return _finish(plan, folder, timings, launch)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness import sessions
+from harness.models import naming
 from harness.plan import Plan
 from harness.report import CUT_OFF, FLOORS, floor_rows
 from harness.report import rows as shown_rows
@@ -68,16 +70,17 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
     """
     spec, model = run["spec"], run["spec"]["model"]
     rules = spec["protocol"]
+    called, differ = naming.shown(model), sessions.differences(run["sessions"])
     reasons = _reasons(run)
     trivial = model["backend"] == "trivial"
     common = {
         "protocol": _hashed(rules["name"], rules["sha256"]),
         "trained on": "-" if trivial else _trained_on(model),
-        "commit": _commit(run["sessions"][-1]["environment"]),
+        "commit": sessions.commits(run["sessions"]),
         "source": folder.resolve().name,
     }
     rows = []
-    for (mode, entry), shown in zip(scores["modes"].items(), shown_rows(model["name"], scores), strict=True):
+    for (mode, entry), shown in zip(scores["modes"].items(), shown_rows(called, scores), strict=True):
         own = [*reasons]
         if mode == ORACLE_MODE:
             own.append("mixed modes: the better reply is chosen with the ground truth")
@@ -88,17 +91,23 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
                 kind=FLOORS.get(model["name"], TRIVIAL) if trivial else RUN,
                 task=spec["task"],
                 split=spec["split"],
-                model=model["name"],
+                model=called,
                 mode=mode,
                 metrics=_metrics(shown, rules["score"]),
                 intervals=_intervals(entry["interval_95"], rules["score"]),
                 identity=Identity(spec["task_version"], spec["split_sha256"], rules["name"], rules["sha256"]),
                 facts=common | {key: shown[key] for key in ("coverage", "parsed", "gap")} | {"n": str(entry["aggregate"]["n"])},
                 reasons=tuple(own),
-                notes=(f"replies that the length limit cut off: {shown[CUT_OFF]} in mode {mode}",) if CUT_OFF in shown else (),
+                notes=_notes(shown, mode, differ),
             )
         )
     return rows
+
+
+def _notes(shown: Mapping[str, str], mode: str, differ: str) -> tuple[str, ...]:
+    """What a reader of a row must know besides its numbers."""
+    cut_off = f"replies that the length limit cut off: {shown[CUT_OFF]} in mode {mode}" if CUT_OFF in shown else ""
+    return tuple(note for note in (cut_off, f"made in sessions that differ: {differ}" if differ else "") if note)
 
 
 def of_floors(plan: Plan) -> list[Row]:
@@ -160,11 +169,6 @@ def _reasons(run: Mapping[str, Any]) -> list[str]:
     if wrong := run.get("counts", {}).get("wrong_clock"):
         reasons.append(f"wrong times told in {wrong} replies")
     return reasons
-
-
-def _commit(environment: Mapping[str, Any]) -> str:
-    commit = environment["commit"]
-    return f"v{environment['harness']}" if commit is None else commit[:8] + ("+changes" if environment["dirty"] else "")
 
 
 def _trained_on(model: Mapping[str, Any]) -> str:

@@ -114,7 +114,7 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 def _run(training: Training, samples: list[Sample], record: dict[str, Any], main: bool) -> dict[str, Any]:
     checkpoint = find(training.model)
-    record["base"] = {"name": training.model, "revision": checkpoint.revision, "fingerprint": fingerprint(checkpoint.folder)}
+    record["base"] = {"name": checkpoint.name, "revision": checkpoint.revision, "fingerprint": fingerprint(checkpoint.folder)}
     with reader(training, checkpoint) as (model, processor, inputs, pool):
         examples = Examples(
             {sample.id: sample for sample in samples}, training.plan.protocol, inputs, training.plan.videos, pool_reader(pool)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness import store
+from harness import sessions, store
 from harness.commands import score
 from harness.plan import Plan
 from harness.predictions.collect import LAST
@@ -35,6 +35,7 @@ class Loaded(NamedTuple):
         records: Its replies by sample id and mode.
         identity: What must agree before two numbers are compared, in words.
         asked: The protocol whose prompt and frames it was asked with, in words.
+        differ: In what the sessions differ in which it was made, in words.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Loaded(NamedTuple):
     records: Mapping[tuple[str, str], Record]
     identity: Mapping[str, str]
     asked: str
+    differ: str = ""
 
 
 def main(options: Namespace) -> int:
@@ -61,6 +63,7 @@ def compared(options: Namespace) -> dict[str, Any]:
     every = [loaded for group in groups.values() for loaded in group]
     samples, modes, different = together(every, options.force)
     result: dict[str, Any] = {"schema": SCHEMA, **every[0].identity, "forced": different}
+    result["sessions_differ"] = {str(loaded.path): loaded.differ for loaded in every if loaded.differ}
     result["asked_under"] = list(dict.fromkeys(loaded.asked for loaded in every))
     result |= {"n": len(samples), "videos": len({sample.video for sample in samples})}
     result |= {"limited": any(len(loaded.plan.samples) > len(samples) or _is_limited(loaded.plan) for loaded in every)}
@@ -83,7 +86,11 @@ def together(every: Sequence[Loaded], force: bool) -> tuple[list[Sample], list[s
 
 def _paths(argument: str) -> list[Path]:
     """The runs that an argument names: one, or the seeds of one recipe joined by commas."""
-    return [Path(argument)] if Path(argument).exists() else [Path(part) for part in argument.split(SEPARATOR)]
+    try:
+        is_one = Path(argument).exists()
+    except OSError:  # several names together can be longer than a name may be
+        is_one = False
+    return [Path(argument)] if is_one else [Path(part) for part in argument.split(SEPARATOR)]
 
 
 def load(options: Namespace, path: Path, keep_texts: bool = False) -> Loaded:
@@ -116,7 +123,8 @@ def load(options: Namespace, path: Path, keep_texts: bool = False) -> Loaded:
         )
     asked = protocols.from_dict(run["spec"]["protocol"])
     plan = plan if options.protocol else replace(plan, protocol=asked)
-    return Loaded(path, plan, records, _identity(plan, run["spec"]["task_version"]), _named(asked))
+    identity = _identity(plan, run["spec"]["task_version"])
+    return Loaded(path, plan, records, identity, _named(asked), sessions.differences(run["sessions"]))
 
 
 def _check_whole(folder: Path, run: Mapping[str, Any]) -> None:
@@ -194,5 +202,6 @@ def _text(result: Mapping[str, Any], names: Sequence[str]) -> str:
     lines += [f"FORCED although these differ: {difference}" for difference in result["forced"]]
     if len(result["asked_under"]) > 1:
         lines.append(f"asked under different protocols: {', '.join(result['asked_under'])}")
+    lines += [f"{path}: made in sessions that differ: {differ}" for path, differ in result["sessions_differ"].items()]
     lines += [f"{letter}  {name}" for letter, name in zip(letters(len(names)), names, strict=True)]
     return "\n\n".join(["\n".join(lines), *(render(mode, found) for mode, found in result["modes"].items())]) + "\n"

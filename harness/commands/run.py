@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from harness import environment, extras, paths, secret
+from harness import environment, extras, paths, secret, sessions, store
 from harness.again import Asked
 from harness.commands.plans import plans, video_notes
 from harness.frames import Frames
+from harness.models import naming
 from harness.models.base import Model
 from harness.models.open import is_checkpoint, open_model
 from harness.models.options import Options
@@ -42,7 +43,7 @@ def evaluate(options: Namespace) -> Iterator[tuple[Plan, Summary]]:
     """Plan everything, so that bad input stops the command before anything runs; then run task by task."""
     every_plan = plans(options, options.tasks)
     if is_checkpoint(options.model) and environment.launch().rank == 0:
-        sys.stderr.write("".join(map(video_notes, every_plan)))
+        sys.stderr.write("".join(map(video_notes, every_plan)) + taken_for(options.model))
     loader = _Loader(options)
     for plan in every_plan:
         folder = paths.run_folder(options.output, options.model, _run_name(plan), len(every_plan) == 1)
@@ -50,11 +51,18 @@ def evaluate(options: Namespace) -> Iterator[tuple[Plan, Summary]]:
         yield plan, run(plan, folder, partial(loader.load, plan), partial(_decoder, options, plan), loader.asked, secrets)
 
 
+def taken_for(model: str) -> str:
+    """A line where a name is that of a folder and could be that of a model of the hub; empty otherwise."""
+    return (
+        f"{model}: taken for the folder {naming.local(model)}, not for a model of the hub\n" if naming.is_ambiguous(model) else ""
+    )
+
+
 def conclusion(model: str, plan: Plan, summary: Summary) -> str:
     """The table that ends a run, with the rows of models that do not look, and where the run lies."""
     if summary.scores is None:
         return f"{plan.name}: this process is done; another of its launch scores {summary.folder}\n"
-    table = [*rows(model, summary.scores), *floor_rows(plan)]
+    table = [*rows(naming.local(model), summary.scores), *floor_rows(plan)]
     lines = [heading(plan), render(table)]
     for mode, entry in summary.scores["modes"].items():
         if official := entry.get("qvhighlights"):
@@ -69,6 +77,9 @@ def conclusion(model: str, plan: Plan, summary: Summary) -> str:
     if summary.wrong_clocks:
         extent = f"{len(summary.wrong_clocks):,} replies, by up to {max(summary.wrong_clocks):.2f} s"
         lines.append(f"WRONG CLOCK: the model was told wrong times of the frames in {extent}")
+    document = store.read_run(summary.folder)
+    if document is not None and (differ := sessions.differences(document["sessions"])):
+        lines.append(f"made in sessions that differ: {differ}")
     again = " (finished before; nothing was asked)" if summary.again else ""
     return "\n".join([*lines, f"run: {summary.folder}{again}", ""])
 

@@ -48,6 +48,8 @@ def main(options: Namespace) -> int:
     if options.dry_run:
         sys.stdout.write(forecast(training))
         return 0
+    if environment.launch().rank == 0:
+        sys.stderr.write(run.taken_for(options.model))
     record = train(training)
     if environment.launch().rank == 0:
         sys.stdout.write(summary(training, record, evaluated=bool(evaluation)))

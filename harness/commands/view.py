@@ -1,5 +1,6 @@
 """`harness view`."""
 
+import errno
 import os
 import sys
 from argparse import Namespace
@@ -81,6 +82,9 @@ def write(output: Path, content: bytes) -> None:
     """Write a file; a reader sees the old or the new one whole. Raises InputError where it cannot be written."""
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
     try:
+        if output.exists() and not output.is_file():
+            # To replace a device would take it from every program.
+            raise OSError(errno.EINVAL, "no regular file")
         output.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.write_bytes(content)

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from harness.models.naming import local
 from tasks.errors import InputError
 
 FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
@@ -24,7 +25,7 @@ class Checkpoint(NamedTuple):
     """A folder that passed the checks.
 
     Attributes:
-        name: The path or hub id as the user gave it.
+        name: The hub id, or the folder as `naming.local` calls it.
         folder: Where the files are.
         family: `model_type` of its configuration.
         revision: Commit of the hub repository; None for a folder.
@@ -49,7 +50,7 @@ def find(model: str, trust_remote_code: bool = False) -> Checkpoint:
         folder = _download(model, trust_remote_code)
         revision = folder.name
     family = check(folder)
-    return Checkpoint(model, folder, family, revision)
+    return Checkpoint(model if revision else local(model), folder, family, revision)
 
 
 def check(folder: Path) -> str:

@@ -25,6 +25,7 @@ from harness.models.base import Question, Reply
 from harness.models.checkpoint import fingerprint, weights
 from harness.models.lmms_clock import Ear, Told, told
 from harness.models.loading import place
+from harness.models.naming import local
 from harness.models.options import Options
 from harness.records import MISSING_VIDEO, MODEL_ERROR
 from harness.secret import hidden
@@ -154,7 +155,7 @@ class LmmsModel:
         dtype = {"dtype": str(inner.dtype).removeprefix("torch.")} if isinstance(inner, torch.nn.Module) else {}
         folder = Path(self.name)
         return {
-            "name": self.name,
+            "name": local(self.name),
             "backend": self.backend,
             "class": f"{kind.__module__}.{kind.__qualname__}",
             "model_args": hidden(self.options.model_args),

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness import __version__, report, scoring
+from harness import __version__, report, scoring, sessions
+from harness.models import naming
 from harness.plan import Plan
 from harness.records import Record
 from harness.run import score_plan
@@ -101,9 +102,8 @@ def facts(run: Mapping[str, Any], plan: Plan, asked: Protocol) -> list[tuple[str
     spec, session = run["spec"], run["sessions"][-1]
     model, environment = spec["model"], session["environment"]
     trained = model.get("trained_on")
-    commit = environment["commit"] or "unknown"
     named = {
-        "model": model["name"],
+        "model": naming.shown(model),
         "backend": model["backend"],
         "revision": model.get("revision"),
         "sight": model.get("sight"),
@@ -112,7 +112,8 @@ def facts(run: Mapping[str, Any], plan: Plan, asked: Protocol) -> list[tuple[str
         "scored under": f"{plan.protocol.name} ({plan.protocol.sha256[:8]})",
         "split": f"{plan.name} v{spec['task_version']} ({plan.split_sha256[:8]})",
         "seed": spec["seed"],
-        "harness": f"{environment['harness']}, commit {commit[:12]}{' with changes' if environment['dirty'] else ''}",
+        "harness": f"{environment['harness']}, commit {sessions.commits(run['sessions'])}",
+        "sessions differ": sessions.differences(run["sessions"]) or None,
         "started": session["started"],
         "command": shlex.join(session["command"]),
     }

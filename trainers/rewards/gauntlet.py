@@ -89,16 +89,26 @@ def spoken(row: Row, template: str | None = None) -> str:
 
 
 def gauntlet(reward: Callable[..., Any], answer: Callable[[Row], str] = spoken, seed: int = 0) -> list[Finding]:
-    """Run every check of `CHECKS`; an empty list says that all hold.
+    """What breaks in `examine`; an empty list says that all checks hold."""
+    return examine(reward, answer, seed)[0]
+
+
+def examine(
+    reward: Callable[..., Any], answer: Callable[[Row], str] = spoken, seed: int = 0
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """Run every check of `CHECKS`.
 
     Args:
         reward: A function with TRL's signature.
         answer: From a row of one target to a reply that the reward should think perfect; given rows with worse targets, it
             speaks those.
         seed: Of the mixtures and the order of the batch.
+
+    Returns:
+        What breaks, and the checks of which nothing could be seen.
     """
     if refused := _signature(reward):
-        return [Finding("call", refused)]
+        return [Finding("call", refused)], tuple(check for check in CHECKS if check != "call")
     cases = list(itertools.product(replies(seed), ROWS)) + [(answer(row), row) for row in SCORED]
     found: dict[str, list[str]] = {check: [] for check in CHECKS}
     values = {}
@@ -109,12 +119,16 @@ def gauntlet(reward: Callable[..., Any], answer: Callable[[Row], str] = spoken, 
         else:
             values[text, row.id] = outcome[0]
     kept = [(text, row) for text, row in cases if (text, row.id) in values]
-    found["batch"] = list(_batch(reward, kept, [values[text, row.id] for text, row in kept], seed))
-    found["gold"] = list(_gold(answer, values))
-    found["monotone"] = list(_monotone(reward, answer))
-    for finding in _long(reward):
-        found[finding.check].append(finding.message)
-    return [Finding(check, _first(messages)) for check, messages in found.items() if messages]
+    if kept:
+        found["batch"] = list(_batch(reward, kept, [values[text, row.id] for text, row in kept], seed))
+        found["gold"] = list(_gold(answer, values))
+        found["monotone"] = list(_monotone(reward, answer))
+        for finding in _long(reward):
+            found[finding.check].append(finding.message)
+    unseen = set() if any(values.get((answer(row), row.id)) is not None for row in SCORED) else {"monotone"}
+    unseen |= set() if kept else {*CHECKS} - {"call", "raises"}
+    skipped = tuple(check for check in CHECKS if check in unseen and not found[check])
+    return [Finding(check, _first(messages)) for check, messages in found.items() if messages], skipped
 
 
 def _signature(reward: Callable[..., Any]) -> str | None:
@@ -157,8 +171,18 @@ def _alone(reward: Callable[..., Any], text: str, row: Row) -> Finding | list[An
         return Finding("repeats", f"changes its arguments on {shown}")
     except Exception as error:  # noqa: BLE001 - whatever a reward raises is what this looks for
         return Finding("raises", f"{type(error).__name__}: {_short(str(error))} on {shown}")
-    if not isinstance(values, list) or len(values) != 1 or not all(value is None or _finite(value) for value in values):
-        return Finding("values", f"expected one finite number or None, found {_short(values)} on {shown}")
+    if not isinstance(values, list):
+        return Finding(
+            "values",
+            f"expected a list of one finite number or None, found a {_kind(values)} on {shown}{_advice(values, 'values.tolist()')}",
+        )
+    if len(values) != 1:
+        return Finding("values", f"expected one value for one completion, found {len(values)}: {_short(values)} on {shown}")
+    if values[0] is not None and not _finite(values[0]):
+        return Finding(
+            "values",
+            f"expected a finite number or None, found {_short(values[0])} on {shown}{_advice(values[0], 'value.item()')}",
+        )
     return values
 
 
@@ -178,7 +202,8 @@ def _batch(reward: Callable[..., Any], cases: list[tuple[str, Row]], alone: list
             yield f"{name} {type(error).__name__}: {_short(str(error))}"
             return
         if not isinstance(values, list) or len(values) != len(cases):
-            yield f"{name} of {len(cases)} expected as many values, found {_short(values)}"
+            found = f"{len(values)}: {_short(values)}" if isinstance(values, list) else f"a {_kind(values)}"
+            yield f"{name} of {len(cases):,} completions expected a list of as many values, found {found}"
             return
         for i, value in zip(order, values, strict=True):
             if not _same(value, alone[i]):
@@ -236,6 +261,15 @@ def _long(reward: Callable[..., Any]) -> Iterator[Finding]:
         elif seconds > SLOW_S:
             yield Finding("slow", f"{seconds:.1f} s on {_short(text)}")
             return
+
+
+def _kind(value: Any) -> str:
+    return f"{type(value).__name__}: {_short(value)}"
+
+
+def _advice(value: Any, way: str) -> str:
+    """What turns tensors and arrays into numbers."""
+    return f"; return {way}" if hasattr(value, "tolist") else ""
 
 
 def _finite(value: Any) -> bool:

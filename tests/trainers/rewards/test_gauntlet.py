@@ -225,3 +225,30 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match="Python file"):
         load(str(tmp_path / "mine.txt"))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("torch.ones(len(completions))", "found a Tensor: tensor([1.])"),
+        ("[torch.tensor(1.0) for _ in completions]", "return value.item()"),
+        ("(1.0 for _ in completions)", "found a generator"),
+        ("1.0", "found a float: 1.0"),
+        ("[]", "expected one value for one completion, found 0"),
+    ],
+)
+def test_where_no_value_was_seen_nothing_is_said_of_values(
+    body: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = f"import torch\n\ndef reward(completions, **_):\n    return {body}\n"
+    (tmp_path / "mine.py").write_text(source, encoding="utf-8")
+    assert checked(tmp_path / "mine.py") == 1
+    out = capsys.readouterr().out
+    verdicts = {line.split()[1]: line.split()[0] for line in out.splitlines() if line.split()[1] in CHECKS}
+    assert verdicts == dict.fromkeys(CHECKS, "skipped") | {"call": "holds", "raises": "holds", "values": "breaks"}
+    assert words in out and "batch of 0" not in out
+
+
+def test_a_reward_that_never_has_a_value_is_monotone_in_nobodys_eyes() -> None:
+    findings, skipped = module.examine(never)
+    assert [finding.check for finding in findings] == ["gold"] and skipped == ("monotone",)

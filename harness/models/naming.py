@@ -1,0 +1,39 @@
+"""What a model is called in files, tables and pages, and that no folder and no server passes for a model of the hub."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
+
+
+def local(model: str) -> str:
+    """How a folder is recorded: `./` before a name that could be a hub id as well; other names as they are given."""
+    return _marked(str(Path(model))) if Path(model).is_dir() else model
+
+
+def is_ambiguous(model: str) -> bool:
+    """Whether there is a folder of the name of a hub id, `owner/name`."""
+    return "/" in model and local(model) != str(Path(model)) and not model.startswith(".")
+
+
+def shown(model: Mapping[str, Any]) -> str:
+    """The model of a run in tables: of a hub with its revision, of a server with its host, a folder so that it is seen to be one.
+
+    Args:
+        model: `spec.model` of a `run.json`.
+    """
+    name = str(model["name"])
+    if model.get("server"):
+        return f"{name} at {urlsplit(model['server']).netloc.rpartition('@')[2]}"
+    if model.get("revision"):
+        return f"{name}@{model['revision'][:8]}"
+    if model.get("fingerprint") and (folder := _marked(name)).startswith("./"):
+        return f"{folder} ({model['fingerprint'][:8]})"
+    return name
+
+
+def _marked(folder: str) -> str:
+    return f"./{folder}" if _HUB_ID.fullmatch(folder) else folder
