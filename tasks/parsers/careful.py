@@ -1,38 +1,12 @@
 """The default parser: reads the time formats people and models write, and names what it cannot read."""
 
 import re
-from decimal import Decimal
 
+from tasks.parsers.reading.characters import plain
+from tasks.parsers.reading.pairs import read
+from tasks.parsers.reading.tokens import tokens
 from tasks.prediction import Prediction
-from tasks.span import Span
 
-# White space is collapsed before matching, so no pattern repeats a blank, and every repeat is bounded: matching is linear.
-_NUMBER = r"\d{1,7}(?:\.\d{1,20})?"
-_HOUR, _MINUTE, _SECOND = (rf"(?:{names})(?![a-z])" for names in ("hours?|hrs?|h", "minutes?|mins?|m", "seconds?|secs?|s"))
-# A number in another unit is not a time, nor is one that goes on.
-_OTHER_UNIT = rf"(?!(?!to ?\d)[\w:%]|\.\d| ?(?:{_HOUR}|{_MINUTE}|%|percent|ms\b|frames?\b|fps\b))"
-# A comma without a blank may be a decimal comma, except inside brackets.
-_SEPARATOR = (
-    r"(?: ?[-‐‑‒–—−~] ?"
-    r"| ?, |(?(bracket),|(?!))"
-    r"| ?to ?| (?:and|until|till|through) "
-    r"|,? [\"']?(?:and )?(?:it )?(?:the )?(?:end|ends|ending)(?:[ _]time)?[\"']?(?: is| at)?:? )"
-)
-
-
-def _time(name: str) -> str:
-    clock = rf"(?:(?P<{name}_clock_h>\d{{1,3}}):)?(?P<{name}_clock_m>\d{{1,5}}):(?P<{name}_clock_s>\d{{1,2}}(?:\.\d{{1,20}})?)"
-    words = (
-        rf"(?:(?P<{name}_h>\d{{1,3}}) ?{_HOUR} ?)?(?P<{name}_m>\d{{1,5}}) ?{_MINUTE}"
-        rf"(?: ?(?:and )?(?P<{name}_s>{_NUMBER}) ?{_SECOND})?"
-    )
-    return rf"(?:{clock}|{words}|(?P<{name}>{_NUMBER}))(?: ?{_SECOND})?{_OTHER_UNIT}"
-
-
-_PAIR = re.compile(
-    rf"(?P<bracket>[\[(])?(?<![\w.:%−-])(?<!\d,)(?<!frame )(?<!frames ){_time('start')}{_SEPARATOR}{_time('end')}",
-    re.IGNORECASE,
-)
 _ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _THINK_END = re.compile(r"</think>", re.IGNORECASE)
 
@@ -82,20 +56,11 @@ def _scope(text: str, place: str) -> str | None:
 
 
 def _read(scope: str) -> Prediction:
-    found = _PAIR.finditer(" ".join(scope.split()))
-    spans = tuple(Span(_seconds(match, "start"), _seconds(match, "end")) for match in found)
-    if not spans:
-        return Prediction(failure="no-span")
+    spans = read(tokens(plain(scope)))
+    if isinstance(spans, str):
+        return Prediction(failure=spans)
     if any(span.start_s > span.end_s for span in spans):
         return Prediction(failure="reversed-span")
     if any(span.start_s == span.end_s for span in spans):
         return Prediction(failure="empty-span")
     return Prediction(spans)
-
-
-def _seconds(match: re.Match[str], name: str) -> Decimal:
-    if (plain := match[name]) is not None:
-        return Decimal(plain)
-    form = f"{name}_clock" if match[f"{name}_clock_m"] is not None else name
-    hours, minutes, seconds = (Decimal(match[f"{form}_{unit}"] or 0) for unit in "hms")
-    return hours * 3600 + minutes * 60 + seconds

@@ -1,0 +1,58 @@
+"""What stands left and right of a pair of numbers: whether they are times, count something else, or may be read in two ways."""
+
+import re
+
+from tasks.parsers.reading.times import AMBIGUOUS, OTHER_UNIT
+
+REACH = 40
+"""Tokens looked at on each side."""
+
+# A number beside the pair that nothing explains: a third time, a part of a number, a chain.
+_NUMBER_BEFORE = re.compile(r"[ifkcjxy][smh]?a?[,&~gOdt]{0,3}$|[ifkcjx]\n$|[ifkcjx]\($")
+_NUMBERED = re.compile(r"(?:L:?i[,\n(]|y,)$")
+_CAPTION_NUMBER = re.compile(r"(?:^|\n)i\n$")
+_NUMBER_BEHIND = re.compile(
+    r"[ifkcjxy?]|[,&]{1,2}[~ga]{0,2}[ifkcjx](?![wWFLr:(])|[dt~][~gas(]{0,3}[ifkcjxy]|\n[ifkcjx](?:$|\n)|&[aA]?N"
+)
+_NEXT_NUMBER = re.compile(r"\n?i[.):]|\ni\nc")
+
+# Words that change the number behind them: minus 5, twenty 5, not from 5, 2 minutes and 5.
+_CHANGED_BEFORE = re.compile(r"(?:[NQ]g?|\?|X[va~gb]{0,2}|[mh][,&]?[~ga]?)$")
+_UNIT_BEHIND = re.compile(r"\)?\(?[mh]")
+
+_LENGTH_BEFORE, _LENGTH_BEHIND = re.compile(r"D[g~]?$"), re.compile(r"p?R")
+_OTHER_BEFORE, _OTHER_BEHIND = re.compile(r"F[:@a(|O]{0,2}$|\([mhF]\)|p[mhF]|[mhF]:"), re.compile(r"a?[)(,:d]{0,2}p?F|.{0,2}p[mh]")
+_COUNTED_BEFORE, _COUNTED_BEHIND = re.compile(r"(?:F[wr:@av(]{0,3}|L)$"), re.compile(r"[wWLNQ]")
+_LED = re.compile(r"[vb][~ga]{0,3}$")
+
+
+def verdict(left: str, right: str, pair: str, bare: tuple[bool, bool], follows: bool) -> str | None:
+    """None if a pair may be read; `ambiguous-time` if not; `other-unit` if its numbers are no times.
+
+    Args:
+        left: Classes before it, from the pair before it.
+        right: Classes behind it.
+        pair: Its own classes.
+        bare: Whether its start and its end have neither unit nor colon.
+        follows: Whether the next pair stands so close behind that its number is not a third one of this pair.
+    """
+    line = re.split(r"[\n.!]", left)[-1] if left else ""
+    if _LENGTH_BEFORE.search(left) or _LENGTH_BEHIND.match(right):
+        return OTHER_UNIT
+    if bare[1] and _OTHER_BEHIND.match(right):
+        return OTHER_UNIT
+    if all(bare):
+        counted = "f" not in pair and "k" not in pair and _COUNTED_BEFORE.search(line)
+        if counted or _OTHER_BEFORE.search(line):
+            return OTHER_UNIT
+        if _COUNTED_BEHIND.match(right):
+            return AMBIGUOUS if _LED.search(left) else OTHER_UNIT
+        if _UNIT_BEHIND.match(right):
+            return AMBIGUOUS
+    if _CHANGED_BEFORE.search(left) or (_NUMBER_BEFORE.search(left) and not _numbered(left, pair)):
+        return AMBIGUOUS
+    return AMBIGUOUS if not follows and _NUMBER_BEHIND.match(right) and not _NEXT_NUMBER.match(right) else None
+
+
+def _numbered(left: str, pair: str) -> bool:
+    return bool(_NUMBERED.search(left) or ("c" in pair and _CAPTION_NUMBER.search(left)))

@@ -1,0 +1,123 @@
+"""Pairs of times: a grammar over the classes of `tokens`."""
+
+import re
+from itertools import pairwise
+
+from tasks.parsers.reading.context import REACH, verdict
+from tasks.parsers.reading.times import AMBIGUOUS, BAD_NUMBER, OTHER_UNIT, listed, span
+from tasks.parsers.reading.tokens import Tokens
+from tasks.span import Span
+
+# One time: a clock, hours to seconds in words, or a number that may have a unit.
+_TIME = (
+    r"(?:c[smh]?|(?:ih\.?,?&?)?im\.?,?&?[ifk]s|ih\.?,?&?im(?:j)?|ih\.?,?&?[ifk]s|i[hm]j|[ifk][smh]?)"
+)
+# From the name of a start or an end to its number.
+_SAYS = r"(?:[^ifkcxyj\n.!SEmhFtd]{0,14}[a@:g~|(vs]|:?\n)?"
+_GAP = r"[^ifkcjxySFmhRN?][^ifkcjxyS]{0,60}(?:(?<=\n)i[.)])?"
+_SEPARATOR = r"\.?a?(?:~|,?\n?&?[CD]{0,3}t{1,2}|d)\n?"
+_BEFORE = r"[gas:~]{0,4}"
+
+_FORMS = (
+    # start: 12.5, end: 17.5
+    rf"S{_SAYS}START(?:{_GAP})?E{_SAYS}END",
+    # end: 17.5, start: 12.5
+    rf"E{_SAYS}END[^ifkcjxyEFmhRN?][^ifkcjxyE]{{0,60}}S{_SAYS}START",
+    # 12.5 s (start), 17.5 s (end)
+    r"START[Wrp]?\(?S\)?W{0,2}[,&td\n.]{1,3}[gra]{0,3}END[Wrp]?\(?E\)?",
+    # 12.5 s and it ends at 17.5 s
+    rf"START\.?,?\n?[&raL@]{{0,6}}E{_SAYS}END",
+    # between 12.5 and 17.5
+    rf"b{_BEFORE}START\.?&{_BEFORE}END",
+    rf"b{_BEFORE}\(START\)&{_BEFORE}\(END\)",
+    # de 12.5 a 17.5
+    rf"v{_BEFORE}START\.?A{_BEFORE}END",
+    # 12.5 to 17.5, (12.5) to (17.5)
+    rf"\(START\){_SEPARATOR}{_BEFORE}\(END\)",
+    rf"START{_SEPARATOR}{_BEFORE}END",
+    # (12.5, 17.5), and the same as a whole line or behind a colon, or as a row of a table
+    r"\(\n?START\n?[,&]\n?END\n?,?\n?\)",
+    r"(?<![^\n:@])START[,&]END(?!\.?[^\n)])",
+    r"(?<![^\n])\|?(?:[^ifkcjxy\n.!SE|]{1,30}\|)?START\|END\|?(?![^\n])",
+)
+"""In the order in which they are tried at one place."""
+
+_LABELLED, _NAKED = range(4), (8, 10)
+_INHERITS = range(4, 9)
+"""Forms in which the unit of the end also holds for a bare start."""
+
+_PAIR = re.compile(
+    "|".join(
+        form.replace("START", f"(?P<s{number}>{_TIME})").replace("END", f"(?P<e{number}>{_TIME})")
+        for number, form in enumerate(_FORMS)
+    )
+    + r"|\((?P<list>k)\)|(?<![^\n:@])(?P<line>k)(?!\.?[^\n])"
+)
+# Between two pairs: a list of moments, a correction, another answer instead.
+_LIST = re.compile(r"[,&.!\n();:|dLi]*")
+_CORRECTED = re.compile(r"[,.!]?o|.*[ZX]", re.DOTALL)
+# Numbers that no form fits.
+_UNREAD = (
+    (re.compile(r"[xy][smh]?[~dt,]|[~dt][~ga]*[xy]"), BAD_NUMBER),
+    (re.compile(r"[ifkcj]F|F[:@a(]{0,2}[ifkc]"), OTHER_UNIT),
+    (re.compile(r"[ifkc][smh]?[,&|~dt]{1,2}[~ga]*[ifkc]|k|i[mh]\.?,?[ifk]"), AMBIGUOUS),
+)
+
+
+def read(words: Tokens) -> tuple[Span, ...] | str:
+    """All spans in the order of the reply, as written, or the name of the reason why there are none."""
+    classes, texts = words
+    matches = list(_PAIR.finditer(classes))
+    spans: list[Span] = []
+    places: list[tuple[int, int, bool]] = []
+    dropped, end = False, 0
+    for number, match in enumerate(matches):
+        following = matches[number + 1].start() if number + 1 < len(matches) else -1
+        found = _one(match, classes, texts, end, following)
+        end = match.end()
+        if found == OTHER_UNIT:
+            dropped = True
+        elif isinstance(found, str):
+            return found
+        else:
+            spans.append(found)
+            places.append((match.start(), match.end(), _is_naked(match, classes)))
+    if not spans:
+        return OTHER_UNIT if dropped else next((name for pattern, name in _UNREAD if pattern.search(classes)), "no-span")
+    return tuple(spans) if _agree(places, classes) else AMBIGUOUS
+
+
+def _one(match: re.Match[str], classes: str, texts: list[str], before: int, following: int) -> Span | str:
+    form, begin, end = str(match.lastgroup), match.start(), match.end()
+    left, right = classes[max(before, begin - REACH) : begin], classes[end : end + REACH]
+    if form in ("list", "line"):
+        at = match.start(form)
+        return verdict(left, right, "k", (True, True), False) or listed(texts[at], form == "list")
+    number = int(form[1:])
+    (s, s_end), (e, e_end) = match.span(f"s{number}"), match.span(f"e{number}")
+    start, last = (classes[s:s_end], texts[s:s_end]), (classes[e:e_end], texts[e:e_end])
+    bare = tuple(classes_ in ("i", "f", "k") for classes_ in (start[0], last[0]))
+    follows = 0 <= following - end <= 1 or (following >= 0 and bool(_LIST.fullmatch(classes[end:following])))
+    if number == 3 and re.search("[ifkcjxyS]", left):
+        return AMBIGUOUS
+    return verdict(left, right, match[0], bare, follows) or span(start, last, number in _INHERITS)
+
+
+def _is_naked(match: re.Match[str], classes: str) -> bool:
+    """Whether nothing but a dash or the like says that two integers are times."""
+    form = str(match.lastgroup)
+    if form in ("list", "line") or int(form[1:]) not in _NAKED or re.search("[fksmhc]", match[0]):
+        return False
+    return match.start() > 0 and classes[match.start() - 1] not in "\n:(|v"
+
+
+def _agree(places: list[tuple[int, int, bool]], classes: str) -> bool:
+    """Whether all pairs answer: none corrects another, and none is a mere range beside others that are plainly times."""
+    gaps = [classes[end:begin] for (_, end, _), (begin, _, _) in pairwise(places)]
+    if any(map(_CORRECTED.match, gaps)):
+        return False
+    naked = [place[2] for place in places]
+    if all(naked) or not any(naked):
+        return True
+    lists = [False, *(bool(_LIST.fullmatch(gap)) for gap in gaps), False]
+    return all(before or behind for alone, before, behind in zip(naked, lists, lists[1:], strict=False) if alone)
