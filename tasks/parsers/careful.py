@@ -1,12 +1,16 @@
 """The default parser: reads the time formats people and models write, and names what it cannot read."""
 
 import re
+from decimal import Decimal
 
 from tasks.parsers.reading.characters import plain
 from tasks.parsers.reading.pairs import read
 from tasks.parsers.reading.tokens import tokens
 from tasks.prediction import Prediction
+from tasks.span import Span
 
+# The form that prompts ask for, read without further ado: training calls this for every reply.
+_PLAIN_PAIR = re.compile(r"\s*+([0-9]{1,7}(?:\.[0-9]{1,20})?+) ?(?:to|-) ?([0-9]{1,7}(?:\.[0-9]{1,20})?+)\s*+")
 _ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _THINK_END = re.compile(r"</think>", re.IGNORECASE)
 
@@ -56,7 +60,8 @@ def _scope(text: str, place: str) -> str | None:
 
 
 def _read(scope: str) -> Prediction:
-    spans = read(tokens(plain(scope)))
+    match = _PLAIN_PAIR.fullmatch(scope)
+    spans = (Span(Decimal(match[1]), Decimal(match[2])),) if match else read(tokens(plain(scope)))
     if isinstance(spans, str):
         return Prediction(failure=spans)
     if any(span.start_s > span.end_s for span in spans):

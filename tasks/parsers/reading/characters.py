@@ -19,7 +19,7 @@ _SAME = {
     ")": "】〕〉》⟩",
     " ": "\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
     # Marks without width around words and directions of writing; a soft hyphen and overrides stay, as they change what is seen.
-    "\u200b\u200c\u200d\u200e\u200f\u2060\u2066\u2067\u2068\u2069\u202a\u202b\u202c\ufeff\ufe0e\ufe0f«»`•‣◦▪●■▶►",
+    "\u200b\u200c\u200d\u200e\u200f\u2060\u2066\u2067\u2068\u2069\u202a\u202b\u202c\ufeff\ufe0e\ufe0f«»•‣◦▪●■▶►",
     "\n": "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029",
 }
 _PLAIN = _FULL_WIDTH | {ord(other): one for one, others in _SAME.items() for other in others}
@@ -43,7 +43,8 @@ _QUOTED = re.compile(r"(?<![\w'])'([^'\n]{1,80}+)'(?!\w)")
 _PRIMES = re.compile(r"(?<![\d.,:'])(\d{1,3})'(\d{1,2}(?:\.\d{1,20})?)(?:\"|'')")
 _EMPHASIS = re.compile(r"(?<![\d*])\*++|\*++(?!\d)|(?<!\w)_++|_++(?![^\W_])")
 _BULLET = re.compile(r"(?m)^ {0,20}+(?:(?:>|#{1,6}+|[-+*]) {1,20}+){1,4}+")
-_BRACKETS = str.maketrans('[]{}"', "()() ")
+_LINE_STARTS = tuple(">#-+* ")
+_BRACKETS = str.maketrans('[]{}"`', "()()  ")
 
 
 def plain(text: str) -> str:
@@ -66,7 +67,11 @@ def plain(text: str) -> str:
         text = _ANGLES.sub(r" (\1) ", _TAG.sub(_tag, text))
     if "'" in text:
         text = _QUOTED.sub(r" \1 ", _PRIMES.sub(r" \1m\2s ", text))
-    return _EMPHASIS.sub(" ", _BULLET.sub("", text)).translate(_BRACKETS)
+    if "\n" in text or text[:1] in _LINE_STARTS:
+        text = _BULLET.sub("", text)
+    if "*" in text or "_" in text:
+        text = _EMPHASIS.sub(" ", text)
+    return text.translate(_BRACKETS)
 
 
 def _tag(match: re.Match[str]) -> str:

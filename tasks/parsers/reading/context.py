@@ -4,7 +4,7 @@ import re
 
 from tasks.parsers.reading.times import AMBIGUOUS, OTHER_UNIT
 
-REACH = 40
+REACH = 24
 """Tokens looked at on each side."""
 
 # A number beside the pair that nothing explains: a third time, a part of a number, a chain.
@@ -23,6 +23,7 @@ _UNIT_BEHIND = re.compile(r"\)?\(?[mh]")
 _LENGTH_BEFORE, _LENGTH_BEHIND = re.compile(r"D[g~]?$"), re.compile(r"p?R")
 _OTHER_BEFORE, _OTHER_BEHIND = re.compile(r"F[:@a(|O]{0,2}$|\([mhF]\)|p[mhF]|[mhF]:"), re.compile(r"a?[)(,:d]{0,2}p?F|.{0,2}p[mh]")
 _COUNTED_BEFORE, _COUNTED_BEHIND = re.compile(r"(?:F[wr:@av(]{0,3}|L)$"), re.compile(r"[wWLNQ]")
+_CLAUSE_ENDS = re.compile(r"[\n.!]")
 _LED = re.compile(r"[vb][~ga]{0,3}$")
 
 
@@ -36,22 +37,27 @@ def verdict(left: str, right: str, pair: str, bare: tuple[bool, bool], follows: 
         bare: Whether its start and its end have neither unit nor colon.
         follows: Whether the next pair stands so close behind that its number is not a third one of this pair.
     """
-    line = re.split(r"[\n.!]", left)[-1] if left else ""
-    if _LENGTH_BEFORE.search(left) or _LENGTH_BEHIND.match(right):
-        return OTHER_UNIT
-    if bare[1] and _OTHER_BEHIND.match(right):
-        return OTHER_UNIT
-    if all(bare):
-        counted = "f" not in pair and "k" not in pair and _COUNTED_BEFORE.search(line)
-        if counted or _OTHER_BEFORE.search(line):
+    if right:
+        if _LENGTH_BEHIND.match(right) or (bare[1] and _OTHER_BEHIND.match(right)):
             return OTHER_UNIT
-        if _COUNTED_BEHIND.match(right):
+        if all(bare) and _COUNTED_BEHIND.match(right):
             return AMBIGUOUS if _LED.search(left) else OTHER_UNIT
-        if _UNIT_BEHIND.match(right):
+        if all(bare) and _UNIT_BEHIND.match(right):
             return AMBIGUOUS
-    if _CHANGED_BEFORE.search(left) or (_NUMBER_BEFORE.search(left) and not _numbered(left, pair)):
-        return AMBIGUOUS
-    return AMBIGUOUS if not follows and _NUMBER_BEHIND.match(right) and not _NEXT_NUMBER.match(right) else None
+    if left:
+        near = left[-6:]
+        if _LENGTH_BEFORE.search(near) or (all(bare) and _counts_before(left, pair)):
+            return OTHER_UNIT
+        if _CHANGED_BEFORE.search(near) or (_NUMBER_BEFORE.search(near) and not _numbered(left, pair)):
+            return AMBIGUOUS
+    return AMBIGUOUS if right and not follows and _NUMBER_BEHIND.match(right) and not _NEXT_NUMBER.match(right) else None
+
+
+def _counts_before(left: str, pair: str) -> bool:
+    line = _CLAUSE_ENDS.split(left)[-1]
+    if _OTHER_BEFORE.search(line):
+        return True
+    return "f" not in pair and "k" not in pair and bool(_COUNTED_BEFORE.search(line))
 
 
 def _numbered(left: str, pair: str) -> bool:

@@ -1,12 +1,15 @@
 """Pairs of times: a grammar over the classes of `tokens`."""
 
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from tasks.parsers.reading.context import REACH, verdict
 from tasks.parsers.reading.times import AMBIGUOUS, BAD_NUMBER, OTHER_UNIT, listed, span
 from tasks.parsers.reading.tokens import Tokens
 from tasks.span import Span
+
+MOST_SPANS = 1000
+"""Moments in one reply; more answer nothing, and would take long."""
 
 # One time: a clock, hours to seconds in words, or a number that may have a unit.
 _TIME = (
@@ -42,7 +45,7 @@ _FORMS = (
 )
 """In the order in which they are tried at one place."""
 
-_LABELLED, _NAKED = range(4), (8, 10)
+_ENDS_ONLY, _NAKED = 3, (8, 10)
 _INHERITS = range(4, 9)
 """Forms in which the unit of the end also holds for a bare start."""
 
@@ -53,8 +56,9 @@ _PAIR = re.compile(
     )
     + r"|\((?P<list>k)\)|(?<![^\n:@])(?P<line>k)(?!\.?[^\n])"
 )
+_STARTS_OR_NUMBER, _PLAINLY_TIME = re.compile("[ifkcjxyS]"), re.compile("[fksmhc]")
 # Between two pairs: a list of moments, a correction, another answer instead.
-_LIST = re.compile(r"[,&.!\n();:|dLi]*")
+_LIST = re.compile(r"[,&.!\n():|Li]*")
 _CORRECTED = re.compile(r"[,.!]?o|.*[ZX]", re.DOTALL)
 # Numbers that no form fits.
 _UNREAD = (
@@ -67,7 +71,9 @@ _UNREAD = (
 def read(words: Tokens) -> tuple[Span, ...] | str:
     """All spans in the order of the reply, as written, or the name of the reason why there are none."""
     classes, texts = words
-    matches = list(_PAIR.finditer(classes))
+    matches = list(islice(_PAIR.finditer(classes), MOST_SPANS + 1))
+    if len(matches) > MOST_SPANS:
+        return "too-many-spans"
     spans: list[Span] = []
     places: list[tuple[int, int, bool]] = []
     dropped, end = False, 0
@@ -97,8 +103,8 @@ def _one(match: re.Match[str], classes: str, texts: list[str], before: int, foll
     (s, s_end), (e, e_end) = match.span(f"s{number}"), match.span(f"e{number}")
     start, last = (classes[s:s_end], texts[s:s_end]), (classes[e:e_end], texts[e:e_end])
     bare = tuple(classes_ in ("i", "f", "k") for classes_ in (start[0], last[0]))
-    follows = 0 <= following - end <= 1 or (following >= 0 and bool(_LIST.fullmatch(classes[end:following])))
-    if number == 3 and re.search("[ifkcjxyS]", left):
+    follows = following >= 0 and bool(_LIST.fullmatch(classes[end:following]))
+    if number == _ENDS_ONLY and _STARTS_OR_NUMBER.search(left):
         return AMBIGUOUS
     return verdict(left, right, match[0], bare, follows) or span(start, last, number in _INHERITS)
 
@@ -106,7 +112,7 @@ def _one(match: re.Match[str], classes: str, texts: list[str], before: int, foll
 def _is_naked(match: re.Match[str], classes: str) -> bool:
     """Whether nothing but a dash or the like says that two integers are times."""
     form = str(match.lastgroup)
-    if form in ("list", "line") or int(form[1:]) not in _NAKED or re.search("[fksmhc]", match[0]):
+    if form in ("list", "line") or int(form[1:]) not in _NAKED or _PLAINLY_TIME.search(match[0]):
         return False
     return match.start() > 0 and classes[match.start() - 1] not in "\n:(|v"
 

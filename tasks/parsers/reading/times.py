@@ -8,7 +8,7 @@ from tasks.span import Span
 AMBIGUOUS, BAD_NUMBER, OTHER_UNIT = "ambiguous-time", "bad-number", "other-unit"
 
 _EXACT = Context(prec=64)
-_SECONDS = {"": Decimal(1), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
+_SECONDS = {"s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 _DECIMAL_COMMA = re.compile(r"\d{1,7},\d{1,20}")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}")
 _THOUSANDS_AND_POINT = re.compile(r"[1-9]\d{0,2},\d{3}\.\d{1,20}")
@@ -85,12 +85,14 @@ def _seconds(classes: str, texts: list[str]) -> Decimal | None:
     if classes[0] == "c":
         parts = [Decimal(part) for part in texts[0].replace(",", ".").split(":")]
         return sum((_EXACT.multiply(part, 60**power) for power, part in enumerate(reversed(parts))), Decimal(0))
+    if classes[1:] in ("", "s"):
+        return Decimal(texts[0])
     total, larger = Decimal(0), ""
     for index, name in enumerate(classes):
         if name in "ifj":
-            written = "s" if name == "j" and larger == "m" else "m" if name == "j" else next((c for c in classes[index:] if c in "smh"), "")
+            unit_of_it = {"m": "s", "h": "m"}[larger] if name == "j" else next(filter(_SECONDS.get, classes[index:]))
             number = Decimal(texts[index])
             if larger and number >= 60:
                 return None
-            total, larger = _EXACT.add(total, _EXACT.multiply(number, _SECONDS[written])), written
+            total, larger = _EXACT.add(total, _EXACT.multiply(number, _SECONDS[unit_of_it])), unit_of_it
     return total

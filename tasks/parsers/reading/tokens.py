@@ -15,13 +15,14 @@ _HAN = "\u3005-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _HAN_WORDS = sorted((word for word in CLASSES if re.fullmatch(f"[{_HAN}]+", word)), key=len, reverse=True)
 _WORD = rf"[^\W\d{_HAN}]++(?:'[^\W\d{_HAN}]++)*+"
 _TOKEN = re.compile(
-    r"(?P<blank> ++)"
-    r"|(?P<number>\d++(?:\.\d++)?(?:-\d++(?:\.\d++)?){2,}+|\d++(?:[.,:/]\d++)*+)"
+    r" ?(?:"
+    r"(?P<number>\d++(?:\.\d++)?(?:-\d++(?:\.\d++)?){2,}+|\d++(?:[.,:/]\d++)*+)"
     rf"|(?P<glued>(?<=\d){_WORD}|{_WORD}(?=\d))"
     rf"|(?P<word>{_WORD})"
-    rf"|(?P<han>{'|'.join(_HAN_WORDS)}|[{_HAN}])"
     r"|(?P<join>-(?:to|until|till)-)"
-    r"|(?P<sign>-++|\S|\n)"
+    r"|(?P<sign>-++|—++|[^\w\s]|\n)"
+    rf"|(?P<han>{'|'.join(_HAN_WORDS)}|\S)"
+    r")"
 )
 _PLAIN = r"\d{1,7}(?:\.\d{1,20})?"
 _CLOCK = r"(?:\d{1,3}:[0-5]\d|\d{1,5}):[0-5]\d(?:\.\d{1,20})?"
@@ -29,9 +30,12 @@ _FORM = re.compile(
     rf"(?P<i>\d{{1,7}})|(?P<f>{_PLAIN})|(?P<c>{_CLOCK}|(?:\d{{1,3}}:)?\d\d:[0-5]\d,\d{{3}})"
     rf"|(?P<k>(?:{_PLAIN}|{_CLOCK}),(?:{_PLAIN}|{_CLOCK}))"
 )
-_SIGNS = {sign: sign for sign in ",.:()|\n!—~"} | {";": ",", "?": "!", "…": ".", "=": ":", "#": "L"}
+_SIGNS = {sign: sign for sign in ",.:()|\n!—~"} | {";": ",", "?": "!", "…": ".", "=": ":", "#": "L", "-": "d"}
 _SIGNS |= {sign: CLASSES[sign] for sign in "&≈→%‰"}
 
+_UNIT_HYPHEN = "_"
+# A number that touches more than a bracket, a comma or its unit.
+_TOUCHES = re.compile(r"(?<=[^ (\n:])[ifkcj]|[ifkcj](?=[^ ,\n).:!smh])|—")
 _GLUE = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -44,7 +48,7 @@ _GLUE = tuple(
         # A dash before a number is a minus, or part of a name, unless a time stands before it.
         (r"(?<=[a-zA-Z])(?<![ifkcjxysmh])d[ifkc]", "dy"),
         (r"(?<![ifkcjxysmh])(?<![ifkcjxysmh] )d[ifkc]", "dx"),
-        (r"(?<=[ifkc])d(?=[smh])", " "),
+        (r"(?<=[ifkc])d(?=[smh])", _UNIT_HYPHEN),
         (r"[ifkc](?=d[wWrLNFOy])", "y"),
         ("—", "d"),
     )
@@ -67,27 +71,30 @@ def tokens(text: str) -> Tokens:
     """Split a text of `characters.plain` into tokens."""
     found, texts, name = [], [], ""
     for match in _TOKEN.finditer(text):
-        kind, token = match.lastgroup, match[0]
-        if kind == "blank":
-            name = " "
-        elif kind == "number":
-            name = "j" if name in ("m", "h") and len(token) == 2 else _form(token)
+        kind = match.lastgroup
+        token = match[kind or 0]
+        apart = match[0][0] == " "
+        if kind == "number":
+            name = "j" if name in ("m", "h") and len(token) == 2 and not apart else _form(token)
         elif kind == "sign":
-            name = _SIGNS.get(token) or ("d" if token[0] == "-" else "?")
-        elif kind == "han":
-            name = CLASSES.get(token, "W")
-        elif kind == "join":
-            name = "t"
-        else:
+            name = _SIGNS.get(token[0], "?")
+        elif kind == "word":
             name = class_of(token)
-            if kind == "glued" and name not in "smht&vbgFA":
-                name = "y"
-        found.append(name)
+        elif kind == "glued":
+            name = class_of(token)
+            name = name if name in "smht&vbgFA" else "y"
+        else:
+            name = "t" if kind == "join" else CLASSES.get(token, "W")
+        found.append(" " + name if apart else name)
         texts.append(token)
     classes = "".join(found)
-    for pattern, replacement in _GLUE:
-        classes = pattern.sub(replacement, classes)
-    return Tokens(classes.replace(" ", ""), [token for token, name in zip(texts, classes, strict=True) if name != " "])
+    if _TOUCHES.search(classes):
+        for pattern, replacement in _GLUE:
+            classes = pattern.sub(replacement, classes)
+    classes = classes.replace(" ", "")
+    if _UNIT_HYPHEN in classes:
+        texts = [token for token, name in zip(texts, classes, strict=True) if name != _UNIT_HYPHEN]
+    return Tokens(classes.replace(_UNIT_HYPHEN, ""), texts)
 
 
 def _form(number: str) -> str:
