@@ -8,7 +8,7 @@ REACH = 24
 """Tokens looked at on each side."""
 
 # A number beside the pair that nothing explains: a third time, a part of a number, a chain.
-_NUMBER_BEFORE = re.compile(r"[ifkcjxy][smh]?a?[,&~gOdt]{0,3}$|[ifkcjx]\n$|[ifkcjx]\($")
+_NUMBER_BEFORE = re.compile(r"[ifkcjxy][smh]?a?[,&~gOdt]{0,3}$|[ifkcjx][\n(]$|[ifkcjx][smh]?[wW?]{1,3}[,&]{1,2}$|[ifkcj][^ifkcjxy.,\n!():]{1,4}&$")
 _NUMBERED = re.compile(r"(?:L:?i[,\n(]|y,)$")
 _CAPTION_NUMBER = re.compile(r"(?:^|\n)i\n$")
 _NUMBER_BEHIND = re.compile(
@@ -18,12 +18,13 @@ _NEXT_NUMBER = re.compile(r"\n?i[.):]|\ni\nc")
 
 # Words that change the number behind them: minus 5, twenty 5, not from 5, 2 minutes and 5.
 _CHANGED_BEFORE = re.compile(r"(?:[NQ]g?|\?|X[va~gb]{0,2}|[mh][,&]?[~ga]?)$")
-_UNIT_BEHIND = re.compile(r"\)?\(?[mh]")
+_UNIT_BEHIND = re.compile(r"[).(,:!|dr&]{0,2}[mh]")
 
 _LENGTH_BEFORE, _LENGTH_BEHIND = re.compile(r"D[g~]?$"), re.compile(r"p?R")
 _OTHER_BEFORE, _OTHER_BEHIND = re.compile(r"F[:@a(|O]{0,2}$|\([mhF]\)|p[mhF]|[mhF]:"), re.compile(r"a?[)(,:d]{0,2}p?F|.{0,2}p[mh]")
 _COUNTED_BEFORE, _COUNTED_BEHIND = re.compile(r"(?:F[wr:@av(]{0,3}|L)$"), re.compile(r"[wWLNQ]")
 _CLAUSE_ENDS = re.compile(r"[\n.!]")
+_FRACTION = re.compile("[fk]")
 _LED = re.compile(r"[vb][~ga]{0,3}$")
 
 
@@ -41,7 +42,7 @@ def verdict(left: str, right: str, pair: str, bare: tuple[bool, bool], follows: 
         if _LENGTH_BEHIND.match(right) or (bare[1] and _OTHER_BEHIND.match(right)):
             return OTHER_UNIT
         if all(bare) and _COUNTED_BEHIND.match(right):
-            return AMBIGUOUS if _LED.search(left) else OTHER_UNIT
+            return OTHER_UNIT if right[0] in "wWL" and not _FRACTION.search(pair) and not _LED.search(left) else AMBIGUOUS
         if all(bare) and _UNIT_BEHIND.match(right):
             return AMBIGUOUS
     if left:
@@ -57,7 +58,7 @@ def _counts_before(left: str, pair: str) -> bool:
     line = _CLAUSE_ENDS.split(left)[-1]
     if _OTHER_BEFORE.search(line):
         return True
-    return "f" not in pair and "k" not in pair and bool(_COUNTED_BEFORE.search(line))
+    return not _FRACTION.search(pair) and bool(_COUNTED_BEFORE.search(line))
 
 
 def _numbered(left: str, pair: str) -> bool:

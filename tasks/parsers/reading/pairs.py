@@ -21,6 +21,9 @@ _GAP = r"[^ifkcjxySFmhRN?][^ifkcjxyS]{0,60}(?:(?<=\n)i[.)])?"
 _SEPARATOR = r"\.?a?(?:~|,?\n?&?[CD]{0,3}t{1,2}|d)\n?"
 _BEFORE = r"[gas:~]{0,4}"
 
+# `1 minute, 5 seconds` is one time.
+_NOT_ONE = r"(?!(?<=m)\.?[,&][ifk]s|(?<=h)\.?[,&][ifk][ms])"
+
 _FORMS = (
     # start: 12.5, end: 17.5
     rf"S{_SAYS}START(?:{_GAP})?E{_SAYS}END",
@@ -39,8 +42,8 @@ _FORMS = (
     rf"\(START\){_SEPARATOR}{_BEFORE}\(END\)",
     rf"START{_SEPARATOR}{_BEFORE}END",
     # (12.5, 17.5), and the same as a whole line or behind a colon, or as a row of a table
-    r"\(\n?START\n?[,&]\n?END\n?,?\n?\)",
-    r"(?<![^\n:@])START[,&]END(?!\.?[^\n)])",
+    rf"\(\n?START{_NOT_ONE}\n?[,&]\n?END\n?,?\n?\)",
+    rf"(?<![^\n:@])START{_NOT_ONE}[,&]END(?!\.?[^\n)])",
     r"(?<![^\n])\|?(?:[^ifkcjxy\n.!SE|]{1,30}\|)?START\|END\|?(?![^\n])",
 )
 """In the order in which they are tried at one place."""
@@ -60,6 +63,12 @@ _STARTS_OR_NUMBER, _PLAINLY_TIME = re.compile("[ifkcjxyS]"), re.compile("[fksmhc
 # Between two pairs: a list of moments, a correction, another answer instead.
 _LIST = re.compile(r"[,&.!\n():|Li]*")
 _CORRECTED = re.compile(r"[,.!]?o|.*[ZX]", re.DOTALL)
+# Beside pairs that are read, what looks like one that is not: two numbers with a sign between, in brackets, or named.
+_BESIDE = re.compile(
+    r"[ifkcxy][smh]?[^ifkcxyP\n.!,()FL]{0,2}[dt~][^ifkcxyP\n.!,FL]{0,2}[ifkcxy]"
+    r"|\([ifkcxy][smh]?[,&][^()P]{0,3}[ifkcxy]"
+    r"|[SE]:\(?[ifkcxy]"
+)
 # Numbers that no form fits.
 _UNREAD = (
     (re.compile(r"[xy][smh]?[~dt,]|[~dt][~ga]*[xy]"), BAD_NUMBER),
@@ -90,7 +99,13 @@ def read(words: Tokens) -> tuple[Span, ...] | str:
             places.append((match.start(), match.end(), _is_naked(match, classes)))
     if not spans:
         return OTHER_UNIT if dropped else next((name for pattern, name in _UNREAD if pattern.search(classes)), "no-span")
-    return tuple(spans) if _agree(places, classes) else AMBIGUOUS
+    return tuple(spans) if _agree(places, classes) and not _BESIDE.search(_rest(matches, classes)) else AMBIGUOUS
+
+
+def _rest(matches: list[re.Match[str]], classes: str) -> str:
+    """What no pair covers, a `P` in the place of each pair."""
+    begins, ends = [match.start() for match in matches], [match.end() for match in matches]
+    return "P".join(classes[end:begin] for end, begin in zip([0, *ends], [*begins, len(classes)], strict=True))
 
 
 def _one(match: re.Match[str], classes: str, texts: list[str], before: int, following: int) -> Span | str:

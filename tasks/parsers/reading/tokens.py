@@ -36,13 +36,17 @@ _SIGNS |= {sign: CLASSES[sign] for sign in "&≈→%‰"}
 _UNIT_HYPHEN = "_"
 # A number that touches more than a bracket, a comma or its unit.
 _TOUCHES = re.compile(r"(?<=[^ (\n:])[ifkcj]|[ifkcj](?=[^ ,\n).:!smh])|—")
+# Signs inside a number that has no blank: "17.€5", "12!5".
+_BREAK = r"(?:\.[.!|:,?LWN]{1,2}|[.!|:,?LWN]{1,2}\.|[.!|:])"
 _GLUE = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"j(?=[sm])", "i"),
         # Letters, or a sign that says nothing, at either side.
         (r"(?<=[ysN])[ifkcj]|[ifkcj](?=y)", "y"),
-        (r"(?<=[?.F])[ifkcj]|(?<=[ifkc][!|:])[ifkc]|[ifkcj](?=\?)", "x"),
+        (r"(?<=[?.F])[ifkcj]|[ifkcj](?=\?)", "x"),
+        (rf"([ifkcjsmh]{_BREAK})[ifkcj]", r"\1x"),
+        (rf"[ifkcj](?={_BREAK}[xy])", "x"),
         # What stands between digits without a blank, and joins nothing: "1字2".
         (r"([ifkcxy][WraLNFpSE@ogDRXZMO]{1,3}+)[ifkc]", r"\1y"),
         # A dash before a number is a minus, or part of a name, unless a time stands before it.
@@ -82,7 +86,7 @@ def tokens(text: str) -> Tokens:
             name = class_of(token)
         elif kind == "glued":
             name = class_of(token)
-            name = name if name in "smht&vbgFA" else "y"
+            name = name if name in "smhF" or (name in "t&vbg" and len(token) > 1) else "y"
         else:
             name = "t" if kind == "join" else CLASSES.get(token, "W")
         found.append(" " + name if apart else name)
