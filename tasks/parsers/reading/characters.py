@@ -51,7 +51,7 @@ _BRACKETS = str.maketrans('[]{}"`', "()()  ")
 # What would leave a blank inside a number: "12.*5".
 _ERASED = "\"'*_`"
 _INSIDE = re.compile(
-    rf"(?:(?<=\d)|(?<=\d[.:]))[{_ERASED}{_UNSEEN}{_SAME[chr(34)]}{_SAME[chr(39)]}{_PICTURE}\u2460-\u277f\u20e3]{{1,4}}+(?=[.,:]?\d)"
+    rf"(?:(?<=\d)|(?<=\d[.:．：，]))[{_ERASED}{_UNSEEN}{_SAME[chr(34)]}{_SAME[chr(39)]}{_PICTURE}\u2460-\u277f\u20e3]{{1,4}}+(?=[.,:．：，]?\d)"
 )
 _BROKEN = "\x00"
 

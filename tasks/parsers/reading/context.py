@@ -4,11 +4,14 @@ import re
 
 from tasks.parsers.reading.times import AMBIGUOUS, OTHER_UNIT
 
+COUNTED = "counted"
+"""Verdict on `2-3 people` and `steps 1-2`: bare integers beside a word that is not known."""
+
 REACH = 24
 """Tokens looked at on each side."""
 
 # A number beside the pair that nothing explains: a third time, a part of a number, a chain.
-_NUMBER_BEFORE = re.compile(r"[ifkcjxy][smh]?a?[,&~gOdt]{0,3}$|[ifkcjx][\n(]$|[ifkcjx][smh]?[wW?]{1,3}[,&]{1,2}$|[ifkcj][^ifkcjxy.,\n!():]{1,4}&$")
+_NUMBER_BEFORE = re.compile(r"[ifkcjxy][smh]?a?[,&~gOdt]{0,3}$|[ifkcjx][\n(]$|[ifkcjx][smh]?[wW?]{1,3}[,&]{1,2}$|[ifkcj][^ifkcjxy.,\n!():]{1,4}&$|(?<!L)[ifkcj][wW?]$")
 _NUMBERED = re.compile(r"(?:L:?i[,\n(]|y,)$")
 _CAPTION_NUMBER = re.compile(r"(?:^|\n)i\n$")
 _NUMBER_BEHIND = re.compile(
@@ -29,7 +32,7 @@ _LED = re.compile(r"[vb][~ga]{0,3}$")
 
 
 def verdict(left: str, right: str, pair: str, bare: tuple[bool, bool], follows: bool) -> str | None:
-    """None if a pair may be read; `ambiguous-time` if not; `other-unit` if its numbers are no times.
+    """None if a pair may be read; `ambiguous-time` if not; `other-unit` or `counted` if its numbers are no times.
 
     Args:
         left: Classes before it, from the pair before it.
@@ -41,24 +44,19 @@ def verdict(left: str, right: str, pair: str, bare: tuple[bool, bool], follows: 
     if right:
         if _LENGTH_BEHIND.match(right) or (bare[1] and _OTHER_BEHIND.match(right)):
             return OTHER_UNIT
-        if all(bare) and _COUNTED_BEHIND.match(right):
-            return OTHER_UNIT if right[0] in "wWL" and not _FRACTION.search(pair) and not _LED.search(left) else AMBIGUOUS
+        if all(bare) and pair[-1] not in ")|" and _COUNTED_BEHIND.match(right):
+            return COUNTED if right[0] in "wWL" and not _FRACTION.search(pair) and not _LED.search(left) else AMBIGUOUS
         if all(bare) and _UNIT_BEHIND.match(right):
             return AMBIGUOUS
     if left:
-        near = left[-6:]
-        if _LENGTH_BEFORE.search(near) or (all(bare) and _counts_before(left, pair)):
+        near, clause = left[-6:], _CLAUSE_ENDS.split(left)[-1]
+        if _LENGTH_BEFORE.search(near) or (all(bare) and _OTHER_BEFORE.search(clause)):
             return OTHER_UNIT
+        if all(bare) and not _FRACTION.search(pair) and _COUNTED_BEFORE.search(clause):
+            return OTHER_UNIT if "F" in clause[-4:] else COUNTED
         if _CHANGED_BEFORE.search(near) or (_NUMBER_BEFORE.search(near) and not _numbered(left, pair)):
             return AMBIGUOUS
     return AMBIGUOUS if right and not follows and _NUMBER_BEHIND.match(right) and not _NEXT_NUMBER.match(right) else None
-
-
-def _counts_before(left: str, pair: str) -> bool:
-    line = _CLAUSE_ENDS.split(left)[-1]
-    if _OTHER_BEFORE.search(line):
-        return True
-    return not _FRACTION.search(pair) and bool(_COUNTED_BEFORE.search(line))
 
 
 def _numbered(left: str, pair: str) -> bool:

@@ -3,7 +3,7 @@
 import re
 from itertools import islice, pairwise
 
-from tasks.parsers.reading.context import REACH, verdict
+from tasks.parsers.reading.context import COUNTED, REACH, verdict
 from tasks.parsers.reading.times import AMBIGUOUS, BAD_NUMBER, OTHER_UNIT, listed, span
 from tasks.parsers.reading.tokens import Tokens
 from tasks.span import Span
@@ -65,8 +65,8 @@ _LIST = re.compile(r"[,&.!\n():|Li]*")
 _CORRECTED = re.compile(r"[,.!]?o|.*[ZX]", re.DOTALL)
 # Beside pairs that are read, what looks like one that is not: two numbers with a sign between, in brackets, or named.
 _BESIDE = re.compile(
-    r"[ifkcxy][smh]?[^ifkcxyP\n.!,()FL]{0,2}[dt~][^ifkcxyP\n.!,FL]{0,2}[ifkcxy]"
-    r"|\([ifkcxy][smh]?[,&][^()P]{0,3}[ifkcxy]"
+    r"[ifkcxy][smh]?[^ifkcxyP\n.,()FL]{0,2}[dt~][^ifkcxyP\nFL]{0,2}[ifkcxy]"
+    r"|\([ifkcxy][^()P\n]{0,2}[,&][^()P]{0,2}[ifkcxy]|\([^()P\n]{0,6}[xy][^()P\n]{0,6},[^()P\n]{0,4}[ifkcxy]"
     r"|[SE]:\(?[ifkcxy]"
 )
 # Numbers that no form fits.
@@ -83,23 +83,17 @@ def read(words: Tokens) -> tuple[Span, ...] | str:
     matches = list(islice(_PAIR.finditer(classes), MOST_SPANS + 1))
     if len(matches) > MOST_SPANS:
         return "too-many-spans"
-    spans: list[Span] = []
-    places: list[tuple[int, int, bool]] = []
-    dropped, end = False, 0
+    found: list[Span | str] = []
     for number, match in enumerate(matches):
-        following = matches[number + 1].start() if number + 1 < len(matches) else -1
-        found = _one(match, classes, texts, end, following)
-        end = match.end()
-        if found == OTHER_UNIT:
-            dropped = True
-        elif isinstance(found, str):
-            return found
-        else:
-            spans.append(found)
-            places.append((match.start(), match.end(), _is_naked(match, classes)))
+        before = matches[number - 1].end() if number else 0
+        following = matches[number + 1].start() if number + 1 < len(matches) else None
+        found.append(_one(match, classes, texts, before, following))
+        if found[-1] in (AMBIGUOUS, BAD_NUMBER):
+            return str(found[-1])
+    spans = tuple(one for one in found if not isinstance(one, str))
     if not spans:
-        return OTHER_UNIT if dropped else next((name for pattern, name in _UNREAD if pattern.search(classes)), "no-span")
-    return tuple(spans) if _agree(places, classes) and not _BESIDE.search(_rest(matches, classes)) else AMBIGUOUS
+        return OTHER_UNIT if found else next((name for pattern, name in _UNREAD if pattern.search(classes)), "no-span")
+    return spans if _agree(matches, found, classes) and not _BESIDE.search(_rest(matches, classes)) else AMBIGUOUS
 
 
 def _rest(matches: list[re.Match[str]], classes: str) -> str:
@@ -108,7 +102,7 @@ def _rest(matches: list[re.Match[str]], classes: str) -> str:
     return "P".join(classes[end:begin] for end, begin in zip([0, *ends], [*begins, len(classes)], strict=True))
 
 
-def _one(match: re.Match[str], classes: str, texts: list[str], before: int, following: int) -> Span | str:
+def _one(match: re.Match[str], classes: str, texts: list[str], before: int, following: int | None) -> Span | str:
     form, begin, end = str(match.lastgroup), match.start(), match.end()
     left, right = classes[max(before, begin - REACH) : begin], classes[end : end + REACH]
     if form in ("list", "line"):
@@ -118,7 +112,7 @@ def _one(match: re.Match[str], classes: str, texts: list[str], before: int, foll
     (s, s_end), (e, e_end) = match.span(f"s{number}"), match.span(f"e{number}")
     start, last = (classes[s:s_end], texts[s:s_end]), (classes[e:e_end], texts[e:e_end])
     bare = tuple(classes_ in ("i", "f", "k") for classes_ in (start[0], last[0]))
-    follows = following >= 0 and bool(_LIST.fullmatch(classes[end:following]))
+    follows = following is not None and bool(_LIST.fullmatch(classes[end:following]))
     if number == _ENDS_ONLY and _STARTS_OR_NUMBER.search(left):
         return AMBIGUOUS
     return verdict(left, right, match[0], bare, follows) or span(start, last, number in _INHERITS)
@@ -132,13 +126,20 @@ def _is_naked(match: re.Match[str], classes: str) -> bool:
     return match.start() > 0 and classes[match.start() - 1] not in "\n:(|v"
 
 
-def _agree(places: list[tuple[int, int, bool]], classes: str) -> bool:
-    """Whether all pairs answer: none corrects another, and none is a mere range beside others that are plainly times."""
-    gaps = [classes[end:begin] for (_, end, _), (begin, _, _) in pairwise(places)]
-    if any(map(_CORRECTED.match, gaps)):
+def _agree(matches: list[re.Match[str]], found: list[Span | str], classes: str) -> bool:
+    """Whether all pairs answer: none corrects another, none in a list is no time, none is a mere range beside plain times."""
+    gaps = [classes[one.end() : other.start()] for one, other in pairwise(matches)]
+    listed = [bool(_LIST.fullmatch(gap)) for gap in gaps]
+    for one, other, in_list in zip(found, found[1:], listed, strict=False):
+        if in_list and (one == COUNTED) != (other == COUNTED):
+            return False
+    if any(_CORRECTED.match(gap) for one, gap in zip(found, gaps, strict=False) if not isinstance(one, str)):
         return False
-    naked = [place[2] for place in places]
-    if all(naked) or not any(naked):
+    naked = [_is_naked(match, classes) for match in matches]
+    kept = [not isinstance(one, str) for one in found]
+    if not any(alone and keep for alone, keep in zip(naked, kept, strict=True)) or all(
+        alone for alone, keep in zip(naked, kept, strict=True) if keep
+    ):
         return True
-    lists = [False, *(bool(_LIST.fullmatch(gap)) for gap in gaps), False]
-    return all(before or behind for alone, before, behind in zip(naked, lists, lists[1:], strict=False) if alone)
+    beside = zip(naked, kept, [False, *listed], [*listed, False], strict=True)
+    return all(before or behind for alone, keep, before, behind in beside if alone and keep)

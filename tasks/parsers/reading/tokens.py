@@ -37,15 +37,15 @@ _UNIT_HYPHEN = "_"
 # A number that touches more than a bracket, a comma or its unit.
 _TOUCHES = re.compile(r"(?<=[^ (\n:])[ifkcj]|[ifkcj](?=[^ ,\n).:!smh])|—")
 # Signs inside a number that has no blank: "17.€5", "12!5".
-_BREAK = r"(?:\.[.!|:,?LWN]{1,2}|[.!|:,?LWN]{1,2}\.|[.!|:])"
+_BREAK = r"(?:[.!|:,?LWNFy]{2,3}|[.!|:?LWNFy])"
 _GLUE = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"j(?=[sm])", "i"),
         # Letters, or a sign that says nothing, at either side.
-        (r"(?<=[ysN])[ifkcj]|[ifkcj](?=y)", "y"),
+        (r"(?<=[ysN])[ifkcj]|[ifkcj](?=[yN])", "y"),
         (r"(?<=[?.F])[ifkcj]|[ifkcj](?=\?)", "x"),
-        (rf"([ifkcjsmh]{_BREAK})[ifkcj]", r"\1x"),
+        (rf"([ifkcjxysmh]{_BREAK})[ifkcj]", r"\1x"),
         (rf"[ifkcj](?={_BREAK}[xy])", "x"),
         # What stands between digits without a blank, and joins nothing: "1字2".
         (r"([ifkcxy][WraLNFpSE@ogDRXZMO]{1,3}+)[ifkc]", r"\1y"),
