@@ -18,8 +18,9 @@ _THINK_END = re.compile(r"</think>", re.IGNORECASE)
 def parse(text: str, where: tuple[str, ...]) -> Prediction:
     """Read spans from a reply.
 
-    Times are seconds (`12.5`, `12.5s`, `12.5 seconds`), `mm:ss`, `hh:mm:ss` or `1 min 5 s`; a pair is joined by a dash,
-    `to`, `and`, a comma or the like. Nothing is swapped, rounded or clamped.
+    A pair of times stands in words (`from 12.5 s to 17.5 s`), brackets, JSON, a table or subtitles; times are seconds, clocks
+    (`1:05`, `1:02:03.5`) or have units (`1 min 5 s`). docs/reading.md has the forms. Nothing is swapped, rounded or clamped, and
+    no part of a longer number is ever read: a reply that allows two readings is refused.
 
     Args:
         text: The raw reply.
@@ -28,7 +29,9 @@ def parse(text: str, where: tuple[str, ...]) -> Prediction:
 
     Returns:
         All pairs in order, or a failure: `no-answer` (none of the places exists), `unclosed-answer` (the reply ends inside
-        its last answer tag, so its numbers may be cut), `no-span`, `reversed-span`, `empty-span` (start = end).
+        its last answer tag, so its numbers may be cut), `no-span`, `ambiguous-time` (two readings), `other-unit` (frames,
+        percent, a length of time), `bad-number` (`1:75`, `1.2.3`, `-5`), `too-many-spans`, `reversed-span`, `empty-span`
+        (start = end).
     """
     for place in where:
         if place == "answer" and _is_unclosed(text):

@@ -34,7 +34,7 @@ _LATEX = (
     (re.compile(r"\\(?:long|Long)?(?:rightarrow|Rightarrow|to)(?![A-Za-z])"), "→"),
     (re.compile(r"\\(?:text|math)(?:rm|bf|it|tt|sf)?\{([^{}]{0,40})\}"), r" \1 "),
     (re.compile(r"\\boxed(?=\{)|\\[()\[\],;:! ]|\\q?quad(?![A-Za-z])|\\(?=[\"%_])"), " "),
-    (re.compile(r"\$(?=[^\s$])([^$\n]{1,80})(?<=[^\s$])\$(?!\d)"), r" \1 "),
+    (re.compile(r"\$\$?(?=[^\s$])([^$\n]{1,80})(?<=[^\s$])\$\$?(?!\d)"), r" \1 "),
 )
 _ARROW = re.compile(r"[-=~]{1,4}+>")
 _TAG = re.compile(r"<([/|]?)([A-Za-z][A-Za-z_ -]{0,30}+)[/|]?>")

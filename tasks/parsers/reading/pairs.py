@@ -16,7 +16,7 @@ _TIME = (
     r"(?:c[smh]?|(?:ih\.?,?&?)?im\.?,?&?[ifk]s|ih\.?,?&?im(?:j)?|ih\.?,?&?[ifk]s|i[hm]j|[ifk][smh]?)"
 )
 # From the name of a start or an end to its number.
-_SAYS = r"(?:[^ifkcxyj\n.!SEmhFtd]{0,14}[a@:g~|(vs]|:?\n)?"
+_SAYS = r"(?:[^ifkcxyj\n.!SEmhFtd]{0,14}[a@:g~|(vsd]|:?\n)?"
 _GAP = r"[^ifkcjxySFmhRN?][^ifkcjxyS]{0,60}(?:(?<=\n)i[.)])?"
 _SEPARATOR = r"\.?a?(?:~|,?\n?&?[CD]{0,3}t{1,2}|d)\n?"
 _BEFORE = r"[gas:~]{0,4}"
@@ -61,7 +61,7 @@ _PAIR = re.compile(
 )
 _STARTS_OR_NUMBER, _PLAINLY_TIME = re.compile("[ifkcjxyS]"), re.compile("[fksmhc]")
 # Between two pairs: a list of moments, a correction, another answer instead.
-_LIST = re.compile(r"[,&.!\n():|Li]*")
+_LIST = re.compile(r"[,&.!\n():|Lirv]*")
 _CORRECTED = re.compile(r"[,.!]?o|.*[ZX]", re.DOTALL)
 # Beside pairs that are read, what looks like one that is not: two numbers with a sign between, in brackets, or named.
 _BESIDE = re.compile(
@@ -107,15 +107,15 @@ def _one(match: re.Match[str], classes: str, texts: list[str], before: int, foll
     left, right = classes[max(before, begin - REACH) : begin], classes[end : end + REACH]
     if form in ("list", "line"):
         at = match.start(form)
-        return verdict(left, right, "k", (True, True), False) or listed(texts[at], form == "list")
+        return verdict(left, right, "k", (True, True), False, False) or listed(texts[at], form == "list")
     number = int(form[1:])
     (s, s_end), (e, e_end) = match.span(f"s{number}"), match.span(f"e{number}")
     start, last = (classes[s:s_end], texts[s:s_end]), (classes[e:e_end], texts[e:e_end])
-    bare = tuple(classes_ in ("i", "f", "k") for classes_ in (start[0], last[0]))
+    bare = (start[0] in "ifk", last[0] in "ifk")
     follows = following is not None and bool(_LIST.fullmatch(classes[end:following]))
     if number == _ENDS_ONLY and _STARTS_OR_NUMBER.search(left):
         return AMBIGUOUS
-    return verdict(left, right, match[0], bare, follows) or span(start, last, number in _INHERITS)
+    return verdict(left, right, match[0], bare, number <= _ENDS_ONLY, follows) or span(start, last, number in _INHERITS)
 
 
 def _is_naked(match: re.Match[str], classes: str) -> bool:

@@ -53,7 +53,7 @@ _GLUE = tuple(
         (r"(?<=[a-zA-Z])(?<![ifkcjxysmh])d[ifkc]", "dy"),
         (r"(?<![ifkcjxysmh])(?<![ifkcjxysmh] )d[ifkc]", "dx"),
         (r"(?<=[ifkc])d(?=[smh])", _UNIT_HYPHEN),
-        (r"[ifkc](?=d[wWrLNFOy])", "y"),
+        (r"[ifkc](?=d[wWrLNOy])", "y"),
         ("—", "d"),
     )
 )
