@@ -61,7 +61,7 @@ _PAIR = re.compile(
 )
 _STARTS_OR_NUMBER, _PLAINLY_TIME = re.compile("[ifkcjxyS]"), re.compile("[fksmhc]")
 # Between two pairs: a list of moments, a correction, another answer instead.
-_LIST = re.compile(r"[,&.!\n():|Lirv]*")
+_LIST, _NEAR = re.compile(r"[,&.!\n():|Li]*"), re.compile(r"[,&.!\n():|Lirv]*")
 _CORRECTED = re.compile(r"[,.!]?o|.*[ZX]", re.DOTALL)
 # Beside pairs that are read, what looks like one that is not: two numbers with a sign between, in brackets, or named.
 _BESIDE = re.compile(
@@ -141,5 +141,6 @@ def _agree(matches: list[re.Match[str]], found: list[Span | str], classes: str) 
         alone for alone, keep in zip(naked, kept, strict=True) if keep
     ):
         return True
-    beside = zip(naked, kept, [False, *listed], [*listed, False], strict=True)
+    near = [bool(_NEAR.fullmatch(gap)) for gap in gaps]
+    beside = zip(naked, kept, [False, *near], [*near, False], strict=True)
     return all(before or behind for alone, keep, before, behind in beside if alone and keep)
