@@ -34,7 +34,10 @@ TYPES = {
 }
 """In the order in which they are tried."""
 
-FORMATS = ("no-answer", "unclosed-answer", "bad-number", "odd-numbers", "no-list")
+FORMATS = (
+    *("no-answer", "unclosed-answer", "bad-number", "odd-numbers", "no-list"),
+    *("ambiguous-time", "other-unit", "too-many-spans"),
+)
 UNREAD = {"reversed-span": "inverted", "empty-span": "too short", **dict.fromkeys(FORMATS, "format")}
 """Types by name of the parse failure; other failures and errors are no answer."""
 
