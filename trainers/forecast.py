@@ -12,9 +12,10 @@ from tabulate import tabulate
 
 from harness import environment
 from harness.frames import Frames
-from harness.models import prompt
+from harness.models import prompt, template
 from harness.models.checkpoint import find
-from harness.models.loading import DTYPES
+from harness.models.loading import DTYPES, check_processor, refused
+from harness.models.options import Options
 from harness.video.pool import FramePool, Job
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
@@ -110,16 +111,15 @@ def forecast(training: Training) -> str:
 
 def empty_model(training: Training) -> tuple[Any, Any]:
     """The model on the meta device, adapters included, and the processor."""
-    folder = find(training.model).folder
+    checkpoint = find(training.model)
     models: Any = transformers.AutoModelForImageTextToText
-    try:
-        config = transformers.AutoConfig.from_pretrained(folder)
+    with refused(checkpoint, Options(attn=training.attn)):
+        config = transformers.AutoConfig.from_pretrained(checkpoint.folder)
         with torch.device("meta"):
             model = models.from_config(config, dtype=DTYPES[precision(training).weights])
-        processor = transformers.AutoProcessor.from_pretrained(folder)
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        expected = f"a checkpoint that transformers {transformers.__version__} knows"
-        raise InputError(expected, f"{type(error).__name__}: {error}", f"ls -l {folder}") from error
+        processor = transformers.AutoProcessor.from_pretrained(checkpoint.folder)
+        check_processor(model, processor, checkpoint)
+        template.check(processor, training.plan.protocol.prompt)
     if training.recipe.freeze_vision:
         model.model.visual.requires_grad_(False)
     if (settings := adapters(training.recipe)) is not None:

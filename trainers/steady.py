@@ -2,6 +2,10 @@
 
 import json
 import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +50,25 @@ class Steady:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
-        record = {"step": state.global_step, "replaced": self.replaced()}
+        record: dict[str, Any] = {"step": state.global_step, "replaced": self.replaced()}
         if args.should_save:
+            record["bytes"] = {str(path.relative_to(folder)): path.stat().st_size for path in _files(folder)}
             (folder / WHOLE).write_text(json.dumps(record) + "\n", encoding="utf-8")
+
+    def _load_from_checkpoint(self, checkpoint: str, *rest: Any, **options: Any) -> None:
+        """Weights. Raises InputError where they are damaged."""
+        with _read(Path(checkpoint)):
+            super()._load_from_checkpoint(checkpoint, *rest, **options)  # type: ignore[misc]
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """Raises InputError where they are damaged."""
+        with _read(Path(checkpoint or "")):
+            super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        """States of the random generators. Raises InputError where they are damaged."""
+        with _read(Path(checkpoint or "")):
+            super()._load_rng_state(checkpoint)  # type: ignore[misc]
 
     def _stop(self, found: str) -> InputError:
         state, args = self.state, self.args  # type: ignore[attr-defined]
@@ -59,6 +79,69 @@ class Steady:
             f"{found} at step {state.global_step + 1}; {kept}",
             f"a lower learning rate than {args.learning_rate:g}: --set learning_rate={args.learning_rate / 10:g} --output OTHER",
         )
+
+
+@contextmanager
+def _read(folder: Path) -> Iterator[None]:
+    """Whatever a file that was exchanged or damaged makes its reader raise, as an InputError that names the checkpoint."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise _damaged(folder, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+
+
+def check_whole(folder: Path) -> dict[str, Any]:
+    """Refuse a checkpoint with a file that is missing, cut, altered or no JSON; transformers starts afresh without a word where
+    the optimizer is missing. Content of `whole.json`.
+
+    Raises:
+        InputError: As above; it names the file.
+    """
+    record = _json(folder, folder / WHOLE)
+    if not isinstance(record.get("replaced"), dict) or not isinstance(record.get("bytes", {}), dict):
+        raise _damaged(folder, f"{WHOLE}: {record}")
+    for name, size in record.get("bytes", {}).items():
+        found = (folder / name).stat().st_size if (folder / name).is_file() else None
+        if found != size:
+            raise _damaged(folder, f"{name}: {'missing' if found is None else f'{found:,} bytes'} instead of {size:,} bytes")
+    for path in _files(folder):
+        if path.suffix == ".json":
+            _json(folder, path)
+        elif path.suffix in (".pt", ".pth"):
+            _check_archive(folder, path)
+    return record
+
+
+def _check_archive(folder: Path, path: Path) -> None:
+    """What `torch.save` writes is a zip with a checksum of each part."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            part = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, zlib.error) as error:
+        raise _damaged(folder, f"{path.name}: {error}") from error
+    if part is not None:
+        raise _damaged(folder, f"{path.name}: the checksum of {part} is wrong")
+
+
+def _json(folder: Path, path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise _damaged(folder, f"{path.name}: {error}") from error
+    if not isinstance(values, dict):
+        raise _damaged(folder, f"{path.name}: {type(values).__name__}")
+    return values
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != WHOLE)
+
+
+def _damaged(folder: Path, found: str) -> InputError:
+    step = f"rm -r {folder}; the same command goes on from the checkpoint before it, or from the start"
+    return InputError(f"the checkpoint {folder} as it was saved", found, step)
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -1,6 +1,5 @@
 """One training from a plan to a checkpoint; the same call continues one that was interrupted."""
 
-import json
 import logging
 import shutil
 import sys
@@ -19,7 +18,7 @@ from trl.distributed import DistributedBackend
 
 from harness import environment, store
 from harness.frames import Frames
-from harness.models import loading
+from harness.models import loading, template
 from harness.models.checkpoint import RECORD, Checkpoint, find, fingerprint
 from harness.models.inputs import Inputs
 from harness.models.options import Options
@@ -39,7 +38,7 @@ from trainers.examples import Examples, curriculum
 from trainers.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.sft import VideoSFTTrainer
 from trainers.sight import Sight
-from trainers.steady import WHOLE, last_checkpoint
+from trainers.steady import WHOLE, check_whole, last_checkpoint
 from trainers.terms import Term
 from trainers.trackers import trackers
 from trainers.training import Training, precision, spec, usable
@@ -129,7 +128,7 @@ def _run(training: Training, samples: list[Sample], record: dict[str, Any], main
         if training.dev_every:
             trainer.add_callback(DevEvaluation(training, checkpoint, processor, pool_reader(pool)))
         if whole is not None:
-            examples.replaced |= json.loads((whole / WHOLE).read_text(encoding="utf-8"))["replaced"]
+            examples.replaced |= check_whole(whole)["replaced"]
         result = trainer.train(resume_from_checkpoint=None if whole is None else str(whole))
         _save(trainer, training, processor)
         replaced = trainer.replaced()
@@ -147,8 +146,11 @@ def reader(training: Training, checkpoint: Checkpoint) -> Iterator[tuple[Any, An
     """The loaded checkpoint, its processor and input builder, and a decoder for its videos."""
     options = Options(device="cpu", dtype=precision(training).weights, attn=training.attn)
     model, processor, _ = loading.read(checkpoint, options)
-    check_positions(model)
-    inputs = Inputs(model, processor, checkpoint.family, training.plan.protocol.prompt)
+    with loading.refused(checkpoint, options):
+        template.check(processor, training.plan.protocol.prompt)
+        check_positions(model)
+        inputs = Inputs(model, processor, checkpoint.family, training.plan.protocol.prompt)
+        inputs.check()
     with FramePool(training.plan.protocol.video, inputs.pixel_factor, deadline_s=training.deadline_s) as pool:
         yield model, processor, inputs, pool
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -13,6 +15,12 @@ FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 INDEX = "model.safetensors.index.json"
+READ = (
+    "config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "chat_template.json",
+    "video_preprocessor_config.json", "tokenizer_config.json", "tokenizer.json",
+)  # fmt: skip
+"""Files that transformers reads where they are there; of some it says nothing where they are damaged."""
+
 DOWNLOADS = ("*.json", "*.safetensors", "*.txt", "*.jinja")
 RECORD = "train.json"
 """What this project writes into the folder of a model it has trained."""
@@ -61,10 +69,13 @@ def check(folder: Path) -> str:
         found = "a PEFT adapter without its base model" if adapter else f"no config.json in {folder}"
         step = "merge_and_unload() the adapter into its base model and save_pretrained()" if adapter else f"ls {folder}"
         raise InputError("a checkpoint folder with config.json", found, step)
+    for name in READ:
+        if (folder / name).exists():
+            _json(folder / name)
     family = str(_json(config).get("model_type"))
     if family not in FAMILIES:
         raise InputError(f"a model of one of the families {', '.join(FAMILIES)}", f"model_type {family}", "harness ls models")
-    weights(folder)
+    check_layers(_json(config), shapes(folder), folder)
     return family
 
 
@@ -79,11 +90,54 @@ def weights(folder: Path) -> list[Path]:
             raise InputError("safetensors weights only: a pickle can run code when it is loaded", ", ".join(pickles), step)
         raise InputError("safetensors weights", f"no *.safetensors in {folder}", f"ls {folder}")
     if (folder / INDEX).is_file():
-        named = {str(name) for name in _json(folder / INDEX).get("weight_map", {}).values()}
+        listed = _json(folder / INDEX).get("weight_map")
+        if not isinstance(listed, dict):
+            raise InputError(f"a weight_map in {INDEX}", f"{type(listed).__name__} in {folder}", f"head {folder / INDEX}")
+        named = {str(name) for name in listed.values()}
         missing = sorted(named - {path.name for path in files})
         if missing or not named:
             raise InputError(f"every file named in {INDEX}", f"missing: {', '.join(missing) or 'all'}", f"ls {folder}")
     return files
+
+
+def shapes(folder: Path) -> dict[str, list[int]]:
+    """Shape of every stored weight by name, from the headers of the files. Raises InputError where one cannot be read."""
+    found: dict[str, list[int]] = {}
+    for path in weights(folder):
+        try:
+            size = path.stat().st_size
+            with path.open("rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                if 8 + length > size:
+                    raise ValueError(f"header of {length} bytes in {size}")
+                header = json.loads(file.read(length))
+            header.pop("__metadata__", None)
+            end = 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
+            if end != size:
+                raise ValueError(f"{size:,} bytes, its header tells of {end:,}")
+            found |= {name: [int(side) for side in entry["shape"]] for name, entry in header.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+            raise InputError("a safetensors file", f"{path.name}: {error}", f"ls -l {folder}") from error
+    return found
+
+
+LAYERS = (
+    ("text_config", "num_hidden_layers", re.compile(r"\blayers\.(\d+)\.")),
+    ("vision_config", "depth", re.compile(r"\bvisual\.blocks\.(\d+)\.")),
+)
+"""Table of the configuration, its key, and how the weights of a layer are named."""
+
+
+def check_layers(config: Mapping[str, Any], stored: Iterable[str], folder: Path) -> None:
+    """Refuse other numbers of layers than are stored: transformers makes up more, and leaves out the rest. Raises InputError."""
+    names = list(stored)
+    for table, key, pattern in LAYERS:
+        settings = config.get(table)
+        asked = (settings if isinstance(settings, dict) else config).get(key)
+        there = len({match[1] for name in names if (match := pattern.search(name))})
+        if isinstance(asked, int) and asked != there:
+            step = f"look at config.json in {folder}"
+            raise InputError(f"{key} of {there}, as many as layers are stored", f"{asked:,} in {table}", step)
 
 
 def fingerprint(folder: Path) -> str:
@@ -139,7 +193,7 @@ def _hash_part(file: BinaryIO, start: int, length: int, digest: Any) -> None:
 def _json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError("JSON", f"{path}: {error}", f"head {path}") from error
     if not isinstance(values, dict):
         raise InputError("a JSON object", f"{path}: {type(values).__name__}", f"head {path}")

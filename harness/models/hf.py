@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from harness.frames import Frames
-from harness.models import clock, generate, loading, prompt, sight
+from harness.models import clock, generate, loading, prompt, sight, template
 from harness.models.base import AnswerError, Question, Reply
 from harness.models.checkpoint import Checkpoint, find, fingerprint, trained_on
 from harness.models.inputs import Inputs
@@ -22,16 +22,19 @@ SUPPRESSED = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>", "<|image_pa
 DEFAULTS = Options()
 
 
-def load(model: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfModel":
+def load(name: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfModel":
     """Load a checkpoint folder or hub id.
 
     Raises:
         InputError: The checkpoint or an option cannot be used as asked, or the model does not see the video; nothing is
             replaced by something else.
     """
-    checkpoint = find(model, options.trust_remote_code)
+    checkpoint = find(name, options.trust_remote_code)
     loaded, processor, unused = loading.read(checkpoint, options)
-    opened = HfModel(checkpoint, loaded, processor, protocol, options, unused)
+    with loading.refused(checkpoint, options):
+        template.check(processor, protocol.prompt)
+        opened = HfModel(checkpoint, loaded, processor, protocol, options, unused)
+        opened.inputs.check()
     opened.sight = sight.probe(opened.look, loaded, opened.pixel_factor)
     return opened
 

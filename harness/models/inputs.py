@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from harness.frames import Frames
@@ -52,6 +53,12 @@ class Inputs:
         rows = self.rows(video, texts)
         self._check_clock(rows[0], video, frames)
         return rows, video
+
+    def check(self) -> None:
+        """Build the inputs for four grey frames: of a processor's settings, most are only met with a video. Raises as `build`."""
+        side = 2 * self.pixel_factor
+        frames = Frames(np.full((4, side, side, 3), 128, dtype=np.uint8), np.arange(4) / 2, 0.5, 0.0, "made")
+        self.build(frames, ["When?"], "cpu")
 
     def rows(self, video: prompt.Video, texts: Sequence[str]) -> list[Row]:
         """Further questions on a video that `build` has encoded and checked."""

@@ -1,15 +1,21 @@
 """Weights and processor of a checkpoint into memory, exactly as asked or not at all."""
 
+import math
+import textwrap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
 
 from harness import environment
-from harness.models.checkpoint import Checkpoint
+from harness.models.checkpoint import Checkpoint, shapes
 from harness.models.options import Options
 from tasks.errors import InputError
+
+SHOWN = 500
+"""Characters of an error that are shown; some list every file that was looked for."""
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
@@ -35,6 +41,26 @@ def place(options: Options) -> tuple[torch.device, torch.dtype]:
     return device, DTYPES[options.dtype]
 
 
+@contextmanager
+def refused(checkpoint: Checkpoint, options: Options) -> Iterator[None]:
+    """Whatever a damaged or foreign file of a checkpoint makes its libraries raise, as an InputError that names the folder.
+
+    There is no list of that: tokenizers raises plain `Exception`, transformers a KeyError for an unknown activation.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except torch.OutOfMemoryError as error:
+        found = f"{checkpoint.name}: {str(error).splitlines()[0]}"
+        raise InputError("a device with room for the model", found, "--dtype bfloat16, or another --device") from error
+    except Exception as error:
+        expected = f"a checkpoint that transformers {transformers.__version__} can load with attention {options.attn}"
+        step = "install what is named there" if isinstance(error, ImportError) else f"ls -l {checkpoint.folder}"
+        found = textwrap.shorten(f"{type(error).__name__}: {error}", SHOWN)
+        raise InputError(expected, found, step) from error
+
+
 def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]:
     """The model in evaluation mode on its device, its processor, and the names of stored weights it has no place for.
 
@@ -46,7 +72,8 @@ def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]
     models: Any = transformers.AutoModelForImageTextToText
     processors: Any = transformers.AutoProcessor
     trust = options.trust_remote_code
-    try:
+    with refused(checkpoint, options):
+        check_size(checkpoint, trust)
         model, report = models.from_pretrained(
             checkpoint.folder,
             dtype=dtype,
@@ -56,15 +83,35 @@ def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]
             output_loading_info=True,
         )
         processor = processors.from_pretrained(checkpoint.folder, trust_remote_code=trust)
-    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
-        expected = f"a checkpoint that transformers {transformers.__version__} can load with attention {options.attn}"
-        step = "install what is named there" if isinstance(error, ImportError) else f"ls -l {checkpoint.folder}"
-        raise InputError(expected, f"{type(error).__name__}: {error}", step) from error
+        check_processor(model, processor, checkpoint)
+        model.to(device).eval()
+        check_weights(model, report, checkpoint)
+    return model, processor, sorted(report["unexpected_keys"])
+
+
+def check_size(checkpoint: Checkpoint, trust: bool) -> None:
+    """Refuse a configuration of a far larger model than is stored, before its weights are made up. Raises InputError."""
+    config = transformers.AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=trust)
+    models: Any = transformers.AutoModelForImageTextToText
+    with torch.device("meta"):
+        model = models.from_config(config, trust_remote_code=trust)
+    asked = sum(weight.numel() for weight in model.parameters())
+    stored = sum(math.prod(shape) for shape in shapes(checkpoint.folder).values())
+    # Embeddings that are used twice are stored once.
+    if asked > 2 * stored:
+        found = f"{asked:,} weights in config.json, {stored:,} stored"
+        raise InputError("a config.json of the size of the weights", found, f"look at config.json in {checkpoint.folder}")
+
+
+def check_weights(model: Any, report: Mapping[str, Any], checkpoint: Checkpoint) -> None:
+    """Refuse weights that are missing or no numbers. Raises InputError."""
+    step = f"ls -l {checkpoint.folder}"
     if missing := sorted(report["missing_keys"]):
         found = f"{len(missing)} missing, the first is {missing[0]}"
-        raise InputError("every weight of the model in the checkpoint", found, f"ls -l {checkpoint.folder}")
-    check_processor(model, processor, checkpoint)
-    return model.to(device).eval(), processor, sorted(report["unexpected_keys"])
+        raise InputError("every weight of the model in the checkpoint", found, step)
+    if broken := [name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()]:
+        found = f"{len(broken)} hold others, the first is {broken[0]}"
+        raise InputError("weights that are finite numbers", found, step)
 
 
 def check_processor(model: Any, processor: Any, checkpoint: Checkpoint) -> None:
@@ -85,8 +132,10 @@ def check_processor(model: Any, processor: Any, checkpoint: Checkpoint) -> None:
             raise InputError(f"a tokenizer with {token} = {getattr(config, name)}", str(found), step)
     if processor.chat_template is None:
         raise InputError("a chat template", "none", step)
-    if not model.generation_config.eos_token_id:
-        raise InputError("a generation_config.json with eos_token_id", "none", step)
+    stop = model.generation_config.eos_token_id
+    stops = [stop] if isinstance(stop, int) else stop
+    if not stops or not all(type(one) is int and 0 <= one < len(processor.tokenizer) for one in stops):
+        raise InputError("a generation_config.json with the eos_token_id of the tokenizer", repr(stop), step)
     # The shared prefix is tested with layers that see the whole cache.
     kinds = set(getattr(config.get_text_config(), "layer_types", None) or ["full_attention"])
     if kinds != {"full_attention"}:

@@ -67,7 +67,7 @@ def render(processor: Any, prompt: Prompt, text: str) -> tuple[str, str]:
     """The prompt before and after the video, through the checkpoint's chat template.
 
     Raises:
-        InputError: The chat template does not write a video the way Qwen-VL's do.
+        InputError: The chat template does not write a video the way Qwen-VL's do, or leaves out what it is told.
     """
     parts: list[dict[str, str]] = [{"type": "video"}, {"type": "text", "text": text}]
     messages = [{"role": "user", "content": parts if prompt.order == "video-text" else parts[::-1]}]
@@ -77,6 +77,10 @@ def render(processor: Any, prompt: Prompt, text: str) -> tuple[str, str]:
     before, slot, after = rendered.partition(SLOT)
     if not slot or PAD in before + after:
         raise InputError(f"a chat template that writes one {SLOT} for a video", rendered[:400], "use the family's own template")
+    for part in (text, prompt.system or ""):
+        if part.strip() not in rendered:
+            found = f"{part[:200]!r} is not in {rendered[:400]!r}"
+            raise InputError("a chat template that writes what it is told", found, "use the family's own template")
     return before, after
 
 
