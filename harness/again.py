@@ -52,9 +52,15 @@ def is_done(plan: Plan, previous: Mapping[str, Any], records: Mapping[tuple[str,
     Raises:
         InputError: The checkpoint is not there, or cannot be read.
     """
-    if previous["status"] != "finished" or previous["sessions"][-1].get("asked_sha256") != asked.sha256:
+    questions = ((sample, mode) for sample in plan.samples for mode in plan.modes)
+    if previous["status"] != "finished" or any(_is_open(plan, s.video, records.get((s.id, mode))) for s, mode in questions):
         return False
-    if any(_is_open(plan, sample.video, records.get((sample.id, mode))) for sample in plan.samples for mode in plan.modes):
+    return is_same(previous, asked)
+
+
+def is_same(previous: Mapping[str, Any], asked: Asked) -> bool:
+    """Whether a run was typed like this the last time, and its weights are those of then; raises as `is_done`."""
+    if previous["sessions"][-1].get("asked_sha256") != asked.sha256:
         return False
     return bool(previous["spec"].get("model", {}).get("fingerprint") == asked.fingerprint())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import environment, store
-from harness.again import Asked, is_done
+from harness.again import Asked, is_done, is_same
 from harness.environment import Launch
 from harness.frames import Frames
 from harness.models.base import AnswerError, Model, Question
@@ -82,7 +82,7 @@ def run(
     """Answer what is still open in a run folder, then score the split.
 
     Work is divided by video over the processes of a launch, without collectives: each takes every world-size-th video, and
-    the last to end scores. A finished run that is typed again is scored without its model.
+    the last to end scores. A finished run that is typed again is scored without its model, also where it can only be read.
 
     Args:
         plan: What to ask.
@@ -96,7 +96,12 @@ def run(
         InputError: The folder holds another run, a video was replaced since, or it is in use or cannot be written.
     """
     launch = environment.launch()
-    store.prepare_folder(folder)
+    try:
+        store.prepare_folder(folder)
+    except InputError:
+        if (summary := _read_only(plan, folder, load_model, launch, asked)) is None:
+            raise
+        return summary
     with store.locked(folder, launch.id):
         previous = store.read_run(folder)
         check_same_run(folder, previous, plan.spec())
@@ -241,7 +246,7 @@ def _session(plan: Plan, launch: Launch, asked: Asked | None, secrets: Sequence[
 def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Launch) -> Summary:
     """Sign off; score if all processes of the launch have. Under the lock on the samples, so that exactly one of them scores."""
     with store.exclusive(folder) as descriptor:
-        records = store.parse_records(folder, descriptor)
+        records = store.read_records(folder)
         document = store.read_run(folder)
         assert document is not None, "written by _open_session"
         session = document["sessions"][-1]
@@ -255,6 +260,24 @@ def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Laun
             document |= {"status": "finished", "counts": counts}
         store.write_json(folder / store.RUN, document)
     return summary if last else Summary(folder, None, _failed(plan, records))
+
+
+def _read_only(
+    plan: Plan, folder: Path, load_model: Callable[[], Model], launch: Launch, asked: Asked | None
+) -> Summary | None:
+    """The end of a run that finished as it is typed now, in a folder that cannot be written; None where it is no such run."""
+    previous = store.read_run(folder)
+    if previous is None or previous["status"] != "finished":
+        return None
+    check_same_run(folder, previous, plan.spec())
+    if asked is None:
+        check_same_run(folder, previous, {**plan.spec(), "model": load_model().describe()})
+    elif not is_same(previous, asked):
+        return None
+    records = store.read_records(folder)
+    if launch.rank:
+        return Summary(folder, None, _failed(plan, records))
+    return replace(_summary(plan, folder, records), again=True)
 
 
 def _again(plan: Plan, folder: Path, records: Mapping[tuple[str, str], Record], launch: Launch) -> Summary:

@@ -63,9 +63,9 @@ def prepare_folder(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise InputError(
-            "an output folder that can be written", f"{folder}: {error.strerror}", "harness run … --output DIR"
-        ) from error
+        read = f"harness score {folder}, which only reads, or " if (folder / RUN).is_file() else ""
+        found = f"{folder}: {error.strerror}"
+        raise InputError("an output folder that can be written", found, f"{read}harness run … --output DIR") from error
 
 
 @contextmanager
@@ -164,29 +164,25 @@ class Clock:
 
 
 def read_records(folder: Path) -> dict[tuple[str, str], Record]:
-    """Records by sample id and mode; of several for one, the last counts.
+    """Records by sample id and mode; of several for one, the last counts, and a last line that was cut short is none.
+
+    Nothing is written, so that runs on a disk that can only be read are read as well.
 
     Raises:
-        InputError: A line in the middle of the file is not a record.
+        InputError: A line is not a record.
     """
-    if not (folder / SAMPLES).is_file():
+    path, records = folder / SAMPLES, {}
+    if not path.is_file():
         return {}
-    with exclusive(folder) as descriptor:
-        return parse_records(folder, descriptor)
-
-
-def parse_records(folder: Path, descriptor: int) -> dict[tuple[str, str], Record]:
-    """Records from an opened `samples.jsonl`; see `read_records`."""
-    records = {}
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        file.seek(0)
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                break
             try:
                 record = check(json.loads(line))
             except (ValueError, RecursionError) as error:
-                raise InputError(
-                    "one JSON record a line", f"{folder / SAMPLES} line {number}: {error}", "remove that line and run again"
-                ) from error
+                found = f"{path} line {number}: {error}"
+                raise InputError("one JSON record a line", found, "remove that line and run again") from error
             records[(record["id"], record["mode"])] = record
     return records
 

@@ -103,13 +103,7 @@ def _without_samples(content: bytes) -> Any:
 
 def _scored(folder: Path, run: Mapping[str, Any], data_root: Path) -> dict[str, Any]:
     spec = run["spec"]
-    records = {}
-    if (folder / store.SAMPLES).is_file():
-        descriptor = os.open(folder / store.SAMPLES, os.O_RDONLY)
-        try:
-            records = store.parse_records(folder, descriptor)
-        finally:
-            os.close(descriptor)
+    records = store.read_records(folder)
     plan = as_run(plan_of(spec, data_root), spec.get("ids_sha256"), (identifier for identifier, _ in records))
     missing = sum((sample.id, mode) not in records for sample in plan.samples for mode in plan.modes)
     if missing and run["status"] == "finished":

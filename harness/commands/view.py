@@ -123,12 +123,13 @@ def _log(run: Path, model: Path) -> list[dict[str, Any]]:
 
 
 def _folder(options: Namespace, folder: Path) -> int:
-    """Write a page into each run below a folder, and the page that lists them."""
+    """Write a page for each run below a folder, and the page that lists them; with `--output`, all of them there."""
     output = Path(options.output or folder / INDEX)
     listed: list[Listed] = []
     refused: list[tuple[str, str]] = []
     for run in runs.find([folder]):
-        name, page = os.path.relpath(run, folder.resolve()), run / PAGE
+        name = os.path.relpath(run, folder.resolve())
+        page = (run if name.startswith(os.pardir) else output.parent / name) / PAGE
         try:
             rows = runs.load(run, data_root(options.data_root)).rows
             write(page, run_page(data_of(options, [run], page)).encode())
