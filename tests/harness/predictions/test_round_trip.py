@@ -67,7 +67,7 @@ def plan_of(benchmark_root: Path, name: str) -> Plan:
 
 
 @given(name=st.sampled_from(PROTOCOLS), first=replies, others=st.lists(records, min_size=3, max_size=3))
-@settings(max_examples=25, deadline=None, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_format_reads_back_to_the_same_values(
     benchmark_root: Path, tmp_path: Path, name: str, first: str, others: list[Record | None]
 ) -> None:
@@ -88,7 +88,7 @@ def test_every_format_reads_back_to_the_same_values(
 
 
 @given(texts=st.lists(replies | anything, min_size=6, max_size=6))
-@settings(max_examples=15, deadline=None, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_samples_of_a_run_read_back(benchmark_root: Path, tmp_path: Path, texts: list[str]) -> None:
     plan = make_plan("synthetic", None, "default", MODES, benchmark_root, limit=4)
     kept = {"v": 1, "prompt_sha256": None, "tokens": None, "frames": None, "seconds": 0.0}
