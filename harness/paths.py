@@ -13,13 +13,15 @@ from tasks.errors import InputError
 DATA = "HARNESS_DATA"
 OPTIONS = {
     **{name: f"--{name.replace('_', '-')}" for name in ("data_root", "output", "videos", "ids", "ids_out", "model")},
-    **{"path": "RUN", "file": "FILE", "runs": "RUN"},
+    "path": "RUN",
+    "file": "FILE",
+    "runs": "RUN",
 }
 """Options that are paths, or can be, and how a user knows them."""
 
 
 def data_root(given: str | None) -> Path:
-    """The data root: `--data-root`, else `HARNESS_DATA`, else the user cache directory. Raises InputError where a file is there."""
+    """The data root: `--data-root`, else `HARNESS_DATA`, else the user cache directory. Raises InputError, as `folder`."""
     named = given or os.environ.get(DATA)
     origin = "--data-root" if given else DATA
     return folder(named, origin) if named else platformdirs.user_cache_path("vtg-harness")

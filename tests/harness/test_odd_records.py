@@ -1,4 +1,4 @@
-"""Lines of `samples.jsonl` that a run did not write, and options that are no paths: refused by name in every verb, or harmless."""
+"""Lines of `samples.jsonl` that no run wrote, and options that are no paths: refused by name in every verb, or harmless."""
 
 import json
 import os

@@ -76,10 +76,13 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["learning_rate=[1,", "x", "=1", "learning_rate=nan", "learning_rate=1e999", "group_size=abc", "group_size=true", "epochs=direct"]
-    + ["epochs=[]", "rewards=[{weight: 2}]", "rewards=[{name: iou, modes: 5}]", "lora=5", "method=[a]", "trainer=7", "trainer={a: nan}"]
-    + ["learning_rate=!!python/name:os.system", "learning_rate=" + "[" * 10_000, "learning_rate=" + "1" * 5000, "reward=[]"],
-)  # fmt: skip
+    [
+        *("learning_rate=[1,", "x", "=1", "learning_rate=nan", "learning_rate=1e999", "learning_rate=!!python/name:os.system"),
+        *("learning_rate=" + "[" * 10_000, "learning_rate=" + "1" * 5000, "group_size=abc", "group_size=true", "reward=[]"),
+        *("epochs=direct", "epochs=[]", "rewards=[{weight: 2}]", "rewards=[{name: iou, modes: 5}]", "lora=5", "method=[a]"),
+        *("trainer=7", "trainer={a: nan}"),
+    ],
+)
 def test_set_with_a_bad_value_is_bad_input(change: str, benchmark_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--model", "none/here", "--task", "synthetic@train", "--data-root", str(benchmark_root), "--dry-run"]
     assert main(["train", "--recipe", "grpo", "--set", change, *options]) == 2

@@ -174,7 +174,7 @@ def _alone(reward: Callable[..., Any], text: str, row: Row) -> Finding | list[An
     if not isinstance(values, list):
         return Finding(
             "values",
-            f"expected a list of one finite number or None, found a {_kind(values)} on {shown}{_advice(values, 'values.tolist()')}",
+            f"expected a list of one number or None, found a {_kind(values)} on {shown}{_advice(values, 'values.tolist()')}",
         )
     if len(values) != 1:
         return Finding("values", f"expected one value for one completion, found {len(values)}: {_short(values)} on {shown}")
