@@ -70,7 +70,9 @@ def first_and_last(path: Path, rules: VideoRules, _factor: int, _clip: Span | No
     """
     from harness.video.decode import reader
     from harness.video.times import frame_duration, timeline
-    from harness.video.with_pyav import decode_last
+
+    with extras.needed("video"):
+        from harness.video.with_pyav import decode_last
 
     shown = timeline(path)
     times_s = shown.times_s
