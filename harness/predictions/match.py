@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 from harness.predictions.keys import Shape
 from harness.predictions.objects import KEY
 from harness.predictions.spans import moments
+from harness.videos import SUFFIXES
 from tasks.sample import Sample
 from tasks.span import Span
 
-_SUFFIX = re.compile(r"\.(?:mp4|m4v|mkv|webm|avi|mov|wmv|flv|mpe?g|ts|m2ts|3gp|ogv)$", re.IGNORECASE)
+_SUFFIX = re.compile(f"(?:{'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE)
 _CUT = re.compile(r"_\d{1,6}(?:\.\d{1,9})?_\d{1,6}(?:\.\d{1,9})?$")
 _PLACE = re.compile(r"[A-Za-z]+_(\d{1,9})")
 
