@@ -63,8 +63,10 @@ def bounded(seconds: float, size: int) -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     try:
         if main:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
         yield
+    except _Late as late:
+        raise TimeoutError(f"{seconds:g} s") from late
     finally:
         if main:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -72,8 +74,12 @@ def bounded(seconds: float, size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+class _Late(BaseException):
+    """No `Exception`: while it computes constants, jinja2 takes those for a reason to compute them later."""
+
+
 def _late(_number: int, _frame: FrameType | None) -> None:
-    raise TimeoutError
+    raise _Late
 
 
 def _address_space() -> int:
