@@ -12,13 +12,13 @@ REACH = 24
 
 # A number beside the pair that nothing explains: a third time, a part of a number, a chain.
 _NUMBER_BEFORE = re.compile(
-    r"[ifkcjxy][smh]?a?[,&~gOdt]{0,3}$|[ifkcjx][\n(]$|(?<!L)[ifkcj][wW?]$"
+    r"[ifkcjxy][smh]?a?[,&~gOodt]{0,3}$|[ifkcjx][\n(]$|(?<!L)[ifkcj][wW?]$"
     r"|[ifkcjx][smh]?[wW?]{1,3}[,&]{1,2}$|[ifkcj][^ifkcjxy.,\n!():]{1,4}&$"
 )
 _NUMBERED = re.compile(r"(?:L:?i[,\n(]|y,)$")
 _CAPTION_NUMBER = re.compile(r"(?:^|\n)i\n$")
 _NUMBER_BEHIND = re.compile(
-    r"[ifkcjxy?]|[,&]{1,2}[~ga]{0,2}[ifkcjx](?![wWFLr:(])|[dt~][~gas(]{0,3}[ifkcjxy]|\n[ifkcjx](?:$|\n)|&[aA]?N"
+    r"[ifkcjxy?]|[,&o]{1,2}[~ga]{0,2}[ifkcjx](?![wWFLr:(])|[dt~][~gas(]{0,3}[ifkcjxy]|\n[ifkcjx](?:$|\n)|&[aA]?N"
 )
 _NEXT_NUMBER = re.compile(r"\n?i[.):]|\ni\nc")
 
