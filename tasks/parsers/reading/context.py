@@ -11,11 +11,14 @@ REACH = 24
 """Tokens looked at on each side."""
 
 # A number beside the pair that nothing explains: a third time, a part of a number, a chain.
-_NUMBER_BEFORE = re.compile(r"[ifkcjxy][smh]?a?[,&~gOdt]{0,3}$|[ifkcjx][\n(]$|[ifkcjx][smh]?[wW?]{1,3}[,&]{1,2}$|[ifkcj][^ifkcjxy.,\n!():]{1,4}&$|(?<!L)[ifkcj][wW?]$")
+_NUMBER_BEFORE = re.compile(
+    r"[ifkcjxy][smh]?a?[,&~gOodt]{0,3}$|[ifkcjx][\n(]$|(?<!L)[ifkcj][wW?]$"
+    r"|[ifkcjx][smh]?[wW?]{1,3}[,&]{1,2}$|[ifkcj][^ifkcjxy.,\n!():]{1,4}&$"
+)
 _NUMBERED = re.compile(r"(?:L:?i[,\n(]|y,)$")
 _CAPTION_NUMBER = re.compile(r"(?:^|\n)i\n$")
 _NUMBER_BEHIND = re.compile(
-    r"[ifkcjxy?]|[,&]{1,2}[~ga]{0,2}[ifkcjx](?![wWFLr:(])|[dt~][~gas(]{0,3}[ifkcjxy]|\n[ifkcjx](?:$|\n)|&[aA]?N"
+    r"[ifkcjxy?]|[,&o]{1,2}[~ga]{0,2}[ifkcjx](?![wWFLr:(])|[dt~][~gas(]{0,3}[ifkcjxy]|\n[ifkcjx](?:$|\n)|&[aA]?N"
 )
 _NEXT_NUMBER = re.compile(r"\n?i[.):]|\ni\nc")
 
@@ -24,9 +27,9 @@ _CHANGED_BEFORE = re.compile(r"(?:[NQ]g?|Nt|\?[d~]?|X[va~gb]{0,2}|[mh][,&]?[~ga]
 _UNIT_BEHIND = re.compile(r"[).(,:!|dr&]{0,2}[mh]")
 
 _LENGTH_BEFORE, _LENGTH_BEHIND = re.compile(r"D[g~]?$"), re.compile(r"p?R")
-_OTHER_BEFORE, _OTHER_BEHIND = re.compile(r"F[:@a(|O]{0,2}$|\([mhF]\)|p[mhF]|[mhF]:|:[mhF][,)]"), re.compile(
-    r"a?[)(,:d]{0,2}p?F(?!:)|.{0,2}p[mh]|[^ifkcjxy]{0,12}:[mhF]"
-)
+# Frames 1-4, (minutes) 1-2, "unit": "minutes".
+_OTHER_BEFORE = re.compile(r"F[:@a(|O]{0,2}$|\([mhF]\)|p[mhF]|[mhF]:|:[mhF][,)]")
+_OTHER_BEHIND = re.compile(r"a?[)(,:d]{0,2}p?F(?!:)|.{0,2}p[mh]|[^ifkcjxy]{0,12}:[mhF]")
 _HOURS_AND_MINUTES = re.compile(r"F:F(?!:)")
 _COUNTED_BEFORE, _COUNTED_BEHIND = re.compile(r"(?:F[wr:@av(]{0,3}|L)$"), re.compile(r"[wWLNQ]")
 _CLAUSE_ENDS = re.compile(r"[\n.!]")

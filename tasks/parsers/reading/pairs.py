@@ -12,9 +12,7 @@ MOST_SPANS = 1000
 """Moments in one reply; more answer nothing, and would take long."""
 
 # One time: a clock, hours to seconds in words, or a number that may have a unit.
-_TIME = (
-    r"(?:c[smh]?|(?:ih\.?,?&?)?im\.?,?&?[ifk]s|ih\.?,?&?im(?:j)?|ih\.?,?&?[ifk]s|i[hm]j|[ifk][smh]?)"
-)
+_TIME = r"(?:c[smh]?|(?:ih\.?,?&?)?im\.?,?&?[ifk]s|ih\.?,?&?imj?|ih\.?,?&?[ifk]s|i[hm]j|[ifk][smh]?)"
 # From the name of a start or an end to its number.
 _SAYS = r"(?:[^ifkcxyj\n.!SEmhFtd]{0,14}[a@:g~|(vsd]|:?\n)?"
 _GAP = r"[^ifkcjxySFmhRN?][^ifkcjxyS]{0,60}(?:(?<=\n)i[.)])?"
@@ -135,12 +133,9 @@ def _agree(matches: list[re.Match[str]], found: list[Span | str], classes: str) 
             return False
     if any(_CORRECTED.match(gap) for one, gap in zip(found, gaps, strict=False) if not isinstance(one, str)):
         return False
-    naked = [_is_naked(match, classes) for match in matches]
     kept = [not isinstance(one, str) for one in found]
-    if not any(alone and keep for alone, keep in zip(naked, kept, strict=True)) or all(
-        alone for alone, keep in zip(naked, kept, strict=True) if keep
-    ):
+    naked = [keep and _is_naked(match, classes) for match, keep in zip(matches, kept, strict=True)]
+    if naked == kept or not any(naked):
         return True
     near = [bool(_NEAR.fullmatch(gap)) for gap in gaps]
-    beside = zip(naked, kept, [False, *near], [*near, False], strict=True)
-    return all(before or behind for alone, keep, before, behind in beside if alone and keep)
+    return all(before or behind for alone, before, behind in zip(naked, [False, *near], [*near, False], strict=True) if alone)

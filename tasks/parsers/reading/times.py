@@ -26,24 +26,27 @@ def span(start: Part, end: Part, inherits: bool) -> Span | str:
         end: Tokens of the end.
         inherits: Whether the unit of the end also holds for a bare start: `1 to 2 minutes`.
     """
-    texts = without_commas(start, end)
+    texts = _without_commas(start, end)
     if texts is None:
         return AMBIGUOUS
     start, end = (start[0].replace("k", "f"), texts[0]), (end[0].replace("k", "f"), texts[1])
-    first, last = unit(start), unit(end)
-    if first == "" and last in ("m", "h"):
-        if not inherits:
-            return AMBIGUOUS
+    first, last = _unit(start), _unit(end)
+    if inherits and first == "" and last in ("m", "h"):
         start = (start[0] + last, [*start[1], ""])
-    elif (first == "" and last not in ("", "s")) or (last == "" and first not in ("", "s")) or "?" in (first, last):
-        return AMBIGUOUS
-    elif {first, last} == {"c", "h"}:
+    elif not _compatible(first, last):
         return AMBIGUOUS
     times = _seconds(*start), _seconds(*end)
     return BAD_NUMBER if times[0] is None or times[1] is None else Span(times[0], times[1])
 
 
-def unit(part: Part) -> str:
+def _compatible(first: str, last: str) -> bool:
+    """Whether two times may stand together: a bare number beside another or seconds, clocks not beside hours."""
+    if "" in (first, last):
+        return {first, last} <= {"", "s"}
+    return "?" not in (first, last) and {first, last} != {"c", "h"}
+
+
+def _unit(part: Part) -> str:
     """`` for a bare number, `s`, `m`, `h`, `c` for a clock, `+` for several units, `?` for a clock said to be hours."""
     classes = part[0]
     if classes[0] == "c":
@@ -63,7 +66,7 @@ def _class(text: str) -> str:
     return "c" if ":" in text else "f"
 
 
-def without_commas(start: Part, end: Part) -> tuple[list[str], list[str]] | None:
+def _without_commas(start: Part, end: Part) -> tuple[list[str], list[str]] | None:
     """The texts with decimal points only. A comma is read only if both times have one, and not if both may be thousands."""
     if "k" not in start[0] + end[0]:
         return start[1], end[1]
@@ -76,7 +79,9 @@ def without_commas(start: Part, end: Part) -> tuple[list[str], list[str]] | None
         mark = "."
     else:
         return None
-    first, last = ([text.replace(",", mark) if name == "k" else text for name, text in zip(*part, strict=True)] for part in (start, end))
+    first, last = (
+        [text.replace(",", mark) if name == "k" else text for name, text in zip(*part, strict=True)] for part in (start, end)
+    )
     return first, last
 
 
@@ -90,9 +95,9 @@ def _seconds(classes: str, texts: list[str]) -> Decimal | None:
     total, larger = Decimal(0), ""
     for index, name in enumerate(classes):
         if name in "ifj":
-            unit_of_it = {"m": "s", "h": "m"}[larger] if name == "j" else next(filter(_SECONDS.get, classes[index:]))
+            unit = {"m": "s", "h": "m"}[larger] if name == "j" else next(filter(_SECONDS.get, classes[index:]))
             number = Decimal(texts[index])
             if larger and number >= 60:
                 return None
-            total, larger = _EXACT.add(total, _EXACT.multiply(number, _SECONDS[unit_of_it])), unit_of_it
+            total, larger = _EXACT.add(total, _EXACT.multiply(number, _SECONDS[unit])), unit
     return total

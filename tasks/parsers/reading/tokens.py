@@ -1,8 +1,8 @@
 """Tokens of a reply: numbers, words and signs, each with a class of one character.
 
-Numbers: `i` integer, `f` with a decimal point, `c` clock (`1:05`, `1:02:03.5`), `k` two of these with a comma between and no blank
-(a decimal comma, or a list), `j` two digits behind an `h` or `m` (`1m05`), `y` glued to letters (`video_12`), `x` none of these
-(`1.2.3`, `1:75`, `-5`). Signs: `d` dash, `,` `.` `!` `:` `(` `)` `|`, the line break, and `?` for any that says nothing here.
+Numbers: `i` integer, `f` with a decimal point, `c` clock (`1:05`, `1:02:03.5`), `k` two of these with a comma between and no
+blank (a decimal comma, or a list), `j` two digits behind an `h` or `m` (`1m05`), `y` glued to letters (`video_12`), `x` none of
+these (`1.2.3`, `1:75`, `-5`). Signs: `d` dash, `,` `.` `!` `:` `(` `)` `|`, the line break, `?` for any that says nothing.
 Words: see `vocabulary`. A number is never a part of a longer one, nor of a word.
 """
 

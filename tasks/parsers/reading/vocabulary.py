@@ -9,7 +9,7 @@ _WORDS = {
     # Units of time, and what is counted in something else.
     "s": """s sec secs second seconds sek sekunde sekunden segundo segundos seg segs seconde secondes secondi secondo seconden
         сек секунда секунды секунд секунде секунду с ثانية ثواني ثوان 秒 秒钟 秒鐘 秒間 초""",
-    "m": """m min mins minute minutes minuto minutos minuti minuten мин минута минуты минут минуте минуту دقيقة دقائق
+    "m": """m mn min mins minute minutes minuto minutos minuti minuten мин минута минуты минут минуте минуту دقيقة دقائق
         分 分钟 分鐘 分間 분""",
     "h": """h hr hrs hour hours stunde stunden heure heures hora horas ora ore uur час часа часов ч ساعة
         小时 小時 時間 시간""",

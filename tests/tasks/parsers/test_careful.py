@@ -66,10 +66,32 @@ def test_a_flood_of_moments_is_no_answer() -> None:
 
 SECONDS = st.decimals(0, 9_999_999, places=2)
 MILLISECONDS = st.integers(0, 359_999_999)
-PAIRS = ("{} to {}", "{} - {}", "{}-{}", "{}–{}", "{}to{}", "[{}, {}]", "({}, {})", "{}, {}", "<{} seconds> - <{} seconds>", "{} → {}")
+PAIRS = (
+    "{} to {}",
+    "{} - {}",
+    "{}-{}",
+    "{}–{}",
+    "{}to{}",
+    "[{}, {}]",
+    "({}, {})",
+    "{}, {}",
+    "<{} seconds> - <{} seconds>",
+    "{} → {}",
+)
 PAIRS += ("from {}s to {} s", "between {} and {} seconds", "**{}s** to **{}s**", '{{"start": "{}", "end": {}}}', "`{}` --> `{}`")
-PAIRS += ("starts at {} seconds and ends at {} seconds", "Start: {}\nEnd: {}", "| start | end |\n|---|---|\n| {} | {} |", "{} ~ {}")
-PAIRS += ("从第{}秒到第{}秒", "von {} s bis {} s", "\\boxed{{{} - {}}}", "around {} until about {}", "<start>{}</start><end>{}</end>")
+PAIRS += (
+    "starts at {} seconds and ends at {} seconds",
+    "Start: {}\nEnd: {}",
+    "| start | end |\n|---|---|\n| {} | {} |",
+    "{} ~ {}",
+)
+PAIRS += (
+    "从第{}秒到第{}秒",
+    "von {} s bis {} s",
+    "\\boxed{{{} - {}}}",
+    "around {} until about {}",
+    "<start>{}</start><end>{}</end>",
+)
 FORMS = st.sampled_from(PAIRS)
 
 
@@ -99,7 +121,9 @@ def result(text: str) -> tuple[str | None, tuple[Span, ...]]:
 @given(SECONDS, SECONDS, FORMS, st.booleans())
 def test_every_form_of_a_pair_reads_back(start: Decimal, end: Decimal, form: str, wide: bool) -> None:
     text = form.format(start, end)
-    assert result(full_width(text) if wide and "{}" not in text and not re.search(r"[A-Za-z]\d|\d[A-Za-z]", text) else text) == outcome(start, end)
+    assert result(
+        full_width(text) if wide and "{}" not in text and not re.search(r"[A-Za-z]\d|\d[A-Za-z]", text) else text
+    ) == outcome(start, end)
 
 
 @given(MILLISECONDS, MILLISECONDS, st.sampled_from([*PAIRS[:4], *PAIRS[5:8]]), st.sampled_from([clock, in_words]))
@@ -113,7 +137,9 @@ def test_subtitles_read_back(start: int, end: int) -> None:
     assert result(cue) == outcome(Decimal(start) / 1000, Decimal(end) / 1000)
 
 
-@given(st.integers(0, 9999), st.integers(0, 9999), st.sampled_from([("minutes", 60), ("min", 60), ("hours", 3600), ("seconds", 1)]))
+@given(
+    st.integers(0, 9999), st.integers(0, 9999), st.sampled_from([("minutes", 60), ("min", 60), ("hours", 3600), ("seconds", 1)])
+)
 def test_the_unit_of_the_end_holds_for_both(start: int, end: int, unit: tuple[str, int]) -> None:
     name, seconds = unit
     expected = outcome(Decimal(start * seconds), Decimal(end * seconds))
@@ -129,7 +155,11 @@ def test_prose_around_a_pair_changes_nothing(start: Decimal, end: Decimal, form:
     assert result(f"{before} {form.format(start, end)}. {behind}") == outcome(start, end)
 
 
-READ = [row["reply"] for row in TABLE if "spans" in row and len(row["spans"]) == 1 and re.fullmatch(r"[\d.\s\[\](),sto–-]+", row["reply"])]
+READ = [
+    row["reply"]
+    for row in TABLE
+    if "spans" in row and len(row["spans"]) == 1 and re.fullmatch(r"[\d.\s\[\](),sto–-]+", row["reply"])
+]
 GLYPHS = "½²Ⅷ①字〇é€£@^°±×÷/\\§†\u0301\xad\u202e\u20dd٪z"
 
 
@@ -167,7 +197,26 @@ def test_no_part_of_a_number_is_read(text: str) -> None:
         assert all(str(time) in written for span in parse(text, WHOLE).spans for time in span)
 
 
-HURTING = ("1 ", "1 to ", "1:", "(1,2),", "[", "<1", "'1", "$1", "start 1 ", "end: ", "1m", "1h 1m ", "_", "*1", "- ", "字1", "\\text{", "1 and ")
+HURTING = (
+    "1 ",
+    "1 to ",
+    "1:",
+    "(1,2),",
+    "[",
+    "<1",
+    "'1",
+    "$1",
+    "start 1 ",
+    "end: ",
+    "1m",
+    "1h 1m ",
+    "_",
+    "*1",
+    "- ",
+    "字1",
+    "\\text{",
+    "1 and ",
+)
 
 
 @pytest.mark.parametrize("unit", HURTING)
