@@ -178,6 +178,7 @@ def test_its_models_answer_in_our_runs_as_in_its_own(
     model = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["spec"]["model"]
     assert model["backend"] == f"lmms:{family}" and ".chat." in model["class"] and len(model["fingerprint"]) == 64
     assert model["clock"].startswith("right on a probe video of 24 s") and model["reader"] == "pyav (vtg-harness)"
+    assert model["sight"] == "probed: logits follow the first half, the second half, the order of the halves"
     check_schemas(tmp_path)
 
 
@@ -307,6 +308,24 @@ def test_what_the_probe_shows_to_fail_does_not_start(
     assert not (tmp_path / "run" / "samples.jsonl").exists()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_class_whose_model_is_blind_does_not_start(
+    family: str, runs: Path, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import transformers
+
+    tower = {"qwen2_5_vl": transformers.Qwen2_5_VLModel, "qwen3_vl": transformers.Qwen3VLModel}[family]
+    seeing = tower.forward
+
+    def blind(self: Any, *given: Any, pixel_values_videos: Any = None, mm_encoder_outputs: Any = None, **keywords: Any) -> Any:
+        return seeing(self, *given, **keywords)
+
+    monkeypatch.setattr(tower, "forward", blind)
+    assert run(f"lmms:{family}", runs / f"tiny-{family}", data_root, tmp_path / "run") == 2
+    assert "the same logits whatever the first half, the second half, the order of the halves" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "samples.jsonl").exists()
+
+
 def test_errors_that_a_model_class_hides_are_errors_here(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -342,6 +361,8 @@ def test_errors_that_a_model_class_hides_are_errors_here(
     ]
     shown = capsys.readouterr()
     assert "clock not measured" in shown.err and "2 model-error" in shown.out
+    document = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert document["spec"]["model"]["sight"] == "not probed: Careless shows no logits"
     check_schemas(tmp_path)
 
 
