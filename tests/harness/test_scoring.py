@@ -106,7 +106,7 @@ def test_perfect_answers_under_every_protocol(name: str) -> None:
     found = scored(SAMPLES, name, perfect(name))
     assert found["aggregate"]["n"] == 20
     assert found["aggregate"]["mIoU"] == pytest.approx(100.0, abs=1.5 if name == "vtimellm-percent" else 1e-9)
-    assert found["counts"] == {"answered": 20, "parsed": 20, "dropped": 0, "errors": {}, "parse_failures": {}}
+    assert found["counts"] == {"answered": 20, "parsed": 20, "dropped": 0, "truncated": 0, "errors": {}, "parse_failures": {}}
 
 
 @pytest.mark.parametrize(
