@@ -35,9 +35,8 @@ def make_record(
         frames: What was shown.
         file: Which video file was looked at, see `harness.videos.identity`.
     """
-    given: Any = outcome
-    if isinstance(given, Reply) and not isinstance(given.text, str):
-        outcome = Failure(MODEL_ERROR, f"a reply that is no text but a {type(given.text).__name__}")
+    if not isinstance(text := getattr(outcome, "text", ""), str):
+        outcome = Failure(MODEL_ERROR, f"a reply that is no text but a {type(text).__name__}")
     record: Record = {"v": VERSION, "id": question.sample.id, "mode": question.mode, "text": None, "error": None}
     record |= {"prompt_sha256": None, "tokens": None, "frames": frames.fingerprint() if frames is not None else None}
     record |= {"seconds": round(seconds, 4), **({} if file is None else {"file": file})}

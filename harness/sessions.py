@@ -9,7 +9,9 @@ NOT_COMPARED = ("cpus",)
 
 
 def commits(sessions: Sequence[Session]) -> str:
-    """The commits of all sessions, each once, in the order of the sessions; versions where the harness was installed."""
+    """The commits of all sessions, each once, in their order; versions where the harness was installed. Raises ValueError."""
+    if not sessions:
+        raise ValueError("no session")
     return ", ".join(dict.fromkeys(_commit(session["environment"]) for session in sessions))
 
 

@@ -17,7 +17,7 @@ DEEPEST, LARGEST = 50, 100_000
 _MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 
 
-class _Checked(yaml.composer.Composer):
+class _Checked(yaml.composer.Composer):  # type: ignore[misc]
     """Refuses tags, depth, size and keys that stand twice while the file is read."""
 
     _depth = _values = 0
@@ -57,11 +57,11 @@ class _Checked(yaml.composer.Composer):
         raise yaml.YAMLError(f"expected {expected}, found {found} before line {self.peek_event().start_mark.line + 1}")
 
 
-class _Texts(_Checked, yaml.BaseLoader):
+class _Texts(_Checked, yaml.BaseLoader):  # type: ignore[misc]
     """Every value as the text that was written: 62.10 stays 62.10, and no stays no."""
 
 
-class _Values(_Checked, yaml.SafeLoader):
+class _Values(_Checked, yaml.SafeLoader):  # type: ignore[misc]
     """Numbers, booleans, null and texts; dates are texts."""
 
     yaml_implicit_resolvers: ClassVar = {

@@ -35,6 +35,7 @@ class Server(ThreadingHTTPServer):
         self.script: list[int] = []
         self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.reply: str | None = "1 to 4"
+        self.echo = ""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -53,7 +54,9 @@ class Handler(BaseHTTPRequestHandler):
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107},
         }
-        content = json.dumps(answer if status == 200 else {"error": {"message": f"scripted {status}"}}).encode()
+        content = json.dumps(
+            answer if status == 200 else {"error": {"message": self.server.echo or f"scripted {status}"}}
+        ).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
@@ -156,3 +159,30 @@ def test_end_to_end_with_cost_line_and_without_the_key_on_disk(
     written = "".join(path.read_text() for path in (tmp_path / "run").iterdir())
     assert SECRET not in written + shown.out + shown.err
     assert server.requests[0][0]["authorization"] == f"Bearer {SECRET}"
+
+
+def test_no_key_and_no_password_is_shown_or_written_whatever_the_server_echoes(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "data", 0, {"train": 1, "dev": 1, "test": 1})
+    password, parameter = "hunter2-pass", "p-0123456789"
+    address = url(server).replace("http://", f"http://me:{password}@") + f"?api_key={parameter}"
+    options = ["--tasks", "synthetic", "--data-root", str(tmp_path / "data"), "--output", str(tmp_path / "run")]
+    command = ["run", "--model", "served", "--backend", "openai", "--base-url", address, *options]
+    monkeypatch.setattr("sys.argv", ["harness", *command])
+    echoed = f"Basic {base64.b64encode(f'me:{password}'.encode()).decode()}"
+    server.echo, server.script = f"no access with {SECRET} {password} {parameter} {echoed}", [401]
+    assert main(command) == 2
+    server.script = [400]
+    assert main(command) == 0
+    server.reply = f"1 to 4 for {SECRET} {password} {parameter}"
+    assert main(command) == 0
+    shown = capsys.readouterr()
+    written = "".join(path.read_text() for path in (tmp_path / "run").iterdir()) + shown.out + shown.err
+    assert not [word for word in (SECRET, password, parameter, echoed) if word in written]
+    document = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert document["spec"]["model"]["server"] == url(server).replace("http://", "http://***@") + "/?api_key=***"
+    assert "http://***@127.0.0.1" in document["sessions"][0]["command"][7]
+    other = [part.replace(f":{server.server_port}/", ":9/") for part in command]
+    assert main(other) == 2
+    assert "model.server was 'http://***@127.0.0.1" in capsys.readouterr().err
