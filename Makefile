@@ -22,7 +22,7 @@ test: $(READY) ## install, then run every test
 
 # Only the package changes whose oldest release is claimed to see the video; the folder stands before .venv on the path.
 floor: $(FLOOR)/.ready ## install, then run the tests of models on the oldest transformers that is allowed
-	PYTHONPATH=$(FLOOR) $(BIN)/python -m pytest -n auto tests/harness/models tests/harness/test_run.py
+	PYTHONPATH=$(CURDIR)/$(FLOOR) $(BIN)/python -m pytest -n auto tests/harness/models tests/harness/test_run.py
 
 lint: $(READY) ## style, formatting and types
 	$(BIN)/python -m ruff check .
@@ -53,7 +53,7 @@ $(READY): pyproject.toml constraints.txt
 	@rm $(UNFINISHED) && touch $@
 
 $(FLOOR)/.ready: $(READY)
-	@rm -rf $(FLOOR)
+	@rm -rf $(FLOOR) && mkdir $(FLOOR)
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --target $(FLOOR) \
 	  "$$(sed -n 's/.*"\(transformers\)>=\([0-9.]*\),.*/\1==\2/p' pyproject.toml)"
 	@touch $@

@@ -5,8 +5,12 @@ import shutil
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+
+from harness.models import stack
 
 PYTHON = """#!/bin/sh
 # Stands in for Python: writes down what it is asked, makes environments whose Python is itself, fails where told to.
@@ -57,6 +61,18 @@ def test_make_installs_once_and_again_when_the_requirements_change(checkout: Che
     os.utime(checkout.folder / ".venv" / ".ready", (0, 0))
     checkout.make("test")
     assert checkout.asked() == [*INSTALL, "-m pytest -n auto --dist worksteal"]
+
+
+def test_the_floor_is_the_oldest_transformers_that_is_allowed(checkout: Checkout, settings: dict[str, Any]) -> None:
+    needed = next(line for line in settings["project"]["optional-dependencies"]["hf"] if line.startswith("transformers"))
+    assert needed == stack.TRANSFORMERS
+    (oldest,) = [part.version for part in Requirement(needed).specifier if part.operator == ">="]
+    install = f"-m pip install --disable-pip-version-check --no-deps --target .venv-floor transformers=={oldest}"
+    tests = "-m pytest -n auto tests/harness/models tests/harness/test_run.py"
+    assert checkout.make("floor").returncode == 0
+    assert checkout.asked() == [*INSTALL, install, tests]
+    checkout.make("floor")
+    assert checkout.asked() == [tests]
 
 
 def test_an_install_that_was_cut_short_starts_over(checkout: Checkout) -> None:
