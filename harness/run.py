@@ -262,9 +262,7 @@ def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Laun
     return summary if last else Summary(folder, None, _failed(plan, records))
 
 
-def _read_only(
-    plan: Plan, folder: Path, load_model: Callable[[], Model], launch: Launch, asked: Asked | None
-) -> Summary | None:
+def _read_only(plan: Plan, folder: Path, load_model: Callable[[], Model], launch: Launch, asked: Asked | None) -> Summary | None:
     """The end of a run that finished as it is typed now, in a folder that cannot be written; None where it is no such run."""
     previous = store.read_run(folder)
     if previous is None or previous["status"] != "finished":
