@@ -75,7 +75,7 @@ def read(path: Path, what: str, next_command: str, texts: bool = False) -> dict[
 
     Args:
         path: The file.
-        what: What it is, for the error: `a YAML file with a recipe`.
+        what: What it is, for the error: `a YAML file with a recipe: a mapping with the keys …`.
         next_command: What a user can type where it cannot be read.
         texts: Whether every value is kept as the text that was written.
 
@@ -90,7 +90,7 @@ def read(path: Path, what: str, next_command: str, texts: bool = False) -> dict[
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(what, f"{path}: {_short(error)}", next_command) from error
     if not isinstance(values, dict):
-        raise InputError(f"{what}: a mapping", f"{path}: a {type(values).__name__}", next_command)
+        raise InputError(what, f"{path}: a {type(values).__name__}", next_command)
     return values
 
 

@@ -128,7 +128,7 @@ def read(path: Path) -> list[Table]:
     Raises:
         InputError: It is no YAML, a key is missing or unknown, or a value is none of the known ones.
     """
-    content = yaml_file.read(path, "a YAML file of published rows", "harness board --published none", texts=True)
+    content = yaml_file.read(path, "a YAML file of published rows: a mapping", "harness board --published none", texts=True)
     where = _Where(path)
     file = where.mapping(content, ("paper", "source", "tables"))
     return [_table(file, table, where.at(f"table {i}")) for i, table in enumerate(where.sequence(file["tables"], "tables"), 1)]

@@ -42,7 +42,7 @@ def of_file(path: Path) -> Request:
     """Read a `board.yaml`; runs and files are named from its folder, and runs may hold `*`. Raises InputError."""
     # Every scalar as text, so that `no` is a word here as on the command line.
     values = yaml_file.read(
-        path, f"a YAML file with a board: some of the keys {', '.join(KEYS)}", "harness board RUN", texts=True
+        path, f"a YAML file with a board: a mapping with some of the keys {', '.join(KEYS)}", "harness board RUN", texts=True
     )
     for key in values:
         if key not in KEYS:

@@ -105,7 +105,7 @@ def load(name: str) -> Experiment:
     """Read an experiment. Raises InputError on an unknown key, recipe or baseline, or a choice made on what is reported."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-    what = f"an experiment ({', '.join(known)}) or a YAML file with the keys {', '.join(KEYS)}"
+    what = f"an experiment ({', '.join(known)}) or a YAML file: a mapping with the keys {', '.join(KEYS)}"
     values = yaml_file.read(path, what, "harness experiment FILE")
     for key in values:
         if key not in KEYS:

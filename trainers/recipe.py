@@ -127,9 +127,11 @@ def from_mapping(name: str, values: Mapping[str, Any]) -> Recipe:
     parts = []
     for part in values.get("rewards", ()):
         part = {"name": part} if isinstance(part, str) else part
-        if not isinstance(part, dict) or "name" not in part:
-            raise InputError("a reward: its name, or a mapping with it", f"{name}: {type(part).__name__}", f"edit {name}.yaml")
+        if not isinstance(part, dict):
+            raise InputError("a reward: its name, or a mapping", f"{name}: {type(part).__name__}", f"edit {name}.yaml")
         _check_kinds(name, "reward", part, REWARD_KINDS)
+        if "name" not in part:
+            raise InputError("the name of a reward", f"{name}: {', '.join(part) or 'an empty mapping'}", f"edit {name}.yaml")
         parts.append(RewardPart(**{**part, **({"modes": tuple(part["modes"])} if "modes" in part else {})}))
     epochs = values.get("epochs", ("direct",))
     try:
@@ -198,7 +200,7 @@ def _read(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     if not own and name not in names():
         raise InputError(f"a recipe: {', '.join(names())}, or a YAML file", unknown(name, names()), "harness ls recipes")
     path = Path(name) if own else FOLDER / f"{name}.yaml"
-    values = yaml_file.read(path, f"a YAML file with a recipe, with the keys {', '.join(KEYS)}", "harness ls recipes")
+    values = yaml_file.read(path, f"a YAML file with a recipe: a mapping with the keys {', '.join(KEYS)}", "harness ls recipes")
     if (base := values.pop("base", None)) is None:
         return values
     if not isinstance(base, str):
