@@ -36,7 +36,7 @@ TYPES = {
 
 FORMATS = (
     *("no-answer", "unclosed-answer", "bad-number", "odd-numbers", "no-list"),
-    *("ambiguous-time", "other-unit", "too-many-spans"),
+    *("ambiguous-time", "other-unit", "too-long"),
 )
 UNREAD = {"reversed-span": "inverted", "empty-span": "too short", **dict.fromkeys(FORMATS, "format")}
 """Types by name of the parse failure; other failures and errors are no answer."""

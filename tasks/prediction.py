@@ -13,7 +13,7 @@ class Prediction:
         spans: Moments read, empty on failure. The `careful` parser gives start < end; parsers that copy another project's
             may give reversed or empty ones, which its IoU rule then scores.
         failure: None, or a fixed name: `no-answer`, `unclosed-answer`, `no-span`, `reversed-span`, `empty-span`, `bad-number`,
-            `ambiguous-time`, `other-unit`, `too-many-spans`, `odd-numbers`, `no-list`.
+            `ambiguous-time`, `other-unit`, `too-long`, `odd-numbers`, `no-list`.
         scores: Confidence of each span, in the same order; empty where the reply gives none.
         highlights: Pairs of a time in seconds and its saliency score, as the reply lists them.
         saliency: One score per clip of 2 s, where a prediction file gives them directly.

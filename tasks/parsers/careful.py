@@ -3,11 +3,14 @@
 import re
 from decimal import Decimal
 
-from tasks.parsers.reading.characters import plain
+from tasks.parsers.reading.characters import near_numbers, plain
 from tasks.parsers.reading.pairs import read
 from tasks.parsers.reading.tokens import tokens
 from tasks.prediction import Prediction
 from tasks.span import Span
+
+LONGEST = 200_000
+"""Characters of a reply near its numbers; more answers nothing, and would take long."""
 
 # The form that prompts ask for, read without further ado: training calls this for every reply.
 _PLAIN_PAIR = re.compile(r"\s*+([0-9]{1,7}(?:\.[0-9]{1,20})?+) ?(?:to|-) ?([0-9]{1,7}(?:\.[0-9]{1,20})?+)\s*+")
@@ -30,7 +33,7 @@ def parse(text: str, where: tuple[str, ...]) -> Prediction:
     Returns:
         All pairs in order, or a failure: `no-answer` (none of the places exists), `unclosed-answer` (the reply ends inside
         its last answer tag, so its numbers may be cut), `no-span`, `ambiguous-time` (two readings), `other-unit` (frames,
-        percent, a length of time), `bad-number` (`1:75`, `1.2.3`, `-5`), `too-many-spans`, `reversed-span`, `empty-span`
+        percent, a length of time), `bad-number` (`1:75`, `1.2.3`, `-5`), `too-long`, `reversed-span`, `empty-span`
         (start = end).
     """
     for place in where:
@@ -64,6 +67,8 @@ def _scope(text: str, place: str) -> str | None:
 
 def _read(scope: str) -> Prediction:
     match = _PLAIN_PAIR.fullmatch(scope)
+    if not match and len(scope := near_numbers(scope)) > LONGEST:
+        return Prediction(failure="too-long")
     spans = (Span(Decimal(match[1]), Decimal(match[2])),) if match else read(tokens(plain(scope)))
     if isinstance(spans, str):
         return Prediction(failure=spans)

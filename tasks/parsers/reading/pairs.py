@@ -51,11 +51,12 @@ _INHERITS = range(4, 9)
 """Forms in which the unit of the end also holds for a bare start."""
 
 _PAIR = re.compile(
-    "|".join(
+    r"(?:(?=[SEbv(ifkc])|(?<![^\n]))(?:"
+    + "|".join(
         form.replace("START", f"(?P<s{number}>{_TIME})").replace("END", f"(?P<e{number}>{_TIME})")
         for number, form in enumerate(_FORMS)
     )
-    + r"|\((?P<list>k)\)|(?<![^\n:@])(?P<line>k)(?!\.?[^\n])"
+    + r"|\((?P<list>k)\)|(?<![^\n:@])(?P<line>k)(?!\.?[^\n]))"
 )
 _STARTS_OR_NUMBER, _PLAINLY_TIME = re.compile("[ifkcjxyS]"), re.compile("[fksmhc]")
 # Between two pairs: a list of moments, a correction, another answer instead.
@@ -80,7 +81,7 @@ def read(words: Tokens) -> tuple[Span, ...] | str:
     classes, texts = words
     matches = list(islice(_PAIR.finditer(classes), MOST_SPANS + 1))
     if len(matches) > MOST_SPANS:
-        return "too-many-spans"
+        return "too-long"
     found: list[Span | str] = []
     for number, match in enumerate(matches):
         before = matches[number - 1].end() if number else 0
@@ -137,5 +138,5 @@ def _agree(matches: list[re.Match[str]], found: list[Span | str], classes: str) 
     naked = [keep and _is_naked(match, classes) for match, keep in zip(matches, kept, strict=True)]
     if naked == kept or not any(naked):
         return True
-    near = [bool(_NEAR.fullmatch(gap)) for gap in gaps]
+    near = [gap != "(" and bool(_NEAR.fullmatch(gap)) for gap in gaps]
     return all(before or behind for alone, before, behind in zip(naked, [False, *near], [*near, False], strict=True) if alone)

@@ -17,20 +17,21 @@ _WORD = rf"[^\W\d{_HAN}]++(?:'[^\W\d{_HAN}]++)*+"
 _TOKEN = re.compile(
     r" ?(?:"
     r"(?P<number>\d++(?:\.\d++)?(?:-\d++(?:\.\d++)?){2,}+|\d++(?:[.,:/]\d++)*+)"
+    r"|(?P<join>-(?:to|until|till)-)"
+    r"|(?P<hash>#(?=\d))"
+    r"|(?P<sign>-++|—++|[^\w\s]|\n)"
     rf"|(?P<glued>(?<=\d){_WORD}|{_WORD}(?=\d))"
     rf"|(?P<word>{_WORD})"
-    r"|(?P<join>-(?:to|until|till)-)"
-    r"|(?P<sign>-++|—++|[^\w\s]|\n)"
     rf"|(?P<han>{'|'.join(_HAN_WORDS)}|\S)"
     r")"
 )
 _PLAIN = r"\d{1,7}(?:\.\d{1,20})?"
 _CLOCK = r"(?:\d{1,3}:[0-5]\d|\d{1,5}):[0-5]\d(?:\.\d{1,20})?"
 _FORM = re.compile(
-    rf"(?P<i>\d{{1,7}})|(?P<f>{_PLAIN})|(?P<c>{_CLOCK}|(?:\d{{1,3}}:)?\d\d:[0-5]\d,\d{{3}})"
+    rf"(?P<f>\d{{1,7}}\.\d{{1,20}})|(?P<c>{_CLOCK}|(?:\d{{1,3}}:)?\d\d:[0-5]\d,\d{{3}})"
     rf"|(?P<k>(?:{_PLAIN}|{_CLOCK}),(?:{_PLAIN}|{_CLOCK}))"
 )
-_SIGNS = {sign: sign for sign in ",.:()|\n!—~"} | {";": ",", "?": "!", "…": ".", "=": ":", "#": "L", "-": "d"}
+_SIGNS = {sign: sign for sign in ",.:()|\n!—~"} | {";": ",", "?": "!", "…": ".", "=": ":", "-": "d"}
 _SIGNS |= {sign: CLASSES[sign] for sign in "&≈→%‰"}
 
 _UNIT_HYPHEN = "_"
@@ -75,9 +76,9 @@ def tokens(text: str) -> Tokens:
     """Split a text of `characters.plain` into tokens."""
     found, texts, name = [], [], ""
     for match in _TOKEN.finditer(text):
-        kind = match.lastgroup
-        token = match[kind or 0]
-        apart = match[0][0] == " "
+        kind, token = match.lastgroup, match[0]
+        if apart := token[0] == " ":
+            token = token[1:]
         if kind == "number":
             name = "j" if name in ("m", "h") and len(token) == 2 and not apart else _form(token)
         elif kind == "sign":
@@ -87,8 +88,10 @@ def tokens(text: str) -> Tokens:
         elif kind == "glued":
             name = class_of(token)
             name = name if name in "smhF" or (name in "t&vbg" and len(token) > 1) else "y"
+        elif kind == "han":
+            name = CLASSES.get(token, "W")
         else:
-            name = "t" if kind == "join" else CLASSES.get(token, "W")
+            name = "t" if kind == "join" else "L"
         found.append(" " + name if apart else name)
         texts.append(token)
     classes = "".join(found)
@@ -102,5 +105,7 @@ def tokens(text: str) -> Tokens:
 
 
 def _form(number: str) -> str:
+    if len(number) <= 7 and number.isdecimal():
+        return "i"
     match = _FORM.fullmatch(number)
     return str(match.lastgroup) if match else "x"

@@ -66,8 +66,7 @@ _PART = re.compile(r"_+|(?<=[a-z])(?=[A-Z])")
 
 def class_of(word: str) -> str:
     """The class of a word; of a name like `start_time` or `endFrame`, what its parts say."""
-    folded = word.casefold()
-    name = CLASSES.get(folded)
+    name = CLASSES.get(word) or CLASSES.get(folded := word.casefold())
     if name is None:
         parts = {CLASSES.get(part.casefold(), "w") for part in _PART.split(word)} if "_" in word or not word.islower() else set()
         ends = parts & set("SE")
