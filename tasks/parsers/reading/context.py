@@ -24,6 +24,8 @@ _NEXT_NUMBER = re.compile(r"\n?i[.):]|\ni\nc")
 
 # Words that change the number behind them: minus 5, twenty 5, not from 5, 2 minutes and 5.
 _CHANGED_BEFORE = re.compile(r"(?:[NQ]g?|Nt|\?[d~]?|X[va~gb]{0,2}|[mh][,&]?[~ga]?)$")
+# `5 seconds to 1 minute 20 seconds` behind a number whose unit was not understood.
+_SECONDS_TO_MINUTES, _NUMBER_IN_REACH = re.compile(r"[ifk]s.*[mh]"), re.compile(r"[ifkcj][^ifkcjxy.\n()]{1,5}$")
 _UNIT_BEHIND = re.compile(r"[).(,:!|dr&]{0,2}[mh]")
 
 _LENGTH_BEFORE, _LENGTH_BEHIND = re.compile(r"D[g~]?$"), re.compile(r"p?R")
@@ -65,6 +67,8 @@ def verdict(left: str, right: str, pair: str, bare: tuple[bool, bool], named: bo
         if all(bare) and not _FRACTION.search(pair) and _COUNTED_BEFORE.search(clause):
             return OTHER_UNIT if "F" in clause[-4:] else COUNTED
         if _CHANGED_BEFORE.search(near) or (_NUMBER_BEFORE.search(near) and not _numbered(left, pair)):
+            return AMBIGUOUS
+        if _SECONDS_TO_MINUTES.match(pair) and _NUMBER_IN_REACH.search(near):
             return AMBIGUOUS
     return AMBIGUOUS if right and not follows and _NUMBER_BEHIND.match(right) and not _NEXT_NUMBER.match(right) else None
 

@@ -66,7 +66,7 @@ _CORRECTED = re.compile(r"[,.!]?o|.*[ZX]", re.DOTALL)
 _BESIDE = re.compile(
     r"[ifkcxy][smh]?[^ifkcxyP\n.,()FL]{0,2}[dt~][^ifkcxyP\nFL]{0,2}[ifkcxy]"
     r"|\([ifkcxy][^()P\n]{0,2}[,&][^()P]{0,2}[ifkcxy]|\([^()P\n]{0,6}[xy][^()P\n]{0,6},[^()P\n]{0,4}[ifkcxy]"
-    r"|[SE]:\(?[ifkcxy]"
+    r"|[SE]a?:\(?[ifkcxy]"
 )
 # Numbers that no form fits.
 _UNREAD = (
