@@ -165,7 +165,11 @@ def test_it_reads_no_weights_and_writes_nothing(
     checkpoints: dict[str, Path], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(checkpoints["qwen3_vl"], tmp_path / "model")
-    (tmp_path / "model" / "model.safetensors").write_bytes(b"no weights")
+    weights = tmp_path / "model" / "model.safetensors"
+    stored = weights.read_bytes()
+    header = 8 + int.from_bytes(stored[:8], "little")
+    # Not a number anywhere, which is refused where weights are read.
+    weights.write_bytes(stored[:header] + b"\xff" * (len(stored) - header))
     shutil.copytree(data, tmp_path / "data")
     videos = tmp_path / "data" / "synthetic" / "videos"
     (videos / "train-0000.mp4").unlink()

@@ -34,7 +34,8 @@ def test_the_model_is_told_the_time_the_picture_shows(
     model = load(family)
     rules = dataclasses.replace(model.protocol.video, fps=fps, max_pixels=50_000)
     frames = read_frames(clocks[number].path, rules, model.pixel_factor)
-    shown = np.array([read_clock(picture) for picture in frames.pixels]).reshape(-1, 2)
+    # Times count from the first frame, also where the file shows it late.
+    shown = np.array([read_clock(picture) for picture in frames.pixels]).reshape(-1, 2) - clocks[number].times_s[0]
     video = prompt.encode(model.processor, family, frames, "cpu")
     before, after = prompt.render(model.processor, model.protocol.prompt, questions[0].text)
     row = model.inputs._row(prompt.splice(model.processor.tokenizer, before, video, after), video)

@@ -152,7 +152,7 @@ def window(folder: Path) -> None:
     [
         (drop_weight, "every weight of the model"),
         (reshape_weight, "a checkpoint that transformers"),
-        (truncate_weights, "a checkpoint that transformers"),
+        (truncate_weights, "a safetensors file"),
         (drop("tokenizer.json"), "a tokenizer with"),
         (drop("processor_config.json"), "a checkpoint that transformers"),
         (drop("chat_template.jinja"), "a chat template"),
