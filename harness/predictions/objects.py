@@ -91,8 +91,11 @@ def rows(text: Text, kind: str) -> Iterator[Where]:
     elif kind == "{":
         yield from _entries(text)
     elif kind == "":
-        while text.peek():
+        while found := text.peek():
             where = f"line {text.line}"
+            if found not in ("{", "["):
+                near = text.buffer[text.at : text.at + 80].partition("\n")[0]
+                raise BrokenError(where, f"found {shown(near)}", "one JSON object a line")
             yield where, _row(where, _value(text), "one JSON object a line")
         return
     else:

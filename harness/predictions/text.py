@@ -80,7 +80,8 @@ class Text:
         except UnicodeDecodeError as error:
             line = self.line + self.buffer.count("\n", self.at) + error.object[: error.start].count(b"\n")
             found = f"bytes that are no {self._encoding.removesuffix('-sig').upper()}: {error.object[error.start : error.end]!r}"
-            raise BrokenError(f"line {line}", found, "a text file in UTF-8 or UTF-16") from error
+            step = "a text file in UTF-8 or UTF-16, as `iconv -f CP1252 -t UTF-8 FILE` makes one of a Western file of Windows"
+            raise BrokenError(f"line {line}", found, step) from error
         self.dropped, self.at = self.dropped + self.at, 0
 
     def advance(self, end: int) -> None:

@@ -126,7 +126,7 @@ def test_what_is_forced_or_cut_is_said(runs: list[api.Run], benchmark_root: Path
 
 def test_hostile_names_stay_text(benchmark_root: Path, tmp_path: Path) -> None:
     replies = tmp_path / f"{HOSTILE.replace('/', '')}.jsonl"
-    replies.write_text("")
+    replies.write_text(json.dumps({"video": "none", "query": "none", "text": "1 to 2"}))
     options = {"data_root": benchmark_root, "modes": "direct"}
     one = api.run(f"replay:{replies}", "synthetic", output=tmp_path / HOSTILE, **options)
     two = api.run("whole-video", "synthetic", output=tmp_path / f"{HOSTILE}b", **options)

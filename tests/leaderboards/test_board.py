@@ -261,6 +261,14 @@ def test_csv_and_json_say_the_same(written: dict[str, str]) -> None:
         assert all(line[fact] == found[fact] for fact in FACTS)
 
 
+def test_no_cell_of_the_csv_is_a_formula() -> None:
+    models = ("=1+1", "+x", "-x", "@SUM(A1)", "\t=1", "'=1")
+    sheet = FORMATS["csv"](build([row(name, 30.0) for name in models], [], no_floors, None))
+    (model,) = {line.index("model") for line in csv.reader(io.StringIO(sheet, newline="")) if "model" in line}
+    cells = [line[model] for line in csv.reader(io.StringIO(sheet, newline=""))][1:]
+    assert sorted(cells) == sorted(f"'{name}" for name in models)
+
+
 def latex_is_here() -> bool:
     """Whether a document with these packages can be compiled."""
     packages = ("booktabs.sty", "geometry.sty")

@@ -4,6 +4,7 @@ import json
 import math
 import random
 import shutil
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -193,7 +194,8 @@ def test_realpredictions_against_a_perturbation_by_brute_force(
 @pytest.mark.parametrize("protocol", ["qvh-official", "videochat-r1.5-set", "vtimellm-percent"])
 def test_means_of_the_values_are_the_scores(shared_data: Path, protocol: str) -> None:
     plan = make_plan("qvhighlights", None, protocol, (), shared_data)
-    records = predictions(plan, shared_data / "qvhighlights" / "sample_val_preds.jsonl")
+    options = Namespace(reply_key=None, duplicates="last")
+    records = predictions(plan, shared_data / "qvhighlights" / "sample_val_preds.jsonl", options)
     found = values(plan.samples, records, plan.protocol, plan.modes[0])
     entry = score_plan(plan, records)["modes"][plan.modes[0]]
     expected = {name: value for name, value in entry["aggregate"].items() if name != "n"} | entry["qvhighlights"]

@@ -285,11 +285,11 @@ def test_tables_as_pandas_and_spreadsheets_write_them(tmp_path: Path, write: Cal
 
 
 def test_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [{**row, "pred": pred} for row, pred in zip(ROWS, ([[1.5, 2.0]], [], None), strict=True)]
+    rows = [{"done": None, **row, "pred": pred} for row, pred in zip(ROWS, ([[1.5, 2.0]], [], None), strict=True)]
     buffer = io.BytesIO()
     pandas.DataFrame(rows).to_parquet(buffer)
     written = buffer.getvalue()
-    assert read(tmp_path, written) == [{key: value for key, value in row.items() if value is not None} for row in rows]
+    assert read(tmp_path, written) == rows
     refused(tmp_path, written[:-20])
     assert "another compression" in refused(tmp_path, gzip.compress(written)).found
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
@@ -297,8 +297,9 @@ def test_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         read(tmp_path, written)
 
 
-def test_empty_cells_are_no_keys(tmp_path: Path) -> None:
-    assert read(tmp_path, "id,text,pred\na,,\n,,\nb,x,\n") == [{"id": "a"}, {"id": "b", "text": "x"}]
+def test_empty_cells_are_null(tmp_path: Path) -> None:
+    found = [{"id": "a", "text": None, "pred": None}, {"id": "b", "text": "x", "pred": None}]
+    assert read(tmp_path, "id,text,pred\na,,\n,,\nb,x,\n") == found
 
 
 @pytest.mark.parametrize(
@@ -493,7 +494,7 @@ def test_cells_read_back_and_none_is_a_formula(tmp_path: Path, rows: list[tuple[
     assert all(
         len(cell) < 2 or cell[0] not in "=+-@\t\r\n" for line in csv.reader(io.StringIO(content, newline="")) for cell in line
     )
-    expected = [{"id": number, **({"text": cell} if cell else {})} for number, cell in table[1:]]
+    expected = [{"id": number, "text": cell or None} for number, cell in table[1:]]
     assert read(tmp_path, content.encode()) == expected
 
 
