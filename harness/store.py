@@ -200,3 +200,11 @@ def _drop_torn_line(descriptor: int) -> None:
         end = start
     if end != size:
         os.ftruncate(descriptor, end)
+
+
+def no_run(path: Path, expected: str, step: str) -> InputError:
+    """A path without a run, for a verb that shows runs: a file of predictions becomes one by `replay:`."""
+    if path.is_file():
+        step = f"harness run --model replay:{path} --tasks TASK --output DIR"
+        return InputError(expected, f"the file {path}", f"{step} makes a run of a file of predictions")
+    return InputError(expected, f"no {RUN} in {path}" if path.is_dir() else f"no folder {path}", step)

@@ -32,8 +32,8 @@ def find(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         here = {file.parent.resolve() for file in path.rglob(store.RUN)} if path.is_dir() else set()
         if not here:
-            what = f"no {store.RUN} in or below {path}" if path.is_dir() else f"{path} is no folder"
-            raise InputError("a run folder, or a folder of runs", what, "harness run --model MODEL --tasks TASK --output DIR")
+            step = "harness run --model MODEL --tasks TASK --output DIR"
+            raise store.no_run(path, "a run folder, or a folder of runs", step)
         found |= here
     return sorted(found)
 

@@ -67,7 +67,7 @@ def choose(options: Namespace, paths: Sequence[Path]) -> Chosen:
         raise InputError("each run once", " ".join(map(str, paths)), USAGE)
     for path in paths:
         if not (path / store.RUN).is_file():
-            raise InputError("a run folder", f"no {store.RUN} in {path}" if path.is_dir() else f"no folder {path}", USAGE)
+            raise store.no_run(path, "a run folder", USAGE)
     loaded = [_load(options, path) for path in paths]
     samples, modes, different = compare.together(loaded, options.force)
     return Chosen([_shown(one) for one in loaded], samples, modes, different)

@@ -117,6 +117,8 @@ def test_what_does_not_belong_together_is_refused(benchmark_root: Path, said_run
     assert "3 paths" in refusal(benchmark_root, first, first, first)
     assert "each run once" in refusal(benchmark_root, first, first)
     assert "no folder" in refusal(benchmark_root, tmp_path / "nowhere")
+    (replies := tmp_path / "replies.jsonl").write_text("{}")
+    assert f"harness run --model replay:{replies} --tasks" in refusal(benchmark_root, replies)
     (tmp_path / "empty").mkdir()
     assert "no run.json" in refusal(benchmark_root, tmp_path / "empty")
     assert "no run.json" in refusal(benchmark_root, first, tmp_path / "empty")
