@@ -240,3 +240,14 @@ def test_time_grows_with_the_length_of_the_reply(unit: str) -> None:
             rounds.append(time.process_time() - begin)
         taken.append(min(rounds))
     assert taken[1] < 40 * max(taken[0], 1e-4)
+
+
+def test_the_page_about_reading_says_what_happens() -> None:
+    """Every refusal the page names with an example is refused by that name, and every example of a pair is read."""
+    page = (Path(__file__).parents[3] / "docs" / "reading.md").read_text(encoding="utf-8")
+    rows = [re.findall(r"`([^`]+)`", line) for line in page.splitlines() if line.startswith("| `")]
+    refusals = [row for row in rows if row[0] in FAILURES]
+    assert {row[0] for row in refusals} == FAILURES - {"empty-span"}
+    assert [row for row in refusals for text in row[1:] if text != "empty-span" and parse(text, WHOLE).failure not in row] == []
+    pairs = page.split("## Pairs")[1].split("\n\n")[1]
+    assert [text for text in re.findall(r"`([^`]+)`", pairs) if not parse(text, WHOLE).spans] == []
