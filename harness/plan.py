@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__
-from harness.videos import distinct, find_videos
+from harness.data.videos import distinct, find_videos
 from tasks import protocol as protocols
 from tasks import task as tasks
 from tasks.errors import InputError

@@ -33,7 +33,7 @@ def make_record(
         outcome: What came back.
         seconds: How long that took.
         frames: What was shown.
-        file: Which video file was looked at, see `harness.videos.identity`.
+        file: Which video file was looked at, see `harness.data.videos.identity`.
     """
     if not isinstance(text := getattr(outcome, "text", ""), str):
         outcome = Failure(MODEL_ERROR, f"a reply that is no text but a {type(text).__name__}")

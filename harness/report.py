@@ -9,8 +9,8 @@ from harness.models.trivial import PRIORS, best_constant_span, share, trivial
 from harness.plan import Plan
 from harness.scoring import OFFICIAL, ORACLE_MODE, means_of, qvhighlights
 from tasks import task as tasks
+from tasks.answer import Answer
 from tasks.errors import InputError
-from tasks.prediction import Prediction
 from tasks.span import Span
 
 CUT_OFF = "cut off"
@@ -74,13 +74,13 @@ def _floor(name: str, plan: Plan) -> dict[str, Any] | None:
     if name == "zero-saliency":
         if any(sample.saliency is None for sample in samples):
             return None
-        zeros = [Prediction(saliency=(0.0,) * len(sample.saliency or ())) for sample in samples]
+        zeros = [Answer(saliency=(0.0,) * len(sample.saliency or ())) for sample in samples]
         ranked = {key: value for key, value in qvhighlights(samples, zeros, rules).items() if key.startswith("HL")}
         return {"aggregate": {"n": len(samples)}, "qvhighlights": ranked}
     spans = _spans(name, plan)
     if spans is None:
         return None
-    measured = qvhighlights(samples, (Prediction((span,)) for span in spans), rules)
+    measured = qvhighlights(samples, (Answer((span,)) for span in spans), rules)
     return {"aggregate": means_of(samples, spans, rules), **({"qvhighlights": measured} if measured else {})}
 
 

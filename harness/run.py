@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from harness import environment, store
 from harness.again import Asked, is_done, is_same
+from harness.data.videos import check_same_file, identity
 from harness.environment import Launch
 from harness.frames import Frames
 from harness.models.base import AnswerError, Model, Question
@@ -22,7 +23,6 @@ from harness.progress import Progress
 from harness.records import MISSING_VIDEO, Record, error_type, make_record, redacted
 from harness.scoring import score
 from harness.secret import hidden, redact
-from harness.videos import check_same_file, identity
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
 from tasks.span import Span

@@ -9,9 +9,9 @@ import numpy as np
 
 from harness.records import is_cut_off
 from tasks import highlights, moments, rules
+from tasks.answer import Answer
 from tasks.metrics import Floats
 from tasks.parsers import parser
-from tasks.prediction import Prediction
 from tasks.protocol import Protocol
 from tasks.rules import Bools
 from tasks.sample import Sample
@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
         cut_off: Whether the length limit ended the reply.
     """
 
-    prediction: Prediction
+    prediction: Answer
     spans: tuple[Span, ...]
     error: str | None
     earlier: "tuple[Outcome, ...]" = ()
@@ -125,7 +125,7 @@ def official(
     return qvhighlights(samples, (o.prediction for o in outcomes_of(samples, records, protocol, mode)), protocol)
 
 
-def qvhighlights(samples: Sequence[Sample], predictions: Iterable[Prediction], protocol: Protocol) -> dict[str, float | None]:
+def qvhighlights(samples: Sequence[Sample], predictions: Iterable[Answer], protocol: Protocol) -> dict[str, float | None]:
     """The official metrics in percent; highlights where there are clip scores or a rule for them. Empty without saliency.
 
     Where every prediction is one of clip scores alone, there are no metrics of moments.
@@ -225,14 +225,14 @@ def _metric_names(protocol: Protocol) -> list[str]:
 
 def _outcome(record: Record | None, read: Any, sample: Sample, protocol: Protocol) -> Outcome:
     if record is None:
-        return Outcome(Prediction(), (), "not-run")
+        return Outcome(Answer(), (), "not-run")
     if record["error"] is not None:
-        return Outcome(Prediction(), (), str(record["error"]["type"]))
+        return Outcome(Answer(), (), str(record["error"]["type"]))
     percent, duration_s, cut_off = protocol.answer.unit == "percent", sample.duration_s, is_cut_off(record)
-    given: Prediction | None = record.get("prediction")
+    given: Answer | None = record.get("prediction")
     if given is not None:
         return Outcome(given, _scaled(given.spans, 100 / duration_s) if percent else given.spans, None, cut_off=cut_off)
-    said: Prediction = record["read"] if "read" in record else read(record["text"])
+    said: Answer = record["read"] if "read" in record else read(record["text"])
     in_seconds = replace(said, spans=_scaled(said.spans, duration_s / 100)) if percent else said
     return Outcome(in_seconds, said.spans, None, cut_off=cut_off)
 

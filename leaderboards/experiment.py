@@ -13,8 +13,8 @@ from harness import store
 from harness.plan import Plan
 from harness.report import CUT_OFF, floor_rows, heading
 from harness.report import render as as_text
-from leaderboards.compare import SEEDS, Comparison, holm, over_seeds
-from leaderboards.compare_values import Values, values
+from leaderboards.compare.paired import SEEDS, Comparison, holm, over_seeds
+from leaderboards.compare.values import Values, values
 from tasks.errors import InputError
 
 LEVEL = 0.05

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness import extras
-from leaderboards.compare_values import CURVE, Values
+from leaderboards.compare.values import CURVE, Values
 from leaderboards.view.data import BINS
 from leaderboards.view.training import Curve
 

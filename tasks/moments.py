@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.answer import Answer
 from tasks.metrics import Floats, iou
-from tasks.prediction import Prediction
 from tasks.span import Span, exact, exact_iou
 
 Bools = NDArray[np.bool_]
@@ -43,7 +43,7 @@ class MomentScores(NamedTuple):
     iou: Floats
 
 
-def windows(prediction: Prediction) -> list[Window]:
+def windows(prediction: Answer) -> list[Window]:
     """Spans of a prediction with their scores, in the order of the reply; without scores, every span has 1."""
     scores = prediction.scores or (1.0,) * len(prediction.spans)
     return [(*span, score) for span, score in zip(prediction.spans, scores, strict=True)]

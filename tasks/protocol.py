@@ -48,7 +48,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Prompt:
+class PromptRules:
     """What the model is told. `{query}` in a mode's text stands for the cleaned sentence.
 
     Attributes:
@@ -90,7 +90,7 @@ class VideoRules:
 
 
 @dataclass(frozen=True)
-class Decoding:
+class DecodingRules:
     """How the reply is generated. Temperature 0 is greedy.
 
     Attributes:
@@ -107,7 +107,7 @@ class Decoding:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerRules:
     """How the reply is read.
 
     Attributes:
@@ -133,7 +133,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Score:
+class ScoreRules:
     """How spans become a number.
 
     Attributes:
@@ -166,7 +166,13 @@ class Score:
     saliency: Literal["none", "flat", "centre", "t/2", "(t-1)/2", "t/2-1"] = "none"
 
 
-PARTS: dict[str, Any] = {"prompt": Prompt, "video": VideoRules, "decoding": Decoding, "answer": Answer, "score": Score}
+PARTS: dict[str, Any] = {
+    "prompt": PromptRules,
+    "video": VideoRules,
+    "decoding": DecodingRules,
+    "answer": AnswerRules,
+    "score": ScoreRules,
+}
 LATE = {
     *("prefill", "top_p", "unit", "iou", "float_bits", "round_prediction", "round_iou", "clamp_targets"),
     *("failure", "error", "duplicates", "saliency"),
@@ -180,11 +186,11 @@ class Protocol:
 
     name: str
     summary: str
-    prompt: Prompt
+    prompt: PromptRules
     video: VideoRules
-    decoding: Decoding
-    answer: Answer
-    score: Score
+    decoding: DecodingRules
+    answer: AnswerRules
+    score: ScoreRules
     about: About = About()
 
     def rules(self) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import metrics
+from tasks.answer import Answer
 from tasks.highlights import CLIP_S, centre, flat
 from tasks.metrics import Floats
-from tasks.prediction import Prediction
-from tasks.protocol import Protocol, Score
+from tasks.protocol import Protocol, ScoreRules
 from tasks.sample import Sample
 from tasks.span import Span
 
@@ -125,7 +125,7 @@ def adjusted(
     return predicted, targets
 
 
-def saliency(protocol: Protocol, prediction: Prediction, duration_s: float) -> list[float]:
+def saliency(protocol: Protocol, prediction: Answer, duration_s: float) -> list[float]:
     """Scores of the whole clips of 2 s of a video; all 0 where nothing was read.
 
     Several times in one clip are averaged; times behind the end mark nothing, and early ones that a rule puts before the
@@ -152,7 +152,7 @@ def saliency(protocol: Protocol, prediction: Prediction, duration_s: float) -> l
     return [sum(scores) / len(scores) if scores else 0.0 for scores in given]
 
 
-def counted(samples: Sequence[Sample], failed: Sequence[bool], missing: Sequence[bool], score: Score) -> Bools:
+def counted(samples: Sequence[Sample], failed: Sequence[bool], missing: Sequence[bool], score: ScoreRules) -> Bools:
     """Which samples stay in the denominator.
 
     Args:

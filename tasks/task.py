@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from tasks import benchmarks, splits
 from tasks.errors import InputError, unknown
-from tasks.formats import read_timestamps_json
-from tasks.formats_own import read_own
+from tasks.formats.own import read_own
+from tasks.formats.published import read_timestamps_json
 from tasks.sample import Row, Sample, make_samples
 
 OWN_SUFFIX, OWN_SPLIT = ".jsonl", "all"

@@ -1,5 +1,5 @@
 """Training recipes: SFT, GRPO and TempSamp-R1 on identical splits, through the input builder and parsers of evaluation."""
 
-from harness.models import stack
+from harness.models import torchvision_fix as stack
 
 stack.install()  # before transformers is imported for the first time

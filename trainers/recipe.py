@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "recipes"
 METHODS = ("sft", "grpo")
 MODES = ("direct", "cot")
 SHAPINGS = ("none", "downscale", "anchor", "nonlinear")
-"""How an off-policy answer enters the advantages: see `trainers.advantages.mixed`."""
+"""How an off-policy answer enters the advantages: see `trainers.methods.advantages.mixed`."""
 
 REWARD_KINDS: Mapping[str, tuple[type, ...]] = {
     "name": (str,),

@@ -17,6 +17,7 @@ from transformers.utils.logging import disable_progress_bar
 from trl.distributed import DistributedBackend
 
 from harness import environment, store
+from harness.data.videos import check_same_file, identity
 from harness.frames import Frames
 from harness.models import loading, template
 from harness.models.checkpoint import RECORD, Checkpoint, find, fingerprint
@@ -25,24 +26,23 @@ from harness.models.options import Options
 from harness.models.positions import check_positions
 from harness.run import check_same_run
 from harness.video.pool import FramePool, Job
-from harness.videos import check_same_file, identity
 from tasks.errors import Failure
 from tasks.sample import Sample, split_sha256
 from tasks.span import Span
-from trainers import vllm
-from trainers.answers import answers
-from trainers.arguments import adapters, arguments, check_launch, sampling
-from trainers.callbacks import callbacks
-from trainers.dev import DevEvaluation
 from trainers.examples import Examples, curriculum
-from trainers.grpo import OffPolicy, VideoGRPOTrainer
-from trainers.sft import VideoSFTTrainer
-from trainers.sight import Sight
-from trainers.steady import WHOLE, check_whole, last_checkpoint
+from trainers.given_answers import answers
+from trainers.methods.callbacks import callbacks
+from trainers.methods.configs import adapters, arguments, check_launch, sampling
+from trainers.methods.dev_evaluation import DevEvaluation
+from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
+from trainers.methods.rollout_metrics import Watch
+from trainers.methods.safe_checkpoints import WHOLE, check_whole, last_checkpoint
+from trainers.methods.sft import VideoSFTTrainer
+from trainers.methods.sight import Sight
+from trainers.methods.trackers import trackers
+from trainers.rollout import vllm
 from trainers.terms import Term
-from trainers.trackers import trackers
 from trainers.training import Training, precision, spec, usable
-from trainers.watch import Watch
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.paths import data_root
-from leaderboards.request import FILES, Request, make, of_file
-from leaderboards.tables import FORMATS
+from leaderboards.board.formats import FORMATS
+from leaderboards.board.request import FILES, Request, make, of_file
 from tasks.errors import InputError
 
 

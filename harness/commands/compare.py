@@ -13,10 +13,10 @@ from harness.commands import score
 from harness.plan import Plan
 from harness.predictions.collect import LAST
 from harness.records import Record
-from leaderboards.bootstrap import RESAMPLES
-from leaderboards.compare_runs import SCHEMA, System, compare
-from leaderboards.compare_text import letters, render
-from leaderboards.compare_values import values
+from leaderboards.compare.bootstrap import RESAMPLES
+from leaderboards.compare.result import SCHEMA, System, compare
+from leaderboards.compare.text import letters, render
+from leaderboards.compare.values import values
 from tasks import protocol as protocols
 from tasks.errors import InputError
 from tasks.protocol import Protocol

@@ -23,7 +23,7 @@ def main(options: Namespace) -> int:
 
 def _check(options: Namespace) -> int:
     """Say what is there, what is missing and what does not fit; files that cannot be read are bad input."""
-    from harness.check import extra_files, lengths
+    from harness.data.check import extra_files, lengths
 
     if not (names := options.name or options.tasks):
         raise InputError("a task, or a JSONL of your own", "none", "harness data check --task charades")
@@ -49,7 +49,7 @@ def _check(options: Namespace) -> int:
 
 
 def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[str]:
-    from harness.check import TOLERANCE_S, askable, differences
+    from harness.data.check import TOLERANCE_S, askable, differences
 
     videos = {sample.video for sample in plan.samples}
     trust = plan.task.splits(plan.data_root)[tasks.origin(plan.task, plan.split, plan.data_root)].trust()
@@ -72,7 +72,7 @@ def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[st
 
 def _outside(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[str]:
     """Moments that do not lie in their videos, and the unit in which they seem to be written."""
-    from harness.check import TOLERANCE_S, likely_unit, outside
+    from harness.data.check import TOLERANCE_S, likely_unit, outside
 
     found = outside(plan, lengths_s)
     for moments, event in zip(found, ("starts", "ends"), strict=True):
@@ -93,7 +93,7 @@ def _share(part: int, whole: int, what: str) -> str:
 
 def _write_ids(path: Path, every_plan: list[Plan], lengths_s: dict[Path, float | Failure]) -> None:
     """Ids that can be asked here, one a line, sorted: so `comm -12` of two sites' files is what both can score."""
-    from harness.check import askable
+    from harness.data.check import askable
 
     ids = sorted({sample.id for plan in every_plan for sample in askable(plan, lengths_s)})
     try:
@@ -105,7 +105,7 @@ def _write_ids(path: Path, every_plan: list[Plan], lengths_s: dict[Path, float |
 
 def _fetch(options: Namespace) -> int:
     """Show the licence, then download what is not there yet."""
-    from harness.fetch import fetch, item_is_there, wanted
+    from harness.data.fetch import fetch, item_is_there, wanted
 
     root = data_root(options.data_root)
     for name in dict.fromkeys(options.tasks.split(",")):

@@ -4,9 +4,9 @@ from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.data.videos import passed_over
 from harness.paths import data_root
 from harness.plan import Plan, make_plan, read_ids
-from harness.videos import passed_over
 from tasks.errors import InputError
 
 SHOWN = 10

@@ -5,8 +5,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from harness.commands import view
-from leaderboards.compare_text import letters
-from leaderboards.compare_values import values
+from leaderboards.compare.text import letters
+from leaderboards.compare.values import values
 from leaderboards.plot import FORMATS, Plotted, plot
 from tasks.errors import InputError
 

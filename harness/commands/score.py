@@ -11,7 +11,8 @@ from typing import Any
 
 from tabulate import tabulate
 
-from harness import across, store
+from harness import all_protocols as across
+from harness import store
 from harness.commands.plans import as_run, plans
 from harness.commands.run import conclusion
 from harness.plan import Plan
@@ -22,8 +23,9 @@ from harness.predictions.read import Predictions, Row, as_record
 from harness.predictions.readable import TRIED, most_readable
 from harness.records import Record
 from harness.run import Summary, score_plan
-from tasks import formats_qvh, highlights, moments, protocol
+from tasks import highlights, moments, protocol
 from tasks.errors import InputError
+from tasks.formats import qvhighlights as formats_qvh
 from tasks.parsers import parser
 
 USAGE = "harness score FILE --task charades@test"

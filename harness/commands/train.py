@@ -28,7 +28,7 @@ def main(options: Namespace) -> int:
     if not options.output and not options.dry_run:
         raise InputError("a folder for the trained model", "none", "--output ckpts/NAME")
     with extras.needed("train"):
-        from trainers.forecast import forecast
+        from trainers.dry_run.plan import forecast
         from trainers.train import train
         from trainers.training import Training
 

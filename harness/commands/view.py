@@ -12,7 +12,7 @@ from urllib.parse import quote
 from harness import store
 from harness.commands import compare
 from harness.paths import data_root
-from leaderboards import runs
+from leaderboards.board import runs
 from leaderboards.view.data import Shown, facts, page_data
 from leaderboards.view.index import Listed, index_data
 from leaderboards.view.page import index_page, run_page

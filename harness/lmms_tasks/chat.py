@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tasks.protocol import Decoding, Prompt
+from tasks.protocol import DecodingRules, PromptRules
 
 
-def messages(prompt: Prompt, video: str, text: str) -> list[dict[str, Any]]:
+def messages(prompt: PromptRules, video: str, text: str) -> list[dict[str, Any]]:
     """The messages of one question, in the order the protocol asks for."""
     parts: list[dict[str, Any]] = [{"type": "video", "url": video}, {"type": "text", "text": text}]
     user = {"role": "user", "content": parts if prompt.order == "video-text" else parts[::-1]}
@@ -13,7 +13,7 @@ def messages(prompt: Prompt, video: str, text: str) -> list[dict[str, Any]]:
     return [*system, user]
 
 
-def generation(decoding: Decoding) -> dict[str, Any]:
+def generation(decoding: DecodingRules) -> dict[str, Any]:
     """The generation arguments of a protocol; without `until`, lmms-eval would end replies at a blank line."""
     return {
         "max_new_tokens": decoding.max_new_tokens,

@@ -11,7 +11,7 @@ from harness.models import clock, prompt
 from harness.models.generate import Row
 from harness.models.positions import VIDEO
 from tasks.errors import InputError
-from tasks.protocol import Prompt
+from tasks.protocol import PromptRules
 
 
 class Inputs:
@@ -24,7 +24,7 @@ class Inputs:
         rules: The protocol's prompt rules.
     """
 
-    def __init__(self, model: Any, processor: Any, family: str, rules: Prompt) -> None:
+    def __init__(self, model: Any, processor: Any, family: str, rules: PromptRules) -> None:
         self.config = model.config
         self.inner = model.model
         self.processor = processor

@@ -20,7 +20,7 @@ from harness.models.openai_client import KEY, REPEATED, RETRIES, connect, reason
 from harness.models.openai_reply import read
 from harness.models.options import Options
 from tasks.errors import Failure, InputError
-from tasks.protocol import Prompt, Protocol
+from tasks.protocol import PromptRules, Protocol
 
 JPEG_QUALITY = 90
 
@@ -111,7 +111,7 @@ def frame_parts(frames: Frames) -> list[dict[str, Any]]:
     return parts
 
 
-def chat(prompt: Prompt, shown: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+def chat(prompt: PromptRules, shown: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
     """The messages of one question, in the order the protocol asks for."""
     asked = [{"type": "text", "text": text}]
     user = {"role": "user", "content": shown + asked if prompt.order == "video-text" else asked + shown}

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import transformers
 
-from harness.models.stack import TRANSFORMERS
+from harness.models.torchvision_fix import TRANSFORMERS
 from tasks.errors import InputError
 
 IMAGE, VIDEO = 1, 2

@@ -8,7 +8,7 @@ import torch
 from harness.frames import Frames
 from harness.models import clock
 from tasks.errors import Failure, InputError
-from tasks.protocol import Prompt
+from tasks.protocol import PromptRules
 
 START, PAD, END = "<|vision_start|>", "<|video_pad|>", "<|vision_end|>"
 SLOT = START + PAD + END
@@ -63,7 +63,7 @@ def special_token(processor: Any, text: str) -> Failure | None:
     return None if inside is None else Failure("special-token", f"the question contains {inside}")
 
 
-def render(processor: Any, prompt: Prompt, text: str) -> tuple[str, str]:
+def render(processor: Any, prompt: PromptRules, text: str) -> tuple[str, str]:
     """The prompt before and after the video, through the checkpoint's chat template.
 
     Raises:

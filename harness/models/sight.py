@@ -14,7 +14,7 @@ import torch
 import transformers
 
 from harness.frames import Frames
-from harness.models.stack import TRANSFORMERS
+from harness.models.torchvision_fix import TRANSFORMERS
 from tasks.errors import InputError
 
 TEXTS = ("When?", "What is to be seen, and when does it end?")

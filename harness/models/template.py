@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.models import prompt
 from tasks.errors import InputError
-from tasks.protocol import Prompt
+from tasks.protocol import PromptRules
 
 SECONDS = 10.0
 """A template of the supported families takes less than a thousandth of this."""
@@ -24,7 +24,7 @@ QUESTION = 'When does "the person opens 2 doors" happen in the video?'
 STEP = "use the family's own template: copy chat_template.jinja from the base model"
 
 
-def check(processor: Any, rules: Prompt) -> None:
+def check(processor: Any, rules: PromptRules) -> None:
     """Render one question. Data of a question can still make a template fail, but its author cannot make it hang.
 
     Raises:

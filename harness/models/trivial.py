@@ -13,7 +13,7 @@ from harness.frames import Frames
 from harness.models.base import Question, Reply
 from harness.video.sampling import frame_count
 from tasks.metrics import Floats, iou
-from tasks.protocol import Protocol, Score
+from tasks.protocol import Protocol, ScoreRules
 from tasks.rules import merged_set
 from tasks.sample import Sample
 from tasks.span import Span
@@ -108,7 +108,7 @@ def share(low: float, high: float, duration_s: float) -> Span:
     return Span(round(low * duration_s, 2), round(high * duration_s, 2))
 
 
-def best_window(rules: Score, sample: Sample) -> Span:
+def best_window(rules: ScoreRules, sample: Sample) -> Span:
     """The longest target; where sets of spans are compared, the best span from the start of a target to the end of one."""
     if len(sample.targets) == 1:
         return sample.targets[0]

@@ -1,4 +1,4 @@
-"""Prediction files of every form that people bring, told apart by content: the one place that opens them.
+"""Answer files of every form that people bring, told apart by content: the one place that opens them.
 
 JSON (rows a line, a list, an object by key, any of them inside an object with more to tell), CSV and TSV, Parquet; in UTF-8 or
 UTF-16, as it is or compressed with gzip, bzip2 or xz. What the keys of a row mean is not decided here. `docs/predictions.md`

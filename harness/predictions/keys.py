@@ -11,7 +11,7 @@ from harness.predictions.objects import KEY
 from harness.predictions.reply import agree
 from harness.predictions.spans import plain_key
 from tasks.errors import InputError
-from tasks.formats import shown
+from tasks.formats.published import shown
 
 DOCUMENT = "docs/predictions.md"
 SALIENCY = "pred_saliency_scores"

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
+from harness.data.videos import SUFFIXES
 from harness.predictions.keys import Shape
 from harness.predictions.objects import KEY
 from harness.predictions.spans import moments
-from harness.videos import SUFFIXES
 from tasks.sample import Sample
 from tasks.span import Span
 

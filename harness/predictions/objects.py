@@ -12,7 +12,7 @@ from typing import Any
 from harness.predictions import literals
 from harness.predictions.literals import DEEPEST
 from harness.predictions.text import LONGEST, BrokenError, Text, TooLongError
-from tasks.formats import shown
+from tasks.formats.published import shown
 
 KEY = "_key"
 """Where a row has the key it stood under."""

@@ -26,9 +26,9 @@ from harness.predictions.objects import KEY
 from harness.predictions.reply import prediction, reply_of
 from harness.predictions.spans import literal, moments, seconds
 from harness.records import Record, is_cut_off
+from tasks.answer import Answer
 from tasks.errors import Failure, InputError
-from tasks.formats import shown
-from tasks.prediction import Prediction
+from tasks.formats.published import shown
 from tasks.sample import Sample
 
 HEAD = 500
@@ -59,7 +59,7 @@ class Row(NamedTuple):
     ids: tuple[str, ...]
     mode: str = ""
     text: str | None = None
-    prediction: Prediction | None = None
+    prediction: Answer | None = None
     error: Failure | None = None
     cut_off: bool = False
 
@@ -200,7 +200,7 @@ class Predictions:
         return InputError(expected, f"{self.path}, {where}: {found}", step)
 
 
-def as_record(row: Row, read: Callable[[str], Prediction] | None) -> Record:
+def as_record(row: Row, read: Callable[[str], Answer] | None) -> Record:
     """What is scored of a row: what a parser reads of its text (the text without one), or else its spans, which are seconds."""
     if row.error is not None:
         return {"error": row.error._asdict()}

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.predictions.spans import Moment, literal, moments, numbers
-from tasks.formats import shown
-from tasks.prediction import Prediction
+from tasks.answer import Answer
+from tasks.formats.published import shown
 from tasks.span import Span
 
 Reply = str | list[Moment]
@@ -122,7 +122,7 @@ def _stand_in(found: Reply, text: Reply) -> bool:
     return all(m[0] >= m[1] or all(round(time, 2) in written for time in m[:2]) for m in found if isinstance(m, tuple))
 
 
-def prediction(found: Sequence[Moment], saliency: Sequence[float] | None = None, failure: str | None = "no-span") -> Prediction:
+def prediction(found: Sequence[Moment], saliency: Sequence[float] | None = None, failure: str | None = "no-span") -> Answer:
     """What is scored of moments in seconds; one time that is no finite number fails the whole reply, whose moments hold a rank.
 
     Args:
@@ -132,8 +132,8 @@ def prediction(found: Sequence[Moment], saliency: Sequence[float] | None = None,
     """
     clips = None if saliency is None else tuple(saliency)
     if not found or any(math.isnan(number) for moment in found for number in moment):
-        return Prediction(failure="bad-number" if found else failure, saliency=clips)
-    return Prediction(
+        return Answer(failure="bad-number" if found else failure, saliency=clips)
+    return Answer(
         spans=tuple(Span(*moment[:2]) for moment in found),
         scores=tuple(moment[2] if len(moment) == 3 else 1.0 for moment in found),
         saliency=clips,

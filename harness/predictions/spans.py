@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.formats import shown
+from tasks.formats.published import shown
 
 Moment = tuple[float, ...]
 """Start and end in seconds, and a score where the file gives one. NaN stands for what is no finite number."""

@@ -10,9 +10,9 @@ from harness.predictions.keys import DOCUMENT, SALIENCY, Shapes
 from harness.predictions.match import Index
 from harness.predictions.read import HEAD
 from harness.predictions.spans import literal
-from tasks import formats_qvh
+from tasks.answer import Answer
 from tasks.errors import InputError
-from tasks.prediction import Prediction
+from tasks.formats import qvhighlights as formats_qvh
 from tasks.sample import Sample
 
 WINDOWS = "pred_relevant_windows"
@@ -27,7 +27,7 @@ class Submission(NamedTuple):
         parts: Those of `PARTS` that any row has; the official evaluator reports no other.
     """
 
-    predictions: list[Prediction]
+    predictions: list[Answer]
     parts: frozenset[str]
 
 
@@ -58,7 +58,7 @@ def read(path: Path, samples: Sequence[Sample], is_part: bool) -> Submission:
         ) from error
 
 
-def _rows(path: Path, samples: Sequence[Sample], parts: set[str]) -> Iterator[tuple[str, Prediction]]:
+def _rows(path: Path, samples: Sequence[Sample], parts: set[str]) -> Iterator[tuple[str, Answer]]:
     index, shapes = Index(samples), Shapes()
     native = {sample.id: str(sample.native_id) for sample in samples}
     for where, row in files.rows(path):

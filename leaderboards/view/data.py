@@ -12,12 +12,12 @@ from harness.models import naming
 from harness.plan import Plan
 from harness.records import Record
 from harness.run import score_plan
-from leaderboards.bootstrap import estimate
-from leaderboards.compare_runs import System, compare
-from leaderboards.compare_strata import strata
-from leaderboards.compare_text import letters
-from leaderboards.compare_values import CURVE, Values, values
-from leaderboards.diagnose import THRESHOLD, TYPES, diagnose
+from leaderboards.compare.bootstrap import estimate
+from leaderboards.compare.errors import THRESHOLD, TYPES, diagnose
+from leaderboards.compare.result import System, compare
+from leaderboards.compare.strata import strata
+from leaderboards.compare.text import letters
+from leaderboards.compare.values import CURVE, Values, values
 from leaderboards.view.training import Curve
 from tasks import rules
 from tasks.metrics import Floats

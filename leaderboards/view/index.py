@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from harness import __version__
-from leaderboards.rows import Identity, Row
+from leaderboards.board.rows import Identity, Row
 
 FACTS = ("coverage", "parsed", "gap", "trained on", "commit")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks.formats import read_charades_durations, read_tall_text
+from tasks.formats.published import read_charades_durations, read_tall_text
 from tasks.sample import Row
 from tasks.task import Source, Split, Task, github
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks.formats_qvh import read_release
+from tasks.formats.qvhighlights import read_release
 from tasks.task import Source, Split, Task, github
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks.formats import read_queries_json
+from tasks.formats.published import read_queries_json
 from tasks.task import Source, Split, Task
 
 

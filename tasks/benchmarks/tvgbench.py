@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks.formats import read_tvgbench
+from tasks.formats.published import read_tvgbench
 from tasks.task import Source, Split, Task, github
 
 HOME = github("xiaomi-research/time-r1", "7f2b5944a0", "dataset/timer1/annotations/tvgbench.json")

@@ -3,10 +3,10 @@
 import re
 from decimal import Decimal
 
+from tasks.answer import Answer
 from tasks.parsers.reading.characters import near_numbers, plain
 from tasks.parsers.reading.pairs import read
 from tasks.parsers.reading.tokens import tokens
-from tasks.prediction import Prediction
 from tasks.span import Span
 
 LONGEST = 200_000
@@ -18,7 +18,7 @@ _ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _THINK_END = re.compile(r"</think>", re.IGNORECASE)
 
 
-def parse(text: str, where: tuple[str, ...]) -> Prediction:
+def parse(text: str, where: tuple[str, ...]) -> Answer:
     """Read spans from a reply.
 
     A pair of times stands in words (`from 12.5 s to 17.5 s`), brackets, JSON, a table or subtitles; times are seconds, clocks
@@ -38,11 +38,11 @@ def parse(text: str, where: tuple[str, ...]) -> Prediction:
     """
     for place in where:
         if place == "answer" and _is_unclosed(text):
-            return Prediction(failure="unclosed-answer")
+            return Answer(failure="unclosed-answer")
         scope = _scope(text, place)
         if scope is not None:
             return _read(scope)
-    return Prediction(failure="no-answer")
+    return Answer(failure="no-answer")
 
 
 def _is_unclosed(text: str) -> bool:
@@ -65,15 +65,15 @@ def _scope(text: str, place: str) -> str | None:
     return scope
 
 
-def _read(scope: str) -> Prediction:
+def _read(scope: str) -> Answer:
     match = _PLAIN_PAIR.fullmatch(scope)
     if not match and len(scope := near_numbers(scope)) > LONGEST:
-        return Prediction(failure="too-long")
+        return Answer(failure="too-long")
     spans = (Span(Decimal(match[1]), Decimal(match[2])),) if match else read(tokens(plain(scope)))
     if isinstance(spans, str):
-        return Prediction(failure=spans)
+        return Answer(failure=spans)
     if any(span.start_s > span.end_s for span in spans):
-        return Prediction(failure="reversed-span")
+        return Answer(failure="reversed-span")
     if any(span.start_s == span.end_s for span in spans):
-        return Prediction(failure="empty-span")
-    return Prediction(spans)
+        return Answer(failure="empty-span")
+    return Answer(spans)

@@ -7,7 +7,7 @@ the start of its run of digits and without giving digits back, which finds the s
 import re
 from collections.abc import Callable, Sequence
 
-from tasks.prediction import Prediction
+from tasks.answer import Answer
 from tasks.span import Span
 
 Pairs = Sequence[tuple[str | float, str | float]]
@@ -30,7 +30,7 @@ def number(text: str | float) -> float:
     return min(float(text), LARGEST)
 
 
-def read(pairs: Pairs) -> Prediction:
+def read(pairs: Pairs) -> Answer:
     """Spans as written, also reversed and empty ones: the score rule decides what they are worth.
 
     Returns:
@@ -39,13 +39,13 @@ def read(pairs: Pairs) -> Prediction:
     try:
         spans = tuple(Span(number(start), number(end)) for start, end in pairs)
     except ValueError:
-        return Prediction(failure="bad-number")
-    return Prediction(spans) if spans else Prediction(failure="no-span")
+        return Answer(failure="bad-number")
+    return Answer(spans) if spans else Answer(failure="no-span")
 
 
-def ordered(prediction: Prediction) -> Prediction:
+def ordered(prediction: Answer) -> Answer:
     """The first span only, start and end swapped if reversed."""
-    return Prediction(tuple(Span(min(span), max(span)) for span in prediction.spans[:1]), prediction.failure)
+    return Answer(tuple(Span(min(span), max(span)) for span in prediction.spans[:1]), prediction.failure)
 
 
 def in_pairs(numbers: Sequence[str | float]) -> Pairs:

@@ -2,16 +2,16 @@
 
 import re
 
+from tasks.answer import Answer
 from tasks.parsers.common import in_pairs, ordered, read, scope
 from tasks.parsers.timechat import dash_pairs, line_numbers
-from tasks.prediction import Prediction
 
 _NUMBER = r"(?<!\d)(\d++\.*+\d*+)"
 # A plain blank stands on both sides of the word, whatever other blanks there are.
 _TO = re.compile(rf"{_NUMBER}\s++(?<= )to \s*+{_NUMBER}")
 
 
-def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
+def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
     """Read the first `a - b`; without one `a to b`; without one the first number of each sentence on start, end or happening.
 
     A reversed pair is swapped.

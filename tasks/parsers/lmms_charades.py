@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 from itertools import chain
 
+from tasks.answer import Answer
 from tasks.parsers.common import Pairs, clock, in_pairs, ordered, read, scope
-from tasks.prediction import Prediction
 
 _EXAMPLE = "a specific example is : 20.8 - 30.0 seconds"
 _SENTENCE_END = re.compile(r"[!?\n]")
@@ -19,7 +19,7 @@ _BOUNDED = re.compile(r"\b(\d++\.\d++|\d++)\b")
 _PAIR_S = re.compile(rf"{_NUMBER}\s*+s?+\s*+[–-]\s*+{_NUMBER}")
 
 
-def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
+def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
     """Read the first span after every `to`, also inside words, became a hyphen; a reversed one is swapped.
 
     Sentences (up to `!`, `?` or a line break) that say start, end or happen are read, all if there is none. Five ways, the

@@ -2,9 +2,9 @@
 
 import re
 
+from tasks.answer import Answer
 from tasks.parsers import timechat
 from tasks.parsers.common import scope
-from tasks.prediction import Prediction
 
 _THINK = "<think>"
 ANSWER = re.compile(
@@ -13,7 +13,7 @@ ANSWER = re.compile(
 )
 
 
-def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
+def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
     """Read `<think>…</think><answer>{"start_time": "a", "end_time": "b"}</answer>`; unquoted numbers or swapped keys fail.
 
     The original writes the two floats as `a-b` and reads them again with TimeChat's parser, which swaps a reversed pair.
@@ -25,9 +25,9 @@ def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
     begin = found.find(_THINK)
     match = ANSWER.search(found, begin + len(_THINK)) if begin >= 0 else None
     if match is None:
-        return Prediction(failure="no-answer")
+        return Answer(failure="no-answer")
     try:
         start, end = float(match[1]), float(match[2])
     except ValueError:
-        return Prediction(failure="bad-number")
+        return Answer(failure="bad-number")
     return timechat.parse(f"{start}-{end}", ("whole",))

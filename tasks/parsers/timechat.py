@@ -2,8 +2,8 @@
 
 import re
 
+from tasks.answer import Answer
 from tasks.parsers.common import Pairs, in_pairs, ordered, read, scope
-from tasks.prediction import Prediction
 
 _NUMBER = r"(?<!\d)(\d++\.*+\d*+)"
 _DASH = re.compile(rf"{_NUMBER}\s*+-\s*+{_NUMBER}")
@@ -12,7 +12,7 @@ _SENTENCE_END = re.compile(r"[!?\n]")
 _KEYWORDS = ("start", "end", "happen")
 
 
-def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
+def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
     """Read the first `a - b`; without one, the first number of each of the first two sentences that say start, end or happen.
 
     Sentences end with `!`, `?` or a line break, not with a full stop, so `The start time is 0, and the end time is 12.` gives

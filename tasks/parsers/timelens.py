@@ -2,8 +2,8 @@
 
 import re
 
+from tasks.answer import Answer
 from tasks.parsers.common import clock, in_pairs, read, scope
-from tasks.prediction import Prediction
 
 _NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
 _CLOCK = re.compile(r"\b(\d{1,2}:\d{2}:\d{2}(?:\.\d++)?|\d{1,2}:\d{2}(?:\.\d++)?)\b")
@@ -12,7 +12,7 @@ _TO = re.compile(rf"{_NUMBER}\s++to\s++{_NUMBER}")
 _BOUNDED = re.compile(r"\b(\d++\.\d++|\d++)\b")
 
 
-def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
+def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
     """Read clock times; without two of them `a - b`; without one `a to b`; without one every number, two by two.
 
     A number counts in the last step only if a word ends after it: `12.5s` is read as 12, since the word does not end after

@@ -2,14 +2,14 @@
 
 import re
 
+from tasks.answer import Answer
 from tasks.parsers.common import read, scope
-from tasks.prediction import Prediction
 
 _NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
 _PAIR = re.compile(rf"{_NUMBER} (?:to|and) {_NUMBER}")
 
 
-def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
+def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
     """Read the last pair joined by ` to ` or ` and `, one blank on each side, in small letters.
 
     Source: TimeZero evaluate.py:79-100 (a7c3523); its fallback to the answer tag can never match. Tags and truncation play

@@ -2,13 +2,13 @@
 
 import re
 
+from tasks.answer import Answer
 from tasks.parsers.common import read, scope
-from tasks.prediction import Prediction
 
 _EVENT = re.compile(r"(?<![\d.])(?<!<sep>)([\d.]++)<sep>([\d.]++)(?:<sep>)?+<sync>")
 
 
-def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Prediction:
+def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
     """Read the first event with exactly two times: `0024.3<sep>0030.4<sync>`.
 
     Source: TRACE trace/eval/evaluate.py and reformat_tvg.py (fba1e40): time tokens up to `<sync>` are one event, `<sep>` ends

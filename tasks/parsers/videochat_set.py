@@ -2,8 +2,8 @@
 
 import re
 
+from tasks.answer import Answer
 from tasks.parsers.common import LARGEST, read, scope
-from tasks.prediction import Prediction
 
 # A number as Python writes one: no leading zeros before an integer.
 _NUMBER = r"([+-]?+(?:(?:0++|[1-9][0-9]*+)(?![0-9.])|[0-9]++\.[0-9]*+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+)"
@@ -13,7 +13,7 @@ _PAIR = re.compile(
 _BRACKETS = {"[": "]", "(": ")"}
 
 
-def parse(text: str, where: tuple[str, ...] = ("first-answer", "whole")) -> Prediction:
+def parse(text: str, where: tuple[str, ...] = ("first-answer", "whole")) -> Answer:
     """Read `[(a, b), (c, d)]`, brackets of either kind; anything else is `no-list`. All pairs count, as a set.
 
     Source: VideoChat-R1.5 src_eval/evaluate_chara.py and evaluate_qvh.py (67d2d75), which call `ast.literal_eval`. Here a
@@ -26,7 +26,7 @@ def parse(text: str, where: tuple[str, ...] = ("first-answer", "whole")) -> Pred
         pairs, commas = _pairs(body)
         if pairs and (commas or not bare):
             return _read(pairs)
-    return Prediction(failure="no-list")
+    return Answer(failure="no-list")
 
 
 def _pairs(body: str) -> tuple[list[tuple[str, str]], int]:
@@ -43,7 +43,7 @@ def _pairs(body: str) -> tuple[list[tuple[str, str]], int]:
     return (pairs, commas) if position == len(body) else ([], 0)
 
 
-def _read(pairs: list[tuple[str, str]]) -> Prediction:
+def _read(pairs: list[tuple[str, str]]) -> Answer:
     if any(abs(float(time)) >= LARGEST for pair in pairs for time in pair):
-        return Prediction(failure="bad-number")
+        return Answer(failure="bad-number")
     return read(pairs)

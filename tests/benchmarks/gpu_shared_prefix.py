@@ -21,7 +21,8 @@ import torch
 import transformers
 
 from harness.frames import Frames
-from harness.models import generate, hf, stack, tiny
+from harness.models import generate, hf, tiny
+from harness.models import torchvision_fix as stack
 from harness.models.base import Question
 from harness.models.checkpoint import Checkpoint
 from harness.models.options import Options

@@ -25,8 +25,9 @@ from typing import Any
 import torch
 import transformers
 
-from harness.models import stack, tiny
-from trainers.grpo import VideoGRPOTrainer
+from harness.models import tiny
+from harness.models import torchvision_fix as stack
+from trainers.methods.grpo import VideoGRPOTrainer
 
 PASSES: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("training_passes.py")))
 STEPS = 3

@@ -13,8 +13,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness import store
 from harness.cli import main
-from leaderboards.request import Request, make
-from leaderboards.tables import FORMATS
+from leaderboards.board.formats import FORMATS
+from leaderboards.board.request import Request, make
 
 RUNS, LIMIT_S = 200, 3.0
 SIZES = {"charades": (1_334, 3_720), "anet": (4_885, 17_031)}

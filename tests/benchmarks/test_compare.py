@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from leaderboards.compare import paired
-from leaderboards.compare_runs import System, compare
-from leaderboards.compare_values import CURVE, Values
-from leaderboards.diagnose import diagnose
+from leaderboards.compare.errors import diagnose
+from leaderboards.compare.paired import paired
+from leaderboards.compare.result import System, compare
+from leaderboards.compare.values import CURVE, Values
 from tasks.metrics import iou
 from tasks.sample import Row, Sample, make_samples
 from tasks.span import Span

@@ -12,8 +12,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from tasks import protocol
+from tasks.answer import Answer
 from tasks.parsers import NAMES, parser
-from tasks.prediction import Prediction
 
 MEGABYTE, LONGEST_S = 1_000_000, 1.0
 UNITS = (
@@ -24,7 +24,7 @@ UNITS = (
 FRAMES = ("{}", "<answer>{}</answer>", "<think>{}", "1{}to", "12 to {}", "[(1,{}", "<answer>{}x\ny</answer>")
 CASES = list(itertools.product(UNITS, FRAMES))
 ANSWERS = {(rules.answer.parser, rules.answer.where): rules.answer for rules in map(protocol.load, protocol.names())}
-READERS: dict[str, Callable[[str], Prediction]] = {
+READERS: dict[str, Callable[[str], Answer]] = {
     **{f"{name} {'/'.join(where)}": parser(answer) for (name, where), answer in ANSWERS.items()},
     **{name: importlib.import_module(f"tasks.parsers.{name}").parse for name in NAMES if name.endswith("_reward")},
 }

@@ -30,8 +30,8 @@ from tasks.sample import Sample
 from tasks.span import Span
 from trainers import recipe as recipes
 from trainers.examples import Examples, Prompt
-from trainers.grpo import VideoGRPOTrainer
-from trainers.rollout import rollout
+from trainers.methods.grpo import VideoGRPOTrainer
+from trainers.rollout.local import rollout
 from trainers.train import build
 from trainers.training import Training
 

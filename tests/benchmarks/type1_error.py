@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from tabulate import tabulate
 
-from leaderboards.compare import over_seeds, paired
+from leaderboards.compare.paired import over_seeds, paired
 from tasks.metrics import Floats
 from tasks.statistics import cluster_bootstrap
 

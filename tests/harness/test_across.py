@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.across import read_all, table
+from harness.all_protocols import read_all, table
 from harness.cli import main
 from harness.predictions.read import Predictions, Row
 from harness.scoring import means, score

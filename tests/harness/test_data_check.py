@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.check import askable, differences
 from harness.cli import main
+from harness.data.check import askable, differences
 from harness.environment import launch
 from harness.plan import make_plan
 from harness.run import open_jobs

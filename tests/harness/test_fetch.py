@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness import fetch as fetching
 from harness.cli import main
-from harness.fetch import fetch, wanted
+from harness.data import fetch as fetching
+from harness.data.fetch import fetch, wanted
 from tasks import task as tasks
 from tasks.errors import InputError
 

@@ -9,7 +9,7 @@ import pytest
 from harness import sessions, store
 from harness.cli import main
 from harness.models import naming, tiny
-from leaderboards.rows import of_run
+from leaderboards.board.rows import of_run
 
 HASH = "3fa2c1d0" + "0" * 56
 

@@ -16,7 +16,7 @@ from harness.models.trivial import trivial
 from harness.records import make_record
 from harness.scoring import means, means_of, score
 from tasks import protocol, task
-from tasks.prediction import Prediction
+from tasks.answer import Answer
 from tasks.sample import Row, Sample, make_samples
 from tasks.span import Span, exact, exact_iou
 
@@ -143,7 +143,7 @@ def test_spans_are_written_in_seconds_whatever_the_unit() -> None:
 
 
 def test_spans_read_already_are_seconds_under_any_unit() -> None:
-    records = {(s.id, "direct"): {**reply(""), "prediction": Prediction((s.targets[0],))} for s in SAMPLES}
+    records = {(s.id, "direct"): {**reply(""), "prediction": Answer((s.targets[0],))} for s in SAMPLES}
     found = score(SAMPLES, records, protocol.load("vtimellm-percent"), ("direct",))["modes"]["direct"]
     assert found["aggregate"]["mIoU"] == 100.0
     assert found["samples"][1]["spans"] == [[4.0, 8.0]]
@@ -245,7 +245,7 @@ def test_official_metrics_take_seconds_whatever_the_unit(shared_data: Path) -> N
 @pytest.mark.parametrize("name", protocol.names())
 def test_spans_without_a_reply_score_as_predictions_do(name: str) -> None:
     rules, spans = protocol.load(name), [Span(s.targets[0].start_s + 0.5, s.targets[0].end_s) for s in SAMPLES]
-    records = {(s.id, "m"): {"error": None, "prediction": Prediction((span,))} for s, span in zip(SAMPLES, spans, strict=True)}
+    records = {(s.id, "m"): {"error": None, "prediction": Answer((span,))} for s, span in zip(SAMPLES, spans, strict=True)}
     assert {**means_of(SAMPLES, spans, rules), "parsed": 20} == means(SAMPLES, records, rules, "m")
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.data.videos import BLOCK, distinct, find_videos, identity, passed_over
 from harness.paths import data_root, run_folder
-from harness.videos import BLOCK, distinct, find_videos, identity, passed_over
 
 
 def test_keys_match_with_and_without_suffix_and_the_first_folder_wins(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboards.board import Section, build, marks
-from leaderboards.published import FOLDER, Printed, Table, read
-from leaderboards.rows import CEILING, FACTS, RUN, TRIVIAL, Identity, Row
-from leaderboards.tables import FORMATS
+from leaderboards.board.formats import FORMATS
+from leaderboards.board.published import FOLDER, Printed, Table, read
+from leaderboards.board.ranking import Section, build, marks
+from leaderboards.board.rows import CEILING, FACTS, RUN, TRIVIAL, Identity, Row
 
 BASE = Identity(1, "a" * 64, "default", "b" * 64)
 

@@ -14,8 +14,8 @@ from harness.cli import main as harness
 from harness.commands.board import main as board
 from harness.plan import make_plan
 from harness.report import floor_rows
-from leaderboards.request import layouts
-from leaderboards.tables import FORMATS
+from leaderboards.board.formats import FORMATS
+from leaderboards.board.request import layouts
 from tasks.errors import InputError
 
 Show = Callable[..., str]

@@ -18,9 +18,9 @@ from harness.cli import main as harness
 from harness.commands.score import predictions
 from harness.plan import make_plan
 from harness.run import score_plan
-from leaderboards.compare_values import CURVE, values
+from leaderboards.compare.values import CURVE, values
 from tasks import moments
-from tasks.formats_qvh import read_submission
+from tasks.formats.qvhighlights import read_submission
 from tasks.sample import Sample
 from tasks.span import Span, exact, exact_iou
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leaderboards.bootstrap import draws, estimate, studentised
-from leaderboards.compare import Comparison, holm, over_seeds, paired
+from leaderboards.compare.bootstrap import draws, estimate, studentised
+from leaderboards.compare.paired import Comparison, holm, over_seeds, paired
 
 VIDEO = np.repeat(np.arange(200), np.tile([1, 3], 100))
 NAMES = [f"v{i:03d}" for i in VIDEO]
@@ -117,7 +117,7 @@ def test_a_resample_s_mean_is_as_skewed_as_the_unbiased_moments_say() -> None:
 
 def test_blocks_of_draws_do_not_change_them(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = np.concatenate(list(draws(50, 100, 0)))
-    monkeypatch.setattr("leaderboards.bootstrap.BLOCK", 200)
+    monkeypatch.setattr("leaderboards.compare.bootstrap.BLOCK", 200)
     assert np.array_equal(np.concatenate(list(draws(50, 100, 0))), whole)
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.plan import make_plan
-from leaderboards.diagnose import TYPES, Diagnosis, diagnose
-from leaderboards.diagnose_clock import best_iou
-from tasks.formats_qvh import read_submission
+from leaderboards.compare.clocks import best_iou
+from leaderboards.compare.errors import TYPES, Diagnosis, diagnose
+from tasks.formats.qvhighlights import read_submission
 from tasks.metrics import iou
 from tasks.sample import Row, Sample, make_samples
 from tasks.span import Span

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboards.published import FOLDER, OTHERS, Published, Table, cell, papers, read
+from leaderboards.board.published import FOLDER, OTHERS, Published, Table, cell, papers, read
 from tasks import protocol, task
 from tasks.errors import InputError
 

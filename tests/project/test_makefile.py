@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from harness.models import stack
+from harness.models import torchvision_fix as stack
 
 PYTHON = """#!/bin/sh
 # Stands in for Python: writes down what it is asked, makes environments whose Python is itself, fails where told to.

@@ -9,7 +9,7 @@ import pytest
 from tasks import task as tasks
 from tasks.anomalies import anomalies
 from tasks.errors import InputError
-from tasks.formats import read_charades_durations, read_tall_text, read_timestamps_json
+from tasks.formats.published import read_charades_durations, read_tall_text, read_timestamps_json
 from tasks.sample import split_sha256
 from tasks.span import Span
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.answer import Answer
 from tasks.moments import LENGTHS, MAX_WINDOWS, THRESHOLDS, Window, means, moment_retrieval, windows
-from tasks.prediction import Prediction
 from tasks.span import Span, exact
 
 
@@ -149,6 +149,6 @@ def test_shapes() -> None:
 
 def test_windows_of_a_prediction() -> None:
     spans = (Span(1, 2), Span(3, 4))
-    assert windows(Prediction(spans)) == [(1, 2, 1.0), (3, 4, 1.0)]
-    assert windows(Prediction(spans, scores=(0.1, 0.2))) == [(1, 2, 0.1), (3, 4, 0.2)]
-    assert windows(Prediction(failure="no-span")) == []
+    assert windows(Answer(spans)) == [(1, 2, 1.0), (3, 4, 1.0)]
+    assert windows(Answer(spans, scores=(0.1, 0.2))) == [(1, 2, 0.1), (3, 4, 0.2)]
+    assert windows(Answer(failure="no-span")) == []

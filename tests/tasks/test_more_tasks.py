@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tasks import task as tasks
 from tasks.anomalies import anomalies
 from tasks.errors import InputError
-from tasks.formats import (
+from tasks.formats.published import (
     read_charades_durations,
     read_frames_json,
     read_queries_json,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.cli import main
 from tasks import task as tasks
 from tasks.errors import InputError
-from tasks.formats_own import LONGEST_LINE, read_own
+from tasks.formats.own import LONGEST_LINE, read_own
 from tasks.sample import Sample, make_samples, split_sha256
 from tasks.span import Span
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import task as tasks
+from tasks.answer import Answer
 from tasks.errors import InputError
-from tasks.formats_qvh import match_submission, read_release, read_submission, report
+from tasks.formats.qvhighlights import match_submission, read_release, read_submission, report
 from tasks.highlights import centre, flat, highlight_detection
 from tasks.moments import Window, moment_retrieval, windows
-from tasks.prediction import Prediction
 from tasks.sample import Sample, make_samples
 from tasks.span import Span
 
@@ -146,16 +146,16 @@ def test_release_refuses_other_text(text: str) -> None:
         read_release(text)
 
 
-def submission(*rows: dict[str, Any]) -> list[tuple[str, Prediction]]:
+def submission(*rows: dict[str, Any]) -> list[tuple[str, Answer]]:
     return list(read_submission(json.dumps(row) for row in rows))
 
 
 def test_a_submission_as_written() -> None:
     full = {"qid": 7, "pred_relevant_windows": [[5, 3, 0.1], [0, 2, 0.9]], "pred_saliency_scores": [0.5, -1]}
-    assert submission(full) == [("7", Prediction((Span(5, 3), Span(0, 2)), None, (0.1, 0.9), (), (0.5, -1.0)))]
-    assert submission({"qid": "x", "pred_relevant_windows": [[0, 2]]}) == [("x", Prediction((Span(0, 2),)))]
-    assert submission({"qid": 7, "pred_saliency_scores": [0]})[0][1] == Prediction(saliency=(0.0,))
-    assert submission({"qid": 7, "pred_relevant_windows": []})[0][1] == Prediction(failure="no-span")
+    assert submission(full) == [("7", Answer((Span(5, 3), Span(0, 2)), None, (0.1, 0.9), (), (0.5, -1.0)))]
+    assert submission({"qid": "x", "pred_relevant_windows": [[0, 2]]}) == [("x", Answer((Span(0, 2),)))]
+    assert submission({"qid": 7, "pred_saliency_scores": [0]})[0][1] == Answer(saliency=(0.0,))
+    assert submission({"qid": 7, "pred_relevant_windows": []})[0][1] == Answer(failure="no-span")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def vowels(completions: list[Any], **_: Any) -> list[float]:
 def main(jobs: list[dict[str, Any]]) -> None:
     from harness.cli import main as harness
     from trainers import train
-    from trainers.callbacks import TrainerCallback
+    from trainers.methods.callbacks import TrainerCallback
 
     class Interrupt(TrainerCallback):  # type: ignore[misc]
         def __init__(self, step: int) -> None:

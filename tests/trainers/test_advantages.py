@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainers import advantages
+from trainers.methods import advantages
 from trainers.rewards.shape import shape_nonlinear
 
 GROUPS = st.lists(st.lists(st.floats(0, 1), min_size=4, max_size=4), min_size=1, max_size=3)

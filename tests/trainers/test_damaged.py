@@ -14,7 +14,7 @@ from harness.cli import main
 from harness.synthetic.make import make
 from tasks.errors import InputError
 from trainers import train as training_module
-from trainers.steady import WHOLE, check_whole
+from trainers.methods.safe_checkpoints import WHOLE, check_whole
 
 
 class Interrupt(TrainerCallback):  # type: ignore[misc]

@@ -9,8 +9,8 @@ from harness.frames import Frames
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
 from tasks.span import Span
-from trainers.answers import answers, ground_truth
 from trainers.examples import Examples, curriculum
+from trainers.given_answers import answers, ground_truth
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 

@@ -16,10 +16,11 @@ from harness.models.prompt import render
 from harness.synthetic.make import make
 from tasks import protocol
 from tasks.errors import InputError
-from trainers import forecast, packed
+from trainers.dry_run import plan as forecast
+from trainers.dry_run.memory import BUCKET, LIVE, Load, Shape, activations, generation, memory
 from trainers.headers import undecoded
-from trainers.memory import BUCKET, LIVE, Load, Shape, activations, generation, memory
-from trainers.rollout import rollout
+from trainers.methods import packed
+from trainers.rollout.local import rollout
 
 SHAPE = Shape(7_500_000_000, 7_500_000_000, 3584, 18944, 28, 1024, 1280, 3420, 32, 4)
 LOAD = Load(1, 4000, 3584, 100, 4, 3, 2, 2, True, False)

@@ -12,13 +12,13 @@ from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
 from harness.models.generate import Row
-from trainers.answers import answers
-from trainers.arguments import sampling
 from trainers.examples import Examples, Prompt, curriculum
-from trainers.grpo import OffPolicy, VideoGRPOTrainer
+from trainers.given_answers import answers
+from trainers.methods.configs import sampling
+from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
+from trainers.methods.rollout_metrics import Watch
 from trainers.recipe import SHAPINGS, RewardPart
 from trainers.terms import Term
-from trainers.watch import Watch
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from trainers import packed
 from trainers.examples import Examples, Prompt, curriculum
+from trainers.methods import packed
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from harness.cli import main
 from harness.synthetic.make import make
-from trainers.memory import Load, Shape, memory
+from trainers.dry_run.memory import Load, Shape, memory
 from trainers.recipe import load as load_recipe
 from trainers.training import Precision, Training, precision
 

@@ -16,9 +16,9 @@ from harness.models.generate import Output
 from harness.models.inputs import Inputs
 from tasks import protocol
 from trainers import experiment, recipe
-from trainers import grpo as grpo_module
-from trainers.answers import ground_truth
 from trainers.examples import Examples
+from trainers.given_answers import ground_truth
+from trainers.methods import grpo as grpo_module
 from trainers.train import build
 from trainers.training import Training
 

@@ -11,9 +11,9 @@ from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from trl import SFTConfig
 
-from trainers.answers import answers
 from trainers.examples import Examples, curriculum
-from trainers.sft import VideoSFTTrainer
+from trainers.given_answers import answers
+from trainers.methods.sft import VideoSFTTrainer
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")

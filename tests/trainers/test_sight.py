@@ -14,7 +14,9 @@ import transformers
 from harness.cli import main
 from harness.models import generate
 from harness.synthetic.make import make
-from trainers import grpo, packed, rollout, sight, vllm
+from trainers.methods import grpo, packed, sight
+from trainers.rollout import local as rollout
+from trainers.rollout import vllm
 
 FAMILIES = {
     "qwen2_5_vl": transformers.Qwen2_5_VLModel,

@@ -21,7 +21,7 @@ from harness.commands.train import main as command
 from harness.synthetic.make import make
 from tasks.errors import InputError
 from trainers import train as training_module
-from trainers.steady import last_checkpoint
+from trainers.methods.safe_checkpoints import last_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_bad_input(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> 
 def test_a_tracker_that_fails_is_given_up(
     checkpoints: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from trainers import trackers
+    from trainers.methods import trackers
 
     heard = []
 

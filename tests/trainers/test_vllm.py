@@ -29,8 +29,9 @@ from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from harness.synthetic.make import make
-from trainers import packed, vllm
 from trainers.examples import Examples, Prompt
+from trainers.methods import packed
+from trainers.rollout import vllm
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 PORT = 8765

@@ -15,7 +15,7 @@ from harness.synthetic.scene import COLOURS, SHAPES
 from tasks.protocol import Protocol
 from tasks.span import Span
 from trainers.base.curriculum import FULL_FRAME, Lesson
-from trainers.packed import IGNORED, Branch, Group
+from trainers.methods.packed import IGNORED, Branch, Group
 
 QUERIES = [f"{colour} {shape}" for colour in COLOURS for shape in (*SHAPES, "shape")]
 NOTHING = "<|endoftext|>"

@@ -16,7 +16,7 @@ from tasks.errors import InputError
 from trainers.base import curriculum, model
 from trainers.base.batch import Batches
 from trainers.base.curriculum import Lesson
-from trainers.packed import IGNORED, pack
+from trainers.methods.packed import IGNORED, pack
 
 STREAM = 0xBA5E
 """Keeps the random numbers of lessons apart from those of the benchmark's own videos."""

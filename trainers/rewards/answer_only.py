@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.parsers.videochat_r1_5_reward import well_formed
+from tasks.parsers.rewards.videochat_r1_5 import well_formed
 from trainers.rewards.common import Completion, texts
 
 

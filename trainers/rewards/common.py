@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tasks.answer import Answer
 from tasks.metrics import Floats
-from tasks.prediction import Prediction
 from tasks.protocol import Protocol, load
 from tasks.rules import hull
 from tasks.span import Span
@@ -22,7 +22,7 @@ def texts(completions: Sequence[Completion]) -> list[str]:
     return [completion if isinstance(completion, str) else completion[0]["content"] for completion in completions]
 
 
-def best(prediction: Prediction, targets: Targets, values: Callable[[Span, Targets], Floats]) -> float | None:
+def best(prediction: Answer, targets: Targets, values: Callable[[Span, Targets], Floats]) -> float | None:
     """Value of the first span read with the target it fits best; 0 if none was read, None if there is no target.
 
     Args:

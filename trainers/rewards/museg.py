@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
-from tasks.parsers.museg_reward import parse
+from tasks.parsers.rewards.museg import parse
 from trainers.rewards.common import Completion, Targets, texts
 
 NOWHERE = (1e9, 1e9 + 1)

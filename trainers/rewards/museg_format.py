@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.parsers.museg_reward import items, mentions, sections
+from tasks.parsers.rewards.museg import items, mentions, sections
 from trainers.rewards.common import Completion, texts
 
 MOST = 10

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.parsers.temporal_r1_reward import parse, well_formed
+from tasks.parsers.rewards.temporal_r1 import parse, well_formed
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
 IOU_WEIGHT, FORMAT_WEIGHT = 0.5, 0.5

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.parsers.tempsamp_reward import parse, well_formed
+from tasks.parsers.rewards.tempsamp import parse, well_formed
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 from trainers.rewards.shape import shape_nonlinear
 

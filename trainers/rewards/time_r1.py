@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks.metrics import Floats
-from tasks.parsers.time_r1_reward import parse
+from tasks.parsers.rewards.time_r1 import parse
 from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.parsers.timelens_reward import parse
+from tasks.parsers.rewards.timelens import parse
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
 

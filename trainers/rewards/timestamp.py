@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks import rules
+from tasks.answer import Answer
 from tasks.errors import InputError
 from tasks.parsers import parser
-from tasks.prediction import Prediction
 from tasks.protocol import Protocol
 from trainers.rewards.common import Completion, named, texts
 
@@ -59,7 +59,7 @@ def timestamp(
     return [None if clips is None else _row(rule, read(text), clips, seconds) for text, clips, seconds in rows]
 
 
-def _row(protocol: Protocol, prediction: Prediction, saliency: Saliency, duration_s: float) -> float | None:
+def _row(protocol: Protocol, prediction: Answer, saliency: Saliency, duration_s: float) -> float | None:
     truth = [sum(scores) / len(scores) for scores in saliency]
     highlights = {clip for clip, score in enumerate(truth) if score > 0}
     if not highlights:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.parsers.time_r1_reward import parse
+from tasks.parsers.rewards.time_r1 import parse
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
 

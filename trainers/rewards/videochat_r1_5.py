@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.parsers.videochat_r1_5_reward import parse
+from tasks.parsers.rewards.videochat_r1_5 import parse
 from tasks.rules import merged_set
 from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, texts

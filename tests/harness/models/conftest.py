@@ -64,7 +64,7 @@ def make_protocol() -> Callable[..., protocol.Protocol]:
         rules = protocol.load("default").rules()
         rules["decoding"]["max_new_tokens"] = 12
         for key, value in changes.items():
-            rules["prompt" if key in protocol.Prompt.__dataclass_fields__ else "decoding"][key] = value
+            rules["prompt" if key in protocol.PromptRules.__dataclass_fields__ else "decoding"][key] = value
         return protocol.from_dict({"name": "test", **rules})
 
     return make

@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 from harness.cli import main
 from harness.frames import Frames
 from harness.models import cache as caches
-from harness.models import generate, hf, prompt, sight, stack, tiny
+from harness.models import generate, hf, prompt, sight, tiny
+from harness.models import torchvision_fix as stack
 from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.synthetic.make import make

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.models import stack
+from harness.models import torchvision_fix as stack
 
 
 def run(code: str) -> str:

@@ -13,11 +13,11 @@ from harness.plan import read_ids
 from harness.predictions.read import Predictions, Row, as_record
 from harness.scoring import means, official
 from tasks import protocol
+from tasks.answer import Answer
 from tasks.errors import Failure, InputError
-from tasks.formats import read_frames_json, read_queries_json, read_timestamps_json, read_tvgbench
-from tasks.formats_qvh import read_release, read_submission
+from tasks.formats.published import read_frames_json, read_queries_json, read_timestamps_json, read_tvgbench
+from tasks.formats.qvhighlights import read_release, read_submission
 from tasks.parsers import parser
-from tasks.prediction import Prediction
 from tasks.sample import Row as Annotation
 from tasks.sample import Sample, make_samples
 from tasks.span import Span
@@ -78,7 +78,7 @@ def test_keyed_objects_of_lmms_eval_and_timelens(tmp_path: Path) -> None:
             found = rows(tmp_path, text)
             assert [(row.ids, row.text) for row in found] == [((FIRST,), said), ((SECOND,), said), ((FOURTH,), said)]
             if said is None:
-                assert {row.prediction for row in found} == {Prediction((Span(2.0, 4.0),), scores=(1.0,))}
+                assert {row.prediction for row in found} == {Answer((Span(2.0, 4.0),), scores=(1.0,))}
 
 
 def test_moment_detr_submissions_keep_scores_and_saliency(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from harness.plan import Plan, make_plan
 from harness.records import Record
 from harness.run import score_plan
 from tasks import protocol
+from tasks.answer import Answer
 from tasks.errors import InputError
-from tasks.prediction import Prediction
 from tasks.span import Span
 
 MODES = ("direct", "cot")
@@ -37,10 +37,10 @@ moments = st.builds(Span, times, times)
 
 
 @st.composite
-def given_moments(draw: st.DrawFn) -> Prediction:
+def given_moments(draw: st.DrawFn) -> Answer:
     spans = tuple(draw(st.lists(moments, max_size=3)))
     scores = draw(st.just(()) | st.just(tuple(i / 7 for i in range(len(spans)))))
-    return Prediction(spans, None if spans else draw(st.sampled_from(["no-span", "bad-number"])), scores)
+    return Answer(spans, None if spans else draw(st.sampled_from(["no-span", "bad-number"])), scores)
 
 
 errors = st.builds(lambda kind, words: {"type": kind, "message": words}, st.sampled_from(["missing-video", "no-row"]), anything)

@@ -5,18 +5,10 @@ Rows 1-19 are section 6 of the protocol reference; the others are further replie
 
 import pytest
 
-from tasks.parsers import (
-    etbench,
-    lmms_charades,
-    museg,
-    tempsamp_reward,
-    time_r1_reward,
-    timechat,
-    timelens,
-    timezero,
-    videochat_set,
-)
-from tasks.prediction import Prediction
+from tasks.answer import Answer
+from tasks.parsers import etbench, lmms_charades, museg, timechat, timelens, timezero, videochat_set
+from tasks.parsers.rewards import tempsamp as tempsamp_reward
+from tasks.parsers.rewards import time_r1 as time_r1_reward
 
 Span = tuple[float, float]
 COLUMNS = {
@@ -95,7 +87,7 @@ ROWS: dict[str, tuple[str, tuple[Span | None, ...]]] = {
 CASES = [(name, column) for name in ROWS for column in COLUMNS]
 
 
-def first(prediction: Prediction) -> Span | None:
+def first(prediction: Answer) -> Span | None:
     assert bool(prediction.spans) == (prediction.failure is None)
     return tuple(map(float, prediction.spans[0])) if prediction.spans else None  # type: ignore[return-value]
 

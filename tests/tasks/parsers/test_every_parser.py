@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import protocol
-from tasks.parsers import NAMES, parser, time_r1_reward, videochat_set
+from tasks.parsers import NAMES, parser, videochat_set
 from tasks.parsers.common import SCOPES, scope
-from tasks.protocol import Answer
+from tasks.parsers.rewards import time_r1 as time_r1_reward
+from tasks.protocol import AnswerRules
 
 READERS = {name: parser(protocol.load(name).answer) for name in protocol.names()}
-READERS |= {name: parser(Answer(name, ("whole",), "")) for name in NAMES}
+READERS |= {name: parser(AnswerRules(name, ("whole",), "")) for name in NAMES}
 READERS |= {"rewards": time_r1_reward.parse}
 WORDS = (
     *(

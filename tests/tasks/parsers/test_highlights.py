@@ -6,10 +6,15 @@ from pathlib import Path
 import pytest
 
 from tasks import protocol, task
-from tasks.formats_qvh import report
+from tasks.answer import Answer
+from tasks.formats.qvhighlights import report
 from tasks.highlights import highlight_detection
-from tasks.parsers import highlights_lists, highlights_timechat, highlights_timesuite, highlights_trace, highlights_vtgllm, parser
-from tasks.prediction import Prediction
+from tasks.parsers import parser
+from tasks.parsers.highlights import lists as highlights_lists
+from tasks.parsers.highlights import timechat as highlights_timechat
+from tasks.parsers.highlights import timesuite as highlights_timesuite
+from tasks.parsers.highlights import trace as highlights_trace
+from tasks.parsers.highlights import vtgllm as highlights_vtgllm
 from tasks.rules import saliency
 from tasks.sample import Sample
 from tasks.span import Span
@@ -34,7 +39,7 @@ EXAMPLES: dict[str, tuple[dict[int, float], dict[int, float]]] = {
 }
 
 
-def clips(name: str, prediction: Prediction) -> dict[int, float]:
+def clips(name: str, prediction: Answer) -> dict[int, float]:
     return {i: score for i, score in enumerate(saliency(protocol.load(name), prediction, DURATION_S)) if score}
 
 
@@ -76,8 +81,8 @@ def test_trace_and_our_own_lists() -> None:
 
 def test_an_unread_reply_is_all_zero_and_given_scores_pass() -> None:
     rules = protocol.load("qvh-hl-timechat")
-    assert saliency(rules, Prediction(failure="no-highlight"), 7.0) == [0.0, 0.0, 0.0]
-    assert saliency(rules, Prediction(saliency=(1.0, 2.0)), 150.0) == [1.0, 2.0]
+    assert saliency(rules, Answer(failure="no-highlight"), 7.0) == [0.0, 0.0, 0.0]
+    assert saliency(rules, Answer(saliency=(1.0, 2.0)), 150.0) == [1.0, 2.0]
 
 
 def sentence(sample: Sample) -> str:

@@ -8,7 +8,7 @@ from torch.nn import functional
 from trainers.base import curriculum
 from trainers.base.model import FAMILIES
 from trainers.base.train import Settings, Trainer, losses
-from trainers.packed import IGNORED
+from trainers.methods.packed import IGNORED
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

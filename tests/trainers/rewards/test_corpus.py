@@ -75,8 +75,11 @@ def test_columns_of_another_length_are_refused(name: str) -> None:
     assert refuses_uneven_columns(find(name))
 
 
-READERS = ("time_r1_reward", "tempsamp_reward", "timelens_reward", "temporal_r1_reward", "videochat_r1_5_reward", "museg_reward")
-MODULES = [*(f"tasks.parsers.{name}" for name in READERS), *(f"trainers.rewards.{n}" for n in ("common", "shape", *names()))]
+READERS = ("time_r1", "tempsamp", "timelens", "temporal_r1", "videochat_r1_5", "museg")
+MODULES = [
+    *(f"tasks.parsers.rewards.{name}" for name in READERS),
+    *(f"trainers.rewards.{n}" for n in ("common", "shape", *names())),
+]
 """In an order in which each finds the ones it imports."""
 
 SOURCES = {name: Path(str(importlib.import_module(name).__file__)).read_text(encoding="utf-8") for name in MODULES}
@@ -103,6 +106,10 @@ class Mutant(NamedTuple):
     tree: ast.Module
 
 
+def label(module: str) -> str:
+    return module.removeprefix("trainers.rewards.").removeprefix("tasks.parsers.")
+
+
 def mutants(module: str) -> Iterator[Mutant]:
     tree = ast.parse(SOURCES[module])
     skipped = {id(part) for node in ast.walk(tree) for part in _prose(node)}
@@ -115,7 +122,7 @@ def mutants(module: str) -> Iterator[Mutant]:
             before = ast.unparse(target)
             change(target)
             line = SOURCES[module].splitlines()[node.lineno - 1].strip()
-            yield Mutant(module, f"{module.rpartition('.')[2]}: {line} [{before} => {ast.unparse(target)}]", mutated)
+            yield Mutant(module, f"{label(module)}: {line} [{before} => {ast.unparse(target)}]", mutated)
 
 
 def _prose(node: ast.AST) -> Iterator[ast.AST]:
@@ -177,9 +184,9 @@ def _place(name: str, module: ModuleType) -> None:
 
 
 EQUIVALENT = {
-    "tempsamp_reward: return read(pairs or in_pairs(_BOUNDED.findall(found))[:1]) [1 => 2]": "the reward takes the first span",
-    "temporal_r1_reward: if not all(abs(time) <= LARGEST for time in times): [all => any]": "what is not finite has IoU 0 anyway",
-    "temporal_r1_reward: if not all(abs(time) <= LARGEST for time in times): [abs(time) <= LARGEST => abs(time) < LARGEST]": (
+    "rewards.tempsamp: return read(pairs or in_pairs(_BOUNDED.findall(found))[:1]) [1 => 2]": "the reward takes the first span",
+    "rewards.temporal_r1: if not all(abs(time) <= LARGEST for time in times): [all => any]": "the infinite has IoU 0 anyway",
+    "rewards.temporal_r1: if not all(abs(time) <= LARGEST for time in times): [abs(time) <= LARGEST => abs(time) < LARGEST]": (
         "a span of 1e300 s has IoU 0 anyway"
     ),
     'common: return [completion if isinstance(completion, str) else completion[0]["content"] for completion in completions]'
@@ -196,7 +203,7 @@ EQUIVALENT = {
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.rpartition(".")[2])
+@pytest.mark.parametrize("module", MODULES, ids=label)
 def test_every_change_is_seen(module: str) -> None:
     lines = [mutant.change for mutant in mutants(module) if survives(mutant)]
-    assert sorted(set(lines)) == sorted(change for change in EQUIVALENT if change.startswith(f"{module.rpartition('.')[2]}: "))
+    assert sorted(set(lines)) == sorted(change for change in EQUIVALENT if change.startswith(f"{label(module)}: "))

@@ -1,0 +1,148 @@
+"""What `harness data check` finds out about video files: which can be read, how long they are, which nobody asked for."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from harness import extras
+from harness.data.videos import SUFFIXES, distinct
+from harness.frames import Frames
+from harness.plan import Plan
+from tasks import task as tasks
+from tasks.errors import Failure, InputError
+from tasks.protocol import VideoRules
+from tasks.sample import Sample
+from tasks.span import Span
+
+TOLERANCE_S = 1.0
+UNITS = {"frames": 60.0, "milliseconds": 1e3, "microseconds": 1e6}
+"""How many of each make a second."""
+FACTOR_OF_UNITS = 2.0
+"""A moment that ends at less than this times the length of its video is one that is wrong, not one in other units."""
+Lengths = Mapping[Path, float | Failure]
+
+
+class Outside(NamedTuple):
+    """A moment that does not lie in its video: it starts or ends `after_s` seconds after the end, at `end_s`."""
+
+    sample: Sample
+    moment: Span
+    end_s: float
+    after_s: float
+
+
+class Difference(NamedTuple):
+    """A file that is not as long as its annotations say, all in seconds; with a clip, the file ends before the clip does."""
+
+    video: str
+    annotated_s: float
+    file_s: float
+
+
+def lengths(plans: Sequence[Plan]) -> dict[Path, float | Failure]:
+    """Seconds from the first frame to the end of the last of every video file of these plans, or why it cannot be read.
+
+    Containers are read through; of the pictures, the first and the last are decoded.
+    """
+    paths = sorted({path for plan in plans for path in plan.videos.values()})
+    if not paths:
+        return {}
+    with extras.needed("video"):
+        from harness.video.pool import FramePool, Job
+
+    found: dict[Path, float | Failure] = {}
+    with FramePool(plans[0].protocol.video, 1, workers=2, deadline_s=60, prefetch=16, read=first_and_last) as pool:
+        outcomes = pool.frames(Job(path, path) for path in paths)
+        for job, outcome in tqdm(outcomes, total=len(paths), desc="check", unit="video", file=sys.stderr):
+            found[job.path] = outcome if isinstance(outcome, Failure) else float(outcome.time_s[-1]) + outcome.interval_s
+    return found
+
+
+def first_and_last(path: Path, rules: VideoRules, _factor: int, _clip: Span | None) -> Frames:
+    """All frames without pixels, `interval_s` the mean distance between them, once the first and the last were decoded.
+
+    Raises:
+        DecodeError: A run could not use the file.
+    """
+    from harness.video.decode import reader
+    from harness.video.times import frame_duration, timeline
+
+    with extras.needed("video"):
+        from harness.video.with_pyav import decode_last
+
+    shown = timeline(path)
+    times_s = shown.times_s
+    next(reader(rules.decoder)(path, shown, np.zeros(1, dtype=np.int64)))
+    decode_last(path, shown)
+    return Frames(np.empty((len(times_s), 0, 0, 3), dtype=np.uint8), times_s, frame_duration(times_s), 0.0, rules.decoder)
+
+
+def askable(plan: Plan, lengths_s: Lengths) -> list[Sample]:
+    """Samples whose video is there and can be read, and whose clip begins inside it."""
+
+    def ready(sample: Sample) -> bool:
+        length = lengths_s.get(plan.videos[sample.video]) if sample.video in plan.videos else None
+        return isinstance(length, float) and (sample.clip is None or sample.clip.start_s < length)
+
+    return [sample for sample in plan.samples if ready(sample)]
+
+
+def outside(plan: Plan, lengths_s: Lengths) -> tuple[list[Outside], list[Outside]]:
+    """Moments that start after the end of their video, and others that end more than `TOLERANCE_S` after it.
+
+    A video that is missing or cannot be read is as long as its annotation says.
+    """
+    starts, ends = [], []
+    for sample in plan.samples:
+        length = lengths_s.get(plan.videos[sample.video]) if sample.video in plan.videos else None
+        end_s = float(sample.duration_s)
+        if isinstance(length, float):
+            end_s = length if sample.clip is None else min(end_s, length - float(sample.clip.start_s))
+        for moment in sample.targets:
+            if moment.start_s >= end_s:
+                starts.append(Outside(sample, moment, end_s, float(moment.start_s) - end_s))
+            elif float(moment.end_s) - end_s > TOLERANCE_S:
+                ends.append(Outside(sample, moment, end_s, float(moment.end_s) - end_s))
+    return starts, ends
+
+
+def likely_unit(moments: Iterable[Outside]) -> str | None:
+    """What spans seem to be written in, if not in seconds: the smallest unit in which all would lie in their videos."""
+    share = max((float(one.moment.end_s) / one.end_s for one in moments if one.end_s > 0), default=0.0)
+    return next((unit for unit, most in UNITS.items() if FACTOR_OF_UNITS < share <= most), None)
+
+
+def differences(plan: Plan, lengths_s: Lengths) -> list[Difference]:
+    """Videos whose file and annotation disagree by more than `TOLERANCE_S`, each once for every annotated duration."""
+    found = set()
+    for video, duration_s, clip in {(s.video, s.duration_s, s.clip) for s in plan.samples if s.video in plan.videos}:
+        length = lengths_s.get(plan.videos[video])
+        if not isinstance(length, float):
+            continue
+        end_s = float(clip.end_s) if clip else duration_s
+        if end_s - length > TOLERANCE_S or (clip is None and length - end_s > TOLERANCE_S):
+            found.add(Difference(video, end_s, length))
+    return sorted(found)
+
+
+def extra_files(plans: Sequence[Plan]) -> list[Path]:
+    """Video files in the searched folders that no split of these tasks names."""
+    known = {sample.video for plan in plans for sample in plan.samples}
+    taken = {path.resolve() for plan in plans for path in plan.videos.values()}
+    for plan in {plan.task.name: plan for plan in plans}.values():
+        known |= {video for split in plan.task.splits(plan.data_root) for video in _videos(plan, split)}
+    folders = [folder for folder in distinct(folder for plan in plans for folder in plan.searched) if folder.is_dir()]
+    files = (path for folder in folders for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path for path in files if not {path.name, path.stem} & known and path.resolve() not in taken)
+
+
+def _videos(plan: Plan, split: str) -> Iterable[str]:
+    """Video names of a split, none if its annotations are not there."""
+    try:
+        return {sample.video for sample in tasks.load(plan.task, split, plan.data_root)}
+    except InputError:
+        return ()

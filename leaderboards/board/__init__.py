@@ -1,0 +1,1 @@
+"""Boards: rows of runs, papers and baselines, ranked where they may be compared."""

@@ -1,0 +1,218 @@
+"""A board: rows that may be compared in one ranking, and the others below it with the reason. A pure function of its rows."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any, NamedTuple
+
+from leaderboards.board.published import METRICS, UNKNOWN, Table
+from leaderboards.board.rows import CEILING, PUBLISHED, RUN, TRIVIAL, Identity, Row, of_published
+from tasks import task as tasks
+from tasks.task import Task
+
+GENERAL = "general"
+MAIN = ("tempsamp-1", "tempr1-1", "tempr1-2", "timelens-bench")
+"""Published tables that the general layout shows unless told otherwise: results, no ablations."""
+
+Floors = Callable[[Row], Sequence[Row]]
+
+
+class Section(NamedTuple):
+    """The rows of one split.
+
+    Attributes:
+        task: Benchmark.
+        split: Split.
+        identity: What the ranked numbers share, None where only papers are ranked.
+        protocol: Name of the protocol of the ranking, None where nothing is ranked.
+        metrics: Columns.
+        ranked: Rows that may be compared, best first.
+        floors: Rules that need no model, and ceilings, under the rules of the ranking.
+        below: The other rows, each with its `reasons`.
+        forced: Whether rows that may not be compared were ranked on demand; they keep their `reasons`.
+    """
+
+    task: str
+    split: str
+    identity: Identity | None
+    protocol: str | None
+    metrics: tuple[str, ...]
+    ranked: tuple[Row, ...]
+    floors: tuple[Row, ...]
+    below: tuple[Row, ...]
+    forced: bool
+
+
+class Board(NamedTuple):
+    """Sections, and what the layout leaves out."""
+
+    layout: str
+    title: str
+    sections: tuple[Section, ...]
+    notes: tuple[str, ...]
+
+
+def build(runs: Iterable[Row], published: Sequence[Table], floors: Floors, layout: Table | None, force: bool = False) -> Board:
+    """Arrange rows into a board. The order of the rows does not matter.
+
+    Args:
+        runs: Rows of runs.
+        published: Tables of papers.
+        floors: Rows of trivial models and ceilings on the samples and under the rules of a row.
+        layout: The table of a paper whose benchmarks and columns are shown; None for every split that was run, or else printed.
+        force: Rank every row; those that may not be compared say why.
+    """
+    runs = sorted(runs, key=_order)
+    places: dict[tuple[str, str], list[Row]] = {}
+    for row in runs:
+        places.setdefault((row.task, row.split), []).append(row)
+    papers = of_published([row for table in published for row in table.rows])
+    notes: list[str] = []
+    if layout is not None:
+        shown = [(task, _split(task, split)) for task, split in layout.splits.items()]
+        others = [
+            f"{len(rows)} on {task}@{split}" for (task, split), rows in sorted(places.items()) if (task, split) not in shown
+        ]
+        notes += [*layout.notes, *([f"rows of runs that this layout does not show: {', '.join(others)}"] if others else [])]
+    else:
+        shown = sorted(places) or sorted({(row.task, _split(row.task, row.split)) for row in papers})
+    sections = []
+    for task, split in shown:
+        here = places.get((task, split), [])
+        beside = [row for row in papers if row.task == task and _split(task, row.split) == split]
+        columns = None if layout is None else layout.benchmarks[task]
+        sections.append(_section(task, split, [*here, *beside], columns, floors, force))
+    title = "" if layout is None else layout.title
+    return Board(GENERAL if layout is None else layout.name, title, tuple(sections), tuple(notes))
+
+
+def main_metric(metrics: Sequence[str]) -> str:
+    """What a ranking is sorted by, and whose interval is shown."""
+    return "mIoU" if "mIoU" in metrics or not metrics else metrics[0]
+
+
+def marks(section: Section, metric: str) -> dict[float | None, str]:
+    """The best number of a column as `best`, the next as `second`; numbers under suspicion do not count.
+
+    Only rows of models that looked are compared, and only where there are two.
+    """
+    cells = [row.metrics[metric] for row in section.ranked if row.kind in (RUN, PUBLISHED) and metric in row.metrics]
+    numbers = [cell.number for cell in cells if cell.number is not None and not cell.flag]
+    order = sorted(set(numbers), reverse=True)
+    return dict(zip(order[:2], ("best", "second"), strict=False)) if len(numbers) > 1 else {}
+
+
+def footnotes(section: Section) -> list[str]:
+    """Notes and suspicions of the rows of a section, each once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in (*section.ranked, *section.below):
+        flags = (f"{metric}: {cell.flag}" for metric, cell in row.metrics.items() if cell.flag)
+        for note in (*row.notes, *_merged(flags)):
+            found.setdefault((row.facts["source"], note), []).append(row.model)
+    return [f"{source}{f' ({names[0]})' if len(names) == 1 else ''}: {note}" for (source, note), names in sorted(found.items())]
+
+
+def _section(task: str, split: str, rows: Sequence[Row], columns: Sequence[str] | None, floors: Floors, force: bool) -> Section:
+    identity, protocol = _chosen(task, split, rows)
+    judged = [replace(row, reasons=(*row.reasons, *_other(row, split, identity, protocol))) for row in rows]
+    ranked = [row for row in judged if row.kind in (RUN, PUBLISHED) and (force or not row.reasons)]
+    below = [row for row in judged if row.reasons and (row.kind in (TRIVIAL, CEILING) or not force)]
+    rules = [row for row in judged if row.kind in (TRIVIAL, CEILING) and not row.reasons]
+    if identity is not None:
+        given = {row.model for row in rules}
+        basis = next(row for row in rows if row.identity == identity)
+        rules += [row for row in floors(basis) if row.model not in given]
+    metrics = _columns(judged if columns is not None else [*judged, *rules], columns)
+    main = main_metric(metrics)
+    return Section(
+        task,
+        split,
+        identity,
+        protocol,
+        metrics,
+        tuple(sorted(ranked, key=lambda row: (-_number(row, main), *_order(row)))),
+        tuple(sorted((r for r in rules if _shows(r, metrics)), key=lambda row: (row.kind == CEILING, *_order(row)))),
+        tuple(below),
+        force and any(row.reasons for row in ranked),
+    )
+
+
+def _chosen(task: str, split: str, rows: Sequence[Row]) -> tuple[Identity | None, str | None]:
+    """What is ranked: the identity most rows of models have, else that of trivial rows, else the protocol most papers name.
+
+    Of equals, the task's own protocol.
+    """
+    default = own.protocol if (own := _task(task)) is not None else None
+    for kinds in ((RUN,), (TRIVIAL, CEILING)):
+        identities = Counter(row.identity for row in rows if row.kind in kinds and row.identity is not None and not row.reasons)
+        identities = identities or Counter(row.identity for row in rows if row.kind in kinds and row.identity is not None)
+        if identities:
+            best = min(identities, key=lambda i: (-identities[i], i.protocol != default, i))
+            return best, best.protocol
+    candidates = (row for row in rows if row.kind == PUBLISHED and not row.reasons and row.split == split)
+    names = Counter(row.facts["protocol"] for row in candidates if row.facts["protocol"] != UNKNOWN)
+    return None, min(names, key=lambda name: (-names[name], name)) if names else None
+
+
+def _other(row: Row, split: str, identity: Identity | None, protocol: str | None) -> list[str]:
+    """Why a row cannot be compared with the ranked ones."""
+    if row.identity is not None and identity is not None:
+        pairs = [
+            (row.identity.task_version, identity.task_version, f"other version of the task: v{row.identity.task_version}"),
+            (row.identity.split_sha256, identity.split_sha256, f"other split hash: {row.identity.split_sha256[:8]}"),
+            (row.identity[2:], identity[2:], f"other protocol: {row.facts['protocol']}"),
+        ]
+        return [reason for mine, theirs, reason in pairs if mine != theirs]
+    reasons = []
+    if row.split != split:
+        reasons.append("split unknown")
+    if row.facts["protocol"] != protocol:
+        name = row.facts["protocol"]
+        reasons.append("protocol unknown" if name == UNKNOWN else f"other protocol: {name}")
+    return reasons
+
+
+def _columns(rows: Sequence[Row], printed: Sequence[str] | None) -> tuple[str, ...]:
+    """The printed columns, and every other of a run that has a number in none of them; without printed ones every column."""
+    shown = list(printed or ())
+    for row in rows:
+        has = [name for name, cell in row.metrics.items() if cell.number is not None]
+        if printed is None or (row.kind != PUBLISHED and not set(has) & set(printed)):
+            shown += [name for name in has if name not in shown]
+    if printed is not None:
+        return tuple(shown)
+    return tuple(sorted(shown, key=lambda name: (METRICS.index(name) if name in METRICS else len(METRICS), name)))
+
+
+def _split(task: str, split: str) -> str:
+    """Where a paper does not name the split, its rows stand beside those of the split the field reports."""
+    own = _task(task)
+    return own.default_split if split == UNKNOWN and own is not None else split
+
+
+@cache
+def _task(name: str) -> Task | None:
+    return tasks.all_tasks().get(name)
+
+
+def _shows(row: Row, metrics: Sequence[str]) -> bool:
+    return any(_number(row, metric) >= 0 for metric in metrics)
+
+
+def _number(row: Row, metric: str) -> float:
+    """What a row is sorted by; a number under suspicion lifts no row."""
+    cell = row.metrics.get(metric)
+    return -1.0 if cell is None or cell.number is None or cell.flag else cell.number
+
+
+def _order(row: Row) -> tuple[Any, ...]:
+    """A total order that does not know how rows came in; papers keep their own order."""
+    return (row.kind == PUBLISHED, row.place, row.model, row.mode, row.facts["source"], repr(row))
+
+
+def _merged(flags: Iterable[str]) -> list[str]:
+    """One line where every metric of a row is under the same suspicion."""
+    pairs = [flag.split(": ", 1) for flag in flags]
+    reasons = list(dict.fromkeys(reason for _, reason in pairs))
+    return [f"{', '.join(metric for metric, why in pairs if why == reason)}: {reason}" for reason in reasons]

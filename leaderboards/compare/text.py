@@ -1,0 +1,136 @@
+"""`harness compare` for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from leaderboards.compare.bootstrap import RESAMPLES
+from leaderboards.compare.errors import THRESHOLD
+from leaderboards.compare.paired import SEEDS
+
+LONGEST = 60
+"""Characters of a query that are shown."""
+
+
+def render(mode: str, found: Mapping[str, Any]) -> str:
+    """The content of one mode of the JSON result, as text; systems are called A, B, C … in their order."""
+    systems, comparisons = found["systems"], found["comparisons"]
+    named = letters(len(systems))
+    parts = [f"mode {mode}"]
+    parts += [_seeds(named, systems)] if any(system["runs"] > 1 for system in systems) else []
+    for comparison, letter in zip(comparisons, named[1:], strict=True):
+        parts += _comparison(comparison, letter, len(comparisons) > 1)
+    parts.append(_errors(named, systems))
+    return "\n\n".join(parts)
+
+
+def letters(count: int) -> list[str]:
+    """What systems are called in tables."""
+    return [chr(ord("A") + i) if i < 26 else f"#{i + 1}" for i in range(count)]
+
+
+def _seeds(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        {"": letter, "runs": str(system["runs"])}
+        | {m: f"{_points(mean)} ± {_points(system['sd_over_runs'][m])}" for m, mean in system["means"].items()}
+        for system, letter in zip(systems, named, strict=True)
+    ]
+    return "\n".join(
+        [
+            "mean ± standard deviation over runs",
+            _table(rows),
+            f"from {SEEDS} runs on, this spread is part of the uncertainty; with fewer, no other seeds are spoken of",
+        ]
+    )
+
+
+def _comparison(found: Mapping[str, Any], letter: str, several: bool) -> list[str]:
+    difference = f"{letter} - A"
+    rows = [
+        {"metric": metric, "n": f"{figures['n']:,}", "A": _points(figures["a"]), letter: _points(figures["b"])}
+        | {difference: _signed(figures["difference"]), "95 %": _interval(figures), "p": _p(figures["p"])}
+        | ({"p (Holm)": _p(figures["p_holm"])} if several else {})
+        | {"detectable": _points(figures["detectable"])}
+        | {key: f"{figures[key]:,}" for key in ("better", "same", "worse")}
+        for metric, figures in found["metrics"].items()
+    ]
+    parts = [f"{difference}, in points, {RESAMPLES:,} draws of whole videos\n{_table(rows)}"]
+    if found["breakdown"]:
+        rows = [
+            {"mIoU by": f"{part['feature']}: {part['range']}", "n": f"{part['n']:,}", "A": _points(part["a"])}
+            | {letter: _points(part["b"]), difference: _signed(part["difference"]), "95 %": _interval(part)}
+            for part in found["breakdown"]
+        ]
+        parts.append(_table(rows))
+    curve = [
+        {"R1 at IoU": "A", **{f"{point['IoU']:g}": _short(point["a"]) for point in found["curve"]}},
+        {"R1 at IoU": letter, **{f"{point['IoU']:g}": _short(point["b"]) for point in found["curve"]}},
+    ]
+    parts.append(_table(curve))
+    if found["failure_changes"]:
+        rows = [{"A": c["a"] or "read", letter: c["b"] or "read", "n": f"{c['n']:,}"} for c in found["failure_changes"]]
+        parts.append(f"failures that changed\n{_table(rows)}")
+    if found["movers"]:
+        rows = [
+            {"largest movers": mover["id"], "truth, s": ", ".join(map(_span, mover["targets"]))[:LONGEST]}
+            | {"A": _answer(mover["a"]), letter: _answer(mover["b"]), "query": repr(mover["query"][:LONGEST])}
+            for mover in found["movers"]
+        ]
+        parts.append(_table(rows, left=True))
+    return parts
+
+
+def _errors(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> str:
+    rows = []
+    for name in systems[0]["errors"]:
+        if not any(system["errors"][name]["n"] for system in systems):
+            continue
+        row = {"answers": name}
+        for letter, system in zip(named, systems, strict=True):
+            figures = system["errors"][name]
+            row[f"{letter}: n"] = f"{figures['n']:,.4g}" if figures["n"] < 1000 else f"{figures['n']:,.0f}"
+            row |= {f"{letter}: {metric}": _signed(figures[metric]) for metric in ("mIoU", f"R1@{THRESHOLD}")}
+        rows.append(row)
+    lines = [f"by how many points a score would rise if the answers of one type alone were perfect (right: IoU >= {THRESHOLD})"]
+    lines.append(_table(rows))
+    for letter, system in zip(named, systems, strict=True):
+        if system["truncated"]:
+            lines.append(f"{letter}: replies that the length limit cut off: {system['truncated']:,.4g}")
+        for clock in system["clocks"]:
+            lines.append(f"WRONG CLOCK: read as {clock['reads']}, all answers of {letter} would gain {clock['mIoU']:.2f} mIoU")
+    return "\n".join(lines)
+
+
+def _table(rows: Sequence[Mapping[str, str]], left: bool = False) -> str:
+    return str(tabulate(rows, headers="keys", disable_numparse=True, stralign="left" if left else "right"))
+
+
+def _points(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None else f"{round(value, 2) + 0.0:+.2f}"
+
+
+def _interval(figures: Mapping[str, Any]) -> str:
+    low, high = figures["interval_95"]
+    return "-" if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _span(span: Sequence[float]) -> str:
+    return "-".join(f"{round(time, 2):.12g}" for time in span)
+
+
+def _answer(answer: Mapping[str, Any]) -> str:
+    said = answer["failure"] if answer["span"] is None else _span(answer["span"])
+    return f"{said} ({100 * answer['IoU']:.0f} %)"

@@ -1,0 +1,1 @@
+"""Parsers of highlights: lists of times with saliency scores."""

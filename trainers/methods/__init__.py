@@ -1,0 +1,1 @@
+"""How a checkpoint learns: SFT and GRPO on TRL, and what each adds to it."""

@@ -1,0 +1,74 @@
+"""A look at the task's dev split while training goes on; never at a split that is reported."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelerate.utils import is_peft_model
+from transformers import TrainerCallback
+
+from harness.frames import Frames
+from harness.models.base import Question
+from harness.models.checkpoint import Checkpoint
+from harness.models.hf import HfModel
+from harness.plan import make_plan
+from harness.run import Job, answer_job
+from tasks import rules
+from tasks.errors import Failure, InputError
+from tasks.parsers import parser
+from tasks.span import Span
+from trainers.methods.callbacks import LOG
+
+if TYPE_CHECKING:
+    from trainers.training import Training
+
+
+class DevEvaluation(TrainerCallback):
+    """Every N steps the model answers some samples of `dev`, as `harness run` asks them; `dev/mIoU` goes to the log."""
+
+    def __init__(
+        self,
+        training: "Training",
+        checkpoint: Checkpoint,
+        processor: Any,
+        read: Callable[[Path, Span | None], Frames | Failure],
+    ) -> None:
+        plan = training.plan
+        modes = (training.recipe.epochs[-1],)
+        name, folders = f"{plan.task.name}@dev", plan.searched
+        self.plan = make_plan(name, None, plan.protocol.name, modes, plan.data_root, folders, training.dev_limit, seed=0)
+        if not self.plan.videos:
+            raise InputError(f"videos of {self.plan.name}", "none", f"harness data check {self.plan.name}, or --dev-every 0")
+        self.every, self.folder = training.dev_every, training.folder
+        self._model = lambda model: HfModel(checkpoint, model, processor, plan.protocol)
+        self._read = read
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:  # noqa: ARG002
+        """Evaluate, on the main process."""
+        if state.global_step % self.every or not state.is_world_process_zero:
+            return
+        plain = model.get_base_model() if is_peft_model(model) else model
+        training = plain.training
+        plain.eval()
+        value = self.score(self._model(plain))
+        plain.train(training)
+        with (self.folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(
+                json.dumps({"step": state.global_step, "dev/mIoU": round(value, 4), "dev/n": len(self.plan.samples)}) + "\n"
+            )
+
+    def score(self, model: HfModel) -> float:
+        """mIoU in percent; a sample without a video or reply counts 0."""
+        plan, read = self.plan, parser(self.plan.protocol.answer)
+        mode, total = plan.modes[0], 0.0
+        for video, path in plan.videos.items():
+            samples = [sample for sample in plan.samples if sample.video == video]
+            questions = [Question(sample, mode, plan.protocol.question(sample.query, mode)) for sample in samples]
+            if not questions:
+                continue
+            records = answer_job(model, Job(video, path, samples[0].clip, questions), self._read(path, samples[0].clip))
+            predicted = [read(record["text"]).spans if record["text"] else () for record in records]
+            targets, durations = [sample.targets for sample in samples], [sample.duration_s for sample in samples]
+            total += float(sum(rules.ious(plan.protocol, predicted, targets, durations)))
+        return 100 * total / len(plan.samples)

@@ -1,0 +1,265 @@
+"""GRPO with video on TRL: prompts from the harness's input builder, groups that share them, and an off-policy answer.
+
+What TRL does stays TRL's: sampling order, reward calls, loss types, clipping, KL, logging, checkpoints. Replaced are the
+places that would repeat or drop the video: tokenizing, generating and computing log-probabilities.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from accelerate.utils import is_peft_model
+from torch.nn.functional import pad
+from trl import GRPOTrainer
+from trl.models.utils import unwrap_model_for_generation
+
+from harness.models import generate
+from trainers.examples import Examples, Prompt
+from trainers.methods import advantages, packed
+from trainers.methods.rollout_metrics import Watch
+from trainers.methods.safe_checkpoints import Steady
+from trainers.rewards.shape import shape_nonlinear
+from trainers.rollout import vllm
+from trainers.rollout.local import rollout
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class OffPolicy:
+    """The answer that takes the last place in every group.
+
+    Attributes:
+        answer: Text of the answer, given a row of the dataset.
+        shaping: How it enters the advantages.
+    """
+
+    answer: Callable[[Mapping[str, Any]], str]
+    shaping: str = "nonlinear"
+
+
+class VideoGRPOTrainer(Steady, GRPOTrainer):
+    """`trl.GRPOTrainer` for prompts with a video.
+
+    Args:
+        examples: Gives each row of the dataset its prompt.
+        rules: How tokens are chosen in generation.
+        off_policy: The off-policy answer, or None for groups of the policy's own replies.
+        shaped: Which reward functions make up the accuracy that is shaped, by position; the others are added afterwards.
+        watch: What else is logged.
+        share: Whether a group shares its prompt; off, each row is computed on its own (for comparison).
+        options: Arguments of `trl.GRPOTrainer`.
+
+    `per_device_train_batch_size` must be a multiple of `num_generations`: a group stays on one process.
+    """
+
+    _last_loaded_step: int
+
+    def __init__(
+        self,
+        *,
+        examples: Examples,
+        rules: generate.Rules,
+        off_policy: OffPolicy | None = None,
+        shaped: Sequence[bool] = (),
+        watch: Watch,
+        share: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.examples = examples
+        self.rules = rules
+        self.off_policy = off_policy
+        self.shaped = list(shaped) or [True] * len(self.reward_funcs)
+        self.watch = watch
+        reason = packed.packable(self.accelerator.unwrap_model(self.model).config)
+        if share and reason:
+            logger.warning("the prompt of a group is not shared in the loss, but repeated for each reply: %s", reason)
+        self.share = share and reason is None
+        self._prompts: list[Prompt] = []
+        self._turn = (-1, 0)
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        started = perf_counter()
+        taken: dict[tuple[str, str], tuple[dict[str, Any], Prompt]] = {}
+        for row in inputs:
+            if (row["id"], row["mode"]) not in taken:
+                taken[row["id"], row["mode"]] = self.examples.take(row)
+        rows = [taken[row["id"], row["mode"]] for row in inputs]
+        self._prompts = [prompt for _, prompt in rows]
+        self._rows = [row for row, _ in rows]
+        self._measure("seconds/read", perf_counter() - started)
+        output = super()._generate_and_score_completions(self._rows)
+        if self.off_policy is not None and self.model.training:
+            output["advantages"] = self._mixed_advantages(output["advantages"])
+        if self.model.training:
+            groups = output["advantages"].view(-1, self.num_generations)
+            self._measure("advantage_skewness", advantages.skewness(groups).mean().item())
+        self._measure("seconds/rollout_and_reward", perf_counter() - started)
+        # Lists are permuted and cut together with TRL's tensors.
+        return {**output, "video_prompts": self._prompts, "sampled_logprobs": self._sampled}
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:  # noqa: ARG002
+        return [prompt.row.ids for prompt in self._prompts], None, {}
+
+    def _generate_single_turn(
+        self,
+        prompt_ids: list[list[int]],
+        images: Any,  # noqa: ARG002
+        multimodal_fields: Any,  # noqa: ARG002
+        num_generations: int,
+        **_: Any,
+    ) -> tuple[list[list[int]], list[Any] | None]:
+        given = self._given(num_generations)
+        own = [index for index in range(len(prompt_ids)) if index not in given]
+        distinct = list(dict.fromkeys(self._prompts[index] for index in own))
+        members = [[index for index in own if self._prompts[index] is prompt] for prompt in distinct]
+        order = [index for group in members for index in group]
+        drawn = (self._draw_by_vllm if self.use_vllm else self._draw)(
+            distinct, [len(group) for group in members], self._seeds(order), self.rules
+        )
+        outputs = dict(zip(order, (output for group in drawn for output in group), strict=True))
+        self._sampled = [outputs[index].logprobs if index in outputs else None for index in range(len(prompt_ids))]
+        tokenizer = self.processing_class.tokenizer
+        answers = {
+            index: tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+            for index, text in given.items()
+        }
+        ids = [answers[index] if index in answers else outputs[index].ids for index in range(len(prompt_ids))]
+        if not self.use_vllm:
+            return ids, None
+        # TRL weighs tokens by what vLLM gave them; those it did not draw have no such number and keep their weight.
+        return ids, [outputs[index].logprobs if index in outputs else [None] * len(ids[index]) for index in range(len(ids))]
+
+    def _draw(
+        self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int], rules: generate.Rules
+    ) -> list[list[generate.Output]]:
+        with (
+            unwrap_model_for_generation(
+                self.model_wrapped,
+                self.accelerator,
+                gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+            ) as unwrapped,
+            self._dist.summon_full_params(self.model_wrapped, recurse=False),
+            self.accelerator.autocast(),
+        ):
+            model = unwrapped.get_base_model() if is_peft_model(unwrapped) else unwrapped
+            return rollout(model, prompts, copies, rules, seeds)
+
+    def _draw_by_vllm(
+        self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int], rules: generate.Rules
+    ) -> list[list[generate.Output]]:
+        if self.state.global_step != self._last_loaded_step:
+            self.vllm_generation.sync_weights()
+            self._last_loaded_step = self.state.global_step
+        config, step = self.accelerator.unwrap_model(self.model).config, self.state.global_step
+        return vllm.rollout(self.vllm_generation, self.processing_class, config, prompts, copies, rules, seeds, step)
+
+    def _given(self, group_size: int) -> dict[int, str]:
+        """Off-policy answers by row: the last of every group, in training."""
+        if self.off_policy is None or not self.model.training:
+            return {}
+        return {index: self.off_policy.answer(self._rows[index]) for index in range(group_size - 1, len(self._rows), group_size)}
+
+    def _seeds(self, rows: Sequence[int]) -> list[int]:
+        """A seed for each row that follows from the step and the row's place in its batch over all processes and turns.
+
+        So a resumed run draws what the other would have drawn, and N processes what one draws in N turns.
+        """
+        step, turn = self.state.global_step, self._turn[1] + 1 if self._turn[0] == self.state.global_step else 0
+        self._turn = step, turn
+        block = turn * self.accelerator.num_processes + self.accelerator.process_index
+        first = 1_000_003**2 * (self.args.seed * 65_537 + step) + block * len(self._prompts)
+        return [first + row for row in rows]
+
+    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
+        rewards: torch.Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        self._rewards = rewards
+        texts = [completion[0]["content"] for completion in completions]
+        own = [self.off_policy is None or (index + 1) % self.num_generations != 0 for index in range(len(texts))]
+        for name, value in self.watch.replies(self.state.global_step, self._rows, texts, own).items():
+            self._log_metric(name, value)
+        return rewards
+
+    def _mixed_advantages(self, plain: torch.Tensor) -> torch.Tensor:
+        """The advantages of this process's rows. TRL's own, `plain`, are those of eq. 2 without shaping."""
+        assert self.off_policy is not None
+        weighted = (self._rewards * self.reward_weights.to(self._rewards.device)).view(-1, self.num_generations, len(self.shaped))
+        accuracy = torch.tensor(self.shaped, device=weighted.device)
+        parts = [weighted[..., chosen].nansum(dim=-1) for chosen in (accuracy, ~accuracy)]
+        made = advantages.mixed(parts[0], parts[1], self.off_policy.shaping, shape_nonlinear, self.scale_rewards != "none")
+        size = made.abs().sum().clamp(min=1e-12)
+        self._measure("off_policy/advantage_share", (made[:, -1].abs().sum() / size).item())
+        first = self.accelerator.process_index * len(plain)
+        return made.flatten()[first : first + len(plain)].to(plain)
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        compute_aux_loss: bool = False,
+        **_: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """`(rows, logits_to_keep)` log-probabilities and entropies of completion tokens, one packed row a group."""
+        kept = attention_mask[:, -logits_to_keep:].sum(dim=1).tolist()
+        replies = [ids[:count].tolist() for ids, count in zip(input_ids[:, -logits_to_keep:], kept, strict=True)]
+        names = ["log_probs", *(["entropy"] if compute_entropy else [])]
+        found: dict[str, dict[int, torch.Tensor]] = {name: {} for name in names}
+        auxiliary = []
+        for chunk in self._chunks(batch_size or len(replies)):
+            groups = [
+                packed.completions(self._prompts[rows[0]].row, self._prompts[rows[0]].video, [replies[row] for row in rows])
+                for rows in chunk
+            ]
+            inputs = packed.pack(groups, next(model.parameters()).dtype, input_ids.device)
+            router = {"output_router_logits": True} if compute_aux_loss else {}
+            with self.accelerator.autocast():
+                outputs = model(**inputs, **router, fused_lm_head=True)
+            order = [row for rows in chunk for row in rows]
+            for name in names:
+                found[name].update(zip(order, packed.scored(getattr(outputs, name), inputs["labels"], groups), strict=True))
+            if compute_aux_loss:
+                auxiliary.append(outputs.aux_loss)
+        wide = {
+            name: torch.stack([pad(values[row], (0, logits_to_keep - len(values[row]))) for row in range(len(replies))])
+            for name, values in found.items()
+        }
+        self._logprobs = wide["log_probs"].detach()
+        return wide["log_probs"], wide.get("entropy"), torch.stack(auxiliary).mean() if auxiliary else None
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        started = perf_counter()
+        self._prompts = inputs["video_prompts"]
+        loss: torch.Tensor = super()._compute_loss(model, inputs)
+        self._measure("rollout_logprob_gap", self._gap(inputs["sampled_logprobs"]))
+        self._measure("seconds/loss", perf_counter() - started)
+        return loss
+
+    def _gap(self, sampled: Sequence[Sequence[float] | None]) -> float:
+        """Mean distance of the log-probabilities in generation from those in the loss; after an update it holds that too."""
+        pairs = [(row, torch.tensor(values)) for row, values in enumerate(sampled) if values]
+        gaps = [(self._logprobs[row, : len(values)].cpu() - values).abs() for row, values in pairs]
+        return float(torch.cat(gaps).mean()) if gaps else 0.0
+
+    def _chunks(self, most_rows: int) -> list[list[list[int]]]:
+        """Rows by shared prompt, in chunks of at most `most_rows` rows (a group is never cut)."""
+        groups: dict[Any, list[int]] = {}
+        for index, prompt in enumerate(self._prompts):
+            groups.setdefault(prompt if self.share else index, []).append(index)
+        chunks: list[list[list[int]]] = []
+        for group in groups.values():
+            if not chunks or sum(map(len, chunks[-1])) + len(group) > most_rows:
+                chunks.append([])
+            chunks[-1].append(group)
+        return chunks
+
+    def _measure(self, name: str, value: float) -> None:
+        self._metrics["train" if self.model.training else "eval"][name].append(value)

@@ -1,0 +1,1 @@
+"""Replies drawn for training: by the model itself, or by vLLM."""

@@ -1,0 +1,216 @@
+"""Rollouts by vLLM, in this process or on a server: it gets the token ids, pixels and grids that training computes with.
+
+vLLM's own processors would choose, resize and time frames by rules of their own, and TRL hands it images only.
+"""
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import torch
+from accelerate.utils import broadcast_object_list, gather_object
+
+from harness.models.generate import Output, Rules
+from tasks.errors import InputError
+from trainers.examples import Prompt
+
+SEEDS = 2**62
+"""vLLM takes seeds of 64 bits; the replies to a prompt get the seeds that follow its first."""
+
+ASKED_AT_ONCE = 32
+"""Prompts that a server works on at a time."""
+
+
+def check() -> None:
+    """Raises InputError where vLLM is not installed."""
+    if importlib.util.find_spec("vllm") is None:
+        raise InputError("vLLM, for rollouts by it", "not installed", "pip install vllm==0.31.0, or --set use_vllm=false")
+
+
+def rollout(
+    generation: Any,
+    processor: Any,
+    config: Any,
+    prompts: Sequence[Prompt],
+    copies: Sequence[int],
+    rules: Rules,
+    seeds: Sequence[int],
+    step: int,
+) -> list[list[Output]]:
+    """Draw replies, as `trainers.rollout.local.rollout` does.
+
+    Args:
+        generation: `trl.generation.vllm_generation.VLLMGeneration` with the weights of this step.
+        processor: Of the checkpoint, for the normalization of its pixels.
+        config: Of the checkpoint.
+        prompts: Distinct prompts of this process.
+        copies: Replies to each.
+        rules: How tokens are chosen.
+        seeds: One a reply, prompt by prompt; those of a prompt follow one another.
+        step: Of the weights: vLLM keeps the features of a video that it has met, and may use those of older weights no more.
+
+    Returns:
+        The replies to each prompt, with the log-probability of each token under vLLM.
+    """
+    firsts = [seeds[sum(copies[:index])] if count else 0 for index, count in enumerate(copies)]
+    sampling = [_sampling(rules, count, first) for count, first in zip(copies, firsts, strict=True)]
+    asked = [index for index, count in enumerate(copies) if count]
+    chosen = [(prompts[index], sampling[index]) for index in asked]
+    replies = (_on_server if generation.mode == "server" else _here)(generation, processor, config, chosen, step)
+    drawn: list[list[Output]] = [[] for _ in prompts]
+    for index, found in zip(asked, replies, strict=True):
+        drawn[index] = [Output(list(ids), ids[-1] not in rules.stop, tuple(logprobs)) for ids, logprobs in found]
+    return drawn
+
+
+Reply = tuple[list[int], list[float]]
+"""Token ids and their log-probabilities."""
+
+Asked = Sequence[tuple[Prompt, dict[str, Any]]]
+Request = tuple[list[int], dict[str, Any], dict[str, Any]]
+"""Token ids, what vLLM calls features, and how tokens are chosen."""
+
+
+def _sampling(rules: Rules, count: int, seed: int) -> dict[str, Any]:
+    return {
+        "n": count,
+        "temperature": rules.temperature,
+        "top_p": rules.top_p,
+        "repetition_penalty": rules.repetition_penalty,
+        "max_tokens": rules.max_new_tokens,
+        "stop_token_ids": sorted(rules.stop),
+        "logit_bias": dict.fromkeys(rules.suppress, -100.0),
+        "seed": seed % SEEDS,
+        "logprobs": 0,
+    }
+
+
+def _here(generation: Any, processor: Any, config: Any, asked: Asked, step: int) -> list[list[Reply]]:
+    """By the engine of this process."""
+    from vllm import SamplingParams
+    from vllm.inputs.engine import mm_input
+    from vllm.sampling_params import RequestOutputKind
+
+    if generation.tensor_parallel_size > 1:
+        raise InputError("an engine in each process", f"one over {generation.tensor_parallel_size}", "--set vllm_mode=server")
+    # TRL's own calls: asleep, an engine has lost its weights.
+    if generation.enable_sleep_mode:
+        if generation._llm_weights_sleeping:
+            generation.sync_weights()
+        generation.llm.wake_up(tags=["kv_cache"])
+    engine = generation.llm.llm_engine
+    raw = bool(engine.model_config.multimodal_config.mm_device_do_normalize)
+    for index, (prompt, sampling) in enumerate(asked):
+        kind, items, hashes, places = visual(prompt, config, processor if raw else None, step)
+        given = mm_input(prompt.row.ids, {kind: items}, {kind: hashes}, {kind: places})
+        # Otherwise only the replies that end last come back.
+        rules = SamplingParams(**sampling, output_kind=RequestOutputKind.FINAL_ONLY)
+        engine.add_request(str(index), given, rules)
+    finished = {}
+    while engine.has_unfinished_requests():
+        finished.update({output.request_id: output.outputs for output in engine.step() if output.finished})
+    if generation.enable_sleep_mode:
+        generation.llm.sleep(level=2)
+        generation._llm_weights_sleeping = True
+    ordered = [sorted(finished[str(index)], key=lambda reply: int(reply.index)) for index in range(len(asked))]
+    return [[(list(reply.token_ids), _logprobs(reply)) for reply in replies] for replies in ordered]
+
+
+def _logprobs(reply: Any) -> list[float]:
+    return [scores[token].logprob for token, scores in zip(reply.token_ids, reply.logprobs, strict=True)]
+
+
+def visual(prompt: Prompt, config: Any, processor: Any | None, step: int) -> tuple[str, list[Any], list[str], list[Any]]:
+    """What vLLM calls a prompt's visual part: modality, items, hash and place of each.
+
+    Qwen3-VL's blocks, with a timestamp before each, are given as one image each: the same patches, computed alike, while of a
+    video with gaps vLLM's server cannot be told the places. Positions and features are those of the video (a test compares).
+
+    Args:
+        prompt: The prompt.
+        config: Of the checkpoint.
+        processor: Undo its normalization, because the engine normalizes itself; None to hand pixels over as they are.
+        step: Enters the hash.
+    """
+    from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems, PlaceholderRange
+
+    third = config.model_type.startswith("qwen3_vl")
+    frames, rows, columns = prompt.video.grid[0].tolist()
+    kind, names = ("image", ("pixel_values", "image_grid_thw")) if third else ("video", ("pixel_values_videos", "video_grid_thw"))
+    grids = torch.tensor([[1, rows, columns]] * frames if third else [[frames, rows, columns]])
+    pixels = prompt.video.pixels if processor is None else _raw(prompt.video.pixels, processor)
+    data = {names[0]: pixels, names[1]: grids}
+    fields = {
+        names[0]: MultiModalFieldConfig.flat_from_sizes(kind, grids.prod(-1)),
+        names[1]: MultiModalFieldConfig.batched(kind, keep_on_cpu=True),
+    }
+    if prompt.video.seconds is not None:
+        data["second_per_grid_ts"] = torch.tensor([prompt.video.seconds], dtype=torch.float64)
+        fields["second_per_grid_ts"] = MultiModalFieldConfig.batched(kind, keep_on_cpu=True)
+    items = list(MultiModalKwargsItems.from_hf_inputs(data, fields)[kind])
+    digest = hashlib.sha256(prompt.video.pixels.numpy().tobytes() + f"{grids.tolist()} {step}".encode()).hexdigest()
+    places = [PlaceholderRange(offset=start, length=length) for start, length in runs(prompt.row.ids, config.video_token_id)]
+    assert len(places) == len(items)
+    return kind, items, [f"{digest}-{index}" for index in range(len(items))], places
+
+
+def runs(ids: Sequence[int], token: int) -> list[tuple[int, int]]:
+    """Start and length of each run of a token."""
+    found: list[tuple[int, int]] = []
+    for index, identifier in enumerate(ids):
+        if identifier == token:
+            start, length = found.pop() if found and sum(found[-1]) == index else (index, 0)
+            found.append((start, length + 1))
+    return found
+
+
+def _raw(pixels: torch.Tensor, processor: Any) -> torch.Tensor:
+    """Bytes of the picture, from patches `(patches, 3 * values)` that the processor normalized."""
+    rules = processor.video_processor
+    channels = pixels.unflatten(1, (3, -1))
+    mean, deviation = (torch.tensor(values)[:, None] for values in (rules.image_mean, rules.image_std))
+    values: torch.Tensor = ((channels * deviation + mean) / rules.rescale_factor).round().clamp(0, 255)
+    return values.to(torch.uint8).flatten(1)
+
+
+def _on_server(generation: Any, processor: Any, config: Any, asked: Asked, step: int) -> list[list[Reply]]:
+    """By a server, which the first process asks for all."""
+    from vllm.entrypoints.scale_out.token_in_token_out.mm_serde import encode_mm_kwargs_item
+
+    raw, requests = _normalizes(generation), []
+    for prompt, sampling in asked:
+        kind, items, hashes, places = visual(prompt, config, processor if raw else None, step)
+        features = {
+            "mm_hashes": {kind: hashes},
+            "mm_placeholders": {kind: [{"offset": place.offset, "length": place.length} for place in places]},
+            "kwargs_data": {kind: [encode_mm_kwargs_item(item) for item in items]},
+        }
+        requests.append((prompt.row.ids, features, sampling))
+    every = gather_object([requests])
+    answers: list[Any] = [None]
+    if generation.accelerator.is_main_process:
+        with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+            answers = [[list(pool.map(partial(_ask, generation.vllm_client), part)) for part in every]]
+    own: list[list[Reply]] = broadcast_object_list(answers)[0][generation.accelerator.process_index]
+    return own
+
+
+def _normalizes(generation: Any) -> bool:
+    """Whether the server normalizes pixels itself; asked once, by the first process, while all wait for the answer."""
+    if not hasattr(generation, "_normalizes"):
+        answer: list[Any] = [None]
+        if generation.accelerator.is_main_process:
+            answer = [
+                bool(generation.vllm_client.get_server_info()["model_config"]["multimodal_config"]["mm_device_do_normalize"])
+            ]
+        generation._normalizes = broadcast_object_list(answer)[0]
+    return bool(generation._normalizes)
+
+
+def _ask(client: Any, request: Request) -> list[Reply]:
+    ids, features, sampling = request
+    found = client.generate(prompts=[ids], features=[features], generation_kwargs=sampling)
+    return list(zip(found["completion_ids"], [[scores[0] for scores in reply] for reply in found["logprobs"]], strict=True))
