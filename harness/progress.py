@@ -22,7 +22,7 @@ class Progress:
         interval_s = 1 if sys.stderr.isatty() else 30
         self._bar = tqdm(total=total, initial=done, desc=plan.name, unit="q", file=sys.stderr, mininterval=interval_s)
         self._read = parser(plan.protocol.answer)
-        self._targets = {sample.id: sample.targets for sample in plan.samples}
+        self._targets = {sample.id: sample.truth.spans for sample in plan.samples}
         self._counts: Counter[str] = Counter()
         self._iou = 0.0
         self._start = time.monotonic()

@@ -72,9 +72,9 @@ def _floor(name: str, plan: Plan) -> dict[str, Any] | None:
     """`aggregate` and, for tasks with saliency, `qvhighlights` of a row; None where it does not apply."""
     samples, rules = plan.samples, plan.protocol
     if name == "zero-saliency":
-        if any(sample.saliency is None for sample in samples):
+        if any(sample.truth.clips is None for sample in samples):
             return None
-        zeros = [Answer(saliency=(0.0,) * len(sample.saliency or ())) for sample in samples]
+        zeros = [Answer(clips=((0.0,),) * len(sample.truth.clips or ())) for sample in samples]
         ranked = {key: value for key, value in qvhighlights(samples, zeros, rules).items() if key.startswith("HL")}
         return {"aggregate": {"n": len(samples)}, "qvhighlights": ranked}
     spans = _spans(name, plan)

@@ -135,16 +135,16 @@ def qvhighlights(samples: Sequence[Sample], predictions: Iterable[Answer], proto
         predictions: One a sample, with spans in seconds.
         protocol: Only its comparison and saliency rules apply.
     """
-    saliency = [sample.saliency for sample in samples if sample.saliency is not None]
+    saliency = [sample.truth.clips for sample in samples if sample.truth.clips is not None]
     if not samples or len(saliency) < len(samples):
         return {}
     given = list(predictions)
     comparison = "exact" if protocol.score.comparison == "exact" else "float"
     values: dict[str, float] = {}
-    if all(p.saliency is None for p in given) or any(p.spans or p.failure is not None for p in given):
-        found = moments.moment_retrieval([moments.windows(p) for p in given], [s.targets for s in samples], comparison)
+    if all(p.clips is None for p in given) or any(p.spans or p.failure is not None for p in given):
+        found = moments.moment_retrieval([moments.windows(p) for p in given], [s.truth.spans for s in samples], comparison)
         values = {name: value for name, value in moments.means(found).items() if name in MOMENTS}
-    if protocol.score.saliency != "none" or any(p.saliency is not None for p in given):
+    if protocol.score.saliency != "none" or any(p.clips is not None for p in given):
         clips = [rules.saliency(protocol, p, s.duration_s) for p, s in zip(given, samples, strict=True)]
         values |= highlights.means(highlights.highlight_detection(clips, saliency))
     return {name: _number(value) for name, value in values.items()}
@@ -176,7 +176,7 @@ def query_gap(samples: Sequence[Sample], spans: Sequence[rules.Spans], own: Floa
             others += group[step:] + group[:step]
     if not answers:
         return float("nan")
-    targets, durations = [samples[j].targets for j in others], [samples[i].duration_s for i in answers]
+    targets, durations = [samples[j].truth.spans for j in others], [samples[i].duration_s for i in answers]
     values = rules.ious(protocol, [spans[i] for i in answers], targets, durations)
     sums, counts = (np.bincount(answers, weights=w, minlength=len(samples)) for w in (values, np.ones(len(values))))
     compared = counts > 0
@@ -246,7 +246,7 @@ def _scored_spans(outcome: Outcome, sample: Sample, protocol: Protocol) -> tuple
 
 def _table(samples: Sequence[Sample], spans: Sequence[rules.Spans], protocol: Protocol) -> Floats:
     """`(n, 1 + thresholds)`: IoU and hits of each sample, 0 where there is no span."""
-    targets, durations = [sample.targets for sample in samples], [sample.duration_s for sample in samples]
+    targets, durations = [sample.truth.spans for sample in samples], [sample.duration_s for sample in samples]
     values = rules.ious(protocol, spans, targets, durations)
     hits = _hits(protocol, values, spans, targets, durations)
     return np.stack([values, *(hits[t].astype(np.float64) for t in protocol.score.thresholds)], axis=1)

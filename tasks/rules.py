@@ -133,20 +133,20 @@ def saliency(protocol: Protocol, prediction: Answer, duration_s: float) -> list[
 
     Args:
         protocol: Its `saliency` rule applies, to spans or to pairs of time and score.
-        prediction: Its `saliency` is returned as it is, if it has one.
+        prediction: Its `clips` are returned as they are, if it has any.
         duration_s: Length of the video.
 
     Source: TimeChat utils/format_vhd.py, format_vhd_output; TRACE trace/eval/reformat_vhd.py.
     """
-    if prediction.saliency is not None:
-        return list(prediction.saliency)
+    if prediction.clips is not None:
+        return [score for (score,) in prediction.clips]
     clips, rule = int(duration_s / CLIP_S), protocol.score.saliency
     if rule == "none":
         return [0.0] * clips
     if rule in ("flat", "centre"):
         return (flat if rule == "flat" else centre)(prediction.spans, clips)
     given: list[list[float]] = [[] for _ in range(clips)]
-    for time, score in prediction.highlights:
+    for time, score in prediction.marks:
         if 0 <= (clip := max(0, CLIPS[rule](time)) if time <= duration_s else clips) < clips:
             given[clip].append(score)
     return [sum(scores) / len(scores) if scores else 0.0 for scores in given]
@@ -167,7 +167,7 @@ def counted(samples: Sequence[Sample], failed: Sequence[bool], missing: Sequence
     if score.error == "drop":
         dropped |= np.array(missing, dtype=np.bool_)
     if score.duplicates == "last":
-        last = {(s.video, s.clip, s.query, s.targets): i for i, s in enumerate(samples)}
+        last = {(s.video, s.clip, s.query, s.truth.spans): i for i, s in enumerate(samples)}
         dropped |= ~np.isin(np.arange(len(samples)), list(last.values()))
     return ~dropped
 

@@ -3,73 +3,87 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+from tasks.answer import Answer
 from tasks.span import Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One query with its ground truth.
+    """What is asked about one video, with its ground truth.
 
     Attributes:
-        id: `task/video/digest`; the digest covers the content, so the id does not depend on row order or split.
-        task: Task name.
         video: Video key, the name of the file without its suffix.
         duration_s: Annotated duration of the video (of the clip, where `clip` is set), in seconds.
-        query: The sentence as published.
-        targets: All ground-truth moments, as published.
+        queries: The sentences as published; one, unless several are asked for together.
+        truth: The ground truth, as published.
+        options: What may be chosen from, in the order of its letters.
         clip: Bounds in seconds where the video is a cut of a longer file.
         native_id: The id the annotations themselves give the query, by which prediction files name it.
-        saliency: Per clip of 2 s, one score an annotator; None for tasks without highlights.
+        id: `task/video/digest`; the digest covers the content, so the id does not depend on row order or split. Readers of
+            annotations leave it to `make_samples`, as they do the next.
+        task: Task name.
     """
 
-    id: str
-    task: str
     video: str
     duration_s: float
-    query: str
-    targets: tuple[Span, ...]
+    queries: tuple[str, ...]
+    truth: Answer
+    options: tuple[str, ...] = ()
     clip: Span | None = None
     native_id: str | None = None
-    saliency: tuple[tuple[float, ...], ...] | None = None
+    id: str = ""
+    task: str = ""
+
+    @property
+    def query(self) -> str:
+        """The sentence; of several, all of them, a line each."""
+        return "\n".join(self.queries)
+
+    def content(self) -> list[Any]:
+        """What is asked and what is true, as JSON values; what few tasks have stands only where it is."""
+        truth, query = self.truth, self.queries[0] if len(self.queries) == 1 else self.queries
+        chosen = [self.options, truth.option] if self.options or truth.option is not None else []
+        return [query, [[float(time) for time in span] for span in truth.spans], self.clip, *chosen]
 
 
-class Row(NamedTuple):
-    """What an annotation file says about one query; rows become samples through `make_samples`."""
+def one_query(
+    video: str,
+    duration_s: float,
+    query: str,
+    spans: Iterable[Span],
+    clip: Span | None = None,
+    native_id: str | None = None,
+    clips: Sequence[Sequence[float]] | None = None,
+) -> Sample:
+    """The sample of an annotation of one sentence, still without an id; `clips` are scores of annotators by clip of 2 s."""
+    truth = Answer(tuple(spans), clips=None if clips is None else tuple(map(tuple, clips)))
+    return Sample(video=video, duration_s=duration_s, queries=(query,), truth=truth, clip=clip, native_id=native_id)
 
-    video: str
-    duration_s: float
-    query: str
-    targets: tuple[Span, ...]
-    clip: Span | None = None
-    native_id: str | None = None
-    saliency: tuple[tuple[float, ...], ...] | None = None
 
-
-def make_samples(task: str, rows: Iterable[Row]) -> list[Sample]:
-    """Give rows their ids. Identical rows are told apart by a running number, so any row order gives the same ids."""
+def make_samples(task: str, samples: Iterable[Sample]) -> list[Sample]:
+    """Give samples their ids. Identical ones are told apart by a running number, so any order gives the same ids."""
     seen: Counter[str] = Counter()
-    samples = []
-    for row in rows:
-        content = json.dumps([row.query, [[float(x) for x in t] for t in row.targets], row.clip])
-        identifier = f"{task}/{row.video}/{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    named = []
+    for sample in samples:
+        identifier = f"{task}/{sample.video}/{hashlib.sha256(json.dumps(sample.content()).encode()).hexdigest()[:12]}"
         seen[identifier] += 1
         if seen[identifier] > 1:
             identifier += f"-{seen[identifier]}"
-        samples.append(Sample(identifier, task, *row))
-    return samples
+        named.append(replace(sample, id=identifier, task=task))
+    return named
 
 
 def split_sha256(samples: Iterable[Sample]) -> str:
     """Hash of everything in a split that can move a number; independent of row order."""
     digest = hashlib.sha256()
     for sample in sorted(samples, key=lambda s: s.id):
-        targets = [[float(x) for x in target] for target in sample.targets]
-        content: list[Any] = [sample.id, float(sample.duration_s), sample.query, targets, sample.clip]
-        if sample.saliency is not None:
-            content.append(sample.saliency)
+        query, *rest = sample.content()
+        content = [sample.id, float(sample.duration_s), query, *rest]
+        if sample.truth.clips is not None:
+            content.append(sample.truth.clips)
         digest.update(json.dumps(content).encode() + b"\n")
     return digest.hexdigest()

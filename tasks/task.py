@@ -12,7 +12,7 @@ from tasks import benchmarks, splits
 from tasks.errors import InputError, unknown
 from tasks.formats.own import read_own
 from tasks.formats.published import read_timestamps_json
-from tasks.sample import Row, Sample, make_samples
+from tasks.sample import Sample, make_samples
 
 OWN_SUFFIX, OWN_SPLIT = ".jsonl", "all"
 
@@ -28,7 +28,7 @@ class Source:
     """
 
     files: Mapping[str, str | None]
-    read: Callable[..., list[Row]] = read_timestamps_json
+    read: Callable[..., list[Sample]] = read_timestamps_json
     homes: tuple[str, ...] = ()
 
 
@@ -184,7 +184,7 @@ def origin(task: Task, split: str, data_root: Path) -> str:
     raise InputError(f"a split of {task.name}: {', '.join(known)}", unknown(split, known), f"harness show {task.name}")
 
 
-def _rows(task: Task, name: str, data_root: Path) -> list[Row]:
+def _rows(task: Task, name: str, data_root: Path) -> list[Sample]:
     split = task.splits(data_root)[name]
     source = next((s for s in split.sources if all((data_root / path).is_file() for path in s.files)), None)
     if source is None:

@@ -58,9 +58,9 @@ def _columns(sample: Sample, mode: str, protocol: Protocol) -> dict[str, Any]:
         "id": sample.id,
         "mode": mode,
         "query": sample.query,
-        "targets": [[float(span.start_s), float(span.end_s)] for span in sample.targets],
+        "targets": [[float(span.start_s), float(span.end_s)] for span in sample.truth.spans],
         "duration_s": float(sample.duration_s),
-        "saliency": None if sample.saliency is None else [list(scores) for scores in sample.saliency],
+        "saliency": None if sample.truth.clips is None else [list(scores) for scores in sample.truth.clips],
     }
 
 

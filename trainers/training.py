@@ -74,7 +74,7 @@ def usable(training: Training) -> Usable:
         InputError: Videos are missing, or nothing is left.
     """
     plan = training.plan
-    flat = [s.id for s in plan.samples if not any(span.end_s > span.start_s for span in s.targets)]
+    flat = [s.id for s in plan.samples if not any(span.end_s > span.start_s for span in s.truth.spans)]
     missing = [s.id for s in plan.samples if s.video not in plan.videos]
     if missing and not training.skip_missing:
         found = f"{len(plan.missing()):,} videos of {len(missing):,} samples are missing, e.g. {plan.missing()[0]}"

@@ -51,7 +51,7 @@ def main(options: Namespace) -> int:
         if options.all_protocols:
             return _all_protocols(options, plan, path)
         asked = options.protocol or options.reply_key
-        if asked is None and plan.samples[0].saliency is not None and submission.is_submission(path):
+        if asked is None and plan.samples[0].truth.clips is not None and submission.is_submission(path):
             return _submission(options, plan, path)
         records = predictions(plan, path, options)
     # What was read stays to the end: collections need not walk it again and again.
@@ -68,7 +68,7 @@ def main(options: Namespace) -> int:
 
 def _all_protocols(options: Namespace, plan: Plan, path: Path) -> int:
     every = map(protocol.load, protocol.names())
-    has_highlights = plan.samples[0].saliency is not None
+    has_highlights = plan.samples[0].truth.clips is not None
     protocols = [rules for rules in every if has_highlights or rules.score.saliency == "none"]
     mode = plan.modes[0]
     rows, rule = _rows(plan, path, options), _rule(options, plan)
@@ -131,7 +131,7 @@ def predictions(plan: Plan, path: Path, options: Namespace, keep_texts: bool = F
 
 def _rule(options: Namespace, plan: Plan) -> str:
     """Which of several rows counts. Raises InputError where the official metrics would need the rows of a sample as one."""
-    if options.duplicates == MEAN and plan.samples[0].saliency is not None:
+    if options.duplicates == MEAN and plan.samples[0].truth.clips is not None:
         expected = "--duplicates first, last or refuse for a task with the official metrics of QVHighlights"
         raise InputError(expected, "mean, which is not defined for them", f"{USAGE} --duplicates last")
     return str(options.duplicates)
@@ -193,9 +193,11 @@ def _submission(options: Namespace, plan: Plan, path: Path) -> int:
     found, parts = submission.read(path, plan.samples, plan.ids_sha256 is not None)
     scored = ranked = None
     if submission.WINDOWS in parts:
-        scored = moments.moment_retrieval([moments.windows(p) for p in found], [s.targets for s in plan.samples], "float")
+        scored = moments.moment_retrieval([moments.windows(p) for p in found], [s.truth.spans for s in plan.samples], "float")
     if SALIENCY in parts:
-        ranked = highlights.highlight_detection([p.saliency for p in found], [s.saliency or () for s in plan.samples])
+        ranked = highlights.highlight_detection(
+            [[score for (score,) in p.clips or ()] for p in found], [s.truth.clips or () for s in plan.samples]
+        )
     report = formats_qvh.report(scored, ranked)
     if scored is not None:
         report["brief"]["MR-full-mIoU"] = round(moments.means(scored)["MR-full-mIoU"], 2)

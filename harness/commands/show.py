@@ -44,7 +44,8 @@ def _card(plan: Plan) -> list[str]:
     ]
     for name, hits in anomalies(plan.samples).items():
         lines.append(
-            f"  kept as published: {len(hits):,} x {name}, e.g. {hits[0].id} {_spans(hits[0].targets)} of {hits[0].duration_s} s"
+            f"  kept as published: {len(hits):,} x {name}, e.g. {hits[0].id} "
+            f"{_spans(hits[0].truth.spans)} of {hits[0].duration_s} s"
         )
     if text := video_notes(plan):
         lines.append(text.rstrip())
@@ -60,7 +61,7 @@ def _sample(plan: Plan, identifier: str | None) -> list[str]:
     lines = [
         f"sample {sample.id}",
         f"  query: {sample.query!r}",
-        f"  ground truth: {_spans(sample.targets)} of {sample.duration_s} s",
+        f"  ground truth: {_spans(sample.truth.spans)} of {sample.duration_s} s",
     ]
     lines += [f"  {mode} prompt: {plan.protocol.question(sample.query, mode)}" for mode in plan.protocol.prompt.modes]
     if sample.video not in plan.videos:

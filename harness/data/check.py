@@ -102,7 +102,7 @@ def outside(plan: Plan, lengths_s: Lengths) -> tuple[list[Outside], list[Outside
         end_s = float(sample.duration_s)
         if isinstance(length, float):
             end_s = length if sample.clip is None else min(end_s, length - float(sample.clip.start_s))
-        for moment in sample.targets:
+        for moment in sample.truth.spans:
             if moment.start_s >= end_s:
                 starts.append(Outside(sample, moment, end_s, float(moment.start_s) - end_s))
             elif float(moment.end_s) - end_s > TOLERANCE_S:

@@ -45,7 +45,7 @@ def docs(stub: datasets.Dataset) -> datasets.Dataset:
             "id": sample.id,
             "video": str(plan.videos[sample.video]),
             "question": plan.protocol.question(sample.query, plan.modes[0]),
-            "targets": str([[float(time) for time in target] for target in sample.targets]),
+            "targets": str([[float(time) for time in target] for target in sample.truth.spans]),
         }
         for sample in plan.samples
         if sample.id in asked

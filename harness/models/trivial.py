@@ -110,12 +110,12 @@ def share(low: float, high: float, duration_s: float) -> Span:
 
 def best_window(rules: ScoreRules, sample: Sample) -> Span:
     """The longest target; where sets of spans are compared, the best span from the start of a target to the end of one."""
-    if len(sample.targets) == 1:
-        return sample.targets[0]
+    if len(sample.truth.spans) == 1:
+        return sample.truth.spans[0]
     if rules.iou == "merged-set":
-        bounds = [Span(first.start_s, last.end_s) for first in sample.targets for last in sample.targets]
-        return max(bounds, key=lambda span: (span.start_s < span.end_s, merged_set([span], sample.targets)))
-    return max(sample.targets, key=lambda span: float(span.end_s) - float(span.start_s))
+        bounds = [Span(first.start_s, last.end_s) for first in sample.truth.spans for last in sample.truth.spans]
+        return max(bounds, key=lambda span: (span.start_s < span.end_s, merged_set([span], sample.truth.spans)))
+    return max(sample.truth.spans, key=lambda span: float(span.end_s) - float(span.start_s))
 
 
 def best_constant_span(samples: Sequence[Sample], relative: bool) -> tuple[float, float]:
@@ -128,7 +128,7 @@ def best_constant_span(samples: Sequence[Sample], relative: bool) -> tuple[float
     Returns:
         Start and end, as fractions or as seconds rounded to two decimals.
     """
-    targets = np.array([sample.targets[0] for sample in samples], dtype=np.float64)
+    targets = np.array([sample.truth.spans[0] for sample in samples], dtype=np.float64)
     scale = np.array([sample.duration_s if relative else 1.0 for sample in samples])[:, None]
     targets = targets / scale
     top = 1.0 if relative else float(np.quantile(targets[:, 1], 0.99))

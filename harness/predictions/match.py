@@ -100,7 +100,7 @@ class Index:
             ids = [i for i in others if plain(self._by_id[i].query) == words]
         if len(ids) < 2:
             return tuple(ids)
-        same = tuple(i for i in ids if _first(target) in self._by_id[i].targets)
+        same = tuple(i for i in ids if _first(target) in self._by_id[i].truth.spans)
         # VUE-TR tells its repeated queries apart by this number, which other files give to something else.
         by_number = self._native.get(str(row.get("query_id")))
         return (by_number,) if by_number is not None and by_number in ids else same or tuple(ids)
@@ -121,7 +121,7 @@ class Index:
             return None
         found = self._order[int(place[1])]
         truth = _first(target)
-        return found if truth is None or truth in self._by_id[found].targets else None
+        return found if truth is None or truth in self._by_id[found].truth.spans else None
 
     def _is_alike(self, identifier: str, video: str | None, query: str | None) -> bool:
         sample = self._by_id[identifier]

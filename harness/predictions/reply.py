@@ -130,11 +130,11 @@ def prediction(found: Sequence[Moment], saliency: Sequence[float] | None = None,
         saliency: One score a clip of 2 s, if the file gives them.
         failure: Why there is no moment, where there is none.
     """
-    clips = None if saliency is None else tuple(saliency)
+    clips = None if saliency is None else tuple((score,) for score in saliency)
     if not found or any(math.isnan(number) for moment in found for number in moment):
-        return Answer(failure="bad-number" if found else failure, saliency=clips)
+        return Answer(failure="bad-number" if found else failure, clips=clips)
     return Answer(
         spans=tuple(Span(*moment[:2]) for moment in found),
         scores=tuple(moment[2] if len(moment) == 3 else 1.0 for moment in found),
-        saliency=clips,
+        clips=clips,
     )

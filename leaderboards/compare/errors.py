@@ -121,9 +121,9 @@ def _typed(samples: Sequence[Sample], spans: Floats, threshold: float) -> tuple[
 
 def _padded(samples: Sequence[Sample]) -> Floats:
     """`(n, most targets, 2)` true moments, (0, 0) where there are fewer."""
-    targets = np.zeros((len(samples), max(len(sample.targets) for sample in samples), 2))
+    targets = np.zeros((len(samples), max(len(sample.truth.spans) for sample in samples), 2))
     for row, sample in zip(targets, samples, strict=True):
-        row[: len(sample.targets)] = sample.targets
+        row[: len(sample.truth.spans)] = sample.truth.spans
     return targets
 
 

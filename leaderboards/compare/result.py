@@ -155,7 +155,7 @@ def _movers(samples: Sequence[Sample], a: System, b: System) -> list[dict[str, A
         {
             "id": samples[i].id,
             "query": samples[i].query,
-            "targets": [[float(time) for time in target] for target in samples[i].targets],
+            "targets": [[float(time) for time in target] for target in samples[i].truth.spans],
             "a": _answer(a, i, left[i]),
             "b": _answer(b, i, right[i]),
         }

@@ -34,11 +34,11 @@ def strata(samples: Sequence[Sample]) -> list[Stratum]:
     Durations and lengths are cut at the quartiles of these queries, positions at the thirds of the video. Where a query has
     several moments, the longest gives length and position. A feature that does not vary is left out.
     """
-    longest = [max(sample.targets, key=lambda t: float(t.end_s) - float(t.start_s)) for sample in samples]
+    longest = [max(sample.truth.spans, key=lambda t: float(t.end_s) - float(t.start_s)) for sample in samples]
     bounds = np.array(longest, dtype=np.float64)
     duration = np.array([sample.duration_s for sample in samples], dtype=np.float64)
     words = np.array([len(sample.query.split()) for sample in samples], dtype=np.float64)
-    windows = np.array([len(sample.targets) for sample in samples], dtype=np.float64)
+    windows = np.array([len(sample.truth.spans) for sample in samples], dtype=np.float64)
     position = bounds.mean(axis=1) / duration
     return [
         *_cut("video duration, s", duration, np.quantile(duration, QUARTERS)),

@@ -71,18 +71,18 @@ def _official(samples: Sequence[Sample], read: Sequence[Answer], protocol: Proto
 
     A metric of one range of lengths counts the queries that have a moment of this range.
     """
-    saliency = [sample.saliency for sample in samples if sample.saliency is not None]
+    saliency = [sample.truth.clips for sample in samples if sample.truth.clips is not None]
     if not samples or len(saliency) < len(samples):
         return {}
     comparison = "exact" if protocol.score.comparison == "exact" else "float"
-    found = moments.moment_retrieval([moments.windows(p) for p in read], [s.targets for s in samples], comparison)
+    found = moments.moment_retrieval([moments.windows(p) for p in read], [s.truth.spans for s in samples], comparison)
     columns: dict[str, Floats] = {}
     for name, scores in found.items():
         of_range: dict[str, Floats | Bools] = {f"MR-{name}-mAP": scores.ap.mean(axis=1), f"MR-{name}-mIoU": scores.iou}
         for i, threshold in enumerate(moments.THRESHOLDS):
             of_range |= {f"MR-{name}-mAP@{threshold}": scores.ap[:, i], f"MR-{name}-R1@{threshold}": scores.hit[:, i]}
         columns |= {k: np.where(scores.counted, 100.0 * column, np.nan) for k, column in of_range.items() if k in MOMENTS}
-    if protocol.score.saliency != "none" or any(p.saliency is not None for p in read):
+    if protocol.score.saliency != "none" or any(p.clips is not None for p in read):
         clips = [rules.saliency(protocol, p, s.duration_s) for p, s in zip(read, samples, strict=True)]
         ranked = highlights.highlight_detection(clips, saliency)
         for i, level in enumerate(highlights.LEVELS):

@@ -225,7 +225,7 @@ def _question(samples: Sequence[Sample], asked: Protocol) -> dict[str, Any]:
 
 def _columns(samples: Sequence[Sample], videos: Sequence[str]) -> dict[str, Any]:
     place = {video: i for i, video in enumerate(videos)}
-    has_saliency = any(sample.saliency for sample in samples)
+    has_saliency = any(sample.truth.clips for sample in samples)
     return {
         "id": [sample.id for sample in samples],
         "video": [place[sample.video] for sample in samples],
@@ -234,14 +234,14 @@ def _columns(samples: Sequence[Sample], videos: Sequence[str]) -> dict[str, Any]
         "from_s": [float(sample.clip.start_s) if sample.clip else 0 for sample in samples]
         if any(s.clip for s in samples)
         else None,
-        "targets": [_flat(sample.targets) for sample in samples],
+        "targets": [_flat(sample.truth.spans) for sample in samples],
         "saliency": [_liked(sample) for sample in samples] if has_saliency else None,
     }
 
 
 def _liked(sample: Sample) -> list[float]:
     """Mean score of the annotators for each clip."""
-    return [round(sum(scores) / len(scores), 2) for scores in sample.saliency or () if scores]
+    return [round(sum(scores) / len(scores), 2) for scores in sample.truth.clips or () if scores]
 
 
 def _answers(samples: Sequence[Sample], run: Shown, mode: str, found: Values, types: Sequence[str | None]) -> dict[str, Any]:

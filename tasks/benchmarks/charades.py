@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tasks.formats.published import read_charades_durations, read_tall_text
-from tasks.sample import Row
+from tasks.sample import Sample
 from tasks.task import Source, Split, Task, github
 
 
@@ -16,7 +16,7 @@ def _time_zero(path: str) -> str:
     return github("www-Ye/TimeZero", "a7c3523367", path)
 
 
-def _read_with_csv(text: str, csv_text: str) -> list[Row]:
+def _read_with_csv(text: str, csv_text: str) -> list[Sample]:
     return read_tall_text(text, read_charades_durations(csv_text))
 
 

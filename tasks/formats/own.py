@@ -4,7 +4,7 @@ from typing import Any
 
 from tasks.errors import InputError
 from tasks.formats.published import expect, parse_json, seconds, sentence, shown, span
-from tasks.sample import Row
+from tasks.sample import Sample, one_query
 from tasks.span import Span
 
 FORMAT = (
@@ -16,7 +16,7 @@ SHOWN = 10
 CLIP_SLACK_S = 1.0
 
 
-def read_own(text: str, where: str) -> list[Row]:
+def read_own(text: str, where: str) -> list[Sample]:
     """Rows of a user's file; blank lines are passed over.
 
     Args:
@@ -26,7 +26,7 @@ def read_own(text: str, where: str) -> list[Row]:
     Raises:
         InputError: Names the first ten bad lines and what is wrong with each.
     """
-    rows: list[Row] = []
+    rows: list[Sample] = []
     problems: list[str] = []
     line_of_id: dict[str | None, int] = {}
     # Not splitlines: it also splits at characters that JSON allows inside a string.
@@ -51,7 +51,7 @@ def read_own(text: str, where: str) -> list[Row]:
     return rows
 
 
-def _row(line: str) -> Row:
+def _row(line: str) -> Sample:
     if len(line) > LONGEST_LINE:
         raise ValueError(f"{len(line):,} characters, {LONGEST_LINE:,} are allowed")
     entry = expect(parse_json(line), dict, "an object")
@@ -66,7 +66,9 @@ def _row(line: str) -> Row:
     moments = tuple(_moment(moment) for moment in expect(entry["spans"], list, "a list of spans [[start, end], …]"))
     if not moments:
         raise ValueError("no span")
-    return Row(_video(entry["video"]), duration_s, query, moments, _clip(entry.get("clip"), duration_s), _id(entry.get("id")))
+    return one_query(
+        _video(entry["video"]), duration_s, query, moments, _clip(entry.get("clip"), duration_s), _id(entry.get("id"))
+    )
 
 
 def _moment(value: Any) -> Span:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from tasks.sample import Row
+from tasks.sample import Sample, one_query
 from tasks.span import Span
 
 SLOWEST_FPS = 0.01
@@ -17,7 +17,7 @@ _SHORT = reprlib.Repr()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_timestamps_json(text: str) -> list[Row]:
+def read_timestamps_json(text: str) -> list[Sample]:
     """`{video: {"duration": s, "timestamps": [[s, e], …], "sentences": […]}}`; query i has moment i.
 
     Charades-CD calls the duration `video_duration`; further keys are passed over.
@@ -25,20 +25,20 @@ def read_timestamps_json(text: str) -> list[Row]:
     Raises:
         ValueError: The text is not JSON, or not of this shape.
     """
-    rows: list[Row] = []
+    rows: list[Sample] = []
     for video, entry in _videos(text):
         duration = entry["video_duration"] if "video_duration" in entry else _get(entry, "duration", video)
         rows += _paired(video, seconds(duration), entry, ("timestamps", "sentences"))
     return rows
 
 
-def read_frames_json(text: str) -> list[Row]:
+def read_frames_json(text: str) -> list[Sample]:
     """TACoS: as `read_timestamps_json`, but moments are frame numbers, the video has `num_frames` at `fps`.
 
     Raises:
         ValueError: The text is not JSON, or not of this shape.
     """
-    rows: list[Row] = []
+    rows: list[Sample] = []
     for video, entry in _videos(text):
         fps = seconds(_get(entry, "fps", video))
         if fps < SLOWEST_FPS:
@@ -48,19 +48,19 @@ def read_frames_json(text: str) -> list[Row]:
     return rows
 
 
-def read_queries_json(text: str) -> list[Row]:
+def read_queries_json(text: str) -> list[Sample]:
     """TimeLens-Bench: `{video: {"duration": s, "queries": […], "spans": [[s, e], …]}}`; query i has span i.
 
     Raises:
         ValueError: The text is not JSON, or not of this shape.
     """
-    rows: list[Row] = []
+    rows: list[Sample] = []
     for video, entry in _videos(text):
         rows += _paired(video, seconds(_get(entry, "duration", video)), entry, ("spans", "queries"))
     return rows
 
 
-def read_tvgbench(text: str) -> list[Row]:
+def read_tvgbench(text: str) -> list[Sample]:
     """TVGBench: a list of rows with `path`, `question`, `answer` "start-end", `duration`, `start` and `end`.
 
     With `start` and `end` the row asks about that cut of the file; its answer and duration count from the cut's start.
@@ -81,12 +81,12 @@ def read_tvgbench(text: str) -> list[Row]:
         bounds = [entry.get("start"), entry.get("end")]
         clip = None if bounds == [None, None] else span(bounds)
         rows.append(
-            Row(video, seconds(_get(entry, "duration", where)), sentence(_get(entry, "question", where)), (moment,), clip)
+            one_query(video, seconds(_get(entry, "duration", where)), sentence(_get(entry, "question", where)), (moment,), clip)
         )
     return rows
 
 
-def read_tall_text(text: str, durations_s: dict[str, float]) -> list[Row]:
+def read_tall_text(text: str, durations_s: dict[str, float]) -> list[Sample]:
     """TALL's `VIDEO START END##QUERY`, one a line, split at the first `##` only (queries contain `#`).
 
     Args:
@@ -105,7 +105,7 @@ def read_tall_text(text: str, durations_s: dict[str, float]) -> list[Row]:
         video, start, end = fields
         if video not in durations_s:
             raise ValueError(f"line {number}: no duration is known for video {video!r}")
-        rows.append(Row(video, durations_s[video], query, (Span(seconds(float(start)), seconds(float(end))),)))
+        rows.append(one_query(video, durations_s[video], query, (Span(seconds(float(start)), seconds(float(end))),)))
     return rows
 
 
@@ -173,10 +173,10 @@ def _get(entry: dict[str, Any], key: str, where: str) -> Any:
     return entry[key]
 
 
-def _paired(video: str, duration_s: float, entry: dict[str, Any], keys: tuple[str, str], fps: float = 1.0) -> Iterator[Row]:
+def _paired(video: str, duration_s: float, entry: dict[str, Any], keys: tuple[str, str], fps: float = 1.0) -> Iterator[Sample]:
     """Rows of one video from two lists of equal length: its moments and their sentences, under these keys."""
     moments, sentences = (expect(_get(entry, key, video), list, f"a list of {key} for {video!r}") for key in keys)
     if len(moments) != len(sentences):
         raise ValueError(f"video {video!r} has {len(moments)} moments but {len(sentences)} sentences")
     for moment, text in zip(moments, sentences, strict=True):
-        yield Row(video, duration_s, sentence(text), (span(moment, fps),))
+        yield one_query(video, duration_s, sentence(text), (span(moment, fps),))

@@ -10,7 +10,7 @@ from tasks import highlights, moments
 from tasks.answer import Answer
 from tasks.errors import InputError
 from tasks.formats.published import shown
-from tasks.sample import Row, Sample
+from tasks.sample import Sample, one_query
 from tasks.span import Span
 
 ANNOTATORS = 3
@@ -20,7 +20,7 @@ _BRIEF = ("full-R1@0.5", "full-R1@0.7", "full-mAP", "full-mAP@0.5", "full-mAP@0.
 Report = dict[str, dict[str, Any]]
 
 
-def read_release(text: str) -> list[Row]:
+def read_release(text: str) -> list[Sample]:
     """Rows of `{train,val,test_with_gt}.jsonl`: one object a line, several windows and three annotators each.
 
     Saliency covers the whole video: int(duration / 2) clips, zeros where no clip is listed.
@@ -31,7 +31,7 @@ def read_release(text: str) -> list[Row]:
     return [_row(entry, line) for line, entry in _objects(text.split("\n"))]
 
 
-def _row(entry: Mapping[str, Any], line: str) -> Row:
+def _row(entry: Mapping[str, Any], line: str) -> Sample:
     wanted = {"qid", "query", "vid", "duration", "relevant_windows", "relevant_clip_ids", "saliency_scores"}
     if missing := wanted - entry.keys():
         raise ValueError(f"{line} has no {', '.join(sorted(missing))}")
@@ -52,7 +52,7 @@ def _row(entry: Mapping[str, Any], line: str) -> Row:
         if isinstance(clip, bool) or not isinstance(clip, int) or not 0 <= clip < len(saliency):
             raise ValueError(f"{line}: expected a clip of 0 to {len(saliency) - 1}, found {shown(clip)}")
         saliency[clip] = tuple(_numbers(values, ANNOTATORS, f"{line}, saliency"))
-    return Row(entry["vid"], duration, entry["query"], targets, None, query_id(entry, line), tuple(saliency))
+    return one_query(entry["vid"], duration, entry["query"], targets, None, query_id(entry, line), tuple(saliency))
 
 
 def read_submission(lines: Iterable[str]) -> Iterator[tuple[str, Answer]]:
@@ -78,7 +78,7 @@ def submitted(entry: Mapping[str, Any], line: str) -> Answer:
         spans=tuple(Span(window[0], window[1]) for window in windows),
         failure=None if windows or saliency else "no-span",
         scores=tuple(window[2] for window in windows) if width == 3 else (),
-        saliency=None if saliency is None else tuple(_numbers(saliency, None, f"{line}, saliency")),
+        clips=None if saliency is None else tuple((score,) for score in _numbers(saliency, None, f"{line}, saliency")),
     )
 
 

@@ -28,7 +28,7 @@ from harness.models.checkpoint import Checkpoint
 from harness.models.options import Options
 from tasks import protocol
 from tasks.errors import Failure
-from tasks.sample import Sample
+from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
 QUERIES = ("a person opens the door", "the dog jumps over 3 chairs, then sleeps", "someone laughs at the window")
@@ -43,7 +43,7 @@ def make_frames(count: int, height: int, width: int) -> Frames:
 def make_questions() -> list[Question]:
     """Three queries in two modes."""
     rules = protocol.load("default")
-    samples = [Sample(f"t/v/{query}", "t", "v", 60.0, query, (Span(1.0, 2.0),)) for query in QUERIES]
+    samples = make_samples("t", [one_query("v", 60.0, query, [Span(1.0, 2.0)]) for query in QUERIES])
     return [Question(sample, mode, rules.question(sample.query, mode)) for sample in samples for mode in ("direct", "cot")]
 
 

@@ -14,7 +14,7 @@ from leaderboards.compare.paired import paired
 from leaderboards.compare.result import System, compare
 from leaderboards.compare.values import CURVE, Values
 from tasks.metrics import iou
-from tasks.sample import Row, Sample, make_samples
+from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span
 
 VIDEOS, QUERIES = 4_885, 17_031
@@ -24,12 +24,14 @@ VIDEOS, QUERIES = 4_885, 17_031
 def samples() -> list[Sample]:
     draw = random.Random(0)
     starts = [draw.randrange(0, 10_000) / 100 for _ in range(QUERIES)]
-    return make_samples("anet", [Row(f"v{i % VIDEOS}", 120.5, f"thing {i}", (Span(s, s + 20.25),)) for i, s in enumerate(starts)])
+    return make_samples(
+        "anet", [one_query(f"v{i % VIDEOS}", 120.5, f"thing {i}", (Span(s, s + 20.25),)) for i, s in enumerate(starts)]
+    )
 
 
 def answered(samples: list[Sample], seed: int) -> Values:
     """Answers that miss their moment by some seconds."""
-    targets = np.array([sample.targets[0] for sample in samples], dtype=np.float64)
+    targets = np.array([sample.truth.spans[0] for sample in samples], dtype=np.float64)
     spans = targets + np.random.default_rng(seed).normal(0, 6, size=targets.shape)
     ious = iou(spans, targets)
     hits = [100.0 * (ious >= threshold) for threshold in (0.3, 0.5, 0.7)]

@@ -21,7 +21,7 @@ from harness.run import run
 from harness.scoring import score
 from tasks import protocol
 from tasks.parsers import parser
-from tasks.sample import Row, Sample, make_samples, split_sha256
+from tasks.sample import Sample, make_samples, one_query, split_sha256
 from tasks.span import Span
 
 LONGEST_S = 2.0
@@ -35,12 +35,12 @@ FORMS = (
 )
 
 
-def rows(videos: int, queries: int) -> list[Row]:
+def rows(videos: int, queries: int) -> list[Sample]:
     draw = random.Random(0)
     result = []
     for i in range(queries):
         start = draw.randrange(0, 10_000) / 100
-        result.append(Row(f"v_{i % videos:011d}", 120.5, f"A person does thing {i}.", (Span(start, start + 10.25),)))
+        result.append(one_query(f"v_{i % videos:011d}", 120.5, f"A person does thing {i}.", (Span(start, start + 10.25),)))
     return result
 
 
@@ -82,7 +82,7 @@ def test_score_command_on_17031_replies(benchmark: BenchmarkFixture, samples: li
     content: dict[str, Any] = {}
     for sample in samples:
         entry = content.setdefault(sample.video, {"duration": sample.duration_s, "timestamps": [], "sentences": []})
-        entry["timestamps"].append(sample.targets[0])
+        entry["timestamps"].append(sample.truth.spans[0])
         entry["sentences"].append(sample.query)
     write_benchmark(tmp_path, content, len(samples))
     draw = random.Random(2)

@@ -26,7 +26,7 @@ from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from tasks import protocol
-from tasks.sample import Sample
+from tasks.sample import make_samples, one_query
 from tasks.span import Span
 from trainers import recipe as recipes
 from trainers.examples import Examples, Prompt
@@ -58,7 +58,7 @@ def make_examples(inputs: Inputs, frames: Frames) -> Examples:
     """One video with two queries."""
     rules = protocol.load("default")
     seconds = len(frames.pixels) / 2
-    samples = [Sample(f"t/v/{query}", "t", "v", seconds, query, (Span(0.25, seconds / 2),)) for query in QUERIES]
+    samples = make_samples("t", [one_query("v", seconds, query, [Span(0.25, seconds / 2)]) for query in QUERIES])
     by_id = {sample.id: sample for sample in samples}
     return Examples(by_id, rules, inputs, {"v": Path("v.mp4")}, lambda *_: frames)
 

@@ -11,17 +11,16 @@ from harness.cli import main
 from harness.predictions.read import Predictions, Row
 from harness.scoring import means, score
 from tasks import protocol, task
-from tasks.sample import Row as Annotation
-from tasks.sample import make_samples
+from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
-SAMPLES = make_samples("t", [Annotation(f"v{i}", 30.0, f"q{i}", (Span(2.0 + i / 4, 12.4 + i),)) for i in range(12)])
+SAMPLES = make_samples("t", [one_query(f"v{i}", 30.0, f"q{i}", (Span(2.0 + i / 4, 12.4 + i),)) for i in range(12)])
 FORMS = (
     *("<answer>{} to {}</answer>", "<think>1 to 2</think><answer>{}s - {}s</answer>", "from {} to {} seconds"),
     *("From {:02.0f} to {:02.0f}.", "no idea"),
 )
 ROWS = [
-    Row(f"line {i}", (s.id,), "", FORMS[i % 5].format(s.targets[0].start_s + 0.3, float(s.targets[0].end_s) - 2.1), None)
+    Row(f"line {i}", (s.id,), "", FORMS[i % 5].format(s.truth.spans[0].start_s + 0.3, float(s.truth.spans[0].end_s) - 2.1), None)
     for i, s in enumerate(SAMPLES)
 ]
 PROTOCOLS = [protocol.load(name) for name in protocol.names()]

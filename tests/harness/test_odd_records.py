@@ -12,7 +12,7 @@ from harness import store
 from harness.cli import main
 from harness.models.base import Question, Reply
 from harness.records import make_record
-from tasks.sample import Row, make_samples
+from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
 Change = Callable[[dict[str, Any]], Any]
@@ -140,7 +140,7 @@ def test_half_a_character_in_a_replay_comes_back(benchmark_root: Path, tmp_path:
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_what_is_no_number_is_never_written(number: float, tmp_path: Path) -> None:
-    (sample,) = make_samples("t", [Row("v", 2.0, "q", (Span(0, 1),))])
+    (sample,) = make_samples("t", [one_query("v", 2.0, "q", (Span(0, 1),))])
     record = make_record(Question(sample, "direct", "When?"), Reply("1 to 2", "0" * 64), number)
     with pytest.raises(ValueError, match="JSON"):
         store.append(tmp_path, [record])
@@ -148,7 +148,7 @@ def test_what_is_no_number_is_never_written(number: float, tmp_path: Path) -> No
 
 
 def test_a_reply_that_is_no_text_is_a_failure() -> None:
-    (sample,) = make_samples("t", [Row("v", 2.0, "q", (Span(0, 1),))])
+    (sample,) = make_samples("t", [one_query("v", 2.0, "q", (Span(0, 1),))])
     for text in (None, ["1 to 2"], 7, b"1 to 2"):
         record = make_record(Question(sample, "direct", "When?"), Reply(text, "0" * 64))  # type: ignore[arg-type]
         assert record["text"] is None and record["error"]["type"] == "model-error"

@@ -214,7 +214,7 @@ def test_questions_of_a_video_come_together_in_both_modes(benchmark_root: Path, 
 def test_mixed_row_takes_the_better_mode_per_query(benchmark_root: Path, tmp_path: Path) -> None:
     plan = make_plan("synthetic", None, None, ("direct", "cot"), benchmark_root)
     replies = tmp_path / "replies.jsonl"
-    rows = [{"id": s.id, "mode": "direct" if i % 2 else "cot", "text": "<answer>{} to {}</answer>".format(*s.targets[0])}
+    rows = [{"id": s.id, "mode": "direct" if i % 2 else "cot", "text": "<answer>{} to {}</answer>".format(*s.truth.spans[0])}
             for i, s in enumerate(plan.samples)]  # fmt: skip
     replies.write_text("".join(json.dumps(row) + "\n" for row in rows))
     arguments = ["--tasks", "synthetic", "--modes", "direct,cot", "--data-root", benchmark_root, "--output", tmp_path / "run"]

@@ -138,7 +138,7 @@ def test_replies_in_percent_are_read_once(benchmark_root: Path, tmp_path: Path, 
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())["modes"]["direct"]
     assert scores["aggregate"]["mIoU"] > 90
     samples = make_plan("synthetic", None, None, (), benchmark_root).samples
-    (tmp_path / "spans.jsonl").write_text("".join(json.dumps({"id": s.id, "pred": s.targets[0]}) + "\n" for s in samples))
+    (tmp_path / "spans.jsonl").write_text("".join(json.dumps({"id": s.id, "pred": s.truth.spans[0]}) + "\n" for s in samples))
     for file, expected in ((tmp_path / "run" / "samples.jsonl", scores["aggregate"]["mIoU"]), (tmp_path / "spans.jsonl", 100.0)):
         code, out, _ = harness(capsys, "score", file, "--task", "synthetic", "--json", *options)
         assert code == 0 and json.loads(out)["modes"]["direct"]["aggregate"]["mIoU"] == expected

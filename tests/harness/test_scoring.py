@@ -17,7 +17,7 @@ from harness.records import make_record
 from harness.scoring import means, means_of, score
 from tasks import protocol, task
 from tasks.answer import Answer
-from tasks.sample import Row, Sample, make_samples
+from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span, exact, exact_iou
 
 
@@ -32,7 +32,7 @@ def scored(samples: list[Sample], name: str, answer: Callable[[Sample], str | No
 
 def perfect(name: str) -> Callable[[Sample], str]:
     answer = protocol.load(name).answer
-    return lambda sample: answer.render(sample.targets[0], sample.duration_s)
+    return lambda sample: answer.render(sample.truth.spans[0], sample.duration_s)
 
 
 def whole(name: str) -> Callable[[Sample], str]:
@@ -49,7 +49,9 @@ def charades(shared_data: Path) -> list[Sample]:
     return task.load(task.find("charades"), "test", shared_data)
 
 
-SAMPLES = make_samples("t", [Row(f"v{i}", 20.0, f"q{k}", (Span(4.0 * k, 4.0 * k + 4),)) for i in range(5) for k in range(4)])
+SAMPLES = make_samples(
+    "t", [one_query(f"v{i}", 20.0, f"q{k}", (Span(4.0 * k, 4.0 * k + 4),)) for i in range(5) for k in range(4)]
+)
 
 
 @pytest.mark.shared_data
@@ -71,7 +73,7 @@ def test_a_clamped_answer_on_the_unclamped_file(charades: list[Sample]) -> None:
     """Section 2 of the protocol reference: the clamped span itself scores 0.9805, and 27 rows miss 0.7."""
 
     def clamped(sample: Sample) -> str:
-        (start, end), duration_s = sample.targets[0], sample.duration_s
+        (start, end), duration_s = sample.truth.spans[0], sample.duration_s
         return protocol.load("timezero").answer.render(Span(start, min(end, duration_s)), duration_s)
 
     found = scored(charades, "timezero", clamped)
@@ -85,7 +87,7 @@ def test_frames_of_a_hundred_and_noise_move_the_numbers_as_measured(charades: li
     draw = np.random.default_rng(0)
     noisy = {}
     for sample in charades:
-        start, end = np.sort(np.clip(np.array(sample.targets[0], dtype=float) + draw.normal(0, 1, 2), 0, sample.duration_s))
+        start, end = np.sort(np.clip(np.array(sample.truth.spans[0], dtype=float) + draw.normal(0, 1, 2), 0, sample.duration_s))
         noisy[sample.id] = Span(round(float(start), 2), round(float(end), 2))
 
     def numbers(name: str) -> dict[str, Any]:
@@ -125,13 +127,15 @@ def test_who_leaves_the_denominator(name: str, unread: int, missing: int) -> Non
 
 def test_a_failure_can_hit_behind_the_end_of_the_video() -> None:
     """The span from 10 to 20 s behind the end scores where an annotation lies there: Charades-CD has such rows."""
-    samples = make_samples("t", [Row("v", 30.0, "q", (Span(40.0, 50.0),))])
+    samples = make_samples("t", [one_query("v", 30.0, "q", (Span(40.0, 50.0),))])
     assert scored(samples, "timelens", lambda _: "I cannot tell.")["aggregate"]["mIoU"] == 100.0
     assert scored(samples, "timelens-answers-unrounded", lambda _: "I cannot tell.")["aggregate"]["mIoU"] == 0.0
 
 
 def test_equal_rows_are_one_row_for_those_who_key_by_them() -> None:
-    samples = make_samples("t", [Row("v", 30.0, "q", (Span(0.0, 10.0),))] * 2 + [Row("v", 30.0, "p", (Span(0.0, 10.0),))])
+    samples = make_samples(
+        "t", [one_query("v", 30.0, "q", (Span(0.0, 10.0),))] * 2 + [one_query("v", 30.0, "p", (Span(0.0, 10.0),))]
+    )
     answers = dict(zip((s.id for s in samples), ("0 - 10", "20 - 30", "0 - 10"), strict=True))
     assert figures(scored(samples, "lmms-timelens", lambda s: answers[s.id]))["mIoU"] == "50.00"
     assert figures(scored(samples, "etbench", lambda s: answers[s.id]))["mIoU"] == "66.67"
@@ -143,7 +147,7 @@ def test_spans_are_written_in_seconds_whatever_the_unit() -> None:
 
 
 def test_spans_read_already_are_seconds_under_any_unit() -> None:
-    records = {(s.id, "direct"): {**reply(""), "prediction": Answer((s.targets[0],))} for s in SAMPLES}
+    records = {(s.id, "direct"): {**reply(""), "prediction": Answer((s.truth.spans[0],))} for s in SAMPLES}
     found = score(SAMPLES, records, protocol.load("vtimellm-percent"), ("direct",))["modes"]["direct"]
     assert found["aggregate"]["mIoU"] == 100.0
     assert found["samples"][1]["spans"] == [[4.0, 8.0]]
@@ -157,20 +161,22 @@ def test_the_gap_of_a_model_that_ignores_the_sentence_is_nothing() -> None:
 
 
 def test_the_gap_by_hand() -> None:
-    samples = make_samples("t", [Row("v", 20.0, q, (Span(*t),)) for q, t in (("a", (0, 10)), ("b", (0, 5)), ("c", (10, 20)))])
-    samples += make_samples("t", [Row("w", 20.0, "alone", (Span(0, 1),))])
+    samples = make_samples(
+        "t", [one_query("v", 20.0, q, (Span(*t),)) for q, t in (("a", (0, 10)), ("b", (0, 5)), ("c", (10, 20)))]
+    )
+    samples += make_samples("t", [one_query("w", 20.0, "alone", (Span(0, 1),))])
     found = scored(samples, "default", perfect("default"))
     # Others: a fits b 0.5 and c 0, b fits a 0.5 and c 0, c fits neither; the query without neighbours is left out.
     assert found["query_gap"] == pytest.approx(100 * (1 - (0.25 + 0.25 + 0) / 3))
 
 
 def test_no_gap_without_two_queries_on_a_video() -> None:
-    samples = make_samples("t", [Row(f"v{i}", 20.0, "q", (Span(0, 5),)) for i in range(3)])
+    samples = make_samples("t", [one_query(f"v{i}", 20.0, "q", (Span(0, 5),)) for i in range(3)])
     assert scored(samples, "default", perfect("default"))["query_gap"] is None
 
 
 def test_a_video_with_thousands_of_queries_is_compared_with_some() -> None:
-    samples = make_samples("t", [Row("v", 9e4, f"q{i}", (Span(9.0 * i, 9.0 * i + 9),)) for i in range(5_000)])
+    samples = make_samples("t", [one_query("v", 9e4, f"q{i}", (Span(9.0 * i, 9.0 * i + 9),)) for i in range(5_000)])
     assert scored(samples, "default", perfect("default"))["query_gap"] == 100.0
 
 
@@ -209,11 +215,11 @@ def test_qvhighlights_runs_carry_the_official_metrics(shared_data: Path) -> None
         return {key: f"{value:.2f}" for key, value in values.items()}
 
     def longest(sample: Sample) -> str:
-        span = max(sample.targets, key=lambda t: t.end_s - t.start_s)
+        span = max(sample.truth.spans, key=lambda t: t.end_s - t.start_s)
         return f"<answer> {span.start_s} to {span.end_s} </answer>"
 
     def listed(sample: Sample) -> str:
-        marked = [(2 * clip, sum(row) / len(row)) for clip, row in enumerate(sample.saliency or ()) if any(row)]
+        marked = [(2 * clip, sum(row) / len(row)) for clip, row in enumerate(sample.truth.clips or ()) if any(row)]
         times, scores = (", ".join(f"{value:.1f}" for value in column) for column in zip(*marked, strict=True))
         return f"The highlight timestamps are in the {times} seconds. Their saliency scores are {scores}"
 
@@ -244,7 +250,7 @@ def test_official_metrics_take_seconds_whatever_the_unit(shared_data: Path) -> N
 
 @pytest.mark.parametrize("name", protocol.names())
 def test_spans_without_a_reply_score_as_predictions_do(name: str) -> None:
-    rules, spans = protocol.load(name), [Span(s.targets[0].start_s + 0.5, s.targets[0].end_s) for s in SAMPLES]
+    rules, spans = protocol.load(name), [Span(s.truth.spans[0].start_s + 0.5, s.truth.spans[0].end_s) for s in SAMPLES]
     records = {(s.id, "m"): {"error": None, "prediction": Answer((span,))} for s, span in zip(SAMPLES, spans, strict=True)}
     assert {**means_of(SAMPLES, spans, rules), "parsed": 20} == means(SAMPLES, records, rules, "m")
 
@@ -257,7 +263,7 @@ moments = st.tuples(tenths, tenths).map(lambda pair: Span(*pair))
 @settings(max_examples=200, deadline=None)
 def test_hits_are_those_of_exact_fractions(pairs: list[tuple[Span, list[Span]]]) -> None:
     """On a grid of tenths many an IoU is exactly a threshold."""
-    samples = make_samples("t", [Row("v", 6.0, f"q{i}", tuple(targets)) for i, (_, targets) in enumerate(pairs)])
+    samples = make_samples("t", [one_query("v", 6.0, f"q{i}", tuple(targets)) for i, (_, targets) in enumerate(pairs)])
     found = means_of(samples, [span for span, _ in pairs], protocol.load("default"))
     best = [max(exact_iou(span, target) for target in targets) for span, targets in pairs]
     for threshold in (0.3, 0.5, 0.7):

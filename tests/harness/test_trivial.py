@@ -15,7 +15,7 @@ from harness.report import floor_rows
 from tasks import protocol, task
 from tasks.parsers import parser
 from tasks.rules import merged_set
-from tasks.sample import Row, Sample, make_samples
+from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span, exact_iou
 
 
@@ -48,7 +48,7 @@ def some_samples(seed: int = 0, count: int = 60) -> list[Sample]:
     for i in range(count):
         duration = float(rng.integers(200, 600)) / 10
         start, end = sorted(round(float(x) * duration, 1) for x in rng.random(2))
-        rows.append(Row(f"v{i}", duration, f"q{i}", (Span(start, end + 0.1),)))
+        rows.append(one_query(f"v{i}", duration, f"q{i}", (Span(start, end + 0.1),)))
     return make_samples("t", rows)
 
 
@@ -59,10 +59,10 @@ def test_the_prior_is_the_best_on_its_grid(relative: bool) -> None:
 
     def mean(span: tuple[float, float]) -> float:
         scale = [s.duration_s if relative else 1.0 for s in samples]
-        ious = (exact_iou(Span(span[0] * k, span[1] * k), s.targets[0]) for k, s in zip(scale, samples, strict=True))
+        ious = (exact_iou(Span(span[0] * k, span[1] * k), s.truth.spans[0]) for k, s in zip(scale, samples, strict=True))
         return float(sum(ious) / len(samples))
 
-    top = 1.0 if relative else float(np.quantile([s.targets[0].end_s for s in samples], 0.99))
+    top = 1.0 if relative else float(np.quantile([s.truth.spans[0].end_s for s in samples], 0.99))
     grid = [round(top * i / (GRID_POINTS - 1), 2) for i in range(GRID_POINTS)]
     assert mean((low, high)) == pytest.approx(max(mean(pair) for pair in itertools.combinations(grid[::5], 2)), abs=0.02)
     assert mean((low, high)) >= max(mean(pair) for pair in itertools.combinations(grid[::5], 2)) - 1e-12
@@ -114,7 +114,7 @@ def test_grid_ceiling_is_within_half_an_interval_of_the_target() -> None:
         interval_s = sample.duration_s / (count - 1)
         span = model.span_of(sample)
         assert (
-            abs(float(span.start_s) - float(sample.targets[0].start_s)) <= interval_s / 2 + 1e-9
+            abs(float(span.start_s) - float(sample.truth.spans[0].start_s)) <= interval_s / 2 + 1e-9
             or span.end_s == sample.duration_s
         )
         assert float(span.end_s) - float(span.start_s) >= interval_s - 1e-9
@@ -139,7 +139,7 @@ def test_the_rounding_ceiling_is_what_a_reply_says(name: str) -> None:
         assert [float(time) for time in read] == pytest.approx([float(time) * unit for time in span], abs=1e-9)
         step = sample.duration_s / 100 if unit != 1 else 1 if ours.score.round_prediction == "integer" else 0.01
         # Percent ends at 99, so that the last hundredth cannot be said.
-        assert all(abs(a - b) <= step / 2 + 1e-9 or unit != 1 for a, b in zip(span, sample.targets[0], strict=True))
+        assert all(abs(a - b) <= step / 2 + 1e-9 or unit != 1 for a, b in zip(span, sample.truth.spans[0], strict=True))
 
 
 def test_the_best_single_window() -> None:
@@ -148,7 +148,7 @@ def test_the_best_single_window() -> None:
     for _ in range(40):
         bounds = np.sort(rng.choice(24, size=2 * rng.integers(1, 4), replace=False)).tolist()
         targets = tuple(Span(float(a), float(b)) for a, b in zip(bounds[::2], bounds[1::2], strict=True))
-        (sample,) = make_samples("t", [Row("v", 24.0, "q", targets)])
+        (sample,) = make_samples("t", [one_query("v", 24.0, "q", targets)])
         assert best_window(protocol.load("default").score, sample) in targets
         merged = best_window(protocol.load("videochat-r1.5-set").score, sample)
         every = (merged_set([Span(float(a), float(b))], targets) for a, b in itertools.combinations(range(25), 2))

@@ -93,7 +93,7 @@ def brute(sample: Sample, path: Path, cache: dict[Path, dict[str, Any]]) -> tupl
     if not prediction.spans:
         return None, 0.0, prediction
     span = prediction.spans[0]
-    return span, max(exact_iou(span, target) for target in sample.targets), prediction
+    return span, max(exact_iou(span, target) for target in sample.truth.spans), prediction
 
 
 def half_width(gains: list[float], videos: list[str], resamples: int = 500) -> float:
@@ -152,14 +152,14 @@ def test_realpredictions_against_a_perturbation_by_brute_force(
     for threshold in (0.3, 0.5, 0.7):
         hits = [[float(x[1] >= exact(threshold)) for x in side] for side in (a, b)]
         check(pair["metrics"][f"R1@{threshold}"], *hits, every)
-    targets = [sample.targets for sample in samples]
+    targets = [sample.truth.spans for sample in samples]
     official = [moments.moment_retrieval([moments.windows(x[2]) for x in side], targets) for side in (a, b)]
     for name in ("short", "middle", "long", "full"):
         over, up_to = moments.LENGTHS[name]
-        chosen = [i for i, s in enumerate(samples) if any(over < t.end_s - t.start_s <= up_to for t in s.targets)]
+        chosen = [i for i, s in enumerate(samples) if any(over < t.end_s - t.start_s <= up_to for t in s.truth.spans)]
         precision = [[float(x) for x in scores[name].ap.mean(axis=1)[chosen]] for scores in official]
         check(pair["metrics"][f"MR-{name}-mAP"], *precision, [every[i] for i in chosen])
-    longest = [max(sample.targets, key=lambda t: t.end_s - t.start_s) for sample in samples]
+    longest = [max(sample.truth.spans, key=lambda t: t.end_s - t.start_s) for sample in samples]
     numbers = {
         "video duration, s": [s.duration_s for s in samples],
         "moment length, s": [t.end_s - t.start_s for t in longest],
@@ -167,7 +167,7 @@ def test_realpredictions_against_a_perturbation_by_brute_force(
             (t.start_s + t.end_s) / 2 / s.duration_s for s, t in zip(samples, longest, strict=True)
         ],
         "query length, words": [len(s.query.split()) for s in samples],
-        "number of windows": [len(s.targets) for s in samples],
+        "number of windows": [len(s.truth.spans) for s in samples],
     }
     parts = pair["breakdown"]
     assert {part["feature"] for part in parts} == numbers.keys() - {"video duration, s"}

@@ -12,7 +12,7 @@ from leaderboards.compare.clocks import best_iou
 from leaderboards.compare.errors import TYPES, Diagnosis, diagnose
 from tasks.formats.qvhighlights import read_submission
 from tasks.metrics import iou
-from tasks.sample import Row, Sample, make_samples
+from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span
 
 VIDEO = [(10.0, 20.0), (60.0, 80.0)]
@@ -22,12 +22,14 @@ ANSWERS = st.one_of(st.tuples(TIMES, TIMES), st.sampled_from(["no-answer", "no-s
 
 def samples(count: int = 1, duration_s: float = 100.0) -> list[Sample]:
     """Videos of two queries each, at `VIDEO`."""
-    return make_samples("t", [Row(f"v{i}", duration_s, f"q{k}", (Span(*VIDEO[k]),)) for i in range(count) for k in range(2)])
+    return make_samples(
+        "t", [one_query(f"v{i}", duration_s, f"q{k}", (Span(*VIDEO[k]),)) for i in range(count) for k in range(2)]
+    )
 
 
 def errors(asked: list[Sample], answers: list[tuple[float, float] | str]) -> Diagnosis:
     spans = np.array([(np.nan, np.nan) if isinstance(answer, str) else answer for answer in answers])
-    targets = np.array([sample.targets for sample in asked], dtype=np.float64)
+    targets = np.array([sample.truth.spans for sample in asked], dtype=np.float64)
     ious = best_iou(np.nan_to_num(spans), targets)
     failures = [answer if isinstance(answer, str) else None for answer in answers]
     return diagnose(asked, ious, ious >= 0.5, spans, failures)
@@ -68,7 +70,7 @@ def test_types_by_hand(answer: tuple[float, float] | str, expected: str) -> None
 
 
 def test_hundredths_of_a_long_video_are_told_where_seconds_are_impossible() -> None:
-    asked = make_samples("t", [Row("v", 40.0, "q", (Span(20.0, 30.0),)), Row("w", 40.0, "q", (Span(0.0, 9.0),))])
+    asked = make_samples("t", [one_query("v", 40.0, "q", (Span(20.0, 30.0),)), one_query("w", 40.0, "q", (Span(0.0, 9.0),))])
     assert errors(asked, [(50, 75), (0, 9)]).types == ("wrong clock", "right")
 
 
@@ -76,7 +78,7 @@ def test_hundredths_of_a_long_video_are_told_where_seconds_are_impossible() -> N
 def test_points_are_divided_without_rest(answers: list[tuple[float, float] | str]) -> None:
     asked = samples(len(answers) // 2)
     found = errors(asked, answers)
-    targets = np.array([sample.targets[0] for sample in asked], dtype=np.float64)
+    targets = np.array([sample.truth.spans[0] for sample in asked], dtype=np.float64)
     spans = np.array([(0, 0) if isinstance(answer, str) else answer for answer in answers], dtype=np.float64)
     values = iou(spans, targets)
     assert None not in found.types
@@ -92,15 +94,15 @@ def test_a_moment_of_another_query_is_found_among_many() -> None:
     """As by looking at every pair of one video."""
     rng = np.random.default_rng(0)
     starts = rng.integers(0, 900, size=120)
-    rows = [Row(f"v{i % 3}", 1000.0, f"q{i}", (Span(float(s), float(s + 40)),)) for i, s in enumerate(starts.tolist())]
+    rows = [one_query(f"v{i % 3}", 1000.0, f"q{i}", (Span(float(s), float(s + 40)),)) for i, s in enumerate(starts.tolist())]
     asked = make_samples("t", rows)
     answers = [(s + 20.0, s + 60.0) for s in rng.integers(0, 900, size=120).tolist()]
     found = errors(asked, answers)
     for i, (sample, answer) in enumerate(zip(asked, answers, strict=True)):
         span = np.array([answer])
-        own = iou(span, np.array(sample.targets))[0]
+        own = iou(span, np.array(sample.truth.spans))[0]
         others = [s for s in asked if s.video == sample.video and s.id != sample.id]
-        best = max(iou(span, np.array(s.targets))[0] for s in others)
+        best = max(iou(span, np.array(s.truth.spans))[0] for s in others)
         assert (found.types[i] == "wrong event") == (own < 0.5 <= best and answer[0] < 1000)
 
 
@@ -135,8 +137,10 @@ def test_turned_clocks_of_real_answers_are_found(shared_data: Path) -> None:
         read = {identifier: prediction.spans[0] for identifier, prediction in read_submission(file)}
     spans = np.array([read[str(sample.native_id)] for sample in asked], dtype=np.float64)
     duration = np.array([[sample.duration_s] for sample in asked])
-    most = max(len(sample.targets) for sample in asked)
-    targets = np.array([[*sample.targets, *[(0, 0)] * (most - len(sample.targets))] for sample in asked], dtype=np.float64)
+    most = max(len(sample.truth.spans) for sample in asked)
+    targets = np.array(
+        [[*sample.truth.spans, *[(0, 0)] * (most - len(sample.truth.spans))] for sample in asked], dtype=np.float64
+    )
 
     def found(answers: np.ndarray) -> Diagnosis:
         ious = best_iou(answers, targets)

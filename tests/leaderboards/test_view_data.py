@@ -22,7 +22,7 @@ from leaderboards.view.data import BINS, SCHEMA, Shown, labels, page_data
 from leaderboards.view.training import FIRST, MOST, Curve, curves, read_log, thinned
 from tasks import protocol as protocols
 from tasks.errors import InputError
-from tasks.sample import Row, Sample, make_samples
+from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span, exact_iou
 
 OPTIONS: dict[str, Any] = {"protocol": None, "videos": [], "force": False, "output": None}
@@ -55,12 +55,12 @@ def test_every_answer_stands_in_the_data(benchmark_root: Path, said_run: Callabl
         for i, sample in enumerate(samples):
             record = records[(sample.id, mode)]
             assert answers["text"][i] == record["text"]
-            assert data["samples"]["targets"][i] == [time for target in sample.targets for time in target]
+            assert data["samples"]["targets"][i] == [time for target in sample.truth.spans for time in target]
             assert data["videos"]["name"][data["samples"]["video"][i]] == sample.video
             if sample.query == "red circle":
                 start, end = sample.duration_s / 4, sample.duration_s / 2
                 assert answers["spans"][i] == [start, end]
-                best = max(exact_iou(Span(start, end), target) for target in sample.targets)
+                best = max(exact_iou(Span(start, end), target) for target in sample.truth.spans)
                 assert answers["iou"][i] == pytest.approx(float(best), abs=1e-4)
                 assert answers["failure"][i] is None
             else:
@@ -144,7 +144,9 @@ def shown_of(benchmark_root: Path, samples: list[Sample], protocol: str, text: s
 
 
 def test_sentences_are_shown_as_they_were_asked(benchmark_root: Path) -> None:
-    samples = make_samples("synthetic", [Row("a", 10, "  A Red circle. ", (Span(1, 2),)), Row("a", 10, "b", (Span(3, 4),))])
+    samples = make_samples(
+        "synthetic", [one_query("a", 10, "  A Red circle. ", (Span(1, 2),)), one_query("a", 10, "b", (Span(3, 4),))]
+    )
     shown = shown_of(benchmark_root, samples, "synthetic", "1 to 2")
     data = page_data(samples, [shown], ["direct"], {})
     assert data["questions"][0]["sentences"] == [protocols.CLEAN[shown.asked.prompt.clean](sample.query) for sample in samples]
@@ -153,7 +155,10 @@ def test_sentences_are_shown_as_they_were_asked(benchmark_root: Path) -> None:
 
 def test_saliency_of_highlights_and_cuts_of_videos(benchmark_root: Path) -> None:
     saliency = ((4.0, 2.0, 3.0), (0.0, 0.0, 1.0))
-    rows = [Row("a", 4, "x", (Span(0, 2),), saliency=saliency), Row("b", 4, "y", (Span(0, 2),), Span(30, 34), saliency=saliency)]
+    rows = [
+        one_query("a", 4, "x", (Span(0, 2),), clips=saliency),
+        one_query("b", 4, "y", (Span(0, 2),), Span(30, 34), clips=saliency),
+    ]
     samples = make_samples("synthetic", rows)
     data = page_data(
         samples, [shown_of(benchmark_root, samples, "qvh-hl-flat", "<answer>2 to 4</answer>")], ["direct"], {"a": "a.mp4"}
@@ -169,7 +174,7 @@ def test_saliency_of_highlights_and_cuts_of_videos(benchmark_root: Path) -> None
 
 
 def test_numbers_that_json_cannot_hold_are_null(benchmark_root: Path) -> None:
-    samples = make_samples("synthetic", [Row("a", 10, "x", (Span(1, 2),)), Row("b", 10, "y", (Span(1, 2),))])
+    samples = make_samples("synthetic", [one_query("a", 10, "x", (Span(1, 2),)), one_query("b", 10, "y", (Span(1, 2),))])
     data = page_data(
         samples, [shown_of(benchmark_root, samples, "default", f"<answer>0 to 1{400 * '0'}</answer>")], ["direct"], {}
     )
@@ -184,7 +189,7 @@ def test_saliency_of_qvhighlights(shared_data: Path) -> None:
     data = page_data(plan.samples, [shown], plan.modes, {})
     assert len(data["samples"]["saliency"]) == len(plan.samples)
     for sample, strip in zip(plan.samples, data["samples"]["saliency"], strict=True):
-        assert strip == pytest.approx([float(np.mean(scores)) for scores in sample.saliency or ()], abs=0.005)
+        assert strip == pytest.approx([float(np.mean(scores)) for scores in sample.truth.clips or ()], abs=0.005)
 
 
 def test_curves_come_in_the_order_of_the_paper_without_what_does_not_change() -> None:

@@ -63,12 +63,12 @@ def test_anomalies_are_kept_as_published(shared_data: Path) -> None:
     assert counts["anet", "val_2"]["moment ends after the duration"] == 111
     assert counts["charades", "test"]["double blanks or line breaks in the query"] == 9
     reversed_moment = anomalies(load("charades", "train", shared_data))["moment ends before it starts"]
-    assert Span(8.0, 7.0) in {s.targets[0] for s in reversed_moment}
+    assert Span(8.0, 7.0) in {s.truth.spans[0] for s in reversed_moment}
 
 
 def test_tall_text_splits_at_the_first_mark_only() -> None:
     (row,) = read_tall_text("0G2SC 9.5 18.8##person #1 smiled ## twice.\n", {"0G2SC": 20.0})
-    assert (row.query, row.targets) == ("person #1 smiled ## twice.", (Span(9.5, 18.8),))
+    assert (row.query, row.truth.spans) == ("person #1 smiled ## twice.", (Span(9.5, 18.8),))
 
 
 @pytest.mark.parametrize(

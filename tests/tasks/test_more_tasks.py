@@ -21,7 +21,7 @@ from tasks.formats.published import (
     read_tvgbench,
 )
 from tasks.plans import evaluation_plan, evaluation_plans
-from tasks.sample import Row, Sample, make_samples, split_sha256
+from tasks.sample import Sample, make_samples, one_query, split_sha256
 from tasks.span import Span
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -82,7 +82,7 @@ def test_charades_cd_is_charades_sta_divided_again(shared_data: Path) -> None:
     after = anomalies(splits["test_ood"])["moment starts after the duration"]
     assert sorted(s.video for s in after) == ["AKKWU", "AKKWU", "LEOL6"]
     # The four reversed moments of Charades-STA are swapped here, and a glued pair of sentences has lost its full stop.
-    assert Span(7.0, 8.0) in {t for s in after for t in s.targets}
+    assert Span(7.0, 8.0) in {t for s in after for t in s.truth.spans}
     assert any("smilingthe person lays the mirror down" in s.query for samples in splits.values() for s in samples)
     assert all((16 * s.duration_s).is_integer() for s in splits["test_ood"])
 
@@ -104,11 +104,11 @@ def test_tacos_counts_frames(shared_data: Path) -> None:
     assert not any(s.video.endswith(".avi") for s in samples["train"])
     first = next(s for s in samples["train"] if s.video == "s17-d69")
     assert first.duration_s == 12438 / 29.4
-    assert first.targets == (Span(224 / 29.4, 358 / 29.4),)
+    assert first.truth.spans == (Span(224 / 29.4, 358 / 29.4),)
     late = [len(anomalies(s).get("moment ends after the duration", [])) for s in samples.values()]
     assert late == [43, 0, 5]
     again = [len(s) - len({(x.video, x.query) for x in s}) for s in samples.values()]
-    same = [len(s) - len({(x.video, x.query, x.targets) for x in s}) for s in samples.values()]
+    same = [len(s) - len({(x.video, x.query, x.truth.spans) for x in s}) for s in samples.values()]
     assert (again, same) == ([1703, 792, 832], [1201, 516, 567])
     assert {"Enjoy.", "finished."} & {s.query for split in samples.values() for s in split}
 
@@ -136,8 +136,8 @@ def test_tvgbench_answers_are_kept(shared_data: Path) -> None:
     assert found["moment of zero length"] == 11
     assert found["moment ends after the duration"] == 27
     assert found["blanks around the query"] == 135
-    assert Span(0.007376774549086917, 12.007376774549087) in {s.targets[0] for s in samples}
-    assert sum(1 for s in samples if 0 < float(s.targets[0].end_s) - float(s.targets[0].start_s) < 1) == 18
+    assert Span(0.007376774549086917, 12.007376774549087) in {s.truth.spans[0] for s in samples}
+    assert sum(1 for s in samples if 0 < float(s.truth.spans[0].end_s) - float(s.truth.spans[0].start_s) < 1) == 18
 
 
 def place(root: Path, path: str, content: object) -> None:
@@ -176,18 +176,18 @@ def test_timelens_counts_are_checked(tmp_path: Path, name: str, queries: int) ->
 
 def test_readers_give_rows_as_published() -> None:
     assert read_timestamps_json(json.dumps({"v": {"video_duration": 3.5, "timestamps": [[0, 1]], "sentences": ["a"]}})) == [
-        Row("v", 3.5, "a", (Span(0, 1),))
+        one_query("v", 3.5, "a", (Span(0, 1),))
     ]
     assert read_frames_json(
         json.dumps({"v.avi": {"fps": 10, "num_frames": 35, "timestamps": [[0, 40]], "sentences": ["a"]}})
-    ) == [Row("v", 3.5, "a", (Span(0, 4),))]
+    ) == [one_query("v", 3.5, "a", (Span(0, 4),))]
     assert read_queries_json(json.dumps({"v": {"duration": 3, "queries": ["a"], "spans": [[0.5, 1]]}})) == [
-        Row("v", 3, "a", (Span(0.5, 1),))
+        one_query("v", 3, "a", (Span(0.5, 1),))
     ]
     row = {"path": "./x/v.mkv", "question": " a ", "answer": "1.5-2", "duration": 3, "start": None, "end": None}
     assert read_tvgbench(json.dumps([row, {**row, "start": 4.0, "end": 7}])) == [
-        Row("v", 3, " a ", (Span(1.5, 2),)),
-        Row("v", 3, " a ", (Span(1.5, 2),), Span(4, 7)),
+        one_query("v", 3, " a ", (Span(1.5, 2),)),
+        one_query("v", 3, " a ", (Span(1.5, 2),), Span(4, 7)),
     ]
 
 
@@ -236,7 +236,7 @@ def test_any_json_gives_rows_or_a_value_error(read: Any, document: Any) -> None:
             rows = read(json.dumps(wrapped))
         except ValueError:
             continue
-        assert all(math.isfinite(time) for row in rows for time in (row.duration_s, *row.targets[0], *(row.clip or ())))
+        assert all(math.isfinite(time) for row in rows for time in (row.duration_s, *row.truth.spans[0], *(row.clip or ())))
         split_sha256(make_samples("t", rows))
 
 
@@ -248,7 +248,7 @@ def test_any_text_gives_durations_or_a_value_error(text: str) -> None:
             found = read(text)
         except ValueError:
             continue
-        times = found.values() if isinstance(found, dict) else [time for row in found for time in row.targets[0]]
+        times = found.values() if isinstance(found, dict) else [time for row in found for time in row.truth.spans[0]]
         assert all(math.isfinite(time) for time in times)
 
 

@@ -6,12 +6,12 @@ import pytest
 
 from tasks import task as tasks
 from tasks.overlap import overlaps
-from tasks.sample import Row, Sample, make_samples
+from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span
 
 
 def samples(task: str, *videos: str) -> list[Sample]:
-    return make_samples(task, [Row(video, 9.0, f"q{i}", (Span(0, 1),)) for i, video in enumerate(videos)])
+    return make_samples(task, [one_query(video, 9.0, f"q{i}", (Span(0, 1),)) for i, video in enumerate(videos)])
 
 
 def load(name: str, root: Path) -> list[Sample]:

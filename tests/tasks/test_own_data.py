@@ -38,7 +38,7 @@ def test_what_is_documented_loads(tmp_path: Path) -> None:
     path = write(tmp_path / "my.jsonl", *rows)
     first, second = load(path)
     assert (first.task, first.video, first.native_id, first.clip) == ("my.jsonl", "kitchen.mp4", "7", None)
-    assert (second.targets, second.clip, second.native_id) == ((Span(0, 1), Span(2, 2)), Span(10, 72.5), None)
+    assert (second.truth.spans, second.clip, second.native_id) == ((Span(0, 1), Span(2, 2)), Span(10, 72.5), None)
     assert second.query == "line\u2028separator"
     assert split_sha256(load(f"{path}@all")) == split_sha256(load("my.jsonl", tmp_path)) == split_sha256([second, first])
 

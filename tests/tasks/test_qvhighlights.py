@@ -43,10 +43,10 @@ def test_published_counts(shared_data: Path, name: str, split: str, videos: int,
     counts = (len({s.video for s in samples}), len(samples), len({s.id for s in samples}), len({s.native_id for s in samples}))
     assert counts == (videos, queries, queries, queries)
     for sample in samples:
-        assert sample.saliency is not None and len(sample.saliency) == int(sample.duration_s / 2)
+        assert sample.truth.clips is not None and len(sample.truth.clips) == int(sample.duration_s / 2)
         # The files are clean: clips with a score and clips in a window are the same.
-        inside = [score > 0 for score in flat(sample.targets, len(sample.saliency))]
-        assert all(marked or not any(clip) for marked, clip in zip(inside, sample.saliency, strict=True))
+        inside = [score > 0 for score in flat(sample.truth.spans, len(sample.truth.clips))]
+        assert all(marked or not any(clip) for marked, clip in zip(inside, sample.truth.clips, strict=True))
 
 
 @pytest.mark.shared_data
@@ -61,14 +61,14 @@ def test_derived_splits(shared_data: Path) -> None:
 def test_every_official_digit_of_the_sample_submission(shared_data: Path, val: list[Sample], comparison: str) -> None:
     with (shared_data / "qvhighlights" / "sample_val_preds.jsonl").open() as lines:
         predictions = match_submission(read_submission(lines), val)
-    moments = moment_retrieval([windows(p) for p in predictions], [s.targets for s in val], comparison)
-    highlights = highlight_detection([p.saliency for p in predictions], saliency(val))
+    moments = moment_retrieval([windows(p) for p in predictions], [s.truth.spans for s in val], comparison)
+    highlights = highlight_detection([[score for (score,) in p.clips or ()] for p in predictions], saliency(val))
     official = json.loads((shared_data / "qvhighlights" / "sample_val_preds_metrics.json").read_text())
     assert json.dumps(report(moments, highlights)) == json.dumps(official)
 
 
 def saliency(samples: list[Sample]) -> list[tuple[tuple[float, ...], ...]]:
-    return [sample.saliency or () for sample in samples]
+    return [sample.truth.clips or () for sample in samples]
 
 
 def very_good(samples: list[Sample], predictions: Sequence[Sequence[float]]) -> tuple[float, float]:
@@ -77,16 +77,16 @@ def very_good(samples: list[Sample], predictions: Sequence[Sequence[float]]) -> 
 
 
 def longest(sample: Sample) -> Span:
-    return max(sample.targets, key=lambda window: float(window.end_s) - float(window.start_s))
+    return max(sample.truth.spans, key=lambda window: float(window.end_s) - float(window.start_s))
 
 
 CLIP_RULES = {
-    "zeros": (lambda s: [0.0] * len(s.saliency), (11.04, 14.97)),
-    "mean of the annotators": (lambda s: [sum(clip) / 3 for clip in s.saliency], (60.81, 95.68)),
-    "votes for VeryGood": (lambda s: [float(sum(x >= 4 for x in clip)) for clip in s.saliency], (62.49, 97.74)),
-    "flat, every window": (lambda s: flat(s.targets, len(s.saliency)), (37.66, 63.48)),
-    "flat, longest window": (lambda s: flat([longest(s)], len(s.saliency)), (34.50, 65.03)),
-    "centre, longest window": (lambda s: centre([longest(s)], len(s.saliency)), (43.05, 78.26)),
+    "zeros": (lambda s: [0.0] * len(s.truth.clips), (11.04, 14.97)),
+    "mean of the annotators": (lambda s: [sum(clip) / 3 for clip in s.truth.clips], (60.81, 95.68)),
+    "votes for VeryGood": (lambda s: [float(sum(x >= 4 for x in clip)) for clip in s.truth.clips], (62.49, 97.74)),
+    "flat, every window": (lambda s: flat(s.truth.spans, len(s.truth.clips)), (37.66, 63.48)),
+    "flat, longest window": (lambda s: flat([longest(s)], len(s.truth.clips)), (34.50, 65.03)),
+    "centre, longest window": (lambda s: centre([longest(s)], len(s.truth.clips)), (43.05, 78.26)),
 }
 
 
@@ -114,14 +114,14 @@ WINDOW_RULES = {
 @pytest.mark.parametrize("rule", WINDOW_RULES)
 def test_known_figures_of_moment_retrieval(val: list[Sample], rule: str) -> None:
     answer, expected = WINDOW_RULES[rule]
-    scores = moment_retrieval([answer(i, s.targets) for i, s in enumerate(val)], [s.targets for s in val])
+    scores = moment_retrieval([answer(i, s.truth.spans) for i, s in enumerate(val)], [s.truth.spans for s in val])
     assert report(scores, None)["full"]["MR-mAP"]["average"] == expected
 
 
 def test_a_row_as_released() -> None:
     (row,) = read_release(json.dumps(ROW) + "\n\n")
-    assert (row.native_id, row.video, row.duration_s, row.targets) == ("7", "abc_60.0_66.0", 6.0, (Span(2, 6),))
-    assert row.saliency == ((0, 0, 0), (1, 2, 3), (4, 0, 2))
+    assert (row.native_id, row.video, row.duration_s, row.truth.spans) == ("7", "abc_60.0_66.0", 6.0, (Span(2, 6),))
+    assert row.truth.clips == ((0, 0, 0), (1, 2, 3), (4, 0, 2))
     # Line separators of other alphabets do not end a line of JSON.
     assert read_release(json.dumps(ROW | {"query": "a\u2028b"}, ensure_ascii=False))[0].query == "a\u2028b"
 
@@ -152,9 +152,9 @@ def submission(*rows: dict[str, Any]) -> list[tuple[str, Answer]]:
 
 def test_a_submission_as_written() -> None:
     full = {"qid": 7, "pred_relevant_windows": [[5, 3, 0.1], [0, 2, 0.9]], "pred_saliency_scores": [0.5, -1]}
-    assert submission(full) == [("7", Answer((Span(5, 3), Span(0, 2)), None, (0.1, 0.9), (), (0.5, -1.0)))]
+    assert submission(full) == [("7", Answer((Span(5, 3), Span(0, 2)), None, (0.1, 0.9), (), ((0.5,), (-1.0,))))]
     assert submission({"qid": "x", "pred_relevant_windows": [[0, 2]]}) == [("x", Answer((Span(0, 2),)))]
-    assert submission({"qid": 7, "pred_saliency_scores": [0]})[0][1] == Answer(saliency=(0.0,))
+    assert submission({"qid": 7, "pred_saliency_scores": [0]})[0][1] == Answer(clips=((0.0,),))
     assert submission({"qid": 7, "pred_relevant_windows": []})[0][1] == Answer(failure="no-span")
 
 

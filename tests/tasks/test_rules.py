@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tasks import protocol, rules
 from tasks.metrics import iou
 from tasks.protocol import Protocol
-from tasks.sample import Row, make_samples
+from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
 TIMES = st.integers(0, 400).map(lambda n: n / 10)
@@ -120,7 +120,7 @@ def test_nothing_changes_under_default() -> None:
 
 
 def test_denominators() -> None:
-    rows = [Row("v", 9.0, q, (Span(0, 1),)) for q in ("a", "b", "a", "c")]
+    rows = [one_query("v", 9.0, q, (Span(0, 1),)) for q in ("a", "b", "a", "c")]
     samples = make_samples("t", rows)
     failed, missing = [False, True, False, False], [False, False, False, True]
 

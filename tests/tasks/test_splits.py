@@ -2,18 +2,20 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 
-from tasks.sample import Row, make_samples, split_sha256
+from tasks.answer import Answer
+from tasks.sample import make_samples, one_query, split_sha256
 from tasks.span import Span
 from tasks.splits import FEWSHOT_SIZES, derived
 
-ROWS = [Row(f"v{i // 2:04d}", 30.0, f"query {i}", (Span(1.0, 5.0 + i % 7),)) for i in range(3000)]
+ROWS = [one_query(f"v{i // 2:04d}", 30.0, f"query {i}", (Span(1.0, 5.0 + i % 7),)) for i in range(3000)]
 
 
 def test_ids_and_hash_do_not_depend_on_row_order() -> None:
-    rows = [*ROWS, ROWS[0], ROWS[0]._replace(targets=(Span(2, 5),)), ROWS[0]]
+    rows = [*ROWS, ROWS[0], replace(ROWS[0], truth=Answer((Span(2, 5),))), ROWS[0]]
     shuffled = random.Random(3).sample(rows, len(rows))
     samples, others = make_samples("t", rows), make_samples("t", shuffled)
     assert len({s.id for s in samples}) == len(rows)
@@ -23,8 +25,17 @@ def test_ids_and_hash_do_not_depend_on_row_order() -> None:
 
 def test_hash_moves_with_everything_that_moves_a_number() -> None:
     base = split_sha256(make_samples("t", ROWS[:5]))
-    for change in ({"duration_s": 31.0}, {"query": "other"}, {"targets": (Span(0, 1),)}, {"clip": Span(0, 9)}, {"video": "w"}):
-        assert split_sha256(make_samples("t", [ROWS[0]._replace(**change), *ROWS[1:5]])) != base
+    changes = [{"duration_s": 31.0}, {"queries": ("other",)}, {"options": ("a", "b")}, {"truth": Answer((Span(0, 1),))}]
+    changes += [{"clip": Span(0, 9)}, {"video": "w"}, {"truth": replace(ROWS[0].truth, clips=((1.0,),))}]
+    for change in changes:
+        {"duration_s": 31.0},
+        {"queries": ("other",)},
+        {"options": ("a", "b")},
+        {"truth": Answer((Span(0, 1),))},
+        {"clip": Span(0, 9)},
+        {"video": "w"},
+    ):
+        assert split_sha256(make_samples("t", [replace(ROWS[0], **change), *ROWS[1:5]])) != base
     assert split_sha256(make_samples("t", ROWS[:4])) != base
 
 

@@ -16,7 +16,7 @@ from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from tasks import protocol
-from tasks.sample import Sample
+from tasks.sample import Sample, one_query
 from tasks.span import Span
 from trainers.examples import Examples
 
@@ -41,7 +41,7 @@ def samples() -> list[Sample]:
     made = []
     for video in ("a", "b", "c", "d", "e"):
         for query, start in (("red circle", 1.0), ("blue cross", 4.0)):
-            made.append(Sample(f"t/{video}/{query}", "t", video, 8.0, query, (Span(start, start + 3.0),)))
+            made.append(one_query(video, 8.0, query, [Span(start, start + 3.0)]))
     return made
 
 

@@ -56,7 +56,7 @@ def test_a_broken_video_is_replaced_by_the_same_sample_everywhere(samples: list[
         rows = {row["id"]: examples.take(row)[0] for row in curriculum(order, ["direct"], examples.protocol, 0)}
         for identifier, row in rows.items():
             whole = examples.samples[row["id"]]
-            assert row["query"] == whole.query and row["targets"] == [[float(t) for t in whole.targets[0]]]
+            assert row["query"] == whole.query and row["targets"] == [[float(t) for t in whole.truth.spans[0]]]
             assert (row["id"] == identifier) == (examples.samples[identifier].video not in "ab")
             assert examples.samples[row["id"]].video not in "ab"
         assert len(examples.replaced) == 4

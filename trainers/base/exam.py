@@ -8,7 +8,7 @@ from harness.models.base import Question
 from harness.models.hf import HfModel
 from harness.run import Job, answer_job
 from harness.scoring import score
-from tasks.sample import Row, make_samples
+from tasks.sample import make_samples, one_query
 from tasks.span import Span
 from trainers.base.curriculum import BENCHMARK, Lesson, lessons
 
@@ -24,7 +24,7 @@ def draw(rng: np.random.Generator, count: int, model: HfModel, level: int = BENC
 def examine(model: HfModel, videos: Sequence[Lesson]) -> dict[str, float]:
     """mIoU and R1@0.7 in percent, the query gap in points of mIoU, and the percentage of replies that were read."""
     rows = [
-        Row(str(number), float(len(video.frames.time_s)), query, (Span(float(event.start_s), float(event.end_s)),))
+        one_query(str(number), float(len(video.frames.time_s)), query, (Span(float(event.start_s), float(event.end_s)),))
         for number, video in enumerate(videos)
         for query, event in zip(video.queries, video.events, strict=True)
     ]

@@ -69,6 +69,6 @@ class DevEvaluation(TrainerCallback):
                 continue
             records = answer_job(model, Job(video, path, samples[0].clip, questions), self._read(path, samples[0].clip))
             predicted = [read(record["text"]).spans if record["text"] else () for record in records]
-            targets, durations = [sample.targets for sample in samples], [sample.duration_s for sample in samples]
+            targets, durations = [sample.truth.spans for sample in samples], [sample.duration_s for sample in samples]
             total += float(sum(rules.ious(plan.protocol, predicted, targets, durations)))
         return 100 * total / len(plan.samples)

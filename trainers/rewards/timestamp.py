@@ -64,9 +64,9 @@ def _row(protocol: Protocol, prediction: Answer, saliency: Saliency, duration_s:
     highlights = {clip for clip, score in enumerate(truth) if score > 0}
     if not highlights:
         return None
-    if not prediction.highlights:
+    if not prediction.marks:
         return 0.0
-    times = {time for time, _ in prediction.highlights}
+    times = {time for time, _ in prediction.marks}
     inside = {time for time in times if time <= duration_s}
     marked = {max(0, rules.CLIPS[protocol.score.saliency](time)) for time in inside}
     named_clips = len(marked) + len(times - inside)

@@ -20,4 +20,4 @@ def parse(text: str, where: tuple[str, ...] = ("last-answer", "whole")) -> Answe
         return Answer(failure="no-highlight")
     if len(lists[0]) != len(lists[1]):
         return Answer(failure="uneven-lists")
-    return Answer(highlights=tuple(zip(*lists, strict=True)))
+    return Answer(marks=tuple(zip(*lists, strict=True)))

@@ -36,7 +36,7 @@ def pair(times: list[str], scores: list[str]) -> Answer:
     if len(times) > 1:
         scores = scores + ["0"] * (len(times) - len(scores))
     highlights = tuple((number(time), number(score)) for time, score in zip(times, scores, strict=False))
-    return Answer(highlights=highlights, failure=None if highlights else "no-highlight")
+    return Answer(marks=highlights, failure=None if highlights else "no-highlight")
 
 
 def _lists(text: str) -> tuple[list[str], list[str]]:

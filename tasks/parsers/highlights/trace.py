@@ -18,4 +18,4 @@ def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
         highlights = tuple((number(time), number(score)) for time, score in events)
     except ValueError:
         return Answer(failure="bad-number")
-    return Answer(highlights=highlights, failure=None if highlights else "no-highlight")
+    return Answer(marks=highlights, failure=None if highlights else "no-highlight")

@@ -13,7 +13,7 @@ from harness.models import hf, tiny
 from harness.models.base import Question
 from harness.models.options import Options
 from tasks import protocol
-from tasks.sample import Sample
+from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
 QUERIES = ("a person opens the door", "the dog jumps over 3 chairs, then sleeps.", "someone laughs")
@@ -52,7 +52,7 @@ def make_frames() -> Callable[..., Frames]:
 def questions() -> list[Question]:
     """Three queries in two modes of the default protocol."""
     rules = protocol.load("default")
-    samples = [Sample(f"t/v/{query}", "t", "v", 4.0, query, (Span(1.0, 2.0),)) for query in QUERIES]
+    samples = make_samples("t", [one_query("v", 4.0, query, [Span(1.0, 2.0)]) for query in QUERIES])
     return [Question(sample, mode, rules.question(sample.query, mode)) for sample in samples for mode in ("direct", "cot")]
 
 

@@ -21,7 +21,7 @@ from harness.models.options import Options
 from harness.synthetic.make import make
 from tasks import protocol
 from tasks.errors import Failure, InputError
-from tasks.sample import Row, make_samples
+from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
 SECRET = "sk-very-secret"
@@ -81,7 +81,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 FRAMES = Frames(np.full((4, 28, 56, 3), 200, np.uint8), np.array([0.0, 0.5, 1.04, 1.5]), 0.5, 0.05, "pyav")
-SAMPLES = make_samples("t", [Row("v", 2.0, f"query {i}", (Span(0, 1),)) for i in range(3)])
+SAMPLES = make_samples("t", [one_query("v", 2.0, f"query {i}", (Span(0, 1),)) for i in range(3)])
 QUESTIONS = [Question(sample, "direct", f"When is {sample.query}?") for sample in SAMPLES]
 
 

@@ -9,10 +9,10 @@ import pytest
 from harness.models.base import Question, Reply
 from harness.models.replay import ReplayModel
 from tasks.errors import Failure, InputError
-from tasks.sample import Row, make_samples
+from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
-SAMPLES = make_samples("t", [Row(f"v{i}", 30.0, f"thing {i}", (Span(1.0, 2.0),), native_id=f"n{i}") for i in range(3)])
+SAMPLES = make_samples("t", [one_query(f"v{i}", 30.0, f"thing {i}", (Span(1.0, 2.0),), native_id=f"n{i}") for i in range(3)])
 
 
 def replies(path: Path, key: str | None = None) -> list[str | Failure]:

@@ -18,18 +18,17 @@ from tasks.errors import Failure, InputError
 from tasks.formats.published import read_frames_json, read_queries_json, read_timestamps_json, read_tvgbench
 from tasks.formats.qvhighlights import read_release, read_submission
 from tasks.parsers import parser
-from tasks.sample import Row as Annotation
-from tasks.sample import Sample, make_samples
+from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span
 
 CLIPS = ((1.0, 2.0, 4.0),) * 15
 SAMPLES = make_samples(
     "t",
     [
-        Annotation("AMT7R", 30.0, "A person eats food.", (Span(1.0, 9.5),), native_id="77", saliency=CLIPS),
-        Annotation("AMT7R", 30.0, " the  light: on/off >>> twice", (Span(2.0, 3.0),), saliency=CLIPS),
-        Annotation("v_b", 40.0, "same words", (Span(0.0, 4.0),), saliency=CLIPS),
-        Annotation("v_b", 40.0, "same words", (Span(5.0, 9.0),), saliency=CLIPS),
+        one_query("AMT7R", 30.0, "A person eats food.", (Span(1.0, 9.5),), native_id="77", clips=CLIPS),
+        one_query("AMT7R", 30.0, " the  light: on/off >>> twice", (Span(2.0, 3.0),), clips=CLIPS),
+        one_query("v_b", 40.0, "same words", (Span(0.0, 4.0),), clips=CLIPS),
+        one_query("v_b", 40.0, "same words", (Span(5.0, 9.0),), clips=CLIPS),
     ],
 )
 FIRST, SECOND, THIRD, FOURTH = (sample.id for sample in SAMPLES)
@@ -93,7 +92,7 @@ def test_moment_detr_submissions_keep_scores_and_saliency(tmp_path: Path) -> Non
     assert found.ids == (FIRST,)
     assert found.prediction is not None
     assert found.prediction.spans == (Span(0, 2), Span(4, 6))
-    assert (found.prediction.scores, found.prediction.saliency) == ((0.9, 0.5), (0.0, 1.0))
+    assert (found.prediction.scores, found.prediction.clips) == ((0.9, 0.5), ((0.0,), (1.0,)))
 
 
 def test_a_list_of_rows(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_total_and_consistent(name: str, text: str) -> None:
     prediction = READERS[name](text)
     assert READERS[name](text) == prediction
     assert prediction.spans == () or prediction.failure is None
-    assert all(math.isfinite(time) for span in (*prediction.spans, *prediction.highlights) for time in span)
+    assert all(math.isfinite(time) for span in (*prediction.spans, *prediction.marks) for time in span)
 
 
 @given(text=TEXTS)

@@ -52,7 +52,7 @@ def test_examples(text: str) -> None:
 
 def test_time_tokens() -> None:
     text = "<TIME_ZERO> <TIME_EIGHT> <TIME_TWO> <TIME_DOT> <TIME_ZERO> second, score: 3.0, <TIME_NINE>0.0 second, score: 2"
-    assert highlights_vtgllm.parse(text).highlights == ((82.0, 3.0), (90.0, 2.0))
+    assert highlights_vtgllm.parse(text).marks == ((82.0, 3.0), (90.0, 2.0))
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_time_tokens() -> None:
     ],
 )
 def test_timesuites_post_processing(text: str, expected: list[tuple[float, float]]) -> None:
-    assert list(highlights_timesuite.parse(text).highlights) == expected
+    assert list(highlights_timesuite.parse(text).marks) == expected
 
 
 def test_trace_and_our_own_lists() -> None:
-    assert highlights_trace.parse("82.0<sync>1.3<sync>84.0<sep>86.0<sync>2.0<sync>").highlights == ((82.0, 1.3), (84.0, 2.0))
+    assert highlights_trace.parse("82.0<sync>1.3<sync>84.0<sep>86.0<sync>2.0<sync>").marks == ((82.0, 1.3), (84.0, 2.0))
     assert highlights_trace.parse("82.0.1<sync>1.3<sync>").failure == "bad-number"
-    assert highlights_lists.parse("in the 82, 84 seconds. Scores are 4, 10.0").highlights == ((82.0, 4.0), (84.0, 10.0))
+    assert highlights_lists.parse("in the 82, 84 seconds. Scores are 4, 10.0").marks == ((82.0, 4.0), (84.0, 10.0))
     assert highlights_lists.parse("in the 82, 84 seconds. Scores are 4").failure == "uneven-lists"
     assert highlights_lists.parse("nothing").failure == "no-highlight"
 
@@ -87,7 +87,7 @@ def test_an_unread_reply_is_all_zero_and_given_scores_pass() -> None:
 
 def sentence(sample: Sample) -> str:
     """What TimeIT's script writes for a query: clip k as 2 k seconds, the mean of the annotators to one decimal."""
-    marked = [(2 * k, sum(clip) / len(clip)) for k, clip in enumerate(sample.saliency or ()) if any(clip)]
+    marked = [(2 * k, sum(clip) / len(clip)) for k, clip in enumerate(sample.truth.clips or ()) if any(clip)]
     times, scores = ", ".join(str(time) for time, _ in marked), ", ".join(f"{score:.1f}" for _, score in marked)
     return f"The highlight timestamps are in the {times} seconds. Their saliency scores are {scores}."
 
@@ -101,12 +101,12 @@ def tokens(sample: Sample) -> str:
 
 
 def longest(sample: Sample) -> str:
-    start, end = max(sample.targets, key=lambda span: float(span.end_s) - float(span.start_s))
+    start, end = max(sample.truth.spans, key=lambda span: float(span.end_s) - float(span.start_s))
     return f"{start} - {end} seconds, saliency score 4.0"
 
 
 def span_of(sample: Sample) -> str:
-    target = max(sample.targets, key=lambda span: float(span.end_s) - float(span.start_s))
+    target = max(sample.truth.spans, key=lambda span: float(span.end_s) - float(span.start_s))
     return protocol.load("qvh-hl-flat").answer.render(Span(*target), sample.duration_s)
 
 
@@ -129,5 +129,5 @@ def test_figures_on_val(shared_data: Path, name: str, answer: Callable[[Sample],
     rules = protocol.load(name)
     read = parser(rules.answer)
     scores = [saliency(rules, read(answer(sample)), sample.duration_s) for sample in val]
-    block = report(None, highlight_detection(scores, [s.saliency or () for s in val]))["HL-min-VeryGood"]
+    block = report(None, highlight_detection(scores, [s.truth.clips or () for s in val]))["HL-min-VeryGood"]
     assert (block["HL-mAP"], block["HL-Hit1"]) == expected

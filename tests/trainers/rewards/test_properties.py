@@ -22,8 +22,7 @@ import trainers.rewards
 from harness.scoring import score
 from tasks import protocol
 from tasks.errors import InputError
-from tasks.sample import Row as SampleRow
-from tasks.sample import make_samples
+from tasks.sample import make_samples, one_query
 from tasks.span import Span
 from trainers.rewards import columns_of, find, names, settings_of
 from trainers.rewards.gauntlet import gauntlet, spoken
@@ -222,7 +221,7 @@ def test_shaping_keeps_nan() -> None:
 def test_iou_is_what_the_harness_scores(name: str, text: str, target: list[float]) -> None:
     rules = protocol.load(name)
     mode = next(iter(rules.prompt.modes))
-    sample = make_samples("t", [SampleRow("v", 30.0, "q", (Span(*target), Span(0.0, 3.0)))])[0]
+    sample = make_samples("t", [one_query("v", 30.0, "q", (Span(*target), Span(0.0, 3.0)))])[0]
     record = {(sample.id, mode): {"text": text, "error": None}}
     scored = score([sample], record, rules, (mode,))["modes"][mode]["samples"][0]["iou"]
     assert worth("iou", text, [target, [0.0, 3.0]], protocol=rules) == scored
