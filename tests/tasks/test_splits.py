@@ -28,13 +28,6 @@ def test_hash_moves_with_everything_that_moves_a_number() -> None:
     changes = [{"duration_s": 31.0}, {"queries": ("other",)}, {"options": ("a", "b")}, {"truth": Answer((Span(0, 1),))}]
     changes += [{"clip": Span(0, 9)}, {"video": "w"}, {"truth": replace(ROWS[0].truth, clips=((1.0,),))}]
     for change in changes:
-        {"duration_s": 31.0},
-        {"queries": ("other",)},
-        {"options": ("a", "b")},
-        {"truth": Answer((Span(0, 1),))},
-        {"clip": Span(0, 9)},
-        {"video": "w"},
-    ):
         assert split_sha256(make_samples("t", [replace(ROWS[0], **change), *ROWS[1:5]])) != base
     assert split_sha256(make_samples("t", ROWS[:4])) != base
 
