@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tasks.span import Span, exact, exact_iou
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 _NOTHING = Span(0.0, 0.0)
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.answer import Answer
-from tasks.metrics import Floats, iou
+from tasks.metrics import Bools, Floats, iou
 from tasks.span import Span, exact, exact_iou
 
-Bools = NDArray[np.bool_]
+
 Window = tuple[float | Decimal, float | Decimal, float]
 
 THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)

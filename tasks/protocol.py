@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from decimal import Decimal
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any, Literal, get_args, get_type_hints
 
+from tasks import kinds
 from tasks.errors import InputError, unknown
-from tasks.span import Span
+from tasks.sample import Sample
 
 FOLDER = Path(__file__).parent / "protocols"
 Missing = Literal["zero", "drop", "out-of-video"]
@@ -49,7 +51,7 @@ class About:
 
 @dataclass(frozen=True)
 class PromptRules:
-    """What the model is told. `{query}` in a mode's text stands for the cleaned sentence.
+    """What the model is told. `{query}`, `{queries}` and `{options}` in a mode's text stand for what a sample asks.
 
     Attributes:
         modes: Text by mode name (`direct`, `cot`).
@@ -108,28 +110,29 @@ class DecodingRules:
 
 @dataclass(frozen=True)
 class AnswerRules:
-    """How the reply is read.
+    """How the reply is read, and how a well-formed one is said (`tasks.say`).
 
     Attributes:
-        parser: Module name in `tasks/parsers`.
+        parser: Module name in `tasks/parsers`, dotted below its folders.
         where: Places searched in this order, the first that exists decides. For `careful`: `answer` (last answer tag),
             `after-think`, `whole`; for the others see `tasks.parsers.common.SCOPES`.
-        template: A well-formed answer, with `{start}` and `{end}`; trivial models reply with it.
+        template: A well-formed answer. `{start}` and `{end}` are those of its one span; `{spans}`, `{marks}`, `{times}`, `{scores}`
+            stand for lists, `{option}` for the letter that is chosen.
         unit: What the numbers of a reply count: seconds, or hundredths of the video.
+        span: One of `{spans}`, of a `{start}` and an `{end}`.
+        mark: One of `{marks}`, of a `{time}` and a `{score}`.
+        join: What stands between those of a list.
+        decimals: Digits behind the point of times that are taught.
     """
 
     parser: str
     where: tuple[str, ...]
     template: str
     unit: Literal["seconds", "percent"] = "seconds"
-
-    def render(self, span: Span, duration_s: float) -> str:
-        """A well-formed reply that says this span; in percent, to the nearest of the hundred frames 00 to 99."""
-        if self.unit == "percent":
-            start, end = (f"{min(max(round(100 * float(time) / duration_s), 0), 99):02d}" for time in span)
-        else:
-            start, end = (format(time if isinstance(time, Decimal) else Decimal(repr(time)), "f") for time in span)
-        return self.template.format(start=start, end=end)
+    span: str = "{start} to {end}"
+    mark: str = "{time}: {score}"
+    join: str = ", "
+    decimals: int = 2
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ class ScoreRules:
         thresholds: IoU thresholds of R1.
         comparison: `exact` compares `>=` in decimal arithmetic; `>=` and `>` compare floats as the original does.
         iou: `span` is 0 for empty and reversed spans; `hull` divides by latest end - earliest start; `union` by the summed
-            lengths - overlap; `merged-set` compares all predicted with all true spans, overlaps merged.
+            lengths - overlap.
         float_bits: Width of the arithmetic.
         round_prediction: `integer` rounds predicted times to whole seconds, halves to even.
         round_iou: Decimals that IoU is rounded to before anything else is done with it; None for none.
@@ -155,7 +158,7 @@ class ScoreRules:
 
     thresholds: tuple[float, ...]
     comparison: Literal["exact", ">=", ">"]
-    iou: Literal["span", "hull", "union", "merged-set"] = "span"
+    iou: Literal["span", "hull", "union"] = "span"
     float_bits: Literal[32, 64] = 64
     round_prediction: Literal["none", "integer"] = "none"
     round_iou: int | None = None
@@ -173,19 +176,13 @@ PARTS: dict[str, Any] = {
     "answer": AnswerRules,
     "score": ScoreRules,
 }
-LATE = {
-    *("prefill", "top_p", "unit", "iou", "float_bits", "round_prediction", "round_iou", "clamp_targets"),
-    *("failure", "error", "duplicates", "saliency"),
-}
-"""Rules that came after the first protocols: at their default they stay out of the hash, so that older hashes hold."""
-
-
 @dataclass(frozen=True)
 class Protocol:
     """A named set of rules; `sha256` identifies it (prose fields do not count)."""
 
     name: str
     summary: str
+    kind: str
     prompt: PromptRules
     video: VideoRules
     decoding: DecodingRules
@@ -194,24 +191,38 @@ class Protocol:
     about: About = About()
 
     def rules(self) -> dict[str, Any]:
-        """The rules that move a number, as JSON values; late rules only where they differ from their default."""
+        """The rules that move a number, as JSON values. One at its default is left out, so that rules to come change no hash."""
         rules = {
-            key: {f.name: getattr(part, f.name) for f in fields(part) if f.name not in LATE or getattr(part, f.name) != f.default}
+            key: {f.name: value for f in fields(part) if (value := getattr(part, f.name)) != f.default}
             for key, part in ((key, getattr(self, key)) for key in PARTS)
         }
-        return dict(json.loads(json.dumps(rules)))
+        return {"kind": self.kind, **json.loads(json.dumps(rules))}
 
     @property
     def sha256(self) -> str:
         """Hash over `rules()`."""
         return hashlib.sha256(json.dumps(self.rules(), sort_keys=True).encode()).hexdigest()
 
-    def question(self, query: str, mode: str) -> str:
-        """The text of the user turn for one sentence. Raises InputError on an unknown mode."""
+    def question(self, sample: Sample, mode: str) -> str:
+        """The text of the user turn for a sample. Raises InputError on an unknown mode.
+
+        `{query}` is its sentence, `{queries}` all of them and `{options}` what may be chosen, a line each with number or letter.
+        """
         if mode not in self.prompt.modes:
             known = ", ".join(self.prompt.modes)
             raise InputError(f"a mode of protocol {self.name}: {known}", unknown(mode, self.prompt.modes), "harness ls protocols")
-        return self.prompt.modes[mode].replace("{query}", CLEAN[self.prompt.clean](query))
+        clean = CLEAN[self.prompt.clean]
+        said = {
+            "{query}": clean(sample.query),
+            "{queries}": "\n".join(f"{number}. {clean(query)}" for number, query in enumerate(sample.queries, 1)),
+            "{options}": "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, sample.options, strict=False)),
+        }
+        # In one pass: what a sentence says in braces stays as it is.
+        return _PLACE.sub(lambda place: said[place[0]], self.prompt.modes[mode])
+
+
+LETTERS = ascii_uppercase
+_PLACE = re.compile(r"\{query\}|\{queries\}|\{options\}")
 
 
 def names() -> list[str]:
@@ -227,18 +238,36 @@ def load(name: str) -> Protocol:
 
 
 def from_dict(values: dict[str, Any]) -> Protocol:
-    """Build a protocol from the tables of its file or from `run.json`.
+    """Build a protocol from the tables of its file or from `run.json`, also of one that was written before there were kinds.
 
     Raises:
         InputError: A key is missing, unknown or of the wrong shape, or a rule has a value that it does not know.
     """
     try:
-        built = {key: _part(cls, values[key]) for key, cls in PARTS.items()}
-        about = _part(About, values.get("about", {}))
-        return Protocol(values["name"], values.get("summary", ""), **built, about=about)
+        given = values if "kind" in values else _before_kinds(values)
+        built = {key: _part(cls, given[key]) for key, cls in PARTS.items()}
+        about = _part(About, given.get("about", {}))
+        if given["kind"] not in kinds.NAMES:
+            raise ValueError(f"kind = {given['kind']!r}, not one of {', '.join(kinds.NAMES)}")
+        return Protocol(given["name"], given.get("summary", ""), given["kind"], **built, about=about)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         expected = "; ".join(f"[{key}] {', '.join(f.name for f in fields(cls))}" for key, cls in PARTS.items())
-        raise InputError(f"protocol tables {expected}", repr(error), "harness show default") from error
+        raise InputError(f"a protocol's kind and tables {expected}", repr(error), "harness show default") from error
+
+
+def _before_kinds(values: dict[str, Any]) -> dict[str, Any]:
+    """The rules of a `run.json` of version 0.1 in today's words."""
+    answer, score = dict(values["answer"]), dict(values["score"])
+    family, _, rest = answer["parser"].partition("_")
+    kind = "moment"
+    if family == "highlights":
+        answer["parser"] = f"highlights.{rest}"
+    if score.get("saliency", "none") != "none":
+        kind = "windows" if values["name"] == "qvh-official" else "highlights"
+    if score.get("iou") == "merged-set":
+        kind = "union"
+        del score["iou"]
+    return {**values, "kind": kind, "answer": answer, "score": score}
 
 
 def _part(cls: Any, table: dict[str, Any]) -> Any:

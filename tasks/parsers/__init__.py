@@ -5,11 +5,13 @@ The only place with regular expressions over replies; evaluation and reward both
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tasks.answer import Answer
 from tasks.errors import InputError, unknown
-from tasks.protocol import AnswerRules
+from tasks.protocol import AnswerRules, Protocol
+from tasks.span import Span
 
 _HERE = Path(__file__).parent
 NAMES = tuple(
@@ -20,10 +22,22 @@ NAMES = tuple(
     )
 )
 
-
-def parser(answer: AnswerRules) -> Callable[[str], Answer]:
+def parser(rules: AnswerRules) -> Callable[[str], Answer]:
     """The parser that a protocol names, with its search order bound. Raises InputError if there is none of that name."""
-    if answer.parser not in NAMES:
-        raise InputError(f"a parser: {', '.join(NAMES)}", unknown(answer.parser, NAMES), "harness show default")
-    parse = importlib.import_module(f"tasks.parsers.{answer.parser}").parse
-    return lambda text: parse(text, answer.where)
+    if rules.parser not in NAMES:
+        raise InputError(f"a parser: {', '.join(NAMES)}", unknown(rules.parser, NAMES), "harness show default")
+    parse = importlib.import_module(f"tasks.parsers.{rules.parser}").parse
+    return lambda text: parse(text, rules.where)
+
+
+def in_seconds(answer: Answer, duration_s: float, rules: AnswerRules) -> Answer:
+    """What a parser read, in seconds whatever the unit of the protocol."""
+    if rules.unit == "seconds":
+        return answer
+    return replace(answer, spans=tuple(Span(*(float(time) * duration_s / 100 for time in span)) for span in answer.spans))
+
+
+def reader(protocol: Protocol) -> Callable[[str, float], Answer]:
+    """From a reply and the duration of its video in seconds to the answer, in seconds."""
+    parse, rules = parser(protocol.answer), protocol.answer
+    return lambda text, duration_s: in_seconds(parse(text), duration_s, rules)

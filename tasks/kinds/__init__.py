@@ -1,0 +1,62 @@
+"""Kinds of question, a module each: how answers of one kind are judged. A protocol names its kind."""
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.answer import Answer
+from tasks.errors import InputError, unknown
+from tasks.metrics import Floats
+from tasks.sample import Sample
+
+if TYPE_CHECKING:
+    from tasks.protocol import Protocol
+
+Columns = dict[str, Floats]
+Values = Callable[[Sequence[Sample], Sequence[Answer], "Protocol"], Columns]
+
+NAMES = tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__"))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How answers of one kind are judged: `KIND` of a module of this folder.
+
+    Attributes:
+        needs: Fields of a sample's truth without which it cannot be asked.
+        main: The column that ranks, that is chosen by on `dev`, and that is the reward `score`.
+        values: From n samples, n answers in seconds and a protocol to named columns, `(n,)` values in [0, 1] each. NaN: the sample
+            does not count in this column. The metric is the mean of a column.
+        headings: What tables call a column, where that is not its name; empty for a column that tables leave out.
+        single: Whether one span is held against the best target, so that types of errors, query gap and IoU curve apply.
+    """
+
+    needs: tuple[str, ...]
+    main: str
+    values: Values
+    headings: Mapping[str, str] = field(default_factory=dict)
+    single: bool = False
+
+    def shown(self, columns: Iterable[str]) -> dict[str, str]:
+        """Headings of those of these columns that tables show, by column."""
+        named = {name: self.headings.get(name, name) for name in columns}
+        return {name: heading for name, heading in named.items() if heading}
+
+
+def find(name: str) -> Kind:
+    """A kind by name. Raises InputError, with the nearest name, if there is none."""
+    if name not in NAMES:
+        raise InputError(f"a kind: {', '.join(NAMES)}", unknown(name, NAMES), "harness ls protocols")
+    kind: Kind = importlib.import_module(f"tasks.kinds.{name}").KIND
+    return kind
+
+
+def lacking(kind: Kind, samples: Iterable[Sample]) -> str | None:
+    """A field of truth that the kind needs and a sample does not have; None if nothing is missing."""
+    for sample in samples:
+        for name in kind.needs:
+            if getattr(sample.truth, name) in (None, ()):
+                return name
+    return None

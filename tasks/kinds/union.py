@@ -1,0 +1,47 @@
+"""All spans of an answer as one region against all true spans as one region."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tasks.answer import Answer
+from tasks.kinds import Columns, Kind
+from tasks.kinds.moment import Spans, adjusted
+from tasks.protocol import Protocol
+from tasks.sample import Sample
+
+
+def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Columns:
+    """`set-mIoU`, and `set-R1@t` at the thresholds of the protocol, which are compared in floats."""
+    spans, durations = [answer.spans for answer in answers], [sample.duration_s for sample in samples]
+    left, right = adjusted(protocol, spans, [sample.truth.spans for sample in samples], durations)
+    found = np.array([merged_set(p, t) if p else 0.0 for p, t in zip(left, right, strict=True)], dtype=np.float64)
+    return {"set-mIoU": found, **{f"set-R1@{t}": (found >= t).astype(np.float64) for t in protocol.score.thresholds}}
+
+
+KIND = Kind(needs=("spans",), main="set-mIoU", values=values)
+
+
+def merged_set(predicted: Spans, target: Spans) -> float:
+    """IoU of two sets of spans, overlapping ones merged first; two sets of no length give 1.
+
+    Source: VideoChat-R1.5 src_eval/evaluate_chara.py, compute_iou (67d2d75). Reversed spans count with negative length there
+    and here; a value outside [0, 1] that comes of it is cut off here only.
+    """
+    left, right = _merged(predicted), _merged(target)
+    overlap, i, j = 0.0, 0, 0
+    while i < len(left) and j < len(right):
+        overlap += max(min(left[i][1], right[j][1]) - max(left[i][0], right[j][0]), 0.0)
+        i, j = (i + 1, j) if left[i][1] < right[j][1] else (i, j + 1)
+    length = sum(end - start for start, end in left) + sum(end - start for start, end in right) - overlap
+    return min(max(overlap / length, 0.0), 1.0) if length else 1.0
+
+
+def _merged(spans: Spans) -> list[list[float]]:
+    result: list[list[float]] = []
+    for start, end in sorted([[float(span.start_s), float(span.end_s)] for span in spans], key=lambda span: span[0]):
+        if result and start <= result[-1][1]:
+            result[-1][1] = max(result[-1][1], end)
+        else:
+            result.append([start, end])
+    return result

@@ -1,0 +1,86 @@
+"""Replies that say an answer in the words of a protocol: the inverse of its parser. `read(say(truth)) == truth` is tested for all."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from tasks import kinds, parsers
+from tasks.answer import Answer
+from tasks.highlights import CLIP_S
+from tasks.protocol import Protocol
+from tasks.sample import Sample
+from tasks.span import Span
+
+FIRST_TIME_S = {"t/2": 0.0, "(t-1)/2": CLIP_S, "t/2-1": CLIP_S}
+"""An even time in seconds that marks the first clip, by rule."""
+
+
+def say(answer: Answer, sample: Sample, protocol: Protocol) -> str:
+    """A well-formed reply with this answer, its times as they are; in percent, to the nearest of the hundred frames 00 to 99.
+
+    A template with one span takes the first. `tasks.parsers.reader` reads the reply.
+    """
+    rules = protocol.answer
+    times = [_times(span, sample.duration_s, rules.unit) for span in answer.spans]
+    marks = [(_number(time), f"{score:.1f}") for time, score in answer.marks]
+    start, end = times[0] if times else ("", "")
+    return rules.template.format(
+        start=start,
+        end=end,
+        spans=rules.join.join(rules.span.format(start=start, end=end) for start, end in times),
+        marks=rules.join.join(rules.mark.format(time=time, score=score) for time, score in marks),
+        times=rules.join.join(time for time, _ in marks),
+        scores=rules.join.join(score for _, score in marks),
+        option=answer.option or "",
+    )
+
+
+def sayable(sample: Sample, protocol: Protocol) -> Answer:
+    """The truth of a sample, as far as the protocol's template can say it.
+
+    Of several spans a template with one says the one of highest value, of equals the longest. Clips that annotators liked are
+    said by a time and their mean score. Where times mark clips, a span begins with the first time that marks one of its clips.
+    """
+    truth, template = sample.truth, protocol.answer.template
+    if truth.clips is not None and any(f"{{{part}}}" in template for part in ("marks", "times", "scores")):
+        return marked([sum(scores) / len(scores) for scores in truth.clips], protocol)
+    first_s = FIRST_TIME_S.get(protocol.score.saliency, 0.0)
+    spans = tuple(span._replace(start_s=float(span.start_s) + first_s) for span in truth.spans) if first_s else truth.spans
+    if len(spans) > 1 and "{spans}" not in template:
+        kind = kinds.find(protocol.kind)
+        read = parsers.reader(protocol)
+        alone = [read(say(Answer((span,)), sample, protocol), sample.duration_s) for span in spans]
+        worth = kind.values([sample] * len(spans), alone, protocol)[kind.main].tolist()
+        lengths = [float(span.end_s) - float(span.start_s) for span in spans]
+        spans = (max(zip(worth, lengths, spans, strict=True), key=lambda each: each[:2])[2],)
+    return Answer(spans, option=truth.option)
+
+
+def marked(clips: Sequence[float], protocol: Protocol) -> Answer:
+    """Scores of clips of 2 s as times that mark these clips under the protocol's rule; clips of score 0 are not said."""
+    first_s = FIRST_TIME_S.get(protocol.score.saliency, 0.0)
+    return Answer(marks=tuple((first_s + CLIP_S * clip, score) for clip, score in enumerate(clips) if score))
+
+
+def rounded(answer: Answer, sample: Sample, protocol: Protocol) -> Answer:
+    """An answer as exactly as its protocol teaches to say it: in its unit, to its decimals, or to whole seconds where it rounds."""
+    rules, duration_s = protocol.answer, sample.duration_s
+    if rules.unit == "percent":
+        spans = [Span(*(_hundredth(time, duration_s) * duration_s / 100 for time in span)) for span in answer.spans]
+    else:
+        decimals = 0 if protocol.score.round_prediction == "integer" else rules.decimals
+        spans = [Span(*(Decimal(f"{time:.{decimals}f}") for time in span)) for span in answer.spans]
+    return replace(answer, spans=tuple(spans))
+
+
+def _times(span: Span, duration_s: float, unit: str) -> tuple[str, str]:
+    start, end = (f"{_hundredth(time, duration_s):02d}" if unit == "percent" else _number(time) for time in span)
+    return start, end
+
+
+def _hundredth(time: float | Decimal, duration_s: float) -> int:
+    return min(max(round(100 * float(time) / duration_s), 0), 99)
+
+
+def _number(time: float | Decimal) -> str:
+    return format(time if isinstance(time, Decimal) else Decimal(repr(time)), "f")
