@@ -16,7 +16,7 @@ from tasks.protocol import Protocol
 from tasks.rules import Bools
 from tasks.sample import Sample
 from tasks.span import Span
-from tasks.statistics import cluster_bootstrap
+from tasks.statistics import interval
 
 SCHEMA = "vtg-harness/scores/1"
 ORACLE_MODE = "mixed-cot"
@@ -278,9 +278,11 @@ def _means(table: Floats, names: Sequence[str]) -> dict[str, Any]:
 
 def _aggregate(table: Floats, samples: Sequence[Sample], kept: Bools, names: Sequence[str]) -> dict[str, Any]:
     table, videos = table[kept], [sample.video for sample, keep in zip(samples, kept, strict=True) if keep]
-    bounds = cluster_bootstrap(table, videos) * 100
-    interval = {name: [_number(low), _number(high)] for name, (low, high) in zip(names, bounds, strict=True)}
-    return {"aggregate": _means(table, names), "interval_95": interval}
+    bounds = np.clip(interval(table * 100, videos), 0, 100)
+    return {
+        "aggregate": _means(table, names),
+        "interval_95": {name: [_number(low), _number(high)] for name, (low, high) in zip(names, bounds, strict=True)},
+    }
 
 
 def _counts(outcomes: Sequence[Outcome], kept: Bools) -> dict[str, Any]:
