@@ -13,7 +13,6 @@ from harness.commands import score
 from harness.plan import Plan
 from harness.predictions.collect import LAST
 from harness.records import Record
-from leaderboards.compare.bootstrap import RESAMPLES
 from leaderboards.compare.result import SCHEMA, System, compare
 from leaderboards.compare.text import letters, render
 from leaderboards.compare.values import values
@@ -21,6 +20,7 @@ from tasks import protocol as protocols
 from tasks.errors import InputError
 from tasks.protocol import Protocol
 from tasks.sample import Sample
+from tasks.statistics import RESAMPLES
 
 USAGE = "harness compare RUN RUN"
 SEPARATOR = ","

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leaderboards.compare.bootstrap import estimate
 from tasks.metrics import Floats, iou
+from tasks.statistics import estimate
 
 LEAST_GAIN, LEAST_ERRORS = 0.02, 4.0
 """A clock is believed from this gain in mean IoU on, if that is this many standard errors (about 130 clocks are tried)."""

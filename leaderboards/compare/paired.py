@@ -4,17 +4,15 @@ The difference is always `b - a`. It is judged by |t|, its distance from 0 in st
 nothing differs; the interval holds the differences that this test would not refuse, so p and interval never disagree.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboards.compare.bootstrap import RESAMPLES, Estimate, estimate, studentised
 from tasks.metrics import Floats
+from tasks.statistics import RESAMPLES, Estimate, critical, estimate, studentised
 
-LEVEL = 0.95
 POWER_Z = 0.8416
 """Quantile of the normal law at a power of 80 %."""
 SEEDS = 3
@@ -61,9 +59,7 @@ class Comparison:
     worse: Ints
 
 
-def paired(
-    a: Floats, b: Floats, videos: Sequence[str], resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
-) -> Comparison:
+def paired(a: Floats, b: Floats, videos: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """Compare two runs query by query, with a studentised bootstrap that draws whole videos.
 
     Args:
@@ -71,22 +67,16 @@ def paired(
         b: `(n, m)` values of the second. A query that does not count in one is left out of both.
         videos: `(n,)` video of each query.
         resamples: Number of bootstrap samples.
-        level: Coverage of the interval.
         seed: Seed of the draws.
 
     Raises:
         ValueError: The shapes differ, or there is no query.
     """
-    return over_seeds([a], [b], videos, resamples, level, seed)
+    return over_seeds([a], [b], videos, resamples, seed)
 
 
 def over_seeds(
-    a: Sequence[Floats],
-    b: Sequence[Floats],
-    videos: Sequence[str],
-    resamples: int = RESAMPLES,
-    level: float = LEVEL,
-    seed: int = 0,
+    a: Sequence[Floats], b: Sequence[Floats], videos: Sequence[str], resamples: int = RESAMPLES, seed: int = 0
 ) -> Comparison:
     """As `paired`, for two systems of several runs each (seeds of one recipe), whose values are averaged query by query.
 
@@ -110,8 +100,8 @@ def over_seeds(
     else:
         error = found.error
         distances = studentised(difference, videos, resamples, seed)
-    critical, p = _judge(found.mean, error, distances, level)
-    margin = critical * error
+    beyond = critical(error, distances)
+    margin = beyond * error
     return Comparison(
         n=found.n.astype(np.int64),
         videos=found.clusters.astype(np.int64),
@@ -122,8 +112,8 @@ def over_seeds(
         difference=found.mean,
         error=error,
         interval=np.stack([found.mean - margin, found.mean + margin], axis=1),
-        p=p,
-        detectable=np.where(error > 0, (critical + POWER_Z) * error, np.nan),
+        p=_p(found.mean, error, distances),
+        detectable=np.where(error > 0, (beyond + POWER_Z) * error, np.nan),
         better=(difference > SAME).sum(axis=0),
         same=(np.abs(difference) <= SAME).sum(axis=0),
         worse=(difference < -SAME).sum(axis=0),
@@ -169,13 +159,8 @@ def _with_seeds(videos: Estimate, several: Sequence[Floats]) -> tuple[Floats, Fl
     return np.sqrt(total), np.where(together > 0, together, 1.0)
 
 
-def _judge(difference: Floats, error: Floats, distances: Floats, level: float) -> tuple[Floats, Floats]:
-    """Critical value of |t| and two-sided p of each column; without an error there is neither, without a variance no margin."""
-    resamples = len(distances)
-    rank = math.ceil(level * (resamples + 1))
-    critical = np.sort(distances, axis=0)[rank - 1] if rank <= resamples else np.full(len(error), np.inf)
-    varies = error > 0
-    distance = np.divide(np.abs(difference), error, out=np.where(difference == 0, 0.0, np.inf), where=varies)
-    p = (1 + (distances >= distance * (1 - SAME)).sum(axis=0)) / (resamples + 1)
-    known = ~np.isnan(error)
-    return np.where(varies, critical, np.where(known, 0.0, np.nan)), np.where(known, p, np.nan)
+def _p(difference: Floats, error: Floats, distances: Floats) -> Floats:
+    """Two-sided p of each column, NaN without an error."""
+    distance = np.divide(np.abs(difference), error, out=np.where(difference == 0, 0.0, np.inf), where=error > 0)
+    p = (1 + (distances >= distance * (1 - SAME)).sum(axis=0)) / (len(distances) + 1)
+    return np.where(np.isnan(error), np.nan, p)

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from leaderboards.compare.bootstrap import RESAMPLES
 from leaderboards.compare.errors import THRESHOLD, diagnose
 from leaderboards.compare.paired import SAME, Comparison, holm, over_seeds
 from leaderboards.compare.strata import strata
 from leaderboards.compare.values import CURVE, Values
 from tasks.metrics import Floats
 from tasks.sample import Sample
+from tasks.statistics import RESAMPLES
 
 SCHEMA = "vtg-harness/compare/1"
 MOVERS = 5

@@ -5,9 +5,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from leaderboards.compare.bootstrap import RESAMPLES
 from leaderboards.compare.errors import THRESHOLD
 from leaderboards.compare.paired import SEEDS
+from tasks.statistics import RESAMPLES
 
 LONGEST = 60
 """Characters of a query that are shown."""

@@ -12,7 +12,6 @@ from harness.models import naming
 from harness.plan import Plan
 from harness.records import Record
 from harness.run import score_plan
-from leaderboards.compare.bootstrap import estimate
 from leaderboards.compare.errors import THRESHOLD, TYPES, diagnose
 from leaderboards.compare.result import System, compare
 from leaderboards.compare.strata import strata
@@ -24,6 +23,7 @@ from tasks.metrics import Floats
 from tasks.parsers import parser
 from tasks.protocol import CLEAN, Protocol
 from tasks.sample import Sample
+from tasks.statistics import estimate
 
 SCHEMA = "vtg-harness/view/1"
 BINS = 20

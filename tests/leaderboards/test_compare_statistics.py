@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leaderboards.compare.bootstrap import draws, estimate, studentised
 from leaderboards.compare.paired import Comparison, holm, over_seeds, paired
+from tasks.statistics import RESAMPLES_OF_MEANS, interval
 
 VIDEO = np.repeat(np.arange(200), np.tile([1, 3], 100))
 NAMES = [f"v{i:03d}" for i in VIDEO]
@@ -49,19 +49,14 @@ def test_known_laws_agree_with_scipy(law: str) -> None:
     found = compared(laws()[law], NAMES)
     width = percentile[1] - percentile[0]
     assert found.error[0] == pytest.approx(error, rel=0.005)
-    for interval in (percentile, bca):
-        assert np.abs(found.interval[0] - interval).max() < 0.05 * width
+    for bounds in (percentile, bca):
+        assert np.abs(found.interval[0] - bounds).max() < 0.05 * width
     assert found.p[0] == pytest.approx(p, abs=0.005)
 
 
-@given(st.integers(2, 40), st.integers(1, 6), st.integers(0, 10_000))
-def test_error_is_that_of_the_mean_of_equal_clusters(videos: int, size: int, seed: int) -> None:
-    values = np.random.default_rng(seed).normal(size=(videos * size, 2))
-    names = [f"v{i // size}" for i in range(videos * size)]
-    means = values.reshape(videos, size, 2).mean(axis=1)
-    found = estimate(values, names)
-    assert np.allclose(found.mean, values.mean(axis=0))
-    assert np.allclose(found.error, means.std(axis=0, ddof=1) / math.sqrt(videos))
+def test_the_interval_of_a_mean_is_that_of_its_difference_from_0() -> None:
+    values = laws()["exponential"]
+    assert np.array_equal(interval(values, NAMES), compared(values, NAMES, resamples=RESAMPLES_OF_MEANS).interval)
 
 
 def test_interval_of_many_equal_clusters_is_the_closed_form() -> None:
@@ -71,54 +66,6 @@ def test_interval_of_many_equal_clusters_is_the_closed_form() -> None:
     half = 1.96 * means.std(ddof=1) / math.sqrt(1500)
     assert np.allclose(found.interval[0], [means.mean() - half, means.mean() + half], atol=0.03 * half)
     assert found.detectable[0] == pytest.approx((1.96 + 0.8416) * half / 1.96, rel=0.03)
-
-
-def test_every_resample_equals_one_made_by_hand() -> None:
-    rng = np.random.default_rng(3)
-    names = [f"v{i}" for i in rng.integers(7, size=23)]
-    values = rng.normal(size=(23, 3))
-    values[rng.random((23, 3)) < 0.2] = np.nan
-    found = studentised(values, names, 60, seed=5)
-    clusters = sorted(set(names))
-    counts = np.concatenate(list(draws(len(clusters), 60, 5)))
-    for column in range(3):
-        of = {
-            c: [v for v, name in zip(values[:, column], names, strict=True) if name == c and not math.isnan(v)] for c in clusters
-        }
-        overall = np.concatenate([of[c] for c in clusters]).mean()
-        for resample in range(60):
-            drawn = [of[c] for c, times in zip(clusters, counts[resample], strict=True) for _ in range(int(times)) if of[c]]
-            if all(c == drawn[0] for c in drawn):
-                assert np.isinf(found[resample, column])
-                continue
-            sums, sizes = [sum(c) for c in drawn], [len(c) for c in drawn]
-            mean = sum(sums) / sum(sizes)
-            squares = sum((total - mean * size) ** 2 for total, size in zip(sums, sizes, strict=True))
-            error = math.sqrt(len(drawn) / (len(drawn) - 1) * squares) / sum(sizes)
-            assert found[resample, column] == pytest.approx(abs(mean - overall) / error, rel=1e-6)
-
-
-@pytest.mark.parametrize(("clusters", "drawn"), [(1, 2), (2, 2), (5, 2), (6, 3), (50, 47)])
-def test_draws_hold_three_clusters_less_than_there_are(clusters: int, drawn: int) -> None:
-    whole = np.concatenate(list(draws(clusters, 100, 0)))
-    assert whole.shape == (100, clusters)
-    assert (whole.sum(axis=1) == drawn).all()
-
-
-def test_a_resample_s_mean_is_as_skewed_as_the_unbiased_moments_say() -> None:
-    """The third moment of 20 values, by their variance, is too small; Fisher and Pearson's G1 mends that."""
-    values = np.random.default_rng(2).exponential(size=20)
-    means = np.concatenate(list(draws(20, 400_000, 0))) @ values / 17
-    residuals = values - values.mean()
-    g1 = math.sqrt(20 * 19) / 18 * (residuals**3).mean() / (residuals**2).mean() ** 1.5
-    found = ((means - means.mean()) ** 3).mean() / means.std() ** 3
-    assert found == pytest.approx(g1 / math.sqrt(20), rel=0.03)
-
-
-def test_blocks_of_draws_do_not_change_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = np.concatenate(list(draws(50, 100, 0)))
-    monkeypatch.setattr("leaderboards.compare.bootstrap.BLOCK", 200)
-    assert np.array_equal(np.concatenate(list(draws(50, 100, 0))), whole)
 
 
 @settings(max_examples=60, deadline=None)
