@@ -1,13 +1,13 @@
 """The same replies under every protocol: how far the number moves, and which rule moves it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from harness.predictions.collect import LAST, Collected
 from harness.predictions.read import Row, as_record
 from harness.records import Record
-from harness.scoring import OFFICIAL, means, official
+from harness.scoring import Scored, judge
 from tasks.answer import Answer
 from tasks.parsers import parser
 from tasks.protocol import AnswerRules, Protocol, ScoreRules
@@ -48,49 +48,50 @@ def read_all(rows: Iterable[Row], protocols: Sequence[Protocol], mode: str, dupl
 def table(
     samples: Sequence[Sample], readings: Readings, base: Protocol, protocols: Sequence[Protocol], mode: str
 ) -> list[dict[str, Any]]:
-    """One row a protocol: its metrics, and how each group of its rules alone moves the base protocol's R1@0.5 and mIoU.
+    """One row a protocol: its metrics, and how each group of its rules alone moves the base protocol's numbers.
 
     Args:
         samples: The split.
         readings: From `read_all`, with the parsers of `base` and of all `protocols`.
         base: The protocol whose rules are replaced one group at a time.
-        protocols: The rows.
+        protocols: The rows; rules of another kind than that of `base` are not put into it.
         mode: The mode to score.
-    """
-    known: dict[tuple[AnswerRules, ScoreRules], Mapping[str, Any]] = {}
 
-    def scored(protocol: Protocol) -> Mapping[str, Any]:
-        key = (protocol.answer, protocol.score)
+    Returns:
+        Rows of `protocol`, `n`, `read`, the metrics that tables show ("-" where a protocol has no such), and one column a group
+        of rules: by how much R1@0.5 and mIoU move, or the main metric of a base of another kind.
+    """
+    known: dict[tuple[str, AnswerRules, ScoreRules], Scored] = {}
+
+    def scored(protocol: Protocol) -> Scored:
+        key = (protocol.kind, protocol.answer, protocol.score)
         if key not in known:
-            known[key] = means(samples, readings[protocol.answer], protocol, mode)
+            known[key] = judge(samples, readings[protocol.answer], protocol, mode)
         return known[key]
 
-    reference = scored(base)
+    found = [scored(protocol) for protocol in protocols]
+    headings = {title: "-" for one in (scored(base), *found) for title in one.kind.shown(one.columns).values()}
+    reference = scored(base).means()
+    compared: list[str] = [name for name in ("R1@0.5", "mIoU") if name in reference] or [scored(base).main]
     result = []
-    for protocol in protocols:
-        beside = official(samples, readings[protocol.answer], protocol, mode)
-        row: dict[str, Any] = {"protocol": protocol.name, **_shown(scored(protocol), beside)}
+    for protocol, one in zip(protocols, found, strict=True):
+        means, parsed = one.means(), sum(1 for outcome in one.outcomes if outcome.failure is None)
+        row: dict[str, Any] = {"protocol": protocol.name, "n": str(means["n"]), "read": str(parsed), **headings}
+        row |= {
+            title: "-" if means[name] is None else f"{means[name]:.2f}" for name, title in one.kind.shown(one.columns).items()
+        }
         alone = {"parse": replace(base, answer=protocol.answer)}
         for name, fields in GROUPS.items():
             changed = {field: getattr(protocol.score, field) for field in fields}
             alone[name] = replace(base, score=replace(base.score, **changed))
         for name, variant in alone.items():
-            moved = scored(variant)
-            row[name] = " ".join(_signed(moved, reference, metric) for metric in ("R1@0.5", "mIoU"))
+            moved = scored(variant).means() if protocol.kind == base.kind else {}
+            row[name] = " ".join(_signed(moved.get(metric), reference[metric]) for metric in compared)
         result.append(row)
     return result
 
 
-def _shown(scores: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, str]:
-    values = {name: scores.get(name) for name in ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7")}
-    if beside:
-        values |= {column: beside.get(name) for column, name in OFFICIAL.items()}
-    shown = {name: "-" if value is None else f"{value:.2f}" for name, value in values.items()}
-    return {"n": str(scores["n"]), "read": str(scores["parsed"]), **shown}
-
-
-def _signed(moved: Mapping[str, Any], reference: Mapping[str, Any], metric: str) -> str:
-    old, new = reference.get(metric), moved.get(metric)
+def _signed(new: float | None, old: float | None) -> str:
     if old is None or new is None:
         return "-"
     return "0" if abs(new - old) < 0.005 else f"{new - old:+.2f}"

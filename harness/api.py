@@ -21,7 +21,7 @@ from harness.commands import score as score_command
 from harness.commands.view import write
 from harness.plan import Plan
 from harness.records import Record
-from harness.run import Summary, score_plan
+from harness.run import Summary, judge_plan, score_plan
 from tasks.errors import InputError
 
 AnyPath = str | os.PathLike[str]
@@ -53,7 +53,7 @@ class Run:
     @cached_property
     def samples(self) -> list[export.Row]:
         """One row a question, as `harness.export.rows` describes it."""
-        return export.rows(self.plan, self.records, self.scores)
+        return export.rows(self.records, judge_plan(self.plan, self.records))
 
     def to_datasets(self) -> Any:
         """`samples` as `datasets.Dataset`. Raises InputError without the extra `train`."""

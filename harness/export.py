@@ -3,15 +3,14 @@
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from harness import extras
 from harness.plan import Plan
 from harness.predictions import cells
-from harness.records import Record
-from harness.scoring import ORACLE_MODE
+from harness.scoring import ORACLE_MODE, Records, Scored, number, seconds
 
 FORMATS = ("parquet", "csv", "jsonl")
 SPANS, NUMBERS = "spans", "numbers"
@@ -26,59 +25,62 @@ COLUMNS = {
     "spans": SPANS,
     "scores": NUMBERS,
     "saliency": NUMBERS,
-    "iou": "float64",
     "counted": "bool",
     "failure": "string",
     "error": "string",
     "message": "string",
 }
-"""Types of the columns; pairs of seconds and lists of numbers are JSON in a CSV."""
+"""Types of the columns that every file has, before those of metrics; pairs of seconds and lists of numbers are JSON in a CSV."""
 
 Row = dict[str, Any]
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
-def rows(plan: Plan, records: Mapping[tuple[str, str], Record], scores: Mapping[str, Any]) -> list[Row]:
+def rows(records: Records, scored: Mapping[str, Scored]) -> list[Row]:
     """One row a question: mode by mode, in the order of the split.
 
     Args:
-        plan: What was asked.
         records: Replies by sample id and mode.
-        scores: What `harness.run.score_plan` makes of them; values are those of `scores.json`.
+        scored: What was judged of them, by mode.
 
     Returns:
         Rows of `id`, `video`, `duration_s`, `query`, `targets` (seconds), `mode`, `text` (None where there is no reply, or where
         a file gave spans alone), `spans` (read from it, seconds), `scores` of these spans and `saliency` of each clip of 2 s
-        (None where no file gave them), `iou` (0 to 1), `counted` (False where the protocol leaves it out), `failure` (name of the
-        error, or of why no span was read), `error` and `message` (name and words of the error, None where there is a reply).
-        `harness score` reads the same scores back from them.
+        (None where no file gave them), `counted` (False where the protocol leaves it out), `failure` (name of the error, or of
+        why no span was read), `error` and `message` (name and words of the error, None where there is a reply), and the value of
+        every metric under its name (0 to 1, None where the sample does not count in it). `harness score` reads the same scores
+        back from them.
     """
-    return [
-        _row(plan, index, mode, records.get((line["id"], mode), {}), line)
-        for mode in plan.modes
-        for index, line in enumerate(scores["modes"][mode]["samples"])
-    ]
+    return [row for mode, one in scored.items() for row in _rows(records, mode, one)]
 
 
-def _row(plan: Plan, index: int, mode: str, record: Record, line: Mapping[str, Any]) -> Row:
-    sample, given, error = plan.samples[index], record.get("prediction"), record.get("error") or {}
-    return {
-        "id": sample.id,
-        "video": sample.video,
-        "duration_s": float(sample.duration_s),
-        "query": sample.query,
-        "targets": [[float(time) for time in target] for target in sample.truth.spans],
-        "mode": mode,
-        "text": _characters(record.get("text")),
-        "spans": line["spans"],
-        "scores": list(given.scores) if given is not None and given.scores else None,
-        "saliency": None if given is None or given.clips is None else [score for (score,) in given.clips],
-        "iou": line["iou"],
-        "counted": not line.get("dropped", False),
-        "failure": line["failure"],
-        "error": _characters(error.get("type")),
-        "message": _characters(error.get("message")),
-    }
+def _rows(records: Records, mode: str, scored: Scored) -> Iterator[Row]:
+    columns = {name: column.tolist() for name, column in scored.columns.items()}
+    for i, (sample, outcome) in enumerate(zip(scored.samples, scored.outcomes, strict=True)):
+        record = records.get((sample.id, mode), {})
+        given, error = record.get("prediction"), record.get("error") or {}
+        yield {
+            "id": sample.id,
+            "video": sample.video,
+            "duration_s": float(sample.duration_s),
+            "query": sample.query,
+            "targets": seconds(sample.truth.spans),
+            "mode": mode,
+            "text": _characters(record.get("text")),
+            "spans": seconds(outcome.answer.spans),
+            "scores": list(given.scores) if given is not None and given.scores else None,
+            "saliency": None if given is None or given.clips is None else [score for (score,) in given.clips],
+            "counted": bool(scored.kept[i]),
+            "failure": outcome.failure,
+            "error": _characters(error.get("type")),
+            "message": _characters(error.get("message")),
+            **{name: number(column[i]) for name, column in columns.items()},
+        }
+
+
+def _types(table: Sequence[Row]) -> dict[str, str]:
+    """The type of every column of a table; metrics are numbers."""
+    return {name: COLUMNS.get(name, "float64") for name in (table[0] if table else COLUMNS)}
 
 
 def encode(table: Sequence[Row], form: str) -> bytes:
@@ -89,8 +91,8 @@ def encode(table: Sequence[Row], form: str) -> bytes:
         return buffer.getvalue()
     if form == "jsonl":
         return "".join(json.dumps(row, allow_nan=False) + "\n" for row in table).encode()
-    lines = ([_cell(row[name], kind) for name, kind in COLUMNS.items()] for row in table)
-    return cells.written([list(COLUMNS), *lines]).encode(errors="backslashreplace")
+    lines = ([_cell(row[name], kind) for name, kind in _types(table).items()] for row in table)
+    return cells.written([list(_types(table)), *lines]).encode(errors="backslashreplace")
 
 
 def _cell(value: Any, kind: str) -> Any:
@@ -102,8 +104,8 @@ def dataset(table: Sequence[Row]) -> Any:
     datasets = extras.package("datasets", "train")
     numbers = datasets.List(datasets.Value("float64"))
     lists = {SPANS: datasets.List(numbers), NUMBERS: numbers}
-    types = {name: lists[kind] if kind in lists else datasets.Value(kind) for name, kind in COLUMNS.items()}
-    columns = {name: [_characters(row[name]) for row in table] for name in COLUMNS}
+    types = {name: lists[kind] if kind in lists else datasets.Value(kind) for name, kind in _types(table).items()}
+    columns = {name: [_characters(row[name]) for row in table] for name in types}
     return datasets.Dataset.from_dict(columns, features=datasets.Features(types))
 
 
@@ -148,7 +150,7 @@ def model_card(plan: Plan, scores: Mapping[str, Any], model: str) -> Any:
         )
         for mode, entry in scores["modes"].items()
         if mode != ORACLE_MODE
-        for metric, value in {**entry["aggregate"], **entry.get("qvhighlights", {})}.items()
+        for metric, value in entry["aggregate"].items()
         if metric != "n" and value is not None
     ]
     return hub.ModelCardData(model_name=PurePath(model).name, eval_results=results)

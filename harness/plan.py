@@ -8,6 +8,7 @@ from typing import Any
 
 from harness import __version__
 from harness.data.videos import distinct, find_videos
+from tasks import kinds
 from tasks import protocol as protocols
 from tasks import task as tasks
 from tasks.errors import InputError
@@ -107,9 +108,8 @@ def make_plan(
     split = own_split or split or task.default_split
     rules = protocols.load(protocol or task.protocol)
     modes = modes or ("direct" if "direct" in rules.prompt.modes else next(iter(rules.prompt.modes)),)
-    for mode in modes:
-        rules.question("", mode)
     samples = tasks.load(task, split, data_root)
+    _check_fits(rules, modes, samples, f"{task.name}@{split}")
     folders = distinct((*video_folders, *(data_root / folder for folder in task.video_folders)))
     return Plan(
         task=task,
@@ -124,6 +124,16 @@ def make_plan(
         limit=limit,
         seed=seed,
     )
+
+
+def _check_fits(rules: Protocol, modes: Sequence[str], samples: Sequence[Sample], name: str) -> None:
+    """Refuse modes that the protocol does not have, and samples whose truth lacks what its kind needs. Raises InputError."""
+    for mode in modes:
+        rules.question(samples[0], mode)
+    if (missing := kinds.lacking(kinds.find(rules.kind), samples)) is not None:
+        fitting = ", ".join(n for n in protocols.names() if not kinds.lacking(kinds.find(protocols.load(n).kind), samples))
+        expected = f"samples with {missing}, which protocol {rules.name} (kind {rules.kind}) needs"
+        raise InputError(expected, f"{name}, which has none", f"--protocol NAME, one of {fitting}")
 
 
 def read_ids(files: Iterable[Path]) -> set[str]:

@@ -1,5 +1,6 @@
 """The live line of a run."""
 
+import math
 import sys
 import time
 from collections import Counter
@@ -7,24 +8,25 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 from tqdm import tqdm
 
 from harness.plan import Plan
 from harness.records import Record
-from tasks.metrics import top1
-from tasks.parsers import parser
+from harness.scoring import judge
+from tasks import kinds
 
 
 class Progress:
-    """Done of total, mIoU so far, parse rate, errors and the share of time spent waiting for frames, on standard error."""
+    """Done of total, the main metric so far, parse rate, errors and the share of time spent waiting for frames, on stderr."""
 
     def __init__(self, total: int, done: int, plan: Plan) -> None:
         interval_s = 1 if sys.stderr.isatty() else 30
         self._bar = tqdm(total=total, initial=done, desc=plan.name, unit="q", file=sys.stderr, mininterval=interval_s)
-        self._read = parser(plan.protocol.answer)
-        self._targets = {sample.id: sample.truth.spans for sample in plan.samples}
+        self._protocol, self._samples = plan.protocol, {sample.id: sample for sample in plan.samples}
         self._counts: Counter[str] = Counter()
-        self._iou = 0.0
+        self._values: list[float] = []
+        self._main = kinds.find(plan.protocol.kind).main
         self._start = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -33,21 +35,25 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.close()
 
+    @property
+    def value(self) -> float:
+        """The mean of the main metric over the replies so far that count, in percent; NaN before there is one."""
+        return 100 * math.fsum(self._values) / len(self._values) if self._values else math.nan
+
     def update(self, records: Sequence[Record], waited_s: float) -> None:
-        """Take in newly written records."""
-        for record in records:
-            self._counts["done"] += 1
-            if record["error"] is not None:
-                self._counts["errors"] += 1
-                continue
-            spans = self._read(record["text"]).spans
-            self._counts["parsed"] += bool(spans)
-            if spans:
-                self._iou += float(top1([spans[0]], [self._targets[record["id"]]], ())[0][0])
-        done, answered = self._counts["done"], self._counts["done"] - self._counts["errors"]
+        """Take in newly written records, all of a video at once."""
+        for mode in dict.fromkeys(record["mode"] for record in records):
+            given = {(record["id"], mode): record for record in records if record["mode"] == mode}
+            scored = judge([self._samples[identifier] for identifier, _ in given], given, self._protocol, mode)
+            self._counts["errors"] += sum(outcome.error is not None for outcome in scored.outcomes)
+            self._counts["parsed"] += sum(outcome.failure is None for outcome in scored.outcomes)
+            column = scored.columns.get(self._main)
+            self._values += [] if column is None else column[~np.isnan(column)].tolist()
+        self._counts["done"] += len(records)
+        answered = self._counts["done"] - self._counts["errors"]
         elapsed_s = max(time.monotonic() - self._start, 1e-9)
         self._bar.set_postfix_str(
-            f"mIoU {100 * self._iou / max(done, 1):.1f}, parsed {100 * self._counts['parsed'] / max(answered, 1):.0f}%, "
+            f"{self._main} {self.value:.1f}, parsed {100 * self._counts['parsed'] / max(answered, 1):.0f}%, "
             f"errors {self._counts['errors']}, decode {100 * waited_s / elapsed_s:.0f}%",
             refresh=False,
         )

@@ -7,11 +7,13 @@ from tabulate import tabulate
 
 from harness.models.trivial import PRIORS, best_constant_span, share, trivial
 from harness.plan import Plan
-from harness.scoring import OFFICIAL, ORACLE_MODE, means_of, qvhighlights
+from harness.scoring import ORACLE_MODE, judge_answers
 from tasks import task as tasks
 from tasks.answer import Answer
 from tasks.errors import InputError
-from tasks.span import Span
+from tasks.parsers import reader
+from tasks.sample import Sample
+from tasks.say import blind, say
 
 CUT_OFF = "cut off"
 """Column of replies that the length limit ended; only where there are any."""
@@ -30,28 +32,36 @@ FLOORS = {
 
 def rows(model: str, scores: Mapping[str, Any]) -> list[dict[str, str]]:
     """Table rows of a `scores.json`, one a mode."""
-    return [_row(model, mode, entry) for mode, entry in scores["modes"].items()]
+    return [_row(model, mode, entry, scores["headings"], scores["main"]) for mode, entry in scores["modes"].items()]
 
 
 def floor_rows(plan: Plan) -> list[dict[str, str]]:
-    """Rows of models that do not look and of ceilings, on the same samples: no number stands without them.
+    """Rows of models that do not look and of ceilings, on the same samples: no number stands without them."""
+    return [_row(name, kind, entry, entry["headings"], entry["main"]) for name, kind, entry in floors(plan)]
 
-    Left out are `train-prior` without a train split, `zero-saliency` without highlights, and a ceiling that is 100 in every
-    column or the same as one above it.
+
+def floors(plan: Plan) -> list[tuple[str, str, dict[str, Any]]]:
+    """Name, `trivial` or `ceiling`, and an entry as in `scores.json`, with `main` and `headings`, of each row without a model.
+
+    Each answer is said in the protocol's words and read back. Left out are `train-prior` without a train split, `zero-saliency`
+    without highlights, and a ceiling that is 100 in every column or the same as one above it.
     """
-    table: list[dict[str, str]] = []
+    found: list[tuple[str, str, dict[str, Any]]] = []
     ceilings: list[dict[str, str]] = []
     for name, kind in FLOORS.items():
-        if (entry := _floor(name, plan)) is None:
+        if (answers := _answers(name, plan)) is None:
             continue
+        scored = judge_answers(plan.samples, answers, plan.protocol)
+        headings, aggregate = scored.kind.shown(scored.columns), scored.means()
+        shown = {column: _two(aggregate[column]) for column in headings}
         if kind == "ceiling":
-            metrics = _metrics(entry)
-            if metrics in ceilings or set(metrics.values()) <= {"100.00", "-"}:
+            if shown in ceilings or set(shown.values()) <= {"100.00", "-"}:
                 continue
-            ceilings.append(metrics)
-        counts = {"answered": entry["aggregate"]["n"]}
-        table.append(_row(name, kind, {**entry, "interval_95": {}, "counts": counts, "coverage": 1.0}))
-    return table
+            ceilings.append(shown)
+        counts = {"answered": aggregate["n"]}
+        entry = {"aggregate": aggregate, "interval_95": {}, "counts": counts, "coverage": 1.0}
+        found.append((name, kind, {**entry, "main": scored.main, "headings": headings}))
+    return found
 
 
 def render(table: Sequence[Mapping[str, str]]) -> str:
@@ -68,30 +78,25 @@ def heading(plan: Plan) -> str:
     )
 
 
-def _floor(name: str, plan: Plan) -> dict[str, Any] | None:
-    """`aggregate` and, for tasks with saliency, `qvhighlights` of a row; None where it does not apply."""
-    samples, rules = plan.samples, plan.protocol
+def _answers(name: str, plan: Plan) -> list[Answer] | None:
+    """One answer in seconds a sample; None where the rule does not apply."""
+    samples, protocol = plan.samples, plan.protocol
     if name == "zero-saliency":
-        if any(sample.truth.clips is None for sample in samples):
+        if protocol.score.saliency == "none" or any(sample.truth.clips is None for sample in samples):
             return None
-        zeros = [Answer(clips=((0.0,),) * len(sample.truth.clips or ())) for sample in samples]
-        ranked = {key: value for key, value in qvhighlights(samples, zeros, rules).items() if key.startswith("HL")}
-        return {"aggregate": {"n": len(samples)}, "qvhighlights": ranked}
-    spans = _spans(name, plan)
-    if spans is None:
-        return None
-    measured = qvhighlights(samples, (Answer((span,)) for span in spans), rules)
-    return {"aggregate": means_of(samples, spans, rules), **({"qvhighlights": measured} if measured else {})}
+        return [Answer(clips=((0.0,),) * len(sample.truth.clips or ())) for sample in samples]
+    read = reader(protocol)
 
+    def said(answer: Answer, sample: Sample) -> Answer:
+        return read(say(answer, sample, protocol), sample.duration_s)
 
-def _spans(name: str, plan: Plan) -> list[Span] | None:
     if name == "train-prior":
-        prior = PRIORS.get(plan.task.name) or _prior(plan)
-        return None if prior is None else [share(*prior, sample.duration_s) for sample in plan.samples]
-    model = trivial(name, plan.protocol, list, plan.seed)
-    if model is None:
-        raise ValueError(name)
-    return [model.span_of(sample) for sample in plan.samples]
+        if (prior := PRIORS.get(plan.task.name) or _prior(plan)) is None:
+            return None
+        return [said(blind(share(*prior, s.duration_s), s, protocol), s) for s in samples]
+    model = trivial(name, protocol, list, plan.seed)
+    assert model is not None, name
+    return [said(model.answer_of(sample), sample) for sample in samples]
 
 
 def _prior(plan: Plan) -> tuple[float, float] | None:
@@ -101,10 +106,10 @@ def _prior(plan: Plan) -> tuple[float, float] | None:
         train = tasks.load(plan.task, "train", plan.data_root)
     except InputError:
         return None  # scores do not need the train split, and `harness data check` says what is wrong with it
-    return best_constant_span(train, relative=True) if train else None
+    return best_constant_span(train, relative=True) if train and train[0].truth.spans else None
 
 
-def _row(model: str, mode: str, entry: Mapping[str, Any]) -> dict[str, str]:
+def _row(model: str, mode: str, entry: Mapping[str, Any], headings: Mapping[str, str], main: str) -> dict[str, str]:
     aggregate, interval = entry["aggregate"], entry["interval_95"]
     row = {"model": _short(model), "mode": "mixed (oracle)" if mode == ORACLE_MODE else mode}
     answered = entry["counts"]["answered"] if "counts" in entry else None
@@ -112,9 +117,9 @@ def _row(model: str, mode: str, entry: Mapping[str, Any]) -> dict[str, str]:
     row["parsed"] = _percent(entry.get("parse_rate"))
     if cut_off := entry.get("counts", {}).get("truncated", 0):
         row[CUT_OFF] = str(cut_off)
-    for name, value in _metrics(entry).items():
-        row[name] = value
-        if name == "mIoU":
+    for name, title in headings.items():
+        row[title] = _two(aggregate.get(name))
+        if name == main:
             low, high = interval.get(name, (None, None))
             row["95 %"] = "-" if low is None else f"{low:.1f}-{high:.1f}"
     gap = entry.get("query_gap")
@@ -122,12 +127,8 @@ def _row(model: str, mode: str, entry: Mapping[str, Any]) -> dict[str, str]:
     return row
 
 
-def _metrics(entry: Mapping[str, Any]) -> dict[str, str]:
-    """Columns of percentages, with those of `OFFICIAL` for tasks with saliency."""
-    values = {name: value for name, value in entry["aggregate"].items() if name != "n"}
-    if "qvhighlights" in entry:
-        values |= {column: entry["qvhighlights"].get(name) for column, name in OFFICIAL.items()}
-    return {name: "-" if value is None else f"{value:.2f}" for name, value in values.items()}
+def _two(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _short(model: str) -> str:

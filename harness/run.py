@@ -21,7 +21,7 @@ from harness.models.base import AnswerError, Model, Question
 from harness.plan import Plan
 from harness.progress import Progress
 from harness.records import MISSING_VIDEO, Record, error_type, make_record, redacted
-from harness.scoring import score
+from harness.scoring import Records, Scored, judge, scores_of
 from harness.secret import hidden, redact
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
@@ -158,7 +158,7 @@ def open_jobs(plan: Plan, records: Mapping[tuple[str, str], Record], launch: Lau
     jobs = []
     for (video, clip), samples in list(groups.items())[launch.rank :: launch.world]:
         questions = [
-            Question(sample, mode, plan.protocol.question(sample.query, mode), plan.videos.get(video))
+            Question(sample, mode, plan.protocol.question(sample, mode), plan.videos.get(video))
             for sample in samples
             for mode in plan.modes
             if (record := records.get((sample.id, mode))) is None or record["error"] is not None
@@ -302,8 +302,13 @@ def _failed(plan: Plan, records: Mapping[tuple[str, str], Record]) -> int:
     return sum(error_type(records.get((sample.id, mode))) is not None for sample in plan.samples for mode in plan.modes)
 
 
+def judge_plan(plan: Plan, records: Records) -> dict[str, Scored]:
+    """The replies of every mode of a plan, judged."""
+    return {mode: judge(plan.samples, records, plan.protocol, mode) for mode in plan.modes}
+
+
 def score_plan(plan: Plan, records: Mapping[tuple[str, str], Record]) -> dict[str, Any]:
     """The content of `scores.json`."""
     identity = {"task": plan.task.name, "task_version": plan.task.version, "split": plan.split, "split_sha256": plan.split_sha256}
     ids = {"ids_sha256": plan.ids_sha256} if plan.ids_sha256 else {}
-    return {**score(plan.samples, records, plan.protocol, plan.modes), **identity, "limit": plan.limit, **ids, "seed": plan.seed}
+    return {**scores_of(judge_plan(plan, records)), **identity, "limit": plan.limit, **ids, "seed": plan.seed}

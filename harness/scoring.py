@@ -1,5 +1,6 @@
 """Replies read and judged: what `scores.json` holds, and what export, comparison, board and view take, is made of `Scored`."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from tasks.parsers import in_seconds, parser
 from tasks.protocol import Protocol
 from tasks.sample import Sample
 from tasks.span import Span
-from tasks.statistics import interval, mean
+from tasks.statistics import interval
 
 SCHEMA = "vtg-harness/scores/2"
 ORACLE_MODE = "mixed-cot"
@@ -139,7 +140,7 @@ def _averaged(column: Floats, places: Any, size: int) -> Floats:
     counted = ~np.isnan(column)
     n = np.bincount(places, counted, minlength=size)
     sums = np.bincount(places, np.where(counted, column, 0.0), minlength=size)
-    return np.divide(sums, n, out=np.full(size, np.nan), where=n > 0)
+    return np.asarray(np.divide(sums, n, out=np.full(size, np.nan), where=n > 0))
 
 
 def _outcome(record: Record | None, read: Any, sample: Sample, protocol: Protocol) -> Outcome:
@@ -232,7 +233,7 @@ def _entry(scored: Scored) -> dict[str, Any]:
 def _aggregate(scored: Scored) -> dict[str, Any]:
     table = np.stack(list(scored.columns.values()), axis=1)[scored.kept]
     videos = [sample.video for sample, keep in zip(scored.samples, scored.kept.tolist(), strict=True) if keep]
-    bounds = (100 * interval(table, videos)).tolist()
+    bounds = np.clip(100 * interval(table, videos), 0, 100).tolist()
     intervals = {name: [number(low), number(high)] for name, (low, high) in zip(scored.columns, bounds, strict=True)}
     return {"aggregate": scored.means(), "interval_95": intervals}
 
@@ -297,8 +298,9 @@ def seconds(spans: Iterable[Span]) -> list[list[float]]:
 
 
 def percent(column: Floats) -> float | None:
-    """The mean of a column in percent, None over nothing."""
-    return number(100 * mean(column))
+    """The mean of a column in percent over the samples that count in it, None over nothing; exactly rounded, in any order."""
+    counted = column[~np.isnan(column)].tolist()
+    return 100 * (math.fsum(counted) / len(counted)) if counted else None
 
 
 def number(value: float) -> float | None:

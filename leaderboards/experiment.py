@@ -13,9 +13,10 @@ from harness import store
 from harness.plan import Plan
 from harness.report import CUT_OFF, floor_rows, heading
 from harness.report import render as as_text
+from harness.scoring import Scored, judge
 from leaderboards.compare.paired import SEEDS, Comparison, holm, over_seeds
-from leaderboards.compare.values import Values, values
 from tasks.errors import InputError
+from tasks.metrics import Floats
 
 LEVEL = 0.05
 
@@ -78,7 +79,7 @@ def _table(plan: Plan, entries: Sequence[Entry], baseline: str, base: Entry, mod
     read = {label: [_values(plan, entry, mode) for entry in some] for label, some in runs.items()}
     videos = [sample.video for sample in plan.samples]
     against = {
-        label: over_seeds([v.table for v in read[baseline]], [v.table for v in read[label]], videos)
+        label: over_seeds([_main(v) for v in read[baseline]], [_main(v) for v in read[label]], videos)
         for label in labels
         if label != baseline
     }
@@ -93,15 +94,15 @@ def _table(plan: Plan, entries: Sequence[Entry], baseline: str, base: Entry, mod
 
 
 def _row(
-    label: str, entries: Sequence[Entry], read: Sequence[Values], mode: str, against: Comparison | None = None
+    label: str, entries: Sequence[Entry], read: Sequence[Scored], mode: str, against: Comparison | None = None
 ) -> dict[str, str]:
     scored = [_scores(entry.folder)["modes"][mode] for entry in entries]
     row = {"model": label, "seeds": str(len(entries))}
     row["parsed"] = f"{100 * fmean(entry['parse_rate'] for entry in scored):.1f}%"
     if any(cut_off := [entry["counts"].get("truncated", 0) for entry in scored]):
         row[CUT_OFF] = f"{fmean(cut_off):.4g}"
-    for column, name in enumerate(read[0].metrics):
-        row[name] = _spread([float(np.nanmean(v.table[:, column])) for v in read])
+    for name, title in read[0].kind.shown(read[0].columns).items():
+        row[title] = _spread([100 * float(np.nanmean(one.columns[name])) for one in read])
     gaps = [entry["query_gap"] for entry in scored if entry.get("query_gap") is not None]
     row["gap"] = _spread(gaps) if gaps else "-"
     row["train s"] = f"{fmean(entry.seconds for entry in entries):.0f}" if any(entry.seconds for entry in entries) else "-"
@@ -126,7 +127,11 @@ def _spread(numbers: Sequence[float]) -> str:
     return f"{fmean(numbers):.1f}" + (f" ± {stdev(numbers):.1f}" if len(numbers) > 1 else "")
 
 
-def _values(plan: Plan, entry: Entry, mode: str) -> Values:
+def _main(scored: Scored) -> Floats:
+    return 100 * scored.columns[scored.main][:, None]
+
+
+def _values(plan: Plan, entry: Entry, mode: str) -> Scored:
     run = store.read_run(entry.folder)
     if (
         run is None
@@ -134,7 +139,7 @@ def _values(plan: Plan, entry: Entry, mode: str) -> Values:
         or run["spec"]["protocol"]["sha256"] != plan.protocol.sha256
     ):
         raise InputError(f"a run on {plan.name} under {plan.protocol.name}", str(entry.folder), f"rm -r {entry.folder}")
-    return values(plan.samples, store.read_records(entry.folder), plan.protocol, mode)
+    return judge(plan.samples, store.read_records(entry.folder), plan.protocol, mode)
 
 
 def _scores(folder: Path) -> dict[str, Any]:

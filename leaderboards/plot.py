@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness import extras
-from leaderboards.compare.values import CURVE, Values
-from leaderboards.view.data import BINS
+from harness.scoring import Scored
+from leaderboards.compare.errors import CURVE, curve
+from leaderboards.view.data import BINS, metric_name
 from leaderboards.view.training import Curve
 
 FORMATS = ("png", "svg")
@@ -33,12 +34,12 @@ class Plotted(NamedTuple):
 
     Attributes:
         name: As the legend calls it.
-        found: Its values.
+        found: Its replies, judged.
         training: Curves of the training of its model.
     """
 
     name: str
-    found: Values
+    found: Scored
     training: Sequence[Curve] = ()
 
 
@@ -82,26 +83,24 @@ def _look(i: int) -> dict[str, Any]:
 
 def _thresholds(axis: Any, lines: Sequence[Plotted]) -> None:
     for i, line in enumerate(lines):
-        counted = ~np.isnan(line.found.table[:, 0])
-        axis.plot(
-            CURVE, line.found.curve[counted].mean(axis=0) if counted.any() else [np.nan] * len(CURVE), label=line.name, **_look(i)
-        )
+        points = curve(line.found)[line.found.kept] if line.found.kind.single else np.zeros((0, len(CURVE)))
+        axis.plot(CURVE, points.mean(axis=0) if len(points) else [np.nan] * len(CURVE), label=line.name, **_look(i))
     axis.set(xlabel="IoU threshold", ylabel="R1, %", xlim=(0, 1), ylim=(0, 100))
 
 
 def _histogram(axis: Any, lines: Sequence[Plotted]) -> None:
     edges = np.linspace(0, 1, BINS + 1)
     for i, line in enumerate(lines):
-        iou = line.found.table[:, 0] / 100
-        counts, _ = np.histogram(iou[~np.isnan(iou)], edges)
+        values = line.found.columns[line.found.main]
+        counts, _ = np.histogram(values[~np.isnan(values)], edges)
         axis.stairs(100 * counts / max(1, counts.sum()), edges, fill=len(lines) == 1, **_look(i))
-    axis.set(xlabel="IoU", ylabel="queries, %", xlim=(0, 1))
+    axis.set(xlabel=metric_name(lines[0].found.main), ylabel="queries, %", xlim=(0, 1))
 
 
 def _training(axis: Any, name: str, lines: Sequence[Plotted]) -> None:
     for i, line in enumerate(lines):
-        for curve in line.training:
-            if curve.name == name:
-                axis.plot(*zip(*curve.points, strict=True), **_look(i))
+        for trained in line.training:
+            if trained.name == name:
+                axis.plot(*zip(*trained.points, strict=True), **_look(i))
     axis.locator_params(axis="x", integer=True)
     axis.set(xlabel="step", ylabel=name)

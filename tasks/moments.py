@@ -12,12 +12,10 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.answer import Answer
 from tasks.metrics import Bools, Floats, iou
 from tasks.span import Span, exact, exact_iou
-
 
 Window = tuple[float | Decimal, float | Decimal, float]
 

@@ -116,8 +116,8 @@ class AnswerRules:
         parser: Module name in `tasks/parsers`, dotted below its folders.
         where: Places searched in this order, the first that exists decides. For `careful`: `answer` (last answer tag),
             `after-think`, `whole`; for the others see `tasks.parsers.common.SCOPES`.
-        template: A well-formed answer. `{start}` and `{end}` are those of its one span; `{spans}`, `{marks}`, `{times}`, `{scores}`
-            stand for lists, `{option}` for the letter that is chosen.
+        template: A well-formed answer. `{start}` and `{end}` are those of its one span; `{spans}`, `{marks}`, `{times}` and
+            `{scores}` stand for lists, `{option}` for the letter that is chosen.
         unit: What the numbers of a reply count: seconds, or hundredths of the video.
         span: One of `{spans}`, of a `{start}` and an `{end}`.
         mark: One of `{marks}`, of a `{time}` and a `{score}`.
@@ -176,6 +176,8 @@ PARTS: dict[str, Any] = {
     "answer": AnswerRules,
     "score": ScoreRules,
 }
+
+
 @dataclass(frozen=True)
 class Protocol:
     """A named set of rules; `sha256` identifies it (prose fields do not count)."""

@@ -1,4 +1,4 @@
-"""Replies that say an answer in the words of a protocol: the inverse of its parser. `read(say(truth)) == truth` is tested for all."""
+"""Replies that say an answer in the words of a protocol: the inverse of its parser, so that `read(say(truth)) == truth`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from tasks import kinds, parsers
 from tasks.answer import Answer
-from tasks.highlights import CLIP_S
-from tasks.protocol import Protocol
+from tasks.highlights import CLIP_S, flat
+from tasks.protocol import LETTERS, Protocol
 from tasks.sample import Sample
 from tasks.span import Span
 
@@ -41,12 +41,12 @@ def sayable(sample: Sample, protocol: Protocol) -> Answer:
     Of several spans a template with one says the one of highest value, of equals the longest. Clips that annotators liked are
     said by a time and their mean score. Where times mark clips, a span begins with the first time that marks one of its clips.
     """
-    truth, template = sample.truth, protocol.answer.template
-    if truth.clips is not None and any(f"{{{part}}}" in template for part in ("marks", "times", "scores")):
+    truth = sample.truth
+    if truth.clips is not None and _says_marks(protocol):
         return marked([sum(scores) / len(scores) for scores in truth.clips], protocol)
     first_s = FIRST_TIME_S.get(protocol.score.saliency, 0.0)
     spans = tuple(span._replace(start_s=float(span.start_s) + first_s) for span in truth.spans) if first_s else truth.spans
-    if len(spans) > 1 and "{spans}" not in template:
+    if len(spans) > 1 and "{spans}" not in protocol.answer.template:
         kind = kinds.find(protocol.kind)
         read = parsers.reader(protocol)
         alone = [read(say(Answer((span,)), sample, protocol), sample.duration_s) for span in spans]
@@ -56,6 +56,17 @@ def sayable(sample: Sample, protocol: Protocol) -> Answer:
     return Answer(spans, option=truth.option)
 
 
+def blind(span: Span, sample: Sample, protocol: Protocol) -> Answer:
+    """An answer that knows nothing but a span: the same for every sentence, its clips alike, the first option."""
+    clips = flat([span], int(sample.duration_s / CLIP_S)) if _says_marks(protocol) else []
+    marks = marked(clips, protocol).marks
+    return Answer((span,) * len(sample.queries), marks=marks, option=LETTERS[0] if sample.options else None)
+
+
+def _says_marks(protocol: Protocol) -> bool:
+    return any(f"{{{part}}}" in protocol.answer.template for part in ("marks", "times", "scores"))
+
+
 def marked(clips: Sequence[float], protocol: Protocol) -> Answer:
     """Scores of clips of 2 s as times that mark these clips under the protocol's rule; clips of score 0 are not said."""
     first_s = FIRST_TIME_S.get(protocol.score.saliency, 0.0)
@@ -63,7 +74,7 @@ def marked(clips: Sequence[float], protocol: Protocol) -> Answer:
 
 
 def rounded(answer: Answer, sample: Sample, protocol: Protocol) -> Answer:
-    """An answer as exactly as its protocol teaches to say it: in its unit, to its decimals, or to whole seconds where it rounds."""
+    """An answer as exactly as its protocol teaches to say it: in its unit and decimals, or in whole seconds where it rounds."""
     rules, duration_s = protocol.answer, sample.duration_s
     if rules.unit == "percent":
         spans = [Span(*(_hundredth(time, duration_s) * duration_s / 100 for time in span)) for span in answer.spans]

@@ -54,7 +54,7 @@ def curriculum(samples: Sequence[Sample], modes: Sequence[str], protocol: Protoc
 
 def _columns(sample: Sample, mode: str, protocol: Protocol) -> dict[str, Any]:
     return {
-        "prompt": [{"role": "user", "content": protocol.question(sample.query, mode)}],
+        "prompt": [{"role": "user", "content": protocol.question(sample, mode)}],
         "id": sample.id,
         "mode": mode,
         "query": sample.query,
@@ -126,7 +126,7 @@ class Examples:
         yield from random.sample(others, min(MOST_REPLACEMENTS, len(others)))
 
     def _prompt(self, sample: Sample, mode: str) -> Prompt | Failure:
-        text = self.protocol.question(sample.query, mode)
+        text = self.protocol.question(sample, mode)
         if (failure := special_token(self.inputs.processor, text)) is not None:
             return failure
         video = self._video(sample, text)

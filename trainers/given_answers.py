@@ -1,7 +1,6 @@
 """Answers that are given rather than generated: what SFT learns, what takes the off-policy place in a group."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +8,22 @@ from harness.predictions.read import Predictions
 from tasks.errors import InputError
 from tasks.protocol import Protocol
 from tasks.sample import Sample
-from tasks.span import Span
+from tasks.say import rounded, say, sayable
 
 GROUND_TRUTH = "ground-truth"
 
 
-def ground_truth(protocol: Protocol, targets: Sequence[Sequence[float]], duration_s: float, mode: str) -> str:
-    """The first true moment in the words of the protocol, to two decimals as its prompts ask.
+def ground_truth(sample: Sample, protocol: Protocol, mode: str) -> str:
+    """The truth in the words of the protocol, to its decimals.
 
-    In `cot` the moment is also what is thought: without a thought the answer would break the format it is there to teach.
+    In `cot` its times are also what is thought: without a thought the answer would break the format it is there to teach.
     """
-    start, end = (Decimal(f"{time:.2f}") for time in targets[0])
-    answer = protocol.answer.render(Span(start, end), duration_s)
-    return answer if mode == "direct" else f"<think> {start} to {end} </think>\n{answer}"
+    answer = rounded(sayable(sample, protocol), sample, protocol)
+    text = say(answer, sample, protocol)
+    if mode == "direct":
+        return text
+    thought = [f"{span.start_s} to {span.end_s}" for span in answer.spans] or [f"{time:g}" for time, _ in answer.marks]
+    return f"<think> {', '.join(thought)} </think>\n{text}"
 
 
 def answers(
@@ -31,7 +33,7 @@ def answers(
 
     Args:
         source: `ground-truth`, or a JSONL of `{id | video + query, text}`, with `mode` where the modes differ.
-        protocol: Renders the ground truth.
+        protocol: In its words the ground truth is said.
         samples: What must have an answer.
         modes: In which modes.
 
@@ -39,7 +41,8 @@ def answers(
         InputError: The file cannot be read or misses samples.
     """
     if source == GROUND_TRUTH:
-        return lambda row: ground_truth(protocol, row["targets"], row["duration_s"], row["mode"])
+        by_id = {sample.id: sample for sample in samples}
+        return lambda row: ground_truth(by_id[row["id"]], protocol, row["mode"])
     given: dict[tuple[str, str], str] = {}
     for row in Predictions(Path(source), samples):
         if row.text:

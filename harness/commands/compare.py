@@ -13,9 +13,9 @@ from harness.commands import score
 from harness.plan import Plan
 from harness.predictions.collect import LAST
 from harness.records import Record
+from harness.scoring import judge
 from leaderboards.compare.result import SCHEMA, System, compare
 from leaderboards.compare.text import letters, render
-from leaderboards.compare.values import values
 from tasks import protocol as protocols
 from tasks.errors import InputError
 from tasks.protocol import Protocol
@@ -189,7 +189,7 @@ def _is_limited(plan: Plan) -> bool:
 
 def _compare(groups: Mapping[str, Sequence[Loaded]], samples: Sequence[Sample], mode: str) -> dict[str, Any]:
     systems = [
-        System(name, tuple(values(samples, loaded.records, loaded.plan.protocol, mode) for loaded in group))
+        System(name, tuple(judge(samples, loaded.records, loaded.plan.protocol, mode) for loaded in group))
         for name, group in groups.items()
     ]
     return compare(samples, systems)

@@ -8,7 +8,7 @@ from typing import Any
 from harness import export, store
 from harness.commands import compare
 from harness.commands.view import write
-from harness.run import score_plan
+from harness.run import judge_plan, score_plan
 from tasks.errors import InputError
 
 MODEL_CARD = "model-card"
@@ -23,7 +23,7 @@ def main(options: Namespace) -> int:
         content = f"---\n{card(options)}\n---\n".encode()
     elif kind in export.FORMATS:
         loaded = compare.load(options, Path(options.path), keep_texts=True)
-        table = export.rows(loaded.plan, loaded.records, score_plan(loaded.plan, loaded.records))
+        table = export.rows(loaded.records, judge_plan(loaded.plan, loaded.records))
         content = export.encode(table, kind)
     else:
         raise InputError(f"--format: {', '.join((*export.FORMATS, MODEL_CARD))}, or a file named so", repr(kind), USAGE)

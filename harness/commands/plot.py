@@ -5,8 +5,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from harness.commands import view
+from harness.scoring import judge
 from leaderboards.compare.text import letters
-from leaderboards.compare.values import values
 from leaderboards.plot import FORMATS, Plotted, plot
 from tasks.errors import InputError
 
@@ -23,7 +23,7 @@ def main(options: Namespace) -> int:
     for letter, run in zip(letters(len(chosen.shown)), chosen.shown, strict=True):
         for mode in chosen.modes:
             name = " ".join([*([letter] if len(chosen.shown) > 1 else []), run.name, mode])
-            found = values(chosen.samples, run.records, run.plan.protocol, mode)
+            found = judge(chosen.samples, run.records, run.plan.protocol, mode)
             lines.append(Plotted(name, found, run.training if mode == chosen.modes[0] else ()))
     plan = chosen.shown[0].plan
     forced = ", FORCED" if chosen.forced else ""

@@ -63,7 +63,7 @@ def _sample(plan: Plan, identifier: str | None) -> list[str]:
         f"  query: {sample.query!r}",
         f"  ground truth: {_spans(sample.truth.spans)} of {sample.duration_s} s",
     ]
-    lines += [f"  {mode} prompt: {plan.protocol.question(sample.query, mode)}" for mode in plan.protocol.prompt.modes]
+    lines += [f"  {mode} prompt: {plan.protocol.question(sample, mode)}" for mode in plan.protocol.prompt.modes]
     if sample.video not in plan.videos:
         return [*lines, "  frames: the video is missing"]
     with extras.needed("video"):

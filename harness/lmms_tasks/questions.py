@@ -12,7 +12,7 @@ from harness.lmms_tasks.chat import messages
 from harness.models import lmms_reader
 from harness.paths import data_root
 from harness.plan import Plan, make_plan
-from harness.scoring import score
+from harness.scoring import score, seconds
 from harness.video.failure import DecodeError
 from harness.video.times import frame_times
 from tasks.errors import InputError
@@ -44,8 +44,8 @@ def docs(stub: datasets.Dataset) -> datasets.Dataset:
             "plan": stub.config_name,
             "id": sample.id,
             "video": str(plan.videos[sample.video]),
-            "question": plan.protocol.question(sample.query, plan.modes[0]),
-            "targets": str([[float(time) for time in target] for target in sample.truth.spans]),
+            "question": plan.protocol.question(sample, plan.modes[0]),
+            "targets": str(seconds(sample.truth.spans)),
         }
         for sample in plan.samples
         if sample.id in asked
@@ -76,7 +76,7 @@ def aggregate(items: Sequence[Item]) -> float:
     limited = len(records) < len(_asked(items[0]["plan"]))
     samples = [sample for sample in plan.samples if (sample.id, mode) in records] if limited else plan.samples
     entry = score(samples, records, plan.protocol, plan.modes)["modes"][mode]
-    value = {**entry["aggregate"], **entry.get("qvhighlights", {})}[items[0]["metric"]]
+    value = entry["aggregate"][items[0]["metric"]]
     return float("nan") if value is None else float(value)
 
 
@@ -85,7 +85,7 @@ def metric_names(name: str) -> list[str]:
     """Names of the metrics of a task, as `harness score` gives them."""
     plan = _plan(name)
     entry = score(plan.samples[:1], {}, plan.protocol, plan.modes)["modes"][plan.modes[0]]
-    return [name for name in {**entry["aggregate"], **entry.get("qvhighlights", {})} if name != "n"]
+    return [name for name in entry["aggregate"] if name != "n"]
 
 
 @cache

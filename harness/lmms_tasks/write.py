@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from harness.lmms_tasks.chat import generation
-from harness.scoring import MOMENTS
-from tasks import protocol
+from tasks import kinds, protocol
+from tasks.answer import Answer
 from tasks.protocol import Protocol
+from tasks.sample import one_query
+from tasks.span import Span
 from tasks.task import Task, all_tasks
 
 FOLDER = Path(__file__).parent
@@ -30,8 +32,8 @@ def name(task: Task, mode: str) -> str:
 
 def page(task: Task, rules: Protocol, mode: str) -> str:
     """The YAML of one task and mode."""
-    metrics = ["mIoU", *(f"R1@{threshold}" for threshold in rules.score.thresholds)]
-    metrics += MOMENTS if task.name == "qvhighlights" else ()
+    stub = one_query("", 2.0, "", [Span(0.0, 2.0)], clips=[[1.0]])
+    metrics = kinds.find(rules.kind).values([stub], [Answer()], rules)
     lines = [
         "# Written by python -m harness.lmms_tasks.write",
         f"task: {name(task, mode)}",

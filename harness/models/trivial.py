@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ import numpy as np
 from harness.frames import Frames
 from harness.models.base import Question, Reply
 from harness.video.sampling import frame_count
+from tasks.answer import Answer
 from tasks.metrics import Floats, iou
-from tasks.protocol import Protocol, ScoreRules
-from tasks.rules import merged_set
+from tasks.protocol import Protocol
 from tasks.sample import Sample
+from tasks.say import blind, rounded, say, sayable
 from tasks.span import Span
 
 NAMES = (
@@ -36,11 +37,11 @@ PRIORS = {
 
 @dataclass(frozen=True)
 class TrivialModel:
-    """Replies with a span that a rule reads off the sample, in the protocol's own words."""
+    """Replies with an answer that a rule reads off the sample, in the protocol's own words."""
 
     name: str
-    span_of: Callable[[Sample], Span]
-    render: Callable[[Span, float], str]
+    answer_of: Callable[[Sample], Answer]
+    protocol: Protocol
     note: str
     needs_video: bool = False
     pixel_factor: int = 1
@@ -50,10 +51,10 @@ class TrivialModel:
         return {"name": self.name, "backend": "trivial", "rule": self.note}
 
     def answer(self, _: Frames | None, questions: Sequence[Question]) -> list[Reply]:
-        """The rule's span for each question."""
+        """The rule's answer to each question."""
         return [
             Reply(
-                self.render(self.span_of(question.sample), question.sample.duration_s),
+                say(self.answer_of(question.sample), question.sample, self.protocol),
                 hashlib.sha256(question.text.encode()).hexdigest(),
             )
             for question in questions
@@ -65,57 +66,53 @@ def trivial(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]]
 
     Args:
         name: One of `NAMES`.
-        protocol: Gives the answer template.
+        protocol: In its words the model speaks.
         train: Loads the train split; called by the `train-prior` rows only.
         seed: Seed of `random`.
     """
 
-    def model(rule: Callable[[Sample], Span], note: str) -> TrivialModel:
-        return TrivialModel(name, rule, protocol.answer.render, note)
+    def guess(rule: Callable[[Sample], Span], note: str) -> TrivialModel:
+        return TrivialModel(name, lambda sample: blind(rule(sample), sample, protocol), protocol, note)
 
-    best = partial(best_window, protocol.score)
+    def oracle(change: Callable[[Span, Sample], Span] | None, note: str) -> TrivialModel:
+        def answer_of(sample: Sample) -> Answer:
+            truth = sayable(sample, protocol)
+            return truth if change is None else replace(truth, spans=tuple(change(span, sample) for span in truth.spans))
+
+        return TrivialModel(name, answer_of, protocol, note)
+
     match name:
         case "whole-video":
-            return model(lambda s: Span(0.0, s.duration_s), "from 0 to the annotated duration")
+            return guess(lambda s: Span(0.0, s.duration_s), "from 0 to the annotated duration")
         case "middle-half":
             middle = cache(lambda duration_s: Span(*(Decimal(repr(duration_s)) * k / 4 for k in (1, 3))))
-            return model(lambda s: middle(s.duration_s), "from 1/4 to 3/4 of the duration")
+            return guess(lambda s: middle(s.duration_s), "from 1/4 to 3/4 of the duration")
         case "train-prior" | "train-prior:relative":
             low, high = best_constant_span(train(), relative=True)
             note = f"best constant span of the train split: {low:.2f} to {high:.2f} of the duration"
-            return model(lambda s: share(low, high, s.duration_s), note)
+            return guess(lambda s: share(low, high, s.duration_s), note)
         case "train-prior:absolute":
             start, end = best_constant_span(train(), relative=False)
-            return model(lambda _: Span(start, end), f"best constant span of the train split: {start} to {end} s")
+            return guess(lambda _: Span(start, end), f"best constant span of the train split: {start} to {end} s")
         case "random":
-            return model(lambda s: _random_span(s, seed), f"two uniform times in the video, seed {seed}")
+            return guess(lambda s: _random_span(s, seed), f"two uniform times in the video, seed {seed}")
         case "oracle":
-            return model(best, "the ground truth; of several spans the one that scores best alone")
+            return oracle(None, "the ground truth; where one span can be said of several, the one that scores best alone")
         case "oracle-grid":
-            note = "the oracle's span moved to the nearest sampled frames: what a model can at best tell by frame"
+            note = "the oracle's times moved to the nearest sampled frames: what a model can at best tell by frame"
             count = cache(lambda duration_s: frame_count(protocol.video.max_frames, duration_s, protocol.video))
-            return model(lambda s: _on_grid(best(s), s.duration_s, count(s.duration_s)), note)
+            return oracle(lambda span, s: _on_grid(span, s.duration_s, count(s.duration_s)), note)
         case "oracle-rounded":
-            note = "the oracle's span as exactly as a reply says it: in the protocol's unit and rounding, otherwise to 0.01 s"
-            return model(lambda s: _rounded(best(s), s.duration_s, protocol), note)
+            note = "the oracle's answer as exactly as the protocol teaches to say it: in its unit, rounding and decimals"
+            return TrivialModel(name, lambda s: rounded(sayable(s, protocol), s, protocol), protocol, note)
         case "oracle-clamped":
-            return model(lambda s: _clamped(best(s), s.duration_s), "the oracle's span cut to the annotated duration")
+            return oracle(lambda span, s: _clamped(span, s.duration_s), "the oracle's times cut to the annotated duration")
     return None
 
 
 def share(low: float, high: float, duration_s: float) -> Span:
     """The span between two fractions of the duration, to 0.01 s."""
     return Span(round(low * duration_s, 2), round(high * duration_s, 2))
-
-
-def best_window(rules: ScoreRules, sample: Sample) -> Span:
-    """The longest target; where sets of spans are compared, the best span from the start of a target to the end of one."""
-    if len(sample.truth.spans) == 1:
-        return sample.truth.spans[0]
-    if rules.iou == "merged-set":
-        bounds = [Span(first.start_s, last.end_s) for first in sample.truth.spans for last in sample.truth.spans]
-        return max(bounds, key=lambda span: (span.start_s < span.end_s, merged_set([span], sample.truth.spans)))
-    return max(sample.truth.spans, key=lambda span: float(span.end_s) - float(span.start_s))
 
 
 def best_constant_span(samples: Sequence[Sample], relative: bool) -> tuple[float, float]:
@@ -147,13 +144,6 @@ def _on_grid(span: Span, duration_s: float, count: int) -> Span:
     start, end = (min(max(round(float(time) / interval_s), 0), count - 1) for time in span)
     start = min(start, count - 2)
     return Span(start * interval_s, max(end, start + 1) * interval_s)
-
-
-def _rounded(span: Span, duration_s: float, protocol: Protocol) -> Span:
-    if protocol.answer.unit == "percent":
-        return Span(*(min(max(round(100 * float(time) / duration_s), 0), 99) * duration_s / 100 for time in span))
-    digits = 0 if protocol.score.round_prediction == "integer" else 2
-    return Span(round(float(span.start_s), digits), round(float(span.end_s), digits))
 
 
 def _clamped(span: Span, duration_s: float) -> Span:

@@ -5,16 +5,19 @@ oracle that replaces its answers by the true moment. So the points missing of mI
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.scoring import Scored
 from leaderboards.compare.clocks import Clock, best_iou, other_units, wrong_clock
-from tasks.metrics import Floats, iou
-from tasks.rules import Bools
+from tasks.kinds import moment
+from tasks.metrics import Bools, Floats, iou
 from tasks.sample import Sample
 
+CURVE = tuple(step / 20 for step in range(1, 20))
+"""IoU thresholds of the curve of a run."""
 THRESHOLD = 0.5
 """IoU from which an answer is right."""
 NEIGHBOURS = 256
@@ -63,7 +66,28 @@ class Diagnosis:
     clock_gain: float | None
 
 
-def diagnose(
+def curve(scored: Scored) -> Floats:
+    """`(n, t)` percentages, R1 at the thresholds of `CURVE`; NaN where a sample does not count. For kinds of one span."""
+    finer = replace(scored.protocol, score=replace(scored.protocol.score, thresholds=CURVE))
+    found = moment.values(scored.samples, [outcome.answer for outcome in scored.outcomes], finer)
+    return np.stack([np.where(scored.kept, 100 * found[f"R1@{threshold}"], np.nan) for threshold in CURVE], axis=1)
+
+
+def diagnose(scored: Scored) -> Diagnosis:
+    """Type every answer of a run under a protocol of one span."""
+    first = [outcome.answer.spans[0] if outcome.answer.spans else (np.nan, np.nan) for outcome in scored.outcomes]
+    finer = replace(scored.protocol, score=replace(scored.protocol.score, thresholds=(THRESHOLD,)))
+    found = moment.values(scored.samples, [outcome.answer for outcome in scored.outcomes], finer)
+    return typed(
+        scored.samples,
+        scored.columns[scored.main],
+        found[f"R1@{THRESHOLD}"] * scored.kept > 0,
+        np.array(first, dtype=np.float64).reshape(-1, 2),
+        [outcome.failure for outcome in scored.outcomes],
+    )
+
+
+def typed(
     samples: Sequence[Sample],
     ious: Floats,
     right: Bools,

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from leaderboards.compare.errors import THRESHOLD, diagnose
+from harness.scoring import Scored, seconds
+from leaderboards.compare.errors import CURVE, THRESHOLD, curve, diagnose
 from leaderboards.compare.paired import SAME, Comparison, holm, over_seeds
 from leaderboards.compare.strata import strata
-from leaderboards.compare.values import CURVE, Values
 from tasks.metrics import Floats
 from tasks.sample import Sample
 from tasks.statistics import RESAMPLES
@@ -25,16 +25,16 @@ class System(NamedTuple):
 
     Attributes:
         name: As tables call it.
-        runs: Values of each run on the same queries, with the same metrics.
+        runs: Each run on the same queries, under one protocol.
     """
 
     name: str
-    runs: tuple[Values, ...]
+    runs: tuple[Scored, ...]
 
     @property
-    def table(self) -> Floats:
-        """`(n, m)` values, mean over the runs; NaN where a query does not count in one of them."""
-        return np.asarray(np.mean([run.table for run in self.runs], axis=0))
+    def main(self) -> Floats:
+        """`(n,)` percentages of the main metric, mean over the runs; NaN where a query does not count in one of them."""
+        return np.asarray(np.mean([100 * run.columns[run.main] for run in self.runs], axis=0))
 
 
 def compare(samples: Sequence[Sample], systems: Sequence[System], resamples: int = RESAMPLES) -> dict[str, Any]:
@@ -46,28 +46,28 @@ def compare(samples: Sequence[Sample], systems: Sequence[System], resamples: int
         resamples: Number of bootstrap samples.
     """
     first, *others = systems
-    metrics = [m for m in first.runs[0].metrics if all(m in run.metrics for system in systems for run in system.runs)]
+    metrics = [m for m in first.runs[0].columns if all(m in run.columns for system in systems for run in system.runs)]
     found = [_compared(samples, first, other, metrics, resamples) for other in others]
     for metric in metrics:
         corrected = holm(np.array([_nan(pair["metrics"][metric]["p"]) for pair in found], dtype=np.float64))
         for pair, p in zip(found, corrected.tolist(), strict=True):
             pair["metrics"][metric]["p_holm"] = _number(p)
-    return {"systems": [_described(samples, system) for system in systems], "comparisons": found}
+    return {"main": first.runs[0].main, "systems": [_described(system) for system in systems], "comparisons": found}
 
 
-def _described(samples: Sequence[Sample], system: System) -> dict[str, Any]:
-    """Means of a system on its own, its failures, and its errors by type; averages over its runs."""
-    means = np.array([_means(run.table) for run in system.runs])
+def _described(system: System) -> dict[str, Any]:
+    """Means of a system on its own, its failures, and where they apply its errors by type; averages over its runs."""
+    shared = [m for m in system.runs[0].columns if all(m in run.columns for run in system.runs)]
+    means = np.array([_means(run_table) for run_table in _tables(system, shared)])
     spread = means.std(axis=0, ddof=1) if len(means) > 1 else np.full(means.shape[1], np.nan)
-    at = CURVE.index(THRESHOLD)
-    errors = [diagnose(samples, run.table[:, 0] / 100, run.curve[:, at] > 0, run.spans, run.failures) for run in system.runs]
-    failures = Counter(failure for run in system.runs for failure in run.failures if failure is not None)
+    errors = [diagnose(run) for run in system.runs if run.kind.single]
+    failures = Counter(outcome.failure for run in system.runs for outcome in run.outcomes if outcome.failure is not None)
     return {
         "name": system.name,
         "runs": len(system.runs),
-        "means": {m: _number(v) for m, v in zip(system.runs[0].metrics, means.mean(axis=0).tolist(), strict=True)},
-        "sd_over_runs": {m: _number(v) for m, v in zip(system.runs[0].metrics, spread.tolist(), strict=True)},
-        "truncated": float(np.mean([sum(run.cut_off) for run in system.runs])),
+        "means": {m: _number(v) for m, v in zip(shared, means.mean(axis=0).tolist(), strict=True)},
+        "sd_over_runs": {m: _number(v) for m, v in zip(shared, spread.tolist(), strict=True)},
+        "truncated": float(np.mean([sum(outcome.cut_off for outcome in run.outcomes) for run in system.runs])),
         "failures": {name: count / len(system.runs) for name, count in sorted(failures.items())},
         "errors": {
             name: {
@@ -75,7 +75,7 @@ def _described(samples: Sequence[Sample], system: System) -> dict[str, Any]:
                 "mIoU": float(np.mean([e.miou[name] for e in errors])),
                 f"R1@{THRESHOLD}": float(np.mean([e.r1[name] for e in errors])),
             }
-            for name in errors[0].count
+            for name in (errors[0].count if errors else ())
         },
         "clocks": [{"reads": error.clock, "mIoU": error.clock_gain} for error in errors if error.clock is not None],
     }
@@ -84,13 +84,16 @@ def _described(samples: Sequence[Sample], system: System) -> dict[str, Any]:
 def _compared(samples: Sequence[Sample], a: System, b: System, metrics: Sequence[str], resamples: int) -> dict[str, Any]:
     videos = [sample.video for sample in samples]
     parts = strata(samples)
-    tables = [_columns(system, metrics) for system in (a, b)]
     masked = [
-        [np.concatenate([run, *(np.where(part.members, run[:, 0], np.nan)[:, None] for part in parts)], axis=1) for run in runs]
-        for runs in tables
+        [
+            np.stack([*table.T, *(np.where(part.members, 100 * run.columns[run.main], np.nan) for part in parts)], axis=1)
+            for run, table in zip(system.runs, _tables(system, metrics), strict=True)
+        ]
+        for system in (a, b)
     ]
     figures = _figures(over_seeds(masked[0], masked[1], videos, resamples))
-    curves = [np.mean([_means(_counted(run)) for run in system.runs], axis=0) for system in (a, b)]
+    single = all(run.kind.single for system in (a, b) for run in system.runs)
+    curves = [np.mean([_means(curve(run)) for run in system.runs], axis=0).tolist() for system in (a, b)] if single else [[], []]
     return {
         "a": a.name,
         "b": b.name,
@@ -99,21 +102,15 @@ def _compared(samples: Sequence[Sample], a: System, b: System, metrics: Sequence
             {"feature": part.feature, "range": part.label, **figure}
             for part, figure in zip(parts, figures[len(metrics) :], strict=True)
         ],
-        "curve": [
-            {"IoU": threshold, "a": left, "b": right}
-            for threshold, left, right in zip(CURVE, *(curve.tolist() for curve in curves), strict=True)
-        ],
+        "curve": [{"IoU": threshold, "a": left, "b": right} for threshold, left, right in zip(CURVE, *curves, strict=False)],
         "failure_changes": _changes(a, b),
         "movers": _movers(samples, a, b),
     }
 
 
-def _columns(system: System, metrics: Sequence[str]) -> list[Floats]:
-    return [run.table[:, [run.metrics.index(metric) for metric in metrics]] for run in system.runs]
-
-
-def _counted(run: Values) -> Floats:
-    return np.where(np.isnan(run.table[:, :1]), np.nan, run.curve)
+def _tables(system: System, metrics: Sequence[str]) -> list[Floats]:
+    """`(n, m)` percentages of each run."""
+    return [100 * np.stack([run.columns[metric] for metric in metrics], axis=1) for run in system.runs]
 
 
 def _means(table: Floats) -> Floats:
@@ -137,7 +134,8 @@ def _changes(a: System, b: System) -> list[dict[str, Any]]:
     """How many queries went from one failure (or none) to another; only between single runs."""
     if len(a.runs) > 1 or len(b.runs) > 1:
         return []
-    pairs = Counter(zip(a.runs[0].failures, b.runs[0].failures, strict=True))
+    left, right = ([outcome.failure for outcome in system.runs[0].outcomes] for system in (a, b))
+    pairs = Counter(zip(left, right, strict=True))
     changed = [(before, after, count) for (before, after), count in pairs.items() if before != after]
     return [
         {"a": before, "b": after, "n": count}
@@ -146,8 +144,8 @@ def _changes(a: System, b: System) -> list[dict[str, Any]]:
 
 
 def _movers(samples: Sequence[Sample], a: System, b: System) -> list[dict[str, Any]]:
-    """The queries whose IoU rose most, then those whose IoU fell most: mean IoU over the runs, and the answer of the first."""
-    left, right = a.table[:, 0], b.table[:, 0]
+    """The queries whose main metric rose most, then those whose fell most: mean over the runs, and the answer of the first."""
+    left, right = a.main, b.main
     change = np.nan_to_num(right - left)
     order = sorted(range(len(samples)), key=lambda i: (-change[i], samples[i].id))
     chosen = [i for i in order[:MOVERS] if change[i] > SAME] + [i for i in order[::-1][:MOVERS] if change[i] < -SAME]
@@ -155,7 +153,7 @@ def _movers(samples: Sequence[Sample], a: System, b: System) -> list[dict[str, A
         {
             "id": samples[i].id,
             "query": samples[i].query,
-            "targets": [[float(time) for time in target] for target in samples[i].truth.spans],
+            "targets": seconds(samples[i].truth.spans),
             "a": _answer(a, i, left[i]),
             "b": _answer(b, i, right[i]),
         }
@@ -163,9 +161,10 @@ def _movers(samples: Sequence[Sample], a: System, b: System) -> list[dict[str, A
     ]
 
 
-def _answer(system: System, i: int, iou: float) -> dict[str, Any]:
-    span = system.runs[0].spans[i].tolist()
-    return {"IoU": float(iou) / 100, "span": None if math.isnan(span[0]) else span, "failure": system.runs[0].failures[i]}
+def _answer(system: System, i: int, value: float) -> dict[str, Any]:
+    outcome = system.runs[0].outcomes[i]
+    first = seconds(outcome.answer.spans[:1])
+    return {"value": float(value) / 100, "span": first[0] if first else None, "failure": outcome.failure}
 
 
 def _number(value: float) -> float | None:

@@ -32,19 +32,24 @@ def strata(samples: Sequence[Sample]) -> list[Stratum]:
     """Queries by duration, moment length, moment position, query length and number of windows.
 
     Durations and lengths are cut at the quartiles of these queries, positions at the thirds of the video. Where a query has
-    several moments, the longest gives length and position. A feature that does not vary is left out.
+    several moments, the longest gives length and position. A feature that does not vary is left out, and so are moments where a
+    sample has none.
     """
-    longest = [max(sample.truth.spans, key=lambda t: float(t.end_s) - float(t.start_s)) for sample in samples]
-    bounds = np.array(longest, dtype=np.float64)
     duration = np.array([sample.duration_s for sample in samples], dtype=np.float64)
     words = np.array([len(sample.query.split()) for sample in samples], dtype=np.float64)
+    about_video = _cut("video duration, s", duration, np.quantile(duration, QUARTERS))
+    about_query = _cut("query length, words", words, np.quantile(words, QUARTERS))
+    if not all(sample.truth.spans for sample in samples):
+        return [*about_video, *about_query]
+    longest = [max(sample.truth.spans, key=lambda t: float(t.end_s) - float(t.start_s)) for sample in samples]
+    bounds = np.array(longest, dtype=np.float64)
     windows = np.array([len(sample.truth.spans) for sample in samples], dtype=np.float64)
     position = bounds.mean(axis=1) / duration
     return [
-        *_cut("video duration, s", duration, np.quantile(duration, QUARTERS)),
+        *about_video,
         *_cut("moment length, s", bounds[:, 1] - bounds[:, 0], np.quantile(bounds[:, 1] - bounds[:, 0], QUARTERS)),
         *_cut("moment position, share of the video", position, np.array(THIRDS)),
-        *_cut("query length, words", words, np.quantile(words, QUARTERS)),
+        *about_query,
         *_cut("number of windows", windows, np.array(WINDOWS, dtype=np.float64)),
     ]
 

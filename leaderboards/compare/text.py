@@ -20,8 +20,9 @@ def render(mode: str, found: Mapping[str, Any]) -> str:
     parts = [f"mode {mode}"]
     parts += [_seeds(named, systems)] if any(system["runs"] > 1 for system in systems) else []
     for comparison, letter in zip(comparisons, named[1:], strict=True):
-        parts += _comparison(comparison, letter, len(comparisons) > 1)
-    parts.append(_errors(named, systems))
+        parts += _comparison(comparison, found["main"], letter, len(comparisons) > 1)
+    parts += [] if comparisons else [_table([{name: _points(value) for name, value in systems[0]["means"].items()}])]
+    parts += _errors(named, systems)
     return "\n\n".join(parts)
 
 
@@ -45,7 +46,7 @@ def _seeds(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _comparison(found: Mapping[str, Any], letter: str, several: bool) -> list[str]:
+def _comparison(found: Mapping[str, Any], main: str, letter: str, several: bool) -> list[str]:
     difference = f"{letter} - A"
     rows = [
         {"metric": metric, "n": f"{figures['n']:,}", "A": _points(figures["a"]), letter: _points(figures["b"])}
@@ -58,16 +59,16 @@ def _comparison(found: Mapping[str, Any], letter: str, several: bool) -> list[st
     parts = [f"{difference}, in points, {RESAMPLES:,} draws of whole videos\n{_table(rows)}"]
     if found["breakdown"]:
         rows = [
-            {"mIoU by": f"{part['feature']}: {part['range']}", "n": f"{part['n']:,}", "A": _points(part["a"])}
+            {f"{main} by": f"{part['feature']}: {part['range']}", "n": f"{part['n']:,}", "A": _points(part["a"])}
             | {letter: _points(part["b"]), difference: _signed(part["difference"]), "95 %": _interval(part)}
             for part in found["breakdown"]
         ]
         parts.append(_table(rows))
-    curve = [
+    curve = found["curve"] and [
         {"R1 at IoU": "A", **{f"{point['IoU']:g}": _short(point["a"]) for point in found["curve"]}},
         {"R1 at IoU": letter, **{f"{point['IoU']:g}": _short(point["b"]) for point in found["curve"]}},
     ]
-    parts.append(_table(curve))
+    parts += [_table(curve)] if curve else []
     if found["failure_changes"]:
         rows = [{"A": c["a"] or "read", letter: c["b"] or "read", "n": f"{c['n']:,}"} for c in found["failure_changes"]]
         parts.append(f"failures that changed\n{_table(rows)}")
@@ -81,7 +82,7 @@ def _comparison(found: Mapping[str, Any], letter: str, several: bool) -> list[st
     return parts
 
 
-def _errors(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> str:
+def _errors(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = []
     for name in systems[0]["errors"]:
         if not any(system["errors"][name]["n"] for system in systems):
@@ -92,14 +93,14 @@ def _errors(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> str:
             row[f"{letter}: n"] = f"{figures['n']:,.4g}" if figures["n"] < 1000 else f"{figures['n']:,.0f}"
             row |= {f"{letter}: {metric}": _signed(figures[metric]) for metric in ("mIoU", f"R1@{THRESHOLD}")}
         rows.append(row)
-    lines = [f"by how many points a score would rise if the answers of one type alone were perfect (right: IoU >= {THRESHOLD})"]
-    lines.append(_table(rows))
+    title = f"by how many points a score would rise if the answers of one type alone were perfect (right: IoU >= {THRESHOLD})"
+    lines = [title, _table(rows)] if rows else []
     for letter, system in zip(named, systems, strict=True):
         if system["truncated"]:
             lines.append(f"{letter}: replies that the length limit cut off: {system['truncated']:,.4g}")
         for clock in system["clocks"]:
             lines.append(f"WRONG CLOCK: read as {clock['reads']}, all answers of {letter} would gain {clock['mIoU']:.2f} mIoU")
-    return "\n".join(lines)
+    return ["\n".join(lines)] if lines else []
 
 
 def _table(rows: Sequence[Mapping[str, str]], left: bool = False) -> str:
@@ -133,4 +134,4 @@ def _span(span: Sequence[float]) -> str:
 
 def _answer(answer: Mapping[str, Any]) -> str:
     said = answer["failure"] if answer["span"] is None else _span(answer["span"])
-    return f"{said} ({100 * answer['IoU']:.0f} %)"
+    return f"{said} ({100 * answer['value']:.0f} %)"

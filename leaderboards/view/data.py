@@ -3,32 +3,30 @@
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness import __version__, report, scoring, sessions
+from harness import __version__, report, sessions
 from harness.models import naming
 from harness.plan import Plan
 from harness.records import Record
-from harness.run import score_plan
-from leaderboards.compare.errors import THRESHOLD, TYPES, diagnose
+from harness.scoring import Scored, judge, scores_of
+from leaderboards.compare.errors import CURVE, TYPES, curve, diagnose
 from leaderboards.compare.result import System, compare
 from leaderboards.compare.strata import strata
 from leaderboards.compare.text import letters
-from leaderboards.compare.values import CURVE, Values, values
 from leaderboards.view.training import Curve
-from tasks import rules
+from tasks.kinds.highlights import clip_scores
 from tasks.metrics import Floats
-from tasks.parsers import parser
 from tasks.protocol import CLEAN, Protocol
 from tasks.sample import Sample
-from tasks.statistics import estimate
+from tasks.statistics import estimate, interval
 
 SCHEMA = "vtg-harness/view/1"
 BINS = 20
 """Bars of the IoU histogram, besides the one for an IoU of 0."""
-NORMAL_95 = 1.96
 
 
 class Shown(NamedTuple):
@@ -67,10 +65,9 @@ def page_data(
         urls: Address of the file by video key, for the videos that are there.
         forced: What differs between runs that are compared all the same.
     """
-    shown = [run._replace(records=_read(run)) for run in shown]
-    found = {mode: [values(samples, run.records, run.plan.protocol, mode) for run in shown] for mode in modes}
-    types = {mode: [_diagnosed(samples, one) for one in every] for mode, every in found.items()}
-    plan = shown[0].plan
+    found = {mode: [judge(samples, run.records, run.plan.protocol, mode) for run in shown] for mode in modes}
+    types = {mode: [_diagnosed(one) for one in every] for mode, every in found.items()}
+    plan = replace(shown[0].plan, samples=samples)
     videos = list(dict.fromkeys(sample.video for sample in samples))
     called = labels([run.name for run in shown])
     return {
@@ -83,7 +80,11 @@ def page_data(
             {"name": run.name, "label": label, "facts": run.facts, "training": [curve._asdict() for curve in run.training]}
             for run, label in zip(shown, called, strict=True)
         ],
-        "scores": _score_rows(shown, called),
+        "scores": [
+            *(row for i, label in enumerate(called) for row in report.rows(label, scores_of({m: found[m][i] for m in modes}))),
+            *report.floor_rows(plan),
+        ],
+        "metric": metric_name(found[modes[0]][0].main),
         "thresholds": CURVE,
         "types": TYPES,
         "modes": {mode: _summary(samples, shown, found[mode], types[mode]) for mode in modes},
@@ -91,8 +92,7 @@ def page_data(
         "videos": {"name": videos, "url": [urls.get(video) for video in videos]},
         "samples": _columns(samples, videos),
         "answers": [
-            {mode: _answers(samples, run, mode, found[mode][i], types[mode][i]["types"]) for mode in modes}
-            for i, run in enumerate(shown)
+            {mode: _answers(run, mode, found[mode][i], types[mode][i]["types"]) for mode in modes} for i, run in enumerate(shown)
         ],
     }
 
@@ -132,15 +132,14 @@ def labels(names: Sequence[str]) -> list[str]:
     return [f"{letter} {'/'.join(part)}" for letter, part in zip(letters(len(parts)), parts, strict=True)]
 
 
+def metric_name(main: str) -> str:
+    """What the value of one sample is called: no mean, the IoU itself."""
+    return main.replace("mIoU", "IoU")
+
+
 def finite(number: float, digits: int) -> float | None:
     """A rounded number; JSON has neither NaN nor infinity, they are null."""
     return round(number, digits) if math.isfinite(number) else None
-
-
-def _read(run: Shown) -> dict[tuple[str, str], Record]:
-    """Records with what the protocol's parser reads in their text, so that it need not be read again and again."""
-    read = parser(run.plan.protocol.answer)
-    return {key: r if r["text"] is None else {**r, "read": read(r["text"])} for key, r in run.records.items()}
 
 
 def _warnings(samples: Sequence[Sample], shown: Sequence[Shown]) -> list[str]:
@@ -153,35 +152,30 @@ def _warnings(samples: Sequence[Sample], shown: Sequence[Shown]) -> list[str]:
     return found
 
 
-def _score_rows(shown: Sequence[Shown], called: Sequence[str]) -> list[dict[str, str]]:
-    """The table of `harness score`, with the rows that need no model; text throughout."""
-    named = zip(shown, called, strict=True)
-    rows = [row for run, label in named for row in report.rows(label, score_plan(run.plan, run.records))]
-    return rows + report.floor_rows(shown[0].plan)
-
-
-def _diagnosed(samples: Sequence[Sample], found: Values) -> dict[str, Any]:
-    at = CURVE.index(THRESHOLD)
-    errors = diagnose(samples, found.table[:, 0] / 100, found.curve[:, at] > 0, found.spans, found.failures)
+def _diagnosed(scored: Scored) -> dict[str, Any]:
+    if not scored.kind.single:
+        return {"rows": [], "clock": None, "types": [None] * len(scored.samples)}
+    errors = diagnose(scored)
     rows = [{"type": name, "n": errors.count[name], "mIoU": errors.miou[name], "R1": errors.r1[name]} for name in TYPES]
     clock = None if errors.clock is None else {"reads": errors.clock, "mIoU": errors.clock_gain}
     return {"rows": [row for row in rows if row["n"]], "clock": clock, "types": errors.types}
 
 
 def _summary(
-    samples: Sequence[Sample], shown: Sequence[Shown], found: Sequence[Values], types: Sequence[Mapping[str, Any]]
+    samples: Sequence[Sample], shown: Sequence[Shown], found: Sequence[Scored], types: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Histogram, curve, errors and breakdown of one mode, and the comparison of two runs."""
     systems = []
     for one, errors in zip(found, types, strict=True):
-        iou = one.table[~np.isnan(one.table[:, 0]), 0] / 100
-        counts, _ = np.histogram(iou[iou > 0], bins=BINS, range=(0.0, 1.0))
-        curve = one.curve[~np.isnan(one.table[:, 0])]
+        main = one.columns[one.main]
+        values = main[~np.isnan(main)]
+        counts, _ = np.histogram(values[values > 0], bins=BINS, range=(0.0, 1.0))
+        points = curve(one)[one.kept] if one.kind.single else np.zeros((0, len(CURVE)))
         systems.append(
             {
-                "n": len(iou),
-                "histogram": [int((iou <= 0).sum()), *counts.tolist()],
-                "curve": [finite(point, 4) for point in curve.mean(axis=0).tolist()] if len(curve) else [],
+                "n": len(values),
+                "histogram": [int((values <= 0).sum()), *counts.tolist()],
+                "curve": [finite(point, 4) for point in points.mean(axis=0).tolist()] if len(points) else [],
                 "errors": errors["rows"],
                 "clock": errors["clock"],
             }
@@ -194,18 +188,19 @@ def _summary(
     return {"systems": systems, "breakdown": comparison["breakdown"], "comparison": changes}
 
 
-def _breakdown(samples: Sequence[Sample], found: Values) -> list[dict[str, Any]]:
-    """mIoU by parts of the split, with 95 % intervals of 1.96 standard errors over videos."""
+def _breakdown(samples: Sequence[Sample], found: Scored) -> list[dict[str, Any]]:
+    """The main metric by parts of the split, with 95 % intervals."""
     parts = strata(samples)
-    columns: list[Floats] = [np.where(part.members, found.table[:, 0], np.nan) for part in parts]
+    columns: list[Floats] = [np.where(part.members, 100 * found.columns[found.main], np.nan) for part in parts]
     if not columns:
         return []
-    mean = estimate(np.stack(columns, axis=1), [sample.video for sample in samples])
-    rows = zip(parts, mean.n.tolist(), mean.mean.tolist(), mean.error.tolist(), strict=True)
+    table, videos = np.stack(columns, axis=1), [sample.video for sample in samples]
+    mean = estimate(table, videos)
+    rows = zip(parts, mean.n.tolist(), mean.mean.tolist(), interval(table, videos).tolist(), strict=True)
     return [
         {"feature": part.feature, "range": part.label, "n": int(n), "a": finite(value, 4)}
-        | {"interval_95": [finite(value - NORMAL_95 * error, 4), finite(value + NORMAL_95 * error, 4)]}
-        for part, n, value, error in rows
+        | {"interval_95": [finite(bound, 4) for bound in bounds]}
+        for part, n, value, bounds in rows
     ]
 
 
@@ -244,23 +239,21 @@ def _liked(sample: Sample) -> list[float]:
     return [round(sum(scores) / len(scores), 2) for scores in sample.truth.clips or () if scores]
 
 
-def _answers(samples: Sequence[Sample], run: Shown, mode: str, found: Values, types: Sequence[str | None]) -> dict[str, Any]:
-    protocol = run.plan.protocol
-    names = list(TYPES)
-    outcomes = scoring.outcomes_of(samples, run.records, protocol, mode)
+def _answers(run: Shown, mode: str, found: Scored, types: Sequence[str | None]) -> dict[str, Any]:
+    samples, protocol, names = found.samples, found.protocol, list(TYPES)
     records: list[Record] = [run.records.get((sample.id, mode), {}) for sample in samples]
     clips = None
     if protocol.score.saliency != "none":
-        pairs = zip(outcomes, samples, strict=True)
-        clips = [[finite(x, 2) for x in rules.saliency(protocol, o.prediction, sample.duration_s)] for o, sample in pairs]
+        pairs = zip(found.outcomes, samples, strict=True)
+        clips = [[finite(x, 2) for x in clip_scores(protocol, o.answer, sample.duration_s)] for o, sample in pairs]
     return {
-        "iou": [finite(value / 100, 4) for value in found.table[:, 0].tolist()],
-        "spans": [_flat(outcome.prediction.spans) for outcome in outcomes],
+        "value": [finite(value, 4) for value in found.columns[found.main].tolist()],
+        "spans": [_flat(outcome.answer.spans) for outcome in found.outcomes],
         "type": [None if name is None else names.index(name) for name in types],
-        "failure": list(found.failures),
+        "failure": [outcome.failure for outcome in found.outcomes],
         "text": [record.get("text") for record in records],
         "error": [record["error"]["message"] if record.get("error") else None for record in records],
-        "cut_off": list(found.cut_off),
+        "cut_off": [outcome.cut_off for outcome in found.outcomes],
         "tokens": [record["tokens"]["new"] if record.get("tokens") else None for record in records],
         "seconds": [finite(float(record.get("seconds", 0)), 2) for record in records],
         "clips": clips,

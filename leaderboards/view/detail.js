@@ -25,7 +25,7 @@ function answer(data, one, i, moments) {
   const type = given.type[i] === null ? "not counted" : Object.keys(data.types)[given.type[i]];
   return el("section", { class: "answer " + one.css, "aria-label": "answer " + one.name },
     el("h4", {}, data.runs[one.run].label + (Object.keys(data.modes).length > 1 ? ", " + one.mode : "")),
-    el("p", {}, el("strong", {}, "IoU " + points(given.iou[i])), ` \u00b7 ${given.failure[i] ? given.failure[i] + " \u00b7 " : ""}${type}: ${data.types[type] ?? "left out by the protocol"}`),
+    el("p", {}, el("strong", {}, data.metric + " " + points(given.value[i])), ` \u00b7 ${given.failure[i] ? given.failure[i] + " \u00b7 " : ""}${type}: ${data.types[type] ?? "left out by the protocol"}`),
     el("p", { class: "moments" }, ...moments(given.spans[i], "answer", one.css)),
     clips ? strip("clip scores read from the reply", clips, Math.max(...clips, 0)) : null,
     given.error[i] ? el("p", { class: "warning" }, given.error[i]) : null,

@@ -6,7 +6,7 @@ function sampleTable(data, series, choose) {
   const state = { order: [...samples.id.keys()], key: null, down: false, text: "", typed: "", one: series[0], chosen: -1, all: false };
   const other = () => data.runs.length > 1 ? series.find((one) => one.run === 1 && one.mode === state.one.mode) : null;
   const first = () => series.find((one) => one.run === 0 && one.mode === state.one.mode);
-  const change = (i) => other().answers.iou[i] === null || first().answers.iou[i] === null ? null : other().answers.iou[i] - first().answers.iou[i];
+  const change = (i) => other().answers.value[i] === null || first().answers.value[i] === null ? null : other().answers.value[i] - first().answers.value[i];
   const typeOf = (i) => state.one.answers.failure[i] ?? (state.one.answers.type[i] === null ? "not counted" : types[state.one.answers.type[i]]);
   const columns = [
     { name: "#", css: "c-place", value: (i) => i, cell: (i) => i + 1 },
@@ -14,8 +14,8 @@ function sampleTable(data, series, choose) {
     { name: "video", css: "c-video", value: (i) => data.videos.name[samples.video[i]], cell: (i) => el("bdi", {}, data.videos.name[samples.video[i]]) },
     { name: "seconds", css: "c-n", value: (i) => samples.duration_s[i], cell: (i) => seconds(samples.duration_s[i]) },
     { name: "timeline", css: "c-line", value: (i) => samples.targets[i][0], cell: (i) => timeline(samples.duration_s[i], lanesOf(data, series, i)) },
-    ...series.map((one) => ({ name: one.name === "answer" ? "IoU" : "IoU " + one.name, css: "c-iou", value: (i) => one.answers.iou[i] ?? -1, cell: (i) => points(one.answers.iou[i]) })),
-    ...(data.runs.length > 1 ? [{ name: "B \u2212 A", css: "c-iou", value: (i) => change(i) ?? 0, cell: (i) => signed(change(i)) }] : []),
+    ...series.map((one) => ({ name: one.name === "answer" ? data.metric : data.metric + " " + one.name, css: "c-value", value: (i) => one.answers.value[i] ?? -1, cell: (i) => points(one.answers.value[i]) })),
+    ...(data.runs.length > 1 ? [{ name: "B \u2212 A", css: "c-value", value: (i) => change(i) ?? 0, cell: (i) => signed(change(i)) }] : []),
     { name: "answer is", css: "c-type", value: typeOf, cell: typeOf },
   ];
   const body = el("tbody", {});
@@ -23,7 +23,7 @@ function sampleTable(data, series, choose) {
   const view = el("div", { class: "rows", role: "region", "aria-label": "Samples" }, grid);
   const status = el("p", { role: "status", id: "found" });
   const heads = columns.map((column) => el("th", { scope: "col", class: column.css },
-    el("button", { type: "button", onclick: () => { state.down = state.key === column ? !state.down : column.css === "c-iou"; state.key = column; update(); } }, column.name)));
+    el("button", { type: "button", onclick: () => { state.down = state.key === column ? !state.down : column.css === "c-value"; state.key = column; update(); } }, column.name)));
   grid.style.minWidth = 40 + 4.4 * (columns.length - 5) + "rem";
   grid.append(el("thead", {}, el("tr", { "aria-rowindex": 1 }, ...heads)), body);
 

@@ -27,8 +27,8 @@ class Kind:
     Attributes:
         needs: Fields of a sample's truth without which it cannot be asked.
         main: The column that ranks, that is chosen by on `dev`, and that is the reward `score`.
-        values: From n samples, n answers in seconds and a protocol to named columns, `(n,)` values in [0, 1] each. NaN: the sample
-            does not count in this column. The metric is the mean of a column.
+        values: From n samples, n answers in seconds and a protocol to named columns, `(n,)` values in [0, 1] each. The metric is
+            the mean of a column; a sample with NaN does not count in it.
         headings: What tables call a column, where that is not its name; empty for a column that tables leave out.
         single: Whether one span is held against the best target, so that types of errors, query gap and IoU curve apply.
     """

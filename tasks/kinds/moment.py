@@ -1,4 +1,4 @@
-"""One moment against the true one, of several the one it fits best; evaluators differ in rounding, clamping, IoU and comparison."""
+"""One moment against the true one it fits best; evaluators differ in rounding, clamping, IoU and comparison."""
 
 from collections.abc import Callable, Sequence
 
@@ -115,9 +115,13 @@ def adjusted(
     """Predicted and true spans after rounding, clamping and change of unit; the same objects where no rule applies."""
     rules = protocol.score
     if protocol.answer.unit == "percent":
-        pairs = list(zip(predicted, targets, duration_s, strict=True))
-        predicted = [[Span(*(round(100 * float(time) / d, HUNDREDTHS) / 100 for time in p)) for p in spans] for spans, _, d in pairs]
-        targets = [[Span(*(float(time) / d for time in span)) for span in spans] for _, spans, d in pairs]
+        predicted = [
+            [Span(*(round(100 * float(time) / d, HUNDREDTHS) / 100 for time in span)) for span in spans]
+            for spans, d in zip(predicted, duration_s, strict=True)
+        ]
+        targets = [
+            [Span(*(float(time) / d for time in span)) for span in spans] for spans, d in zip(targets, duration_s, strict=True)
+        ]
     if rules.round_prediction == "integer":
         predicted = [[Span(*(float(round(time)) for time in span)) for span in spans] for spans in predicted]
     if rules.clamp_targets:

@@ -22,6 +22,7 @@ NAMES = tuple(
     )
 )
 
+
 def parser(rules: AnswerRules) -> Callable[[str], Answer]:
     """The parser that a protocol names, with its search order bound. Raises InputError if there is none of that name."""
     if rules.parser not in NAMES:

@@ -12,7 +12,10 @@ from harness.models.generate import Row, shared_length
 from harness.models.inputs import Inputs
 from harness.models.prompt import Video
 from harness.synthetic.scene import COLOURS, SHAPES
+from tasks.answer import Answer
 from tasks.protocol import Protocol
+from tasks.sample import Sample, one_query
+from tasks.say import say
 from tasks.span import Span
 from trainers.base.curriculum import FULL_FRAME, Lesson
 from trainers.methods.packed import IGNORED, Branch, Group
@@ -78,13 +81,13 @@ class Batches:
         return Group(prefix, replace(prompts.video, pixels=pixels), branches)
 
     def _answer(self, span: Span) -> list[int]:
-        text = self.rules.answer.render(span, 0.0)
+        text = say(Answer((span,)), _sample(""), self.rules)
         return [*self.tokenizer(text)["input_ids"], self._id("<|im_end|>")]
 
     def _prompt(self, frames: Frames) -> _Prompts:
         key = frames.time_s.tobytes()
         if key not in self._prompts:
-            texts = [self.rules.question(query, "direct") for query in QUERIES]
+            texts = [self.rules.question(_sample(query), "direct") for query in QUERIES]
             rows, video = self.inputs.build(frames, texts, "cpu")
             self._prompts[key] = _Prompts(dict(zip(QUERIES, rows, strict=True)), shared_length(rows), video)
         return self._prompts[key]
@@ -105,3 +108,8 @@ class Batches:
 
     def _id(self, token: str) -> int:
         return int(self.tokenizer.convert_tokens_to_ids(token))
+
+
+def _sample(query: str) -> Sample:
+    """A question without a truth, as lessons ask it."""
+    return one_query("", 1.0, query, ())

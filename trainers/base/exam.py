@@ -28,7 +28,7 @@ def examine(model: HfModel, videos: Sequence[Lesson]) -> dict[str, float]:
         for number, video in enumerate(videos)
         for query, event in zip(video.queries, video.events, strict=True)
     ]
-    questions = [Question(sample, MODE, model.protocol.question(sample.query, MODE)) for sample in make_samples("base", rows)]
+    questions = [Question(sample, MODE, model.protocol.question(sample, MODE)) for sample in make_samples("base", rows)]
     records = []
     for number, video in enumerate(videos):
         asked = [question for question in questions if question.sample.video == str(number)]

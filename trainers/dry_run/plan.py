@@ -158,7 +158,7 @@ def prompt_lengths(training: Training, samples: Sequence[Sample], config: Any, p
     found = []
     for sample, outcome in outcomes:
         if isinstance(outcome, Frames):
-            texts = [plan.protocol.question(sample.query, mode) for mode in modes]
+            texts = [plan.protocol.question(sample, mode) for mode in modes]
             rendered = [prompt.render(processor, plan.protocol.prompt, text) for text in texts]
             found.append(max(tokens_of(processor, config, outcome, *parts) for parts in rendered))
     failures = [outcome for _, outcome in outcomes if isinstance(outcome, Failure)]

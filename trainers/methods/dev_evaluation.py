@@ -14,9 +14,9 @@ from harness.models.checkpoint import Checkpoint
 from harness.models.hf import HfModel
 from harness.plan import make_plan
 from harness.run import Job, answer_job
-from tasks import rules
+from harness.scoring import judge
+from tasks import kinds
 from tasks.errors import Failure, InputError
-from tasks.parsers import parser
 from tasks.span import Span
 from trainers.methods.callbacks import LOG
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class DevEvaluation(TrainerCallback):
-    """Every N steps the model answers some samples of `dev`, as `harness run` asks them; `dev/mIoU` goes to the log."""
+    """Every N steps the model answers some samples of `dev`, as `harness run` asks them; the main metric goes to the log."""
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class DevEvaluation(TrainerCallback):
             raise InputError(f"videos of {self.plan.name}", "none", f"harness data check {self.plan.name}, or --dev-every 0")
         self.every, self.folder = training.dev_every, training.folder
         self._model = lambda model: HfModel(checkpoint, model, processor, plan.protocol)
+        self._main = kinds.find(plan.protocol.kind).main
         self._read = read
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:  # noqa: ARG002
@@ -54,21 +55,19 @@ class DevEvaluation(TrainerCallback):
         value = self.score(self._model(plain))
         plain.train(training)
         with (self.folder / LOG).open("a", encoding="utf-8") as file:
-            file.write(
-                json.dumps({"step": state.global_step, "dev/mIoU": round(value, 4), "dev/n": len(self.plan.samples)}) + "\n"
-            )
+            entry = {"step": state.global_step, f"dev/{self._main}": round(value, 4), "dev/n": len(self.plan.samples)}
+            file.write(json.dumps(entry) + "\n")
 
     def score(self, model: HfModel) -> float:
-        """mIoU in percent; a sample without a video or reply counts 0."""
-        plan, read = self.plan, parser(self.plan.protocol.answer)
-        mode, total = plan.modes[0], 0.0
+        """The main metric in percent, as `harness run` gives it; a sample without a video or reply counts 0."""
+        plan, mode = self.plan, self.plan.modes[0]
+        records = {}
         for video, path in plan.videos.items():
             samples = [sample for sample in plan.samples if sample.video == video]
-            questions = [Question(sample, mode, plan.protocol.question(sample.query, mode)) for sample in samples]
-            if not questions:
-                continue
-            records = answer_job(model, Job(video, path, samples[0].clip, questions), self._read(path, samples[0].clip))
-            predicted = [read(record["text"]).spans if record["text"] else () for record in records]
-            targets, durations = [sample.truth.spans for sample in samples], [sample.duration_s for sample in samples]
-            total += float(sum(rules.ious(plan.protocol, predicted, targets, durations)))
-        return 100 * total / len(plan.samples)
+            questions = [Question(sample, mode, plan.protocol.question(sample, mode)) for sample in samples]
+            if questions:
+                job = Job(video, path, samples[0].clip, questions)
+                for record in answer_job(model, job, self._read(path, samples[0].clip)):
+                    records[record["id"], mode] = record
+        scored = judge(plan.samples, records, plan.protocol, mode)
+        return float(scored.means()[scored.main] or 0.0)

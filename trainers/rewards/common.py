@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tasks.answer import Answer
+from tasks.kinds.moment import hull
 from tasks.metrics import Floats
 from tasks.protocol import Protocol, load
-from tasks.rules import hull
 from tasks.span import Span
 
 Completion = str | Sequence[dict[str, Any]]

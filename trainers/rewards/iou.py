@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks import rules
-from tasks.parsers import parser
+from tasks.kinds import moment
+from tasks.parsers import reader
 from tasks.protocol import Protocol
 from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, named, texts
@@ -30,7 +30,7 @@ def iou(
 
     - Nothing to read, truncated inside the answer tag, reversed or empty span: 0; signed -1, since with 0 it would pay to be
       silent rather than near.
-    - Several spans: the first counts (all under `merged-set`); the `careful` parser refuses all if one is reversed.
+    - Several spans: the first counts; the `careful` parser refuses all if one is reversed.
     - `nan` is no number. Huge times: IoU near 0. Several targets: the best. Target empty or reversed: 0, signed -1. None: None.
 
     Args:
@@ -41,18 +41,18 @@ def iou(
         signed: Whether to use the signed form.
     """
     rule = protocol or named("default")
-    read = parser(rule.answer)
+    read = reader(rule)
     value = _signed if signed else _scored
     rows = zip(texts(completions), targets, duration_s, strict=True)
-    return [value(rule, read(text).spans, [Span(*t) for t in spans], d) if len(spans) else None for text, spans, d in rows]
+    return [value(rule, read(text, d).spans, [Span(*t) for t in spans], d) if len(spans) else None for text, spans, d in rows]
 
 
-def _scored(protocol: Protocol, predicted: rules.Spans, targets: rules.Spans, duration_s: float) -> float:
-    return float(rules.ious(protocol, [predicted], [targets], [duration_s]).item())
+def _scored(protocol: Protocol, predicted: moment.Spans, targets: moment.Spans, duration_s: float) -> float:
+    return float(moment.ious(protocol, [predicted], [targets], [duration_s]).item())
 
 
-def _signed(protocol: Protocol, predicted: rules.Spans, targets: rules.Spans, duration_s: float) -> float:
-    (left,), (right,) = rules.adjusted(protocol, [predicted[:1]], [targets], [duration_s])
+def _signed(protocol: Protocol, predicted: moment.Spans, targets: moment.Spans, duration_s: float) -> float:
+    (left,), (right,) = moment.adjusted(protocol, [predicted[:1]], [targets], [duration_s])
     pairs = [tuple(map(float, (*span, *target))) for span in left for target in right]
     valid = [(s, e, start, end) for s, e, start, end in pairs if s < e and start < end]
     return max(((min(e, end) - max(s, start)) / (max(e, end) - min(s, start)) for s, e, start, end in valid), default=-1.0)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks import rules
 from tasks.answer import Answer
 from tasks.errors import InputError
+from tasks.kinds.highlights import CLIPS, clip_scores
 from tasks.parsers import parser
 from tasks.protocol import Protocol
 from trainers.rewards.common import Completion, named, texts
@@ -51,8 +51,8 @@ def timestamp(
         InputError: The protocol does not ask for times and scores.
     """
     rule = protocol or named("qvh-hl-aligned")
-    if rule.score.saliency not in rules.CLIPS:
-        expected = f"a protocol whose `saliency` rule is one of {', '.join(rules.CLIPS)}"
+    if rule.score.saliency not in CLIPS:
+        expected = f"a protocol whose `saliency` rule is one of {', '.join(CLIPS)}"
         raise InputError(expected, f"{rule.name}: {rule.score.saliency}", "harness ls protocols")
     read = parser(rule.answer)
     rows = zip(texts(completions), saliency, duration_s, strict=True)
@@ -68,10 +68,10 @@ def _row(protocol: Protocol, prediction: Answer, saliency: Saliency, duration_s:
         return 0.0
     times = {time for time, _ in prediction.marks}
     inside = {time for time in times if time <= duration_s}
-    marked = {max(0, rules.CLIPS[protocol.score.saliency](time)) for time in inside}
+    marked = {max(0, CLIPS[protocol.score.saliency](time)) for time in inside}
     named_clips = len(marked) + len(times - inside)
     f2 = (1 + BETA_SQUARED) * len(marked & highlights) / (BETA_SQUARED * len(highlights) + named_clips)
-    scores = rules.saliency(protocol, prediction, duration_s)
+    scores = clip_scores(protocol, prediction, duration_s)
     errors = [(truth[clip] ** 2, scores[clip] - truth[clip]) for clip in sorted(highlights)]
     # Multiplied, not raised to a power: that overflows into an exception.
     wmse = sum(weight * (error * error) for weight, error in errors) / sum(weight for weight, _ in errors)

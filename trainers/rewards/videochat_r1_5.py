@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tasks.kinds.union import merged_set
 from tasks.parsers.rewards.videochat_r1_5 import parse
-from tasks.rules import merged_set
 from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, texts
 
