@@ -1,5 +1,6 @@
 """A protocol in words: every rule, for people."""
 
+from tasks import kinds
 from tasks.protocol import Protocol
 
 CLEANING = {
@@ -24,7 +25,6 @@ IOU = {
     "span": "overlap over union; 0 for an empty or reversed span",
     "hull": "overlap over the distance from the earliest start to the latest end",
     "union": "overlap over the summed lengths minus overlap",
-    "merged-set": "overlap over union of all predicted and all true spans, each merged",
 }
 COMPARISON = {
     "exact": "reached at IoU >= threshold, in exact decimal arithmetic",
@@ -50,6 +50,7 @@ def describe(protocol: Protocol) -> list[str]:
     """Every rule of a protocol as a line of text; lines of one rule are indented."""
     prompt, about = protocol.prompt, protocol.about
     lines = [f"{protocol.name}, sha256 {protocol.sha256}", protocol.summary]
+    lines += [f"kind: {protocol.kind}, main metric {kinds.find(protocol.kind).main}"]
     lines += [f"source: {about.source}", f"checked against: {about.verified}"] if about.source else []
     for mode, text in prompt.modes.items():
         lines += [f"prompt, mode {mode}:", *(f"  {line}" for line in text.splitlines())]
@@ -87,6 +88,9 @@ def _scoring(protocol: Protocol) -> list[str]:
     return [
         f"parser: {answer.parser}, reads {', else '.join(PLACES[place] for place in answer.where)}",
         f"well-formed answer: {answer.template}",
+        *([f"  a span in it: {answer.span}"] if "{spans}" in answer.template else []),
+        *([f"  a mark in it: {answer.mark}"] if "{marks}" in answer.template else []),
+        f"times that are taught: to {answer.decimals} decimals",
         f"unit of times: {'seconds' if answer.unit == 'seconds' else 'hundredths of the video'}",
         f"predicted times: {'as read' if score.round_prediction == 'none' else 'rounded to whole seconds, halves to even'}",
         f"true times: {'ends cut at the annotated duration' if score.clamp_targets else 'as published'}",

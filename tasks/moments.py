@@ -21,6 +21,7 @@ Window = tuple[float | Decimal, float | Decimal, float]
 
 THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 MAX_WINDOWS = 10
+DIGITS = 12
 # Seconds, (over, up to]; they select targets, never predictions.
 LENGTHS = {"short": (0.0, 10.0), "middle": (10.0, 30.0), "long": (30.0, 150.0), "full": (-math.inf, math.inf)}
 
@@ -77,6 +78,8 @@ def moment_retrieval(
     with np.errstate(over="ignore"):
         overlap, first = _overlaps(window[..., :2], target)
     if comparison == "exact":
+        # Equal fractions become equal floats, so that of targets with the same IoU the last is taken.
+        overlap = overlap.round(DIGITS)
         _settle(overlap, kept, targets)
         first = overlap[:, 0]
     order = np.argsort(np.where(given, -window[..., 2], np.inf), axis=1, kind="stable")

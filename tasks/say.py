@@ -39,13 +39,14 @@ def sayable(sample: Sample, protocol: Protocol) -> Answer:
     """The truth of a sample, as far as the protocol's template can say it.
 
     Of several spans a template with one says the one of highest value, of equals the longest. Clips that annotators liked are
-    said by a time and their mean score. Where times mark clips, a span begins with the first time that marks one of its clips.
+    said by a time and their mean score. Where times mark clips one early, a span may begin that much later.
     """
     truth = sample.truth
     if truth.clips is not None and _says_marks(protocol):
         return marked([sum(scores) / len(scores) for scores in truth.clips], protocol)
     first_s = FIRST_TIME_S.get(protocol.score.saliency, 0.0)
-    spans = tuple(span._replace(start_s=float(span.start_s) + first_s) for span in truth.spans) if first_s else truth.spans
+    later = tuple(span._replace(start_s=float(span.start_s) + first_s) for span in truth.spans) if first_s else ()
+    spans = (*later, *truth.spans)
     if len(spans) > 1 and "{spans}" not in protocol.answer.template:
         kind = kinds.find(protocol.kind)
         read = parsers.reader(protocol)

@@ -98,7 +98,7 @@ def test_a_file_of_predictions_is_scored(benchmark_root: Path, tmp_path: Path, c
     mine = api.score(file, **options)
     command = ("score", file, "--task", "synthetic@test", "--modes", "cot", "--data-root", benchmark_root, "--json")
     assert mine.scores == json.loads(printed(capsys, *command))
-    assert mine.samples[0]["iou"] == pytest.approx(2 / 3)
+    assert mine.samples[0]["mIoU"] == pytest.approx(2 / 3)
 
 
 def test_a_comparison_is_that_of_the_command(

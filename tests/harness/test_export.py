@@ -48,17 +48,17 @@ def test_every_question_is_a_row_with_what_was_said_and_what_it_is_worth(run: ap
         assert (row["text"], row["duration_s"], row["counted"]) == (line["text"], video["duration"], True)
         if row["query"] == "red circle":
             end = row["targets"][0][1]
-            assert row["iou"] == pytest.approx((min(4, end) - 1) / (max(4, end) - 1))
+            assert row["mIoU"] == pytest.approx((min(4, end) - 1) / (max(4, end) - 1))
             assert (row["spans"], row["failure"], row["message"]) == ([[1.0, 4.0]], None, None)
         else:
-            assert (row["spans"], row["iou"]) == ([], 0.0)
+            assert (row["spans"], row["mIoU"]) == ([], 0.0)
             assert row["failure"] == ("no-row" if line["error"] else "no-span")
             assert row["message"] == (line["error"]["message"] if line["error"] else None)
 
 
 def test_means_of_the_rows_are_the_scores(run: api.Run) -> None:
     frame = run.to_pandas()
-    for mode, values in frame[frame.counted].groupby("mode").iou:
+    for mode, values in frame[frame.counted].groupby("mode").mIoU:
         assert 100 * values.mean() == pytest.approx(run.scores["modes"][mode]["aggregate"]["mIoU"])
 
 
@@ -74,7 +74,7 @@ def test_files_hold_the_rows(run: api.Run, tmp_path: Path, capsys: pytest.Captur
         for read, row in zip(csv.DictReader(file), run.samples, strict=True):
             assert json.loads(read["spans"]) == row["spans"]
             assert json.loads(read["targets"]) == row["targets"]
-            assert (read["text"], float(read["iou"]), read["counted"]) == (row["text"] or "", row["iou"], "True")
+            assert (read["text"], float(read["mIoU"]), read["counted"]) == (row["text"] or "", row["mIoU"], "True")
     run.to_parquet(out / "api.parquet")
     assert (out / "api.parquet").read_bytes() == (out / "samples.parquet").read_bytes()
     assert run.to_datasets().to_list() == run.samples

@@ -9,12 +9,11 @@ import pytest
 
 from harness.cli import main
 from harness.models.base import Question
-from harness.models.trivial import GRID_POINTS, NAMES, PRIORS, best_constant_span, best_window, trivial
+from harness.models.trivial import GRID_POINTS, NAMES, PRIORS, best_constant_span, trivial
 from harness.plan import make_plan
 from harness.report import floor_rows
 from tasks import protocol, task
-from tasks.parsers import parser
-from tasks.rules import merged_set
+from tasks.parsers import parser, reader
 from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span, exact_iou
 
@@ -73,7 +72,7 @@ def test_every_trivial_model_answers_in_the_protocols_words() -> None:
     for name, rules in itertools.product(NAMES, (protocol.load("default"), protocol.load("synthetic"))):
         model = trivial(name, rules, lambda: some_samples(1), seed=4)
         assert model is not None
-        questions = [Question(s, "direct", rules.question(s.query, "direct")) for s in samples]
+        questions = [Question(s, "direct", rules.question(s, "direct")) for s in samples]
         replies = model.answer(None, questions)
         assert [r.text for r in replies] == [r.text for r in model.answer(None, questions[::-1])[::-1]]
         assert all(parser(rules.answer)(reply.text).failure is None for reply in replies), name
@@ -112,7 +111,7 @@ def test_grid_ceiling_is_within_half_an_interval_of_the_target() -> None:
     for sample in some_samples():
         count = max(4, int(sample.duration_s * rules.video.fps) // 2 * 2)
         interval_s = sample.duration_s / (count - 1)
-        span = model.span_of(sample)
+        (span,) = model.answer_of(sample).spans
         assert (
             abs(float(span.start_s) - float(sample.truth.spans[0].start_s)) <= interval_s / 2 + 1e-9
             or span.end_s == sample.duration_s
@@ -126,33 +125,24 @@ def test_known_priors_are_those_of_the_published_train_splits(shared_data: Path,
     assert best_constant_span(task.load(task.find(name), "train", shared_data), relative=True) == PRIORS[name]
 
 
-@pytest.mark.parametrize("name", [n for n in protocol.names() if not protocol.load(n).answer.parser.startswith("highlights")])
+@pytest.mark.parametrize("name", [n for n in protocol.names() if protocol.load(n).kind == "moment"])
 def test_the_rounding_ceiling_is_what_a_reply_says(name: str) -> None:
     """Written in the protocol's words and read by its parser, the rounded span is still the same span."""
     ours = protocol.load(name)
     model = trivial("oracle-rounded", ours, list, 0)
     assert model is not None
     for sample in some_samples():
-        span = model.span_of(sample)
-        (read,) = parser(ours.answer)(ours.answer.render(span, sample.duration_s)).spans
-        unit = 100 / sample.duration_s if ours.answer.unit == "percent" else 1
-        assert [float(time) for time in read] == pytest.approx([float(time) * unit for time in span], abs=1e-9)
-        step = sample.duration_s / 100 if unit != 1 else 1 if ours.score.round_prediction == "integer" else 0.01
+        (span,) = model.answer_of(sample).spans
+        (reply,) = model.answer(None, [Question(sample, "direct", "")])
+        (read,) = reader(ours)(reply.text, sample.duration_s).spans
+        assert [float(time) for time in read] == pytest.approx([float(time) for time in span], abs=1e-9)
+        percent = ours.answer.unit == "percent"
+        step = (
+            sample.duration_s / 100 if percent else 1 if ours.score.round_prediction == "integer" else 10.0**-ours.answer.decimals
+        )
         # Percent ends at 99, so that the last hundredth cannot be said.
-        assert all(abs(a - b) <= step / 2 + 1e-9 or unit != 1 for a, b in zip(span, sample.truth.spans[0], strict=True))
-
-
-def test_the_best_single_window() -> None:
-    """Of several targets the longest; between sets of spans, as good as any span whatever."""
-    rng = np.random.default_rng(3)
-    for _ in range(40):
-        bounds = np.sort(rng.choice(24, size=2 * rng.integers(1, 4), replace=False)).tolist()
-        targets = tuple(Span(float(a), float(b)) for a, b in zip(bounds[::2], bounds[1::2], strict=True))
-        (sample,) = make_samples("t", [one_query("v", 24.0, "q", targets)])
-        assert best_window(protocol.load("default").score, sample) in targets
-        merged = best_window(protocol.load("videochat-r1.5-set").score, sample)
-        every = (merged_set([Span(float(a), float(b))], targets) for a, b in itertools.combinations(range(25), 2))
-        assert merged_set([merged], targets) == pytest.approx(max(every))
+        pairs = zip(map(float, span), sample.truth.spans[0], strict=True)
+        assert percent or all(abs(a - b) <= step / 2 + 1e-9 for a, b in pairs)
 
 
 def floors(root: Path, name: str, ours: str | None = None) -> dict[str, dict[str, str]]:
@@ -163,10 +153,11 @@ def floors(root: Path, name: str, ours: str | None = None) -> dict[str, dict[str
 def test_floors_of_qvhighlights(shared_data: Path) -> None:
     found = floors(shared_data, "qvhighlights@val")
     assert [found["zero-saliency"][column] for column in ("HL-mAP", "HIT@1", "mode")] == ["11.04", "14.97", "trivial"]
-    assert [found["oracle"][column] for column in ("MR-mAP", "mIoU", "HL-mAP", "mode")] == ["78.86", "100.00", "-", "ceiling"]
+    assert [found["oracle"][column] for column in ("MR-mAP", "mIoU", "HL-mAP", "mode")] == ["99.76", "100.00", "37.66", "ceiling"]
     assert list(found) == ["whole-video", "middle-half", "train-prior", "zero-saliency", "oracle", "oracle-grid"]
-    flat = floors(shared_data, "qvhighlights@val", "qvh-hl-flat")["oracle"]
-    assert (flat["HL-mAP"], flat["HIT@1"]) == ("34.50", "65.03")
+    aligned = floors(shared_data, "qvhighlights@val", "qvh-hl-aligned")
+    assert [aligned["oracle"][column] for column in ("HL-mAP", "HIT@1")] == ["60.81", "95.68"]
+    assert max(float(row["HL-mAP"]) for row in aligned.values()) == 60.81 and "mIoU" not in aligned["oracle"]
 
 
 @pytest.mark.shared_data

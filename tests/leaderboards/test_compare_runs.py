@@ -18,7 +18,8 @@ from harness.cli import main as harness
 from harness.commands.score import predictions
 from harness.plan import make_plan
 from harness.run import score_plan
-from leaderboards.compare.values import CURVE, values
+from harness.scoring import judge
+from leaderboards.compare.errors import CURVE, curve
 from tasks import moments
 from tasks.formats.qvhighlights import read_submission
 from tasks.sample import Sample
@@ -120,7 +121,8 @@ def test_realpredictions_against_a_perturbation_by_brute_force(
 ) -> None:
     original, moved = shared_data / "qvhighlights" / "sample_val_preds.jsonl", tmp_path / "moved.jsonl"
     moved.write_text("\n".join(perturbed(original.read_text(encoding="utf-8").splitlines())) + "\n", encoding="utf-8")
-    found = comparing(original, moved, data_root=shared_data, task="qvhighlights")
+    asked = {"data_root": shared_data, "task": "qvhighlights"}
+    found = comparing(original, moved, **asked, protocol="default")
     (pair,) = found["modes"]["direct"]["comparisons"]
     samples = make_plan("qvhighlights", None, None, (), shared_data).samples
     cache: dict[Path, dict[str, Any]] = {}
@@ -153,12 +155,13 @@ def test_realpredictions_against_a_perturbation_by_brute_force(
         hits = [[float(x[1] >= exact(threshold)) for x in side] for side in (a, b)]
         check(pair["metrics"][f"R1@{threshold}"], *hits, every)
     targets = [sample.truth.spans for sample in samples]
-    official = [moments.moment_retrieval([moments.windows(x[2]) for x in side], targets) for side in (a, b)]
+    (ranked,) = comparing(original, moved, **asked, protocol="qvh-official")["modes"]["direct"]["comparisons"]
+    official = [moments.moment_retrieval([moments.windows(x[2]) for x in side], targets, "float") for side in (a, b)]
     for name in ("short", "middle", "long", "full"):
         over, up_to = moments.LENGTHS[name]
         chosen = [i for i, s in enumerate(samples) if any(over < t.end_s - t.start_s <= up_to for t in s.truth.spans)]
         precision = [[float(x) for x in scores[name].ap.mean(axis=1)[chosen]] for scores in official]
-        check(pair["metrics"][f"MR-{name}-mAP"], *precision, [every[i] for i in chosen])
+        check(ranked["metrics"][f"MR-{name}-mAP"], *precision, [every[i] for i in chosen])
     longest = [max(sample.truth.spans, key=lambda t: t.end_s - t.start_s) for sample in samples]
     numbers = {
         "video duration, s": [s.duration_s for s in samples],
@@ -196,16 +199,15 @@ def test_means_of_the_values_are_the_scores(shared_data: Path, protocol: str) ->
     plan = make_plan("qvhighlights", None, protocol, (), shared_data)
     options = Namespace(reply_key=None, duplicates="last")
     records = predictions(plan, shared_data / "qvhighlights" / "sample_val_preds.jsonl", options)
-    found = values(plan.samples, records, plan.protocol, plan.modes[0])
+    found = judge(plan.samples, records, plan.protocol, plan.modes[0])
     entry = score_plan(plan, records)["modes"][plan.modes[0]]
-    expected = {name: value for name, value in entry["aggregate"].items() if name != "n"} | entry["qvhighlights"]
-    assert set(found.metrics) == expected.keys()
-    for name, mean in zip(found.metrics, np.nanmean(found.table, axis=0), strict=True):
-        assert mean == pytest.approx(expected[name])
-    for threshold in plan.protocol.score.thresholds:
-        if threshold in CURVE:
-            hits = found.table[:, found.metrics.index(f"R1@{threshold}")]
-            assert np.array_equal(found.curve[:, CURVE.index(threshold)], hits)
+    expected = {name: value for name, value in entry["aggregate"].items() if name != "n"}
+    assert found.columns.keys() == expected.keys()
+    for name, column in found.columns.items():
+        assert 100 * np.nanmean(column) == pytest.approx(expected[name])
+    if found.kind.single:
+        for threshold in set(plan.protocol.score.thresholds) & set(CURVE):
+            assert np.array_equal(curve(found)[:, CURVE.index(threshold)], 100 * found.columns[f"R1@{threshold}"])
 
 
 def test_several_runs_and_modes(runs: Callable[..., Path], comparing: Compare, benchmark_root: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.plan import make_plan
 from leaderboards.compare.clocks import best_iou
-from leaderboards.compare.errors import TYPES, Diagnosis, diagnose
+from leaderboards.compare.errors import TYPES, Diagnosis, typed
 from tasks.formats.qvhighlights import read_submission
 from tasks.metrics import iou
 from tasks.sample import Sample, make_samples, one_query
@@ -32,7 +32,7 @@ def errors(asked: list[Sample], answers: list[tuple[float, float] | str]) -> Dia
     targets = np.array([sample.truth.spans for sample in asked], dtype=np.float64)
     ious = best_iou(np.nan_to_num(spans), targets)
     failures = [answer if isinstance(answer, str) else None for answer in answers]
-    return diagnose(asked, ious, ious >= 0.5, spans, failures)
+    return typed(asked, ious, ious >= 0.5, spans, failures)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_moment_of_another_query_is_found_among_many() -> None:
 
 def test_what_does_not_count_has_no_type() -> None:
     asked = samples()
-    found = diagnose(asked, np.array([np.nan, 0.2]), np.array([False, False]), np.array([[1.0, 2.0], [70.0, 74.0]]), [None, None])
+    found = typed(asked, np.array([np.nan, 0.2]), np.array([False, False]), np.array([[1.0, 2.0], [70.0, 74.0]]), [None, None])
     assert found.types == (None, "too short")
     assert found.miou["too short"] == pytest.approx(80)
 
@@ -144,7 +144,7 @@ def test_turned_clocks_of_real_answers_are_found(shared_data: Path) -> None:
 
     def found(answers: np.ndarray) -> Diagnosis:
         ious = best_iou(answers, targets)
-        return diagnose(asked, ious, ious >= 0.5, answers, [None] * len(asked))
+        return typed(asked, ious, ious >= 0.5, answers, [None] * len(asked))
 
     plain = best_iou(spans, targets)
     assert found(spans).clock is None

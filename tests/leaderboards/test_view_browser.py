@@ -121,13 +121,13 @@ def test_search_sort_and_filter(
     page.get_by_label("search", exact=True).fill("no such thing")
     assert page.locator("tr[data-sample]").count() == 0
     page.get_by_label("search", exact=True).fill("")
-    order = sorted(range(200), key=lambda i: (-data["answers"][0]["direct"]["iou"][i], i))
+    order = sorted(range(200), key=lambda i: (-data["answers"][0]["direct"]["value"][i], i))
     page.get_by_role("button", name="IoU", exact=True).click()
-    assert page.locator("th.c-iou").get_attribute("aria-sort") == "descending"
+    assert page.locator("th.c-value").get_attribute("aria-sort") == "descending"
     shown = [int(row.get_attribute("data-sample")) for row in page.locator("tr[data-sample]").all()]
     assert shown == order[: len(shown)]
     page.get_by_role("button", name="IoU", exact=True).click()
-    assert page.locator("th.c-iou").get_attribute("aria-sort") == "ascending"
+    assert page.locator("th.c-value").get_attribute("aria-sort") == "ascending"
     page.get_by_label("answer is", exact=True).select_option("model-error")
     assert page.locator("#found").inner_text() == f"{sum('1' not in q for q in data['samples']['query'])} of 200 samples"
     assert set(page.locator("td.c-type").all_inner_texts()) == {"model-error"}

@@ -61,10 +61,10 @@ def test_every_answer_stands_in_the_data(benchmark_root: Path, said_run: Callabl
                 start, end = sample.duration_s / 4, sample.duration_s / 2
                 assert answers["spans"][i] == [start, end]
                 best = max(exact_iou(Span(start, end), target) for target in sample.truth.spans)
-                assert answers["iou"][i] == pytest.approx(float(best), abs=1e-4)
+                assert answers["value"][i] == pytest.approx(float(best), abs=1e-4)
                 assert answers["failure"][i] is None
             else:
-                assert (answers["spans"][i], answers["iou"][i]) == ([], 0.0)
+                assert (answers["spans"][i], answers["value"][i]) == ([], 0.0)
                 assert answers["failure"][i] == ("model-error" if sample.query == "blue square" else "no-span")
                 assert list(data["types"])[answers["type"][i]] == "no answer"
             assert (answers["error"][i] is None) == (sample.query != "blue square")
@@ -73,7 +73,7 @@ def test_every_answer_stands_in_the_data(benchmark_root: Path, said_run: Callabl
 def test_summaries_count_what_the_answers_say(benchmark_root: Path, said_run: Callable[..., Path]) -> None:
     data = data_of(benchmark_root, said_run(benchmark_root, thinking))
     answers, (system,) = data["answers"][0]["direct"], data["modes"]["direct"]["systems"]
-    ious = answers["iou"]
+    ious = answers["value"]
     assert system["n"] == len(ious) == 36
     assert system["histogram"][0] == sum(iou == 0 for iou in ious)
     for i in range(BINS):
@@ -114,7 +114,7 @@ def test_a_run_without_scores_is_scored_on_the_spot(benchmark_root: Path, said_r
 def test_two_runs_are_compared(benchmark_root: Path, said_run: Callable[..., Path]) -> None:
     first, second = said_run(benchmark_root, thinking, "a"), said_run(benchmark_root, middle, "b")
     data = data_of(benchmark_root, first, second)
-    a, b = (data["answers"][i]["direct"]["iou"] for i in (0, 1))
+    a, b = (data["answers"][i]["direct"]["value"] for i in (0, 1))
     metrics = data["modes"]["direct"]["comparison"]["metrics"]["mIoU"]
     assert metrics["difference"] == pytest.approx(100 * (sum(b) - sum(a)) / 36, abs=0.01)
     assert data["title"] == "synthetic@test: A a against B b"
@@ -179,7 +179,7 @@ def test_numbers_that_json_cannot_hold_are_null(benchmark_root: Path) -> None:
         samples, [shown_of(benchmark_root, samples, "default", f"<answer>0 to 1{400 * '0'}</answer>")], ["direct"], {}
     )
     json.dumps(data, allow_nan=False)
-    assert data["answers"][0]["direct"]["iou"] == [0.0, 0.0]
+    assert data["answers"][0]["direct"]["value"] == [0.0, 0.0]
 
 
 @pytest.mark.shared_data

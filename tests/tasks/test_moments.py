@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.answer import Answer
@@ -58,6 +58,7 @@ def queries(unit: float) -> st.SearchStrategy[list[tuple[list[Window], list[Span
 
 
 @given(st.one_of(queries(2), queries(0.1)))
+@settings(deadline=None)
 def test_equals_loops(data: list[tuple[list[Window], list[Span]]]) -> None:
     result = moment_retrieval([p for p, _ in data], [t for _, t in data])
     for i, (predicted, targets) in enumerate(data):

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import protocol, rules
+from harness.scoring import score
+from tasks import protocol
+from tasks.answer import Answer
+from tasks.kinds import moment as rules
+from tasks.kinds import union
+from tasks.kinds.union import merged_set
 from tasks.metrics import iou
 from tasks.protocol import Protocol
 from tasks.sample import make_samples, one_query
@@ -50,15 +55,18 @@ def test_merged_sets_by_counting_tenths(a: list[Span], b: list[Span]) -> None:
     a, b = ([Span(*sorted(span)) for span in spans] for spans in (a, b))
     covered = [{t for span in spans for t in range(round(span.start_s * 10), round(span.end_s * 10))} for spans in (a, b)]
     whole = len(covered[0] | covered[1])
-    assert rules.merged_set(a, b) == pytest.approx(len(covered[0] & covered[1]) / whole if whole else 1.0)
+    assert merged_set(a, b) == pytest.approx(len(covered[0] & covered[1]) / whole if whole else 1.0)
 
 
 def test_merged_sets_count_every_span() -> None:
-    rule = under(iou="merged-set")
-    assert one(rule, [Span(0, 2), Span(4, 6)], [Span(0, 6)]) == pytest.approx(4 / 6)
-    assert one(rule, [Span(0, 3), Span(2, 4)], [Span(0, 4)]) == 1.0
-    assert one(rule, [Span(5, 5)], [Span(7, 7)]) == 1.0
-    assert one(rule, [], [Span(7, 8)]) == 0.0
+    def region(predicted: list[Span], targets: list[Span]) -> float:
+        sample = one_query("v", 30.0, "q", targets)
+        return float(union.values([sample], [Answer(tuple(predicted))], protocol.load("videochat-r1.5-set"))["set-mIoU"][0])
+
+    assert region([Span(0, 2), Span(4, 6)], [Span(0, 6)]) == pytest.approx(4 / 6)
+    assert region([Span(0, 3), Span(2, 4)], [Span(0, 4)]) == 1.0
+    assert region([Span(5, 5)], [Span(7, 7)]) == 1.0
+    assert region([], [Span(7, 8)]) == 0.0
 
 
 def test_the_first_span_counts_against_the_best_target() -> None:
@@ -109,8 +117,17 @@ def test_clamping_cuts_true_ends_only() -> None:
 
 def test_percent_compares_shares_of_the_video() -> None:
     percent = protocol.load("vtimellm-percent")
-    assert one(percent, [Span(25.0, 75.0)], [Span(50.0, 150.0)], 200.0) == 1.0
-    assert one(percent, [Span(0.0, 99.0)], [Span(0.0, 200.0)], 200.0) == 0.99
+    assert one(percent, [Span(50.0, 150.0)], [Span(50.0, 150.0)], 200.0) == 1.0
+    assert one(percent, [Span(0.0, 198.0)], [Span(0.0, 200.0)], 200.0) == 0.99
+
+
+@given(st.integers(0, 99), st.floats(0.5, 90_000))
+def test_seconds_give_back_the_hundredth_that_was_said(said: int, duration_s: float) -> None:
+    """The original divides what was said by a hundred; seconds between it and the rule must not move the last bit."""
+    (((start, _),),), _ = rules.adjusted(
+        protocol.load("vtimellm-percent"), [[Span(said * duration_s / 100, duration_s)]], [[Span(0, 1)]], [duration_s]
+    )
+    assert start == said / 100
 
 
 def test_nothing_changes_under_default() -> None:
@@ -125,7 +142,14 @@ def test_denominators() -> None:
     failed, missing = [False, True, False, False], [False, False, False, True]
 
     def kept(**changes: str) -> list[bool]:
-        return list(map(bool, rules.counted(samples, failed, missing, under(**changes).score)))
+        replies = zip(samples, failed, missing, strict=True)
+        error = {"type": "missing-video", "message": ""}
+        records = {
+            (s.id, "m"): {"error": error if gone else None, "text": "no" if unread else "<answer>0 to 1</answer>"}
+            for s, unread, gone in replies
+        }
+        lines = score(samples, records, under(**changes), ("m",))["modes"]["m"]["samples"]
+        return ["dropped" not in line for line in lines]
 
     assert kept() == [True] * 4
     assert kept(failure="drop") == [True, False, True, True]
@@ -135,7 +159,7 @@ def test_denominators() -> None:
 
 def test_no_samples() -> None:
     empty: tuple[list[Any], list[Any], list[float]] = ([], [], [])
-    for rule in (under(), under(iou="merged-set"), protocol.load("default")):
+    for rule in (under(), protocol.load("default")):
         values = rules.ious(rule, *empty)
         assert len(values) == 0
         assert {len(hit) for hit in rules.hits(rule, values, *empty).values()} == {0}

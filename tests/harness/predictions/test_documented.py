@@ -26,7 +26,7 @@ def test_every_example_is_read(kind: str, options: str, content: str, tmp_path: 
     shown = capsys.readouterr()
     samples = json.loads(shown.out)["modes"]["direct"]["samples"]
     # Whole hundredths of the video are as near as percentages come.
-    assert [sample["iou"] for sample in samples] == pytest.approx([1, 1], abs=0.05 if "percent" in options else 0)
+    assert [sample["value"] for sample in samples] == pytest.approx([1, 1], abs=0.05 if "percent" in options else 0)
     assert "reply is read from `" in shown.err
 
 

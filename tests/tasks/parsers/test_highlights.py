@@ -9,14 +9,15 @@ from tasks import protocol, task
 from tasks.answer import Answer
 from tasks.formats.qvhighlights import report
 from tasks.highlights import highlight_detection
+from tasks.kinds.highlights import clip_scores as saliency
 from tasks.parsers import parser
 from tasks.parsers.highlights import lists as highlights_lists
 from tasks.parsers.highlights import timechat as highlights_timechat
 from tasks.parsers.highlights import timesuite as highlights_timesuite
 from tasks.parsers.highlights import trace as highlights_trace
 from tasks.parsers.highlights import vtgllm as highlights_vtgllm
-from tasks.rules import saliency
 from tasks.sample import Sample
+from tasks.say import say
 from tasks.span import Span
 
 DURATION_S = 150.0
@@ -82,7 +83,7 @@ def test_trace_and_our_own_lists() -> None:
 def test_an_unread_reply_is_all_zero_and_given_scores_pass() -> None:
     rules = protocol.load("qvh-hl-timechat")
     assert saliency(rules, Answer(failure="no-highlight"), 7.0) == [0.0, 0.0, 0.0]
-    assert saliency(rules, Answer(saliency=(1.0, 2.0)), 150.0) == [1.0, 2.0]
+    assert saliency(rules, Answer(clips=((1.0,), (2.0,))), 150.0) == [1.0, 2.0]
 
 
 def sentence(sample: Sample) -> str:
@@ -107,7 +108,7 @@ def longest(sample: Sample) -> str:
 
 def span_of(sample: Sample) -> str:
     target = max(sample.truth.spans, key=lambda span: float(span.end_s) - float(span.start_s))
-    return protocol.load("qvh-hl-flat").answer.render(Span(*target), sample.duration_s)
+    return say(Answer((Span(*target),)), sample, protocol.load("qvh-hl-flat"))
 
 
 @pytest.mark.shared_data

@@ -223,7 +223,7 @@ def test_iou_is_what_the_harness_scores(name: str, text: str, target: list[float
     mode = next(iter(rules.prompt.modes))
     sample = make_samples("t", [one_query("v", 30.0, "q", (Span(*target), Span(0.0, 3.0)))])[0]
     record = {(sample.id, mode): {"text": text, "error": None}}
-    scored = score([sample], record, rules, (mode,))["modes"][mode]["samples"][0]["iou"]
+    scored = score([sample], record, rules, (mode,))["modes"][mode]["samples"][0]["value"]
     assert worth("iou", text, [target, [0.0, 3.0]], protocol=rules) == scored
 
 
