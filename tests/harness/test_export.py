@@ -13,6 +13,7 @@ import pytest
 from harness import api, export
 from harness.commands import export as command
 from harness.commands import push
+from harness.run import judge_plan
 from tasks.errors import InputError
 
 REPLIES = {
@@ -43,7 +44,7 @@ def test_every_question_is_a_row_with_what_was_said_and_what_it_is_worth(run: ap
     assert len(run.samples) == len(said) == 72
     for row in run.samples:
         line, video = said[row["id"], row["mode"]], annotations[row["video"]]
-        assert list(row) == list(export.COLUMNS)
+        assert list(row) == [*export.COLUMNS, "mIoU", "R1@0.3", "R1@0.5", "R1@0.7"]
         assert row["targets"] == [video["timestamps"][video["sentences"].index(row["query"])]]
         assert (row["text"], row["duration_s"], row["counted"]) == (line["text"], video["duration"], True)
         if row["query"] == "red circle":
@@ -95,7 +96,7 @@ def test_half_a_character_becomes_no_digit(run: api.Run) -> None:
     """Spelled out, U+D83D would give a parser the number 83."""
     key = run.samples[0]["id"], run.samples[0]["mode"]
     records = {**run.records, key: {**run.records[key], "text": "a \ud83d b"}}
-    table = export.rows(run.plan, records, run.scores)
+    table = export.rows(records, judge_plan(run.plan, records))
     assert table[0]["text"] == export.dataset(table)[0]["text"] == "a \N{REPLACEMENT CHARACTER} b"
     assert "a \N{REPLACEMENT CHARACTER} b".encode() in export.encode(table, "csv")
     assert json.loads(export.encode(table[:1], "jsonl")) == table[0]

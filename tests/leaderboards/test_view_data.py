@@ -132,11 +132,11 @@ def test_the_prompt_of_every_sample_can_be_read_off(benchmark_root: Path, said_r
     for i, sample in enumerate(plan.samples):
         sentence = question["sentences"][i] if question["sentences"] else sample.query
         for mode in plan.modes:
-            assert question["modes"][mode].replace("{query}", sentence) == plan.protocol.question(sample.query, mode)
+            assert question["modes"][mode].replace("{query}", sentence) == plan.protocol.question(sample, mode)
 
 
 def shown_of(benchmark_root: Path, samples: list[Sample], protocol: str, text: str) -> Shown:
-    plan = make_plan("synthetic", None, protocol, ("direct",), benchmark_root)
+    plan = replace(make_plan("synthetic", None, None, ("direct",), benchmark_root), protocol=protocols.load(protocol))
     records: dict[tuple[str, str], Record] = {
         (sample.id, "direct"): {"id": sample.id, "mode": "direct", "text": text, "error": None} for sample in samples
     }
