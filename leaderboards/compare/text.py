@@ -133,5 +133,5 @@ def _span(span: Sequence[float]) -> str:
 
 
 def _answer(answer: Mapping[str, Any]) -> str:
-    said = answer["failure"] if answer["span"] is None else _span(answer["span"])
+    said = answer["failure"] or "no span" if answer["span"] is None else _span(answer["span"])
     return f"{said} ({100 * answer['value']:.0f} %)"
