@@ -5,12 +5,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from harness import extras, store, yaml_file
+from harness.checked import Kinds, Place, mapping
 from harness.models.checkpoint import RECORD
 from harness.paths import run_beside
 from harness.stopping import Children
@@ -74,7 +75,15 @@ class Experiment:
     options: tuple[str, ...] = ()
 
 
-KEYS = tuple(f.name for f in fields(Experiment) if f.name != "name")
+KINDS: Kinds = {
+    **dict.fromkeys(("model", "baseline"), (str,)),
+    **dict.fromkeys(("train", "evaluate", "modes", "set", "options"), (str, list)),
+    **dict.fromkeys(("protocol", "dev"), (str, type(None))),
+    "recipes": (dict,),
+    "seeds": (int, list),
+    "grid": (dict, type(None)),
+}
+"""What stands behind each key of a file."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +114,10 @@ def load(name: str) -> Experiment:
     """Read an experiment. Raises InputError on an unknown key, recipe or baseline, or a choice made on what is reported."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-    what = f"an experiment ({', '.join(known)}) or a YAML file: a mapping with the keys {', '.join(KEYS)}"
+    what = f"an experiment ({', '.join(known)}) or a YAML file: a mapping with the keys {', '.join(KINDS)}"
     values = yaml_file.read(path, what, "harness experiment FILE")
-    for key in values:
-        if key not in KEYS:
-            raise InputError(f"a key of an experiment: {', '.join(KEYS)}", unknown(key, KEYS), f"edit {path}")
-    if missing := [key for key in ("model", "train", "evaluate", "recipes", "baseline") if key not in values]:
-        raise InputError(f"the keys {', '.join(KEYS)}", f"{path} without {', '.join(missing)}", f"edit {path}")
+    required = ("model", "train", "evaluate", "recipes", "baseline")
+    mapping(values, Place(path), KINDS, required)
     experiment = _build(path, values)
     _check_kinds(experiment, path)
     return _check(experiment, path)
@@ -120,8 +126,6 @@ def load(name: str) -> Experiment:
 def _check_kinds(experiment: Experiment, path: Path) -> None:
     """Every name is a text and every seed an integer. Raises InputError."""
     texts = {key: getattr(experiment, key) for key in ("train", "evaluate", "modes", "set", "options")}
-    texts |= {"model": (experiment.model,), "baseline": (experiment.baseline,)}
-    texts |= {key: (value,) for key in ("protocol", "dev") if (value := getattr(experiment, key)) is not None}
     texts |= {"recipes": [text for variant in experiment.recipes.values() for text in (variant.recipe, *variant.set)]}
     kinds: dict[str, tuple[Sequence[Any], tuple[type, ...]]] = {key: (values, (str,)) for key, values in texts.items()}
     kinds["seeds"] = experiment.seeds, (int,)
@@ -278,11 +282,6 @@ def record(one: Cell) -> dict[str, Any]:
     """`train.json` of a finished cell."""
     found: dict[str, Any] = json.loads((one.folder / RECORD).read_text(encoding="utf-8"))
     return found
-
-
-def seconds(one: Cell) -> float:
-    """Seconds of training, over all sessions that ended."""
-    return float(sum(session.get("seconds", 0.0) for session in record(one)["sessions"]))
 
 
 def check_identical(cells: Sequence[Cell]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import yaml_file
+from harness.checked import Place, mapping
 from tasks.errors import InputError, unknown
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -123,15 +124,11 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
 
 def from_mapping(name: str, values: Mapping[str, Any]) -> Recipe:
     """Build a recipe from the mapping of its file. Raises InputError on an unknown key or a value of another kind."""
-    _check_kinds(name, "recipe", values, KINDS)
+    place = Place(Path(f"{name}.yaml"), ("a recipe",))
+    mapping(values, place, KINDS)
     parts = []
     for part in values.get("rewards", ()):
-        part = {"name": part} if isinstance(part, str) else part
-        if not isinstance(part, dict):
-            raise InputError("a reward: its name, or a mapping", f"{name}: {type(part).__name__}", f"edit {name}.yaml")
-        _check_kinds(name, "reward", part, REWARD_KINDS)
-        if "name" not in part:
-            raise InputError("the name of a reward", f"{name}: {', '.join(part) or 'an empty mapping'}", f"edit {name}.yaml")
+        part = mapping({"name": part} if isinstance(part, str) else part, place.at("a reward"), REWARD_KINDS, ("name",))
         parts.append(RewardPart(**{**part, **({"modes": tuple(part["modes"])} if "modes" in part else {})}))
     epochs = values.get("epochs", ("direct",))
     try:
@@ -139,16 +136,6 @@ def from_mapping(name: str, values: Mapping[str, Any]) -> Recipe:
     except ValueError as error:
         raise InputError("finite numbers for the trainer", f"{name}: {error}", f"edit {name}.yaml") from error
     return Recipe(**{**values, "name": name, "rewards": tuple(parts), "epochs": tuple(epochs), "trainer": trainer})
-
-
-def _check_kinds(name: str, what: str, values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]]) -> None:
-    """Every key is one of `kinds`, with a value of such a type. Raises InputError."""
-    for key, value in values.items():
-        if key not in kinds:
-            raise InputError(f"a key of a {what}: {', '.join(kinds)}", unknown(key, kinds), f"edit {name}.yaml")
-        if not isinstance(value, kinds[key]) or (isinstance(value, bool) and bool not in kinds[key]):
-            shown = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds[key])
-            raise InputError(f"{key} of a {what}: {shown}", f"{name}: {type(value).__name__}", f"edit {name}.yaml")
 
 
 def check(recipe: Recipe) -> Recipe:

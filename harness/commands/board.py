@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.paths import data_root
 from leaderboards.board.formats import FORMATS
-from leaderboards.board.request import FILES, Request, make, of_file
+from leaderboards.board.request import FILES, Request, make, matches, of_file
 from tasks.errors import InputError
 
 
@@ -25,5 +25,13 @@ def asked(options: Namespace) -> Request:
         raise InputError("one board", ", ".join(files), f"harness board {files[0]}")
     request = of_file(Path(files[0])) if files else Request()
     folders = tuple(Path(path) for path in options.runs if not path.endswith(FILES))
-    given = {key: getattr(options, key) for key in ("layout", "published", "format") if getattr(options, key) is not None}
-    return replace(request, runs=(*request.runs, *folders), force=request.force or options.force, **given)
+    given = {key: value for key in ("layout", "published", "format", "group") if (value := getattr(options, key)) is not None}
+    labels = (*request.labels, *(label for text in options.label for label in _labels(text)))
+    return replace(request, runs=(*request.runs, *folders), labels=labels, force=request.force or options.force, **given)
+
+
+def _labels(text: str) -> list[tuple[Path, str]]:
+    pattern, _, label = text.rpartition("=")
+    if not pattern or not label:
+        raise InputError("RUN=TEXT as a label", repr(text), "harness board --label RUN=TEXT RUN…")
+    return [(folder, label) for folder in matches(Path(pattern), "harness board --label RUN=TEXT RUN…")]

@@ -3,6 +3,7 @@
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,9 +41,6 @@ def conduct(experiment: "Experiment", output: Path, root: Path, jobs: int = 1, l
     def jobs_of(cells: Sequence["Cell"], splits: Sequence[str]) -> list[tuple["Cell", list[list[str]]]]:
         return [(one, cells_of.commands(experiment, one, splits, common)) for one in cells]
 
-    def run_of(one: "Cell", split: str, seconds: float) -> tables.Entry:
-        return tables.Entry(one.split, one.label, one.change, one.seed, run_beside(one.folder, split), seconds)
-
     grid = cells_of.grid_cells(experiment, output)
     base, evaluation = cells_of.base_commands(experiment, output, common)
     first = [(base, evaluation), *jobs_of(grid, choosing)]
@@ -52,15 +50,18 @@ def conduct(experiment: "Experiment", output: Path, root: Path, jobs: int = 1, l
         return 0
     if problems := cells_of.execute(first, jobs, launcher, _tell):
         return _report(problems)
-    chosen = tables.choose([run_of(one, choosing[0], 0.0) for one in grid]) if grid else {}
+    tried = {(one.split, one.label, one.change): tables.score(run_beside(one.folder, choosing[0]), root) for one in grid}
+    chosen = tables.choose(tried)
     cells = cells_of.final_cells(experiment, output, chosen)
     if problems := cells_of.execute(jobs_of(cells, experiment.evaluate), jobs, launcher, _tell):
         return _report(problems)
     cells_of.check_identical(cells)
-    text = tables.choices(chosen, choosing)
-    for plan in evaluated:
-        entries = [run_of(one, plan.name, cells_of.seconds(one)) for one in cells]
-        text += tables.render(plan, entries, experiment.baseline, run_of(base, plan.name, 0.0))
+    text = "".join(f"{label} on {split}: {change}, chosen on {experiment.dev}\n" for (split, label), change in chosen.items())
+    for plan, split in product(evaluated, experiment.train):
+        systems: dict[str, list[Path]] = {}
+        for one in (base, *(cell for cell in cells if cell.split == split)):
+            systems.setdefault(one.label, []).append(run_beside(one.folder, plan.name))
+        text += tables.render(plan, systems, experiment.baseline, f"trained on {split}", root)
     (output / "table.txt").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
     return 0

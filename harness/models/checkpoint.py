@@ -166,14 +166,23 @@ def fingerprint(folder: Path) -> str:
 
 
 def trained_on(folder: Path) -> dict[str, Any] | None:
-    """Which split the model in a folder was trained on, and how; None where this project did not train it. Raises InputError."""
+    """Which split the model in a folder was trained on, and how; None where this project did not train it. Raises InputError.
+
+    Trainings that differ in their seed alone have one `training_sha256`.
+    """
     if not (folder / RECORD).is_file():
         return None
     record = _json(folder / RECORD)
     try:
-        found = record["trained_on"]
-        recipe = record["spec"]["recipe"]["name"]
-        return {key: found[key] for key in ("split", "split_sha256", "used_sha256", "samples")} | {"recipe": recipe}
+        found, spec = record["trained_on"], record["spec"]
+        alike = json.dumps([{**spec, "seed": None}, record["base"]["fingerprint"]], sort_keys=True)
+        return {
+            **{key: found[key] for key in ("split", "split_sha256", "used_sha256", "samples")},
+            "recipe": spec["recipe"]["name"],
+            "seed": spec["seed"],
+            "seconds": round(sum(session.get("seconds", 0.0) for session in record["sessions"]), 2),
+            "training_sha256": hashlib.sha256(alike.encode()).hexdigest(),
+        }
     except (KeyError, TypeError) as error:
         raise InputError(
             f"a {RECORD} with what the model was trained on",

@@ -8,21 +8,16 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
-from harness.predictions import cells
-from leaderboards.board.published import Printed
-from leaderboards.board.ranking import Board, Section, footnotes, main_metric, marks
-from leaderboards.board.rows import FACTS, PUBLISHED, Row
+from harness.predictions.cells import written
+from leaderboards.board.cells import FACTS, NONE, RARE, facts, interval, notes, number, suspicions
+from leaderboards.board.ranking import Board, Section, marks
+from leaderboards.board.rows import PUBLISHED, Number, Row
 
-SCHEMA = "vtg-harness/board/1"
+SCHEMA = "vtg-harness/board/2"
 SUSPECT = "†"
 LONGEST = 40
-
-
-class Cell(NamedTuple):
-    """Text of one cell, with `best`, `second` or nothing."""
-
-    text: str
-    mark: str = ""
+Cell = tuple[str, str]
+"""Text, and `best`, `second` or nothing."""
 
 
 class Grid(NamedTuple):
@@ -42,7 +37,7 @@ def text(board: Board) -> str:
         for title, lines in grid.groups:
             if title:
                 yield f"\n{title}:"
-            rows = [[cell.text for cell in line] for line in lines]
+            rows = [[text for text, _ in line] for line in lines]
             sides = ["left", "left", *["right"] * (len(grid.head) - 2)]
             yield str(tabulate(rows, grid.head, "simple", disable_numparse=True, colalign=sides))
         yield from ("", *grid.notes) if grid.notes else ()
@@ -62,7 +57,7 @@ def markdown(board: Board) -> str:
             yield f"| {' | '.join(map(_in_markdown, grid.head))} |"
             yield f"|{'---|' * 2}{'---:|' * (len(grid.head) - 2)}"
             for line in lines:
-                yield f"| {' | '.join(wrap[cell.mark].format(_in_markdown(cell.text)) for cell in line)} |"
+                yield f"| {' | '.join(wrap[mark].format(_in_markdown(text)) for text, mark in line)} |"
         yield from ("", *(f"- {_in_markdown(note)}" for note in grid.notes)) if grid.notes else ()
 
     return _pages(board, table, _in_markdown(_title(board)))
@@ -81,7 +76,7 @@ def latex(board: Board) -> str:
             if title:
                 yield rf"\multicolumn{{{len(grid.head)}}}{{l}}{{\textit{{{_in_latex(title)}}}}} \\"
             for line in lines:
-                yield " & ".join(wrap[cell.mark].format(_in_latex(cell.text)) for cell in line) + r" \\"
+                yield " & ".join(wrap[mark].format(_in_latex(text)) for text, mark in line) + r" \\"
         yield "\\bottomrule\n\\end{tabular}"
         yield from (rf"\par\footnotesize {_in_latex(note)}" for note in grid.notes)
 
@@ -101,8 +96,8 @@ def page(board: Board) -> str:
             if title:
                 yield f'<tr><th scope="rowgroup" colspan="{len(grid.head)}">{html.escape(title)}</th></tr>'
             for first, *others in lines:
-                cells = "".join(f"<td>{wrap[cell.mark].format(html.escape(cell.text))}</td>" for cell in others)
-                yield f'<tr><th scope="row">{html.escape(first.text)}</th>{cells}</tr>'
+                cells = "".join(f"<td>{wrap[mark].format(html.escape(text))}</td>" for text, mark in others)
+                yield f'<tr><th scope="row">{html.escape(first[0])}</th>{cells}</tr>'
             yield "</tbody>"
         yield "</table>"
         if grid.notes:
@@ -128,18 +123,22 @@ th:nth-child(-n+2), td:nth-child(2), th[scope=rowgroup] { text-align: left }
 
 
 def sheet(board: Board) -> str:
-    """CSV: one line a row, all sections below one head; numbers as they were printed, no marks."""
+    """CSV: one line a row, all sections below one head; numbers as people read them, no marks."""
     metrics = list(dict.fromkeys(metric for section in board.sections for metric in section.metrics))
-    lines = [["task", "split", "block", "kind", "model", "mode", *metrics, "95 % of", "95 %", *FACTS, "not comparable", "notes"]]
+    place, spread = ("task", "split", "block", "kind", "model", "mode"), ("ranked by", "95 %", "sd")
+    lines = [[*place, *metrics, *spread, *FACTS, "not comparable", "notes"]]
     for section in board.sections:
         for block, row in _blocks(section):
-            main = main_metric(section.metrics)
-            numbers = [row.metrics[m].text if m in row.metrics else "" for m in metrics]
-            place = [section.task, section.split, block, row.kind, row.model, row.mode]
-            interval = [main, row.intervals.get(main, "")]
-            reasons = "; ".join(row.reasons)
-            lines.append([*place, *numbers, *interval, *(row.facts[fact] for fact in FACTS), reasons, "; ".join(_notes(row))])
-    return cells.written(lines)
+            main = row.metrics.get(section.main, NONE)
+            lines.append(
+                [
+                    *(section.task, section.split, block, row.kind, row.model, row.mode),
+                    *(number(row.metrics.get(metric, NONE)._replace(sd=None)) for metric in metrics),
+                    *(section.main, interval(main), number(Number(main.sd)), *facts(row).values()),
+                    *("; ".join(row.reasons), "; ".join((*notes(row), *suspicions(row)))),
+                ]
+            )
+    return written(lines)
 
 
 def data(board: Board) -> str:
@@ -152,6 +151,7 @@ def data(board: Board) -> str:
             "ranked_protocol": section.protocol,
             "forced": section.forced,
             "metrics": section.metrics,
+            "ranked_by": section.main,
             "rows": [_object(section, block, row) for block, row in _blocks(section)],
         }
         for section in board.sections
@@ -172,24 +172,23 @@ FORMATS: Mapping[str, Callable[[Board], str]] = {
 
 def grid(section: Section) -> Grid:
     """The cells of a section, for the formats that people read."""
-    main = main_metric(section.metrics)
     best = {metric: marks(section, metric) for metric in section.metrics}
+    rows = [row for _, row in _blocks(section)]
+    known = {fact for row in rows for fact, text in facts(row).items() if text != "-" or fact not in RARE}
     reasons = section.forced or bool(section.below)
 
-    def number(row: Row, metric: str, ranked: bool) -> Cell:
-        if (cell := row.metrics.get(metric)) is None:
-            return Cell("-")
-        return Cell(cell.text + (SUSPECT if cell.flag else ""), _rank(best[metric], cell) if ranked else "")
-
     def line(row: Row, ranked: bool) -> list[Cell]:
-        cells = [Cell(row.model if row.kind == PUBLISHED else _short(row.model)), Cell(row.mode)]
+        found: list[Cell] = [(row.model if row.kind == PUBLISHED else _short(row.model), ""), (row.mode, "")]
         for metric in section.metrics:
-            cells += [number(row, metric, ranked), *([Cell(row.intervals.get(main, "-"))] if metric == main else [])]
-        why = ["; ".join(row.reasons) or "-"] if reasons else []
-        return [Cell(_plain(cell.text), cell.mark) for cell in (*cells, *(Cell(row.facts[f]) for f in FACTS), *map(Cell, why))]
+            cell = row.metrics.get(metric, NONE)
+            found.append((number(cell) + (SUSPECT if cell.flag else ""), _rank(best[metric], cell) if ranked else ""))
+            if metric == section.main:
+                found.append((interval(cell), ""))
+        found += [(text, "") for fact, text in facts(row).items() if fact in known]
+        found += [("; ".join(row.reasons) or "-", "")] if reasons else []
+        return [(_plain(text), mark) for text, mark in found]
 
-    at = section.metrics.index(main) + 1 if main in section.metrics else 0
-    columns = [*section.metrics[:at], *(["95 %"] if at else []), *section.metrics[at:]]
+    columns = [name for metric in section.metrics for name in (metric, *(["95 %"] if metric == section.main else []))]
     groups = (
         ("", [line(row, True) for row in section.ranked] + [line(row, False) for row in section.floors]),
         (
@@ -199,10 +198,19 @@ def grid(section: Section) -> Grid:
     )
     return Grid(
         _heading(section),
-        ("model", "mode", *columns, *FACTS, *(["not comparable"] if reasons else [])),
+        ("model", "mode", *columns, *(fact for fact in FACTS if fact in known), *(["not comparable"] if reasons else [])),
         tuple((title, lines) for title, lines in groups if lines),
-        tuple(map(_plain, footnotes(section))),
+        tuple(map(_plain, _footnotes(section))),
     )
+
+
+def _footnotes(section: Section) -> list[str]:
+    """Notes and suspicions of the rows of a section, each once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in (*section.ranked, *section.below):
+        for note in (*notes(row), *suspicions(row)):
+            found.setdefault((row.source, note), []).append(row.model)
+    return [f"{source}{f' ({names[0]})' if len(names) == 1 else ''}: {note}" for (source, note), names in sorted(found.items())]
 
 
 def _pages(board: Board, table: Callable[[Grid], Iterator[str]], title: str) -> str:
@@ -217,9 +225,9 @@ def _title(board: Board) -> str:
 def _heading(section: Section) -> str:
     place = _plain(f"{section.task}@{section.split}")
     if section.identity is not None:
-        version, split, protocol, rules = section.identity
-        place += f" v{version} ({split[:8]}), protocol {_plain(protocol)} ({rules[:8]})"
-        place += f", 95 % intervals of {main_metric(section.metrics)} clustered by video"
+        version, split, _, _ = section.identity
+        place += f" v{version} ({split[:8]}), protocol {_plain(section.identity.rules)}"
+        place += f", 95 % intervals of {section.main} clustered by video"
     elif section.protocol is not None:
         place += f", papers only, protocol {section.protocol} as they tell it"
     else:
@@ -237,26 +245,23 @@ def _object(section: Section, block: str, row: Row) -> dict[str, Any]:
     best = {metric: marks(section, metric) for metric in section.metrics} if block == "ranked" else {}
     metrics = {
         name: {
-            "value": cell.number,
-            "printed": cell.text,
+            "value": cell.value,
+            "printed": number(cell),
             **({"rank": rank} if (rank := _rank(best.get(name, {}), cell)) else {}),
             **({"paper_mark": cell.mark} if cell.mark else {}),
             **({"suspect": cell.flag} if cell.flag else {}),
-            **({"interval_95": row.intervals[name]} if name in row.intervals else {}),
+            **({"interval_95": cell.interval} if cell.interval is not None else {}),
+            **({"sd": cell.sd} if cell.sd is not None else {}),
         }
         for name, cell in row.metrics.items()
     }
     identity = None if row.identity is None else row.identity._asdict()
-    facts = {"kind": row.kind, "model": row.model, "mode": row.mode, **row.facts, "identity": identity}
-    return {"block": block, **facts, "metrics": metrics, "not_comparable": row.reasons, "notes": row.notes}
+    named = {"block": block, "kind": row.kind, "model": row.model, "mode": row.mode, **facts(row), "identity": identity}
+    return {**named, "metrics": metrics, "not_comparable": row.reasons, "notes": notes(row)}
 
 
-def _rank(best: Mapping[float | None, str], number: Printed) -> str:
-    return "" if number.flag else best.get(number.number, "")
-
-
-def _notes(row: Row) -> list[str]:
-    return [*row.notes, *(f"{metric}: {cell.flag}" for metric, cell in row.metrics.items() if cell.flag)]
+def _rank(best: Mapping[float | None, str], found: Number) -> str:
+    return "" if found.flag else best.get(found.value, "")
 
 
 def _short(model: str) -> str:

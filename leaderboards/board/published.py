@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import yaml_file
+from harness import checked, yaml_file
+from leaderboards.board.rows import PUBLISHED, UNKNOWN, Number, Row
 from tasks import protocol as protocols
 from tasks import task as tasks
-from tasks.errors import InputError, unknown
 
 FOLDER = Path(__file__).parent.parent / "published"
-UNKNOWN = "unknown"
 ANSWERS = ("yes", "no", UNKNOWN)
+TRAINED = {"yes": "train split", "no": "not this benchmark", UNKNOWN: UNKNOWN}
+"""Whether a paper's model saw the train split; a run says which split it was."""
 EVERY = "all"
 
 METRICS = (
@@ -25,75 +26,28 @@ METRICS = (
     *(f"F1@{t}" for t in (0.1, 0.3, 0.5, 0.7)),
     "mF1",
 )
-"""Every metric of a table, in the order of its columns. `set-` compares all predicted with all true spans of a query, overlaps
-merged; MR is moment retrieval, HL highlight detection; a bare `mAP` is one of which the paper does not say what is averaged."""
+"""Every metric that papers print, so that a slip makes no column of its own. `set-` compares all predicted with all true spans
+of a query, overlaps merged; MR is moment retrieval, HL highlight detection; a bare `mAP` is one of which the paper does not say
+what is averaged."""
 
 OTHERS = ("anet-dense", "anet-tal", "nextgqa")
 """Benchmarks that papers report and that are no task here."""
 
+TEXT, LIST, MAPPING = (str,), (list,), (dict,)
+KINDS: Mapping[str, checked.Kinds] = {
+    "file": {"paper": TEXT, "source": TEXT, "tables": LIST},
+    "table": {"table": TEXT, "title": TEXT, "benchmarks": MAPPING, "rows": LIST, "notes": LIST, "footnotes": MAPPING},
+    "benchmark": {"split": TEXT, "metrics": TEXT, "note": TEXT},
+    "row": {
+        **dict.fromkeys(("method", "base", "zero_shot", "setting", "type", "oracle", "note", "training_time"), TEXT),
+        "results": MAPPING,
+    },
+    "result": {"trained": TEXT, "protocol": TEXT, "values": TEXT, "flags": MAPPING, "note": TEXT},
+}
+"""What stands behind each key of a file and of its parts."""
+
 _CELL = re.compile(r"(?P<mark>\*\*|_|)(?P<number>\d+(?:\.\d+)?)(?P<difference>\([+-]\d+(?:\.\d+)?\))?(?P=mark)|-")
 _MARKS = {"": "", "**": "bold", "_": "underlined"}
-
-
-@dataclass(frozen=True)
-class Printed:
-    """One number of a paper.
-
-    Attributes:
-        text: As printed, without its mark; `-` for a dash.
-        number: Its value, None for a dash.
-        mark: `bold`, `underlined` or empty: the paper's own mark.
-        flag: Why it may be a misprint, or empty.
-    """
-
-    text: str
-    number: float | None
-    mark: str
-    flag: str
-
-
-@dataclass(frozen=True)
-class Published:
-    """One row of one table on one benchmark.
-
-    Attributes:
-        paper: Short name.
-        source: Where it can be read.
-        table: Number of the table.
-        method: Name in the table, with its footnote mark.
-        setting: What else tells the row from its neighbours, or empty.
-        type: The paper's grouping (SFT, RL, VLP …), or empty.
-        base: Base model.
-        zero_shot: `yes`, `no` or `unknown`.
-        oracle: Whether answers were chosen with the help of the ground truth.
-        benchmark: Name of a task, or one of `OTHERS`.
-        split: Split, or `unknown`.
-        trained: Whether the model was trained on this benchmark's train split: `yes`, `no` or `unknown`.
-        protocol: Name of the protocol it was measured under, or `unknown`.
-        values: Numbers by metric.
-        notes: What a reader must know: ambiguous metrics, footnotes, disagreements between tables.
-    """
-
-    paper: str
-    source: str
-    table: str
-    method: str
-    setting: str
-    type: str
-    base: str
-    zero_shot: str
-    oracle: bool
-    benchmark: str
-    split: str
-    trained: str
-    protocol: str
-    values: Mapping[str, Printed]
-    notes: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Method and setting."""
-        return f"{self.method}, {self.setting}" if self.setting else self.method
 
 
 @dataclass(frozen=True)
@@ -113,7 +67,7 @@ class Table:
     title: str
     benchmarks: Mapping[str, tuple[str, ...]]
     splits: Mapping[str, str]
-    rows: tuple[Published, ...]
+    rows: tuple[Row, ...]
     notes: tuple[str, ...]
 
 
@@ -129,157 +83,94 @@ def read(path: Path) -> list[Table]:
         InputError: It is no YAML, a key is missing or unknown, or a value is none of the known ones.
     """
     content = yaml_file.read(path, "a YAML file of published rows: a mapping", "harness board --published none", texts=True)
-    where = _Where(path)
-    file = where.mapping(content, ("paper", "source", "tables"))
-    return [_table(file, table, where.at(f"table {i}")) for i, table in enumerate(where.sequence(file["tables"], "tables"), 1)]
+    place = checked.Place(path)
+    file = checked.mapping(content, place, KINDS["file"], ("paper", "source", "tables"))
+    tables = checked.items(file["tables"], place, dict, "tables")
+    return [_table(file, table, place.at(f"table {i}")) for i, table in enumerate(tables, 1)]
 
 
-def cell(text: str, flag: str = "") -> Printed:
+def cell(text: str, flag: str = "") -> Number:
     """A number as a file writes it. Raises ValueError on anything else.
 
     >>> cell("**62.10**")
-    Printed(text='62.10', number=62.1, mark='bold', flag='')
+    Number(value=62.1, interval=None, sd=None, printed='62.10', mark='bold', flag='')
     """
     if (match := _CELL.fullmatch(text)) is None:
         raise ValueError(text)
     if match["number"] is None:
-        return Printed(text, None, "", flag)
-    shown = match["number"] + (f" {match['difference']}" if match["difference"] else "")
-    return Printed(shown, float(match["number"]), _MARKS[match["mark"]], flag)
+        return Number(None, printed=text, flag=flag)
+    printed = match["number"] + (f" {match['difference']}" if match["difference"] else "")
+    return Number(float(match["number"]), printed=printed, mark=_MARKS[match["mark"]], flag=flag)
 
 
-@dataclass(frozen=True)
-class _Where:
-    """A place in a file, for messages."""
-
-    path: Path
-    place: str = ""
-
-    def at(self, place: str) -> "_Where":
-        return _Where(self.path, f"{self.place}, {place}" if self.place else place)
-
-    def refuse(self, expected: str, found: str) -> InputError:
-        return InputError(f"{expected} in {self.place or 'the file'}", f"{self.path}: {found}", f"edit {self.path.name}")
-
-    def mapping(self, value: Any, required: Sequence[str], optional: Sequence[str] = ()) -> Mapping[str, Any]:
-        """A mapping with these keys and no others."""
-        known = [*required, *optional]
-        if not isinstance(value, dict):
-            raise self.refuse(f"a mapping with the keys {', '.join(known)}", _shown(value))
-        if missing := [key for key in required if key not in value]:
-            raise self.refuse(f"the keys {', '.join(required)}", f"no {', '.join(missing)}")
-        if strange := [key for key in value if key not in known]:
-            raise self.refuse(f"one of the keys {', '.join(known)}", unknown(str(strange[0])[:80], known))
-        return value
-
-    def sequence(self, value: Any, what: str) -> Sequence[Any]:
-        if not isinstance(value, list) or not value:
-            raise self.refuse(f"a list of {what}", _shown(value))
-        return value
-
-    def text(self, value: Any, what: str) -> str:
-        if not isinstance(value, str):
-            raise self.refuse(f"{what} as text", _shown(value))
-        return value
-
-    def one_of(self, value: Any, known: Sequence[str], what: str) -> str:
-        if not isinstance(value, str) or value not in known:
-            raise self.refuse(f"{what}: {', '.join(known)}", unknown(value, known) if isinstance(value, str) else _shown(value))
-        return value
-
-
-def _table(file: Mapping[str, Any], content: Any, where: _Where) -> Table:
-    table = where.mapping(content, ("table", "title", "benchmarks", "rows"), ("notes", "footnotes"))
-    number = where.text(table["table"], "the number of the table")
-    where = _Where(where.path, f"table {number}")
-    known = (*tasks.all_tasks(), *OTHERS)
-    benchmarks = {
-        where.one_of(name, known, "a benchmark"): _benchmark(value, where.at(name))
-        for name, value in _pairs(table["benchmarks"], where)
-    }
-    splits = {name: split for name, (split, _, _) in benchmarks.items()}
-    metrics = {name: columns for name, (_, columns, _) in benchmarks.items()}
+def _table(file: Mapping[str, Any], content: Any, place: checked.Place) -> Table:
+    table = checked.mapping(content, place, KINDS["table"], ("table", "title", "benchmarks", "rows"))
+    benchmarks = checked.mapping(table["benchmarks"], place, dict.fromkeys((*tasks.all_tasks(), *OTHERS), MAPPING))
+    for name, benchmark in benchmarks.items():
+        checked.mapping(benchmark, place.at(name), KINDS["benchmark"], ("split", "metrics"))
+        for metric in benchmark["metrics"].split():
+            checked.word(metric, METRICS, place.at(name), "a metric")
     rows = [
         published
-        for i, row in enumerate(where.sequence(table["rows"], "rows"), 1)
-        for published in _row(file, table, row, benchmarks, where.at(f"row {i}"))
+        for i, row in enumerate(checked.items(table["rows"], place, dict, "rows"), 1)
+        for published in _row(file, table, row, place.at(f"row {i}"))
     ]
-    notes = [where.text(note, "a note") for note in where.sequence(table["notes"], "notes")] if "notes" in table else []
-    return Table(f"{where.path.stem}-{number}", where.text(table["title"], "title"), metrics, splits, tuple(rows), tuple(notes))
+    return Table(
+        name=f"{place.file.stem}-{table['table']}",
+        title=table["title"],
+        benchmarks={name: tuple(benchmark["metrics"].split()) for name, benchmark in benchmarks.items()},
+        splits={name: benchmark["split"] for name, benchmark in benchmarks.items()},
+        rows=tuple(rows),
+        notes=tuple(checked.items(table["notes"], place, str, "notes")) if "notes" in table else (),
+    )
 
 
-def _benchmark(content: Any, where: _Where) -> tuple[str, tuple[str, ...], str]:
-    """Split, metrics in printed order, and note."""
-    value = where.mapping(content, ("split", "metrics"), ("note",))
-    metrics = tuple(where.one_of(m, METRICS, "a metric") for m in where.text(value["metrics"], "metrics").split())
-    return where.text(value["split"], "split"), metrics, where.text(value.get("note", ""), "note")
-
-
-def _row(
-    file: Mapping[str, Any], table: Mapping[str, Any], content: Any, benchmarks: Mapping[str, Any], where: _Where
-) -> list[Published]:
-    optional = ("setting", "type", "oracle", "note", "training_time")
-    row = where.mapping(content, ("method", "base", "zero_shot", "results"), optional)
-    method = where.text(row["method"], "method")
-    where = where.at(method)
-    notes = [where.text(row["note"], "note")] if "note" in row else []
-    if "training_time" in row:
-        notes.append(f"training time {where.text(row['training_time'], 'training_time')}")
-    notes += [note for mark, note in _pairs(table.get("footnotes"), where) if method.endswith(mark)]
-    common = {
-        "paper": where.text(file["paper"], "paper"),
-        "source": where.text(file["source"], "source"),
-        "table": str(table["table"]),
-        "method": method,
-        "base": where.text(row["base"], "base"),
-        **{key: where.text(row.get(key, ""), key) for key in ("setting", "type")},
-        "zero_shot": where.one_of(row["zero_shot"], ANSWERS, "zero_shot"),
-        "oracle": where.one_of(row.get("oracle", "no"), ("yes", "no"), "oracle") == "yes",
-    }
+def _row(file: Mapping[str, Any], table: Mapping[str, Any], content: Any, place: checked.Place) -> list[Row]:
+    """A printed row, one on each benchmark."""
+    row = checked.mapping(content, place, KINDS["row"], ("method", "base", "zero_shot", "results"))
+    place = place.at(row["method"])
+    footnotes = table.get("footnotes", {})
+    checked.mapping(footnotes, place, dict.fromkeys(footnotes, TEXT))
+    notes = [
+        *([row["note"]] if "note" in row else []),
+        *([f"training time {row['training_time']}"] if "training_time" in row else []),
+        *(note for mark, note in footnotes.items() if row["method"].endswith(mark)),
+    ]
+    zero_shot = checked.word(row["zero_shot"], ANSWERS, place, "zero_shot") == "yes"
+    oracle = checked.word(row.get("oracle", "no"), ("yes", "no"), place, "oracle") == "yes"
     rows = []
-    for name, value in _pairs(row["results"], where):
-        split, metrics, note = benchmarks[where.one_of(name, tuple(benchmarks), "a benchmark of this table")]
-        rows.append(_published(common, name, split, metrics, [*notes, *([note] if note else [])], value, where.at(name)))
+    for name, content in checked.mapping(row["results"], place, dict.fromkeys(table["benchmarks"], MAPPING)).items():
+        at, benchmark = place.at(name), table["benchmarks"][name]
+        result = checked.mapping(content, at, KINDS["result"], ("trained", "protocol", "values"))
+        own, common = ([part["note"]] if "note" in part else [] for part in (result, benchmark))
+        trained = TRAINED[checked.word(result["trained"], ANSWERS, at, "trained")]
+        rows.append(
+            Row(
+                kind=PUBLISHED,
+                task=name,
+                split=benchmark["split"],
+                model=", ".join(row[key] for key in ("method", "setting") if row.get(key)),
+                mode="-",
+                metrics=_values(benchmark["metrics"].split(), result, at),
+                protocol=checked.word(result["protocol"], (*protocols.names(), UNKNOWN), at, "a protocol"),
+                trained_on=f"{trained} (zero-shot)" if zero_shot else trained,
+                source=f"{file['paper']}, {'Table ' if table['table'].isdigit() else ''}{table['table']}",
+                reasons=("chosen with the ground truth",) if oracle else (),
+                notes=(*own, *notes, *common),
+            )
+        )
     return rows
 
 
-def _published(
-    common: Mapping[str, Any], name: str, split: str, metrics: Sequence[str], notes: Sequence[str], content: Any, where: _Where
-) -> Published:
-    result = where.mapping(content, ("trained", "protocol", "values"), ("flags", "note"))
-    texts = where.text(result["values"], "values").split()
+def _values(metrics: Sequence[str], result: Mapping[str, Any], place: checked.Place) -> dict[str, Number]:
+    texts = result["values"].split()
     if len(texts) != len(metrics):
-        raise where.refuse(f"{len(metrics)} values, for {', '.join(metrics)}", f"{len(texts)}")
-    flags = {
-        where.one_of(key, (*metrics, EVERY), "a flagged metric"): where.text(why, "a flag")
-        for key, why in _pairs(result.get("flags"), where)
-    }
+        raise place.refuse(f"{len(metrics)} values, for {', '.join(metrics)}", f"{len(texts)}")
+    flags = checked.mapping(result.get("flags", {}), place.at("flags"), dict.fromkeys((*metrics, EVERY), TEXT))
     values = {}
     for metric, text in zip(metrics, texts, strict=True):
         try:
             values[metric] = cell(text, flags.get(metric, flags.get(EVERY, "")))
         except ValueError as error:
-            raise where.refuse(f"a number as printed for {metric}: 62.1, **62.1**, _62.1_ or -", repr(text[:80])) from error
-    return Published(
-        **common,
-        benchmark=name,
-        split=split,
-        trained=where.one_of(result["trained"], ANSWERS, "trained"),
-        protocol=where.one_of(result["protocol"], (*protocols.names(), UNKNOWN), "a protocol"),
-        values=values,
-        notes=(*([where.text(result["note"], "note")] if "note" in result else []), *notes),
-    )
-
-
-def _pairs(value: Any, where: _Where) -> list[tuple[str, Any]]:
-    """Names with what stands behind them; none where an optional key is absent."""
-    if value is None:
-        return []
-    if not isinstance(value, dict) or not value or not all(isinstance(key, str) for key in value):
-        raise where.refuse("a mapping of names", _shown(value))
-    return list(value.items())
-
-
-def _shown(value: Any) -> str:
-    """A wrong value for a message; containers by their type alone, as an alias can stand in one a million times."""
-    return repr(value[:80]) if isinstance(value, str) else f"a {type(value).__name__}"
+            raise place.refuse(f"a number as printed for {metric}: 62.1, **62.1**, _62.1_ or -", repr(text[:80])) from error
+    return values

@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from leaderboards.board.published import METRICS, UNKNOWN, Table
-from leaderboards.board.rows import CEILING, PUBLISHED, RUN, TRIVIAL, Identity, Row, of_published
+from leaderboards.board.published import Table
+from leaderboards.board.rows import CEILING, PUBLISHED, RUN, TRIVIAL, UNKNOWN, Identity, Row
 from tasks import task as tasks
 from tasks.task import Task
 
@@ -27,6 +27,7 @@ class Section(NamedTuple):
         identity: What the ranked numbers share, None where only papers are ranked.
         protocol: Name of the protocol of the ranking, None where nothing is ranked.
         metrics: Columns.
+        main: The column that ranks, and whose interval is shown; empty where there is none.
         ranked: Rows that may be compared, best first.
         floors: Rules that need no model, and ceilings, under the rules of the ranking.
         below: The other rows, each with its `reasons`.
@@ -38,6 +39,7 @@ class Section(NamedTuple):
     identity: Identity | None
     protocol: str | None
     metrics: tuple[str, ...]
+    main: str
     ranked: tuple[Row, ...]
     floors: tuple[Row, ...]
     below: tuple[Row, ...]
@@ -67,7 +69,8 @@ def build(runs: Iterable[Row], published: Sequence[Table], floors: Floors, layou
     places: dict[tuple[str, str], list[Row]] = {}
     for row in runs:
         places.setdefault((row.task, row.split), []).append(row)
-    papers = of_published([row for table in published for row in table.rows])
+    printed = (row for table in published for row in table.rows)
+    papers = [replace(row, place=place) for place, row in enumerate(printed)]
     notes: list[str] = []
     if layout is not None:
         shown = [(task, _split(task, split)) for task, split in layout.splits.items()]
@@ -87,30 +90,15 @@ def build(runs: Iterable[Row], published: Sequence[Table], floors: Floors, layou
     return Board(GENERAL if layout is None else layout.name, title, tuple(sections), tuple(notes))
 
 
-def main_metric(metrics: Sequence[str]) -> str:
-    """What a ranking is sorted by, and whose interval is shown."""
-    return "mIoU" if "mIoU" in metrics or not metrics else metrics[0]
-
-
 def marks(section: Section, metric: str) -> dict[float | None, str]:
     """The best number of a column as `best`, the next as `second`; numbers under suspicion do not count.
 
     Only rows of models that looked are compared, and only where there are two.
     """
     cells = [row.metrics[metric] for row in section.ranked if row.kind in (RUN, PUBLISHED) and metric in row.metrics]
-    numbers = [cell.number for cell in cells if cell.number is not None and not cell.flag]
+    numbers = [cell.value for cell in cells if cell.value is not None and not cell.flag]
     order = sorted(set(numbers), reverse=True)
     return dict(zip(order[:2], ("best", "second"), strict=False)) if len(numbers) > 1 else {}
-
-
-def footnotes(section: Section) -> list[str]:
-    """Notes and suspicions of the rows of a section, each once."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for row in (*section.ranked, *section.below):
-        flags = (f"{metric}: {cell.flag}" for metric, cell in row.metrics.items() if cell.flag)
-        for note in (*row.notes, *_merged(flags)):
-            found.setdefault((row.facts["source"], note), []).append(row.model)
-    return [f"{source}{f' ({names[0]})' if len(names) == 1 else ''}: {note}" for (source, note), names in sorted(found.items())]
 
 
 def _section(task: str, split: str, rows: Sequence[Row], columns: Sequence[str] | None, floors: Floors, force: bool) -> Section:
@@ -123,14 +111,16 @@ def _section(task: str, split: str, rows: Sequence[Row], columns: Sequence[str] 
         given = {row.model for row in rules}
         basis = next(row for row in rows if row.identity == identity)
         rules += [row for row in floors(basis) if row.model not in given]
-    metrics = _columns(judged if columns is not None else [*judged, *rules], columns)
-    main = main_metric(metrics)
+    metrics = _columns(judged if columns is not None else [*judged, *rules], columns, identity)
+    main = next((row.main for row in rows if row.identity == identity and row.main), "mIoU")
+    main = main if main in metrics else next(iter(metrics), "")
     return Section(
         task,
         split,
         identity,
         protocol,
         metrics,
+        main,
         tuple(sorted(ranked, key=lambda row: (-_number(row, main), *_order(row)))),
         tuple(sorted((r for r in rules if _shows(r, metrics)), key=lambda row: (row.kind == CEILING, *_order(row)))),
         tuple(below),
@@ -151,7 +141,7 @@ def _chosen(task: str, split: str, rows: Sequence[Row]) -> tuple[Identity | None
             best = min(identities, key=lambda i: (-identities[i], i.protocol != default, i))
             return best, best.protocol
     candidates = (row for row in rows if row.kind == PUBLISHED and not row.reasons and row.split == split)
-    names = Counter(row.facts["protocol"] for row in candidates if row.facts["protocol"] != UNKNOWN)
+    names = Counter(row.protocol for row in candidates if row.protocol != UNKNOWN)
     return None, min(names, key=lambda name: (-names[name], name)) if names else None
 
 
@@ -161,28 +151,28 @@ def _other(row: Row, split: str, identity: Identity | None, protocol: str | None
         pairs = [
             (row.identity.task_version, identity.task_version, f"other version of the task: v{row.identity.task_version}"),
             (row.identity.split_sha256, identity.split_sha256, f"other split hash: {row.identity.split_sha256[:8]}"),
-            (row.identity[2:], identity[2:], f"other protocol: {row.facts['protocol']}"),
+            (row.identity[2:], identity[2:], f"other protocol: {row.identity.rules}"),
         ]
         return [reason for mine, theirs, reason in pairs if mine != theirs]
     reasons = []
     if row.split != split:
         reasons.append("split unknown")
-    if row.facts["protocol"] != protocol:
-        name = row.facts["protocol"]
-        reasons.append("protocol unknown" if name == UNKNOWN else f"other protocol: {name}")
+    if row.protocol != protocol:
+        reasons.append("protocol unknown" if row.protocol == UNKNOWN else f"other protocol: {row.protocol}")
     return reasons
 
 
-def _columns(rows: Sequence[Row], printed: Sequence[str] | None) -> tuple[str, ...]:
-    """The printed columns, and every other of a run that has a number in none of them; without printed ones every column."""
+def _columns(rows: Sequence[Row], printed: Sequence[str] | None, identity: Identity | None) -> tuple[str, ...]:
+    """The printed columns, and every other of a run that has a number in none of them; without printed ones every column.
+
+    In the order of the rows that are ranked, then of the others.
+    """
     shown = list(printed or ())
-    for row in rows:
-        has = [name for name, cell in row.metrics.items() if cell.number is not None]
+    for row in sorted(rows, key=lambda row: row.identity != identity):
+        has = [name for name, cell in row.metrics.items() if cell.value is not None]
         if printed is None or (row.kind != PUBLISHED and not set(has) & set(printed)):
             shown += [name for name in has if name not in shown]
-    if printed is not None:
-        return tuple(shown)
-    return tuple(sorted(shown, key=lambda name: (METRICS.index(name) if name in METRICS else len(METRICS), name)))
+    return tuple(shown)
 
 
 def _split(task: str, split: str) -> str:
@@ -203,16 +193,9 @@ def _shows(row: Row, metrics: Sequence[str]) -> bool:
 def _number(row: Row, metric: str) -> float:
     """What a row is sorted by; a number under suspicion lifts no row."""
     cell = row.metrics.get(metric)
-    return -1.0 if cell is None or cell.number is None or cell.flag else cell.number
+    return -1.0 if cell is None or cell.value is None or cell.flag else cell.value
 
 
 def _order(row: Row) -> tuple[Any, ...]:
     """A total order that does not know how rows came in; papers keep their own order."""
-    return (row.kind == PUBLISHED, row.place, row.model, row.mode, row.facts["source"], repr(row))
-
-
-def _merged(flags: Iterable[str]) -> list[str]:
-    """One line where every metric of a row is under the same suspicion."""
-    pairs = [flag.split(": ", 1) for flag in flags]
-    reasons = list(dict.fromkeys(reason for _, reason in pairs))
-    return [f"{', '.join(metric for metric, why in pairs if why == reason)}: {reason}" for reason in reasons]
+    return (row.kind == PUBLISHED, row.place, row.model, row.mode, row.source, repr(row))

@@ -1,22 +1,30 @@
 """What goes on a board: the options of `harness board`, or a `board.yaml` that holds them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness import yaml_file
+from harness import checked, yaml_file
 from leaderboards.board import published, runs
 from leaderboards.board.formats import FORMATS
 from leaderboards.board.published import Table
 from leaderboards.board.ranking import GENERAL, MAIN, Board, build
 from leaderboards.board.rows import Row, of_floors
+from leaderboards.board.seeds import grouped
 from tasks.errors import InputError, unknown
 
-KEYS = ("runs", "layout", "published", "format", "force")
 FILES = (".yaml", ".yml")
-NONE, EVERY = "none", "all"
+NONE, EVERY, SEEDS = "none", "all", "seeds"
+GROUPS = (SEEDS, NONE)
+WORD, WORDS = (str,), (str, list)
+KINDS = {
+    **dict.fromkeys(("runs", "published"), WORDS),
+    **dict.fromkeys(("layout", "format", "force", "group"), WORD),
+    "labels": (dict,),
+}
+"""What stands behind each key of a file."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +33,17 @@ class Request:
 
     Attributes:
         runs: Run folders, or folders of runs.
+        labels: What the runs in a folder and below it are called.
+        group: `seeds` where runs of one recipe are one row, `none` where every run is one.
         layout: `general`, or the name of a paper's table.
         published: Rows of papers, comma-separated: tables, papers, YAML files, `all`, `none`; None for what fits the layout.
-        format: One of `tables.FORMATS`.
+        format: One of `formats.FORMATS`.
         force: Whether rows that may not be compared are ranked.
     """
 
     runs: tuple[Path, ...] = ()
+    labels: tuple[tuple[Path, str], ...] = ()
+    group: str = SEEDS
     layout: str = GENERAL
     published: str | None = None
     format: str = "text"
@@ -41,35 +53,57 @@ class Request:
 def of_file(path: Path) -> Request:
     """Read a `board.yaml`; runs and files are named from its folder, and runs may hold `*`. Raises InputError."""
     # Every scalar as text, so that `no` is a word here as on the command line.
-    values = yaml_file.read(
-        path, f"a YAML file with a board: a mapping with some of the keys {', '.join(KEYS)}", "harness board RUN", texts=True
-    )
-    for key in values:
-        if key not in KEYS:
-            raise InputError(f"some of the keys {', '.join(KEYS)}", f"{path}: {unknown(str(key)[:80], KEYS)}", f"edit {path}")
-    words = {key: _words(path, key, value) for key, value in values.items()}
-    folders = tuple(folder for pattern in words.get("runs", ()) for folder in _matches(path, pattern))
-    names = [str(path.parent / word) if word.endswith(FILES) else word for word in words.get("published", ())]
+    what = f"a YAML file with a board: a mapping with some of the keys {', '.join(KINDS)}"
+    content, place = yaml_file.read(path, what, "harness board RUN", texts=True), checked.Place(path)
+    values = checked.mapping(content, place, KINDS)
+    labels = checked.mapping(values.get("labels", {}), place.at("labels"), dict.fromkeys(values.get("labels", {}), WORD))
+
+    def found(pattern: str) -> list[Path]:
+        return matches(path.parent / pattern, f"edit {path}")
+
+    names = [str(path.parent / word) if word.endswith(FILES) else word for word in _words(values, "published", place)]
     return Request(
-        runs=folders,
-        layout=_one(path, words, "layout", None) or GENERAL,
-        published=",".join(names) if "published" in words else None,
-        format=_one(path, words, "format", FORMATS) or "text",
-        force=_one(path, words, "force", ("yes", "no")) == "yes",
+        runs=tuple(folder for pattern in _words(values, "runs", place) for folder in found(pattern)),
+        labels=tuple((folder, label) for pattern, label in labels.items() for folder in found(pattern)),
+        group=checked.word(values.get("group", SEEDS), GROUPS, place, "group"),
+        layout=values.get("layout", GENERAL),
+        published=",".join(names) if "published" in values else None,
+        format=checked.word(values.get("format", "text"), tuple(FORMATS), place, "format"),
+        force=checked.word(values.get("force", "no"), ("yes", "no"), place, "force") == "yes",
     )
+
+
+def _words(values: Mapping[str, Any], key: str, place: checked.Place) -> Sequence[str]:
+    """The text of a key, or its list of texts; none where it is absent."""
+    if key not in values:
+        return []
+    return [values[key]] if isinstance(values[key], str) else checked.items(values[key], place, str, key)
 
 
 def make(request: Request, data_root: Path) -> Board:
     """Read runs and published rows, and arrange them. Raises InputError."""
     tables, layout = _tables(request)
-    recorded = [runs.load(folder, data_root) for folder in runs.find(request.runs)]
-    specs = {(row.task, row.split, row.identity): entry.spec for entry in recorded for row in entry.rows}
+    rows: list[Row] = []
+    specs: dict[Any, Mapping[str, Any]] = {}
+    for folder in runs.find(request.runs):
+        recorded = runs.load(folder, data_root)
+        specs |= {(row.task, row.split, row.identity): recorded.spec for row in recorded.rows}
+        label = next((label for named, label in request.labels if folder.is_relative_to(named.resolve())), None)
+        rows += recorded.rows if label is None else [replace(row, model=label, group=label) for row in recorded.rows]
 
     def floors(row: Row) -> Sequence[Row]:
         spec = specs[row.task, row.split, row.identity]
         return of_floors(runs.plan_of({**spec, "limit": None}, data_root))
 
-    return build((row for entry in recorded for row in entry.rows), tables, floors, layout, request.force)
+    return build(grouped(rows) if request.group == SEEDS else rows, tables, floors, layout, request.force)
+
+
+def matches(pattern: Path, step: str) -> list[Path]:
+    """The folders of a name that may hold `*`. Raises InputError where there is none."""
+    places = Path(pattern.anchor or ".").glob(str(pattern.relative_to(pattern.anchor)))
+    if not (found := sorted(place for place in places if place.is_dir())):
+        raise InputError("runs", f"nothing matches {pattern}", step)
+    return found
 
 
 def layouts() -> list[str]:
@@ -104,30 +138,3 @@ def _tables(request: Request) -> tuple[list[Table], Table | None]:
             )
         chosen |= found
     return [chosen[name] for name in sorted(chosen)], known.get(request.layout)
-
-
-def _words(path: Path, key: str, value: Any) -> list[str]:
-    words = [value] if isinstance(value, str) else value
-    if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
-        raise InputError(f"text or a list of texts as {key}", f"{path}: a {type(value).__name__}", f"edit {path}")
-    return words
-
-
-def _one(path: Path, words: Mapping[str, list[str]], key: str, known: Iterable[str] | None) -> str | None:
-    """The only word of a key, None where the key is absent."""
-    if key not in words:
-        return None
-    word, *others = words[key]
-    if others or (known is not None and word not in known):
-        expected = f"one word as {key}" + (f": {', '.join(known)}" if known is not None else "")
-        raise InputError(expected, f"{path}: {', '.join(words[key])[:80]!r}", f"edit {path}")
-    return word
-
-
-def _matches(path: Path, pattern: str) -> list[Path]:
-    folder = path.parent / pattern
-    places = Path(folder.anchor or ".").glob(str(folder.relative_to(folder.anchor)) if folder.anchor else str(folder))
-    found = sorted(place for place in places if place.is_dir())
-    if not found:
-        raise InputError("runs", f"{path}: nothing matches {folder}", f"edit {path}")
-    return found

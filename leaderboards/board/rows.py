@@ -1,21 +1,41 @@
-"""Rows of a board, from recorded runs, from rules that need no model, and from papers."""
+"""Rows of a board, as numbers: from recorded runs, and from rules that need no model."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness import sessions
+from harness import report, sessions
 from harness.models import naming
 from harness.plan import Plan
-from harness.report import CUT_OFF, FLOORS, floor_rows
-from harness.report import rows as shown_rows
 from harness.scoring import ORACLE_MODE
-from leaderboards.board.published import UNKNOWN, Printed, Published
 
 RUN, PUBLISHED, TRIVIAL, CEILING = "run", "published", "trivial", "ceiling"
-FACTS = ("n", "coverage", "parsed", "gap", "protocol", "trained on", "commit", "source")
-_NO_METRICS = ("model", "mode", "coverage", "parsed", CUT_OFF, "95 %", "gap")
+UNKNOWN = "unknown"
+
+HIGHLIGHTS = "HL-min-VeryGood-mAP"
+HEADINGS_1 = {"MR-full-mAP": "MR-mAP", HIGHLIGHTS: "HL-mAP", "HL-min-VeryGood-Hit1": "HIT@1"}
+"""What version 1 of `scores.json` called `qvhighlights`: the official metrics that tables show."""
+
+
+class Number(NamedTuple):
+    """A number of a board.
+
+    Attributes:
+        value: In percent, higher is better; None where there is none.
+        interval: Its 95 % interval, None where it is not known.
+        sd: Standard deviation over the seeds whose mean it is; None for one run.
+        printed: As a paper prints it, without its mark; empty for numbers of this project.
+        mark: `bold`, `underlined` or empty: the paper's own mark.
+        flag: Why it may be a misprint, or empty.
+    """
+
+    value: float | None
+    interval: tuple[float, float] | None = None
+    sd: float | None = None
+    printed: str = ""
+    mark: str = ""
+    flag: str = ""
 
 
 class Identity(NamedTuple):
@@ -25,6 +45,11 @@ class Identity(NamedTuple):
     split_sha256: str
     protocol: str
     protocol_sha256: str
+
+    @property
+    def rules(self) -> str:
+        """Protocol with the beginning of its hash."""
+        return f"{self.protocol} ({self.protocol_sha256[:8]})"
 
 
 @dataclass(frozen=True)
@@ -37,13 +62,22 @@ class Row:
         split: Split, `unknown` where a paper does not say.
         model: Model or method.
         mode: Prompt mode, `-` where there is none.
-        metrics: Numbers by metric, higher is better.
-        intervals: 95 % interval by metric, as text.
+        metrics: Numbers by the heading of their column, in order.
+        main: Heading of the metric that ranks; empty for papers.
+        metric: Its name in `scores.json`.
         identity: Of the numbers of a run or of a rule; None for papers.
-        facts: The columns of `FACTS`, as text.
+        counts: `n`, `answered`, `cut off` questions; `coverage`, `parsed` as shares; query `gap`; `seconds` of training;
+            `difference` to a baseline. What is not known is absent.
+        protocol: Name.
+        trained_on: Split, or what a paper says.
+        commit: Of the harness.
+        source: Run folders, or the table of a paper.
         reasons: Why it belongs in no ranking, whatever stands beside it.
         notes: What a reader must know.
         place: Of a published row in its paper, so that rows below a ranking keep the paper's order.
+        group: What runs share that differ in their seed alone; empty for a row that stands alone.
+        seed: Of the training, None where it is not known.
+        seeds: Runs that it is the mean of.
     """
 
     kind: str
@@ -51,13 +85,55 @@ class Row:
     split: str
     model: str
     mode: str
-    metrics: Mapping[str, Printed]
-    intervals: Mapping[str, str]
-    identity: Identity | None
-    facts: Mapping[str, str]
+    metrics: Mapping[str, Number]
+    main: str = ""
+    metric: str = ""
+    identity: Identity | None = None
+    counts: Mapping[str, Number] = field(default_factory=dict)
+    protocol: str = "-"
+    trained_on: str = "-"
+    commit: str = "-"
+    source: str = "-"
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     place: int = 0
+    group: str = ""
+    seed: int | None = None
+    seeds: int = 1
+
+
+class Judged(NamedTuple):
+    """What a `scores.json` says, whichever version wrote it.
+
+    Attributes:
+        main: Name of the metric that ranks.
+        headings: Heading by name, of the metrics that tables show.
+        modes: `aggregate`, `interval_95`, `counts` and the rest of each mode.
+    """
+
+    main: str
+    headings: Mapping[str, str]
+    modes: Mapping[str, Mapping[str, Any]]
+
+
+def judged(scores: Mapping[str, Any], rules: Mapping[str, Any]) -> Judged:
+    """What scores say; version 1 told neither the main metric nor the headings.
+
+    Args:
+        scores: Content of `scores.json`.
+        rules: `score` of the protocol.
+    """
+    if "headings" in scores:
+        return Judged(scores["main"], scores["headings"], scores["modes"])
+    prefix = "set-" if rules.get("iou") == "merged-set" else ""
+    headings: dict[str, str] = {}
+    modes = {}
+    for mode, entry in scores["modes"].items():
+        headings |= {name: f"{prefix}{name}" for name in entry["aggregate"] if name != "n"}
+        headings |= HEADINGS_1 if "qvhighlights" in entry else {}
+        modes[mode] = {**entry, "aggregate": {**entry["aggregate"], **entry.get("qvhighlights", {})}}
+    main = HIGHLIGHTS if HIGHLIGHTS in headings and rules.get("saliency", "none") != "none" else "mIoU"
+    return Judged(main, headings, modes)
 
 
 def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> list[Row]:
@@ -69,91 +145,84 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
         folder: The run folder; its name is the source.
     """
     spec, model = run["spec"], run["spec"]["model"]
-    rules = spec["protocol"]
-    called, differ = naming.shown(model), sessions.differences(run["sessions"])
-    reasons = _reasons(run)
-    trivial = model["backend"] == "trivial"
-    common = {
-        "protocol": _hashed(rules["name"], rules["sha256"]),
-        "trained on": "-" if trivial else _trained_on(model),
-        "commit": sessions.commits(run["sessions"]),
-        "source": folder.resolve().name,
-    }
-    rows = []
-    for (mode, entry), shown in zip(scores["modes"].items(), shown_rows(called, scores), strict=True):
-        own = [*reasons]
-        if mode == ORACLE_MODE:
-            own.append("mixed modes: the better reply is chosen with the ground truth")
-        elif entry["coverage"] is None or entry["coverage"] < 1:
-            own.append(f"coverage {shown['coverage']}")
-        rows.append(
-            Row(
-                kind=FLOORS.get(model["name"], TRIVIAL) if trivial else RUN,
-                task=spec["task"],
-                split=spec["split"],
-                model=called,
-                mode=mode,
-                metrics=_metrics(shown, rules["score"]),
-                intervals=_intervals(entry["interval_95"], rules["score"]),
-                identity=Identity(spec["task_version"], spec["split_sha256"], rules["name"], rules["sha256"]),
-                facts=common | {key: shown[key] for key in ("coverage", "parsed", "gap")} | {"n": str(entry["aggregate"]["n"])},
-                reasons=tuple(own),
-                notes=_notes(shown, mode, differ),
-            )
+    rules, trained = spec["protocol"], model.get("trained_on") or {}
+    found, trivial = judged(scores, rules["score"]), model["backend"] == "trivial"
+    called, commit, differ = naming.shown(model), sessions.commits(run["sessions"]), sessions.differences(run["sessions"])
+    return [
+        Row(
+            kind=report.FLOORS.get(model["name"], TRIVIAL) if trivial else RUN,
+            task=spec["task"],
+            split=spec["split"],
+            model=called,
+            mode=mode,
+            metrics=_metrics(entry, found.headings),
+            main=found.headings[found.main],
+            metric=found.main,
+            identity=Identity(spec["task_version"], spec["split_sha256"], rules["name"], rules["sha256"]),
+            counts=_counts(entry, trained.get("seconds")),
+            protocol=rules["name"],
+            trained_on="-" if trivial else _trained_on(trained),
+            commit=commit,
+            source=folder.resolve().name,
+            reasons=(*_reasons(run), *_incomplete(mode, entry)),
+            notes=(f"made in sessions that differ: {differ}",) if differ else (),
+            group=trained.get("training_sha256", ""),
+            seed=trained.get("seed"),
         )
-    return rows
-
-
-def _notes(shown: Mapping[str, str], mode: str, differ: str) -> tuple[str, ...]:
-    """What a reader of a row must know besides its numbers."""
-    cut_off = f"replies that the length limit cut off: {shown[CUT_OFF]} in mode {mode}" if CUT_OFF in shown else ""
-    return tuple(note for note in (cut_off, f"made in sessions that differ: {differ}" if differ else "") if note)
+        for mode, entry in found.modes.items()
+    ]
 
 
 def of_floors(plan: Plan) -> list[Row]:
     """Rows of models that do not look, and ceilings, on the samples and under the rules of a plan."""
-    protocol = plan.protocol
-    common = dict.fromkeys(FACTS, "-") | {"protocol": _hashed(protocol.name, protocol.sha256), "n": str(len(plan.samples))}
+    floors, protocol = report.floors(plan), plan.protocol
+    found = judged({"modes": {name: entry for name, _, entry in floors}}, protocol.rules()["score"])
     return [
         Row(
-            kind=shown["mode"],
+            kind=kind,
             task=plan.task.name,
             split=plan.split,
-            model=shown["model"],
+            model=name,
             mode="-",
-            metrics=_metrics(shown, protocol.rules()["score"]),
-            intervals={},
+            metrics=_metrics(found.modes[name], found.headings),
+            main=found.headings.get(found.main, ""),
             identity=Identity(plan.task.version, plan.split_sha256, protocol.name, protocol.sha256),
-            facts=common | {key: shown[key] for key in ("coverage", "parsed", "gap")},
+            counts=_counts(found.modes[name], None),
+            protocol=protocol.name,
         )
-        for shown in floor_rows(plan)
+        for name, kind, _ in floors
     ]
 
 
-def of_published(rows: Sequence[Published]) -> list[Row]:
-    """Rows of papers, in their order."""
-    return [
-        Row(
-            kind=PUBLISHED,
-            task=row.benchmark,
-            split=row.split,
-            model=row.name,
-            mode="-",
-            metrics=row.values,
-            intervals={},
-            identity=None,
-            facts=dict.fromkeys(FACTS, "-")
-            | {
-                "protocol": row.protocol,
-                "trained on": _trained(row),
-                "source": f"{row.paper}, Table {row.table}" if row.table.isdigit() else f"{row.paper}, {row.table}",
-            },
-            reasons=("chosen with the ground truth",) if row.oracle else (),
-            notes=row.notes,
-            place=place,
-        )
-        for place, row in enumerate(rows)
-    ]
+def _metrics(entry: Mapping[str, Any], headings: Mapping[str, str]) -> dict[str, Number]:
+    intervals = {name: pair for name, pair in entry["interval_95"].items() if None not in pair}
+    return {
+        heading: Number(entry["aggregate"].get(name), tuple(intervals[name]) if name in intervals else None)
+        for name, heading in headings.items()
+    }
+
+
+def _counts(entry: Mapping[str, Any], seconds: float | None) -> dict[str, Number]:
+    counts = entry.get("counts", {})
+    found = {
+        "n": entry["aggregate"]["n"],
+        "answered": counts.get("answered"),
+        "coverage": entry.get("coverage"),
+        "parsed": entry.get("parse_rate"),
+        "cut off": counts.get("truncated", 0),
+        "gap": entry.get("query_gap"),
+        "seconds": seconds,
+    }
+    return {name: Number(value) for name, value in found.items() if value is not None}
+
+
+def _incomplete(mode: str, entry: Mapping[str, Any]) -> list[str]:
+    if mode == ORACLE_MODE:
+        return ["mixed modes: the better reply is chosen with the ground truth"]
+    if entry["coverage"] is not None and entry["coverage"] >= 1:
+        return []
+    lacking = sum(entry["counts"]["errors"].values())
+    return [f"no reply to {lacking:,} of {lacking + entry['counts']['answered']:,} questions"]
 
 
 def _reasons(run: Mapping[str, Any]) -> list[str]:
@@ -171,33 +240,6 @@ def _reasons(run: Mapping[str, Any]) -> list[str]:
     return reasons
 
 
-def _trained_on(model: Mapping[str, Any]) -> str:
+def _trained_on(trained: Mapping[str, Any]) -> str:
     """How, and on how many samples of which split, this project trained a checkpoint; of other models nobody knows."""
-    trained = model.get("trained_on")
     return f"{trained['split']} ({trained['samples']}), {trained.get('recipe', 'recipe unknown')}" if trained else UNKNOWN
-
-
-def _trained(row: Published) -> str:
-    """Whether a paper's model saw the train split; a run says which split it was."""
-    return {"yes": "train split", "no": "not this benchmark"}.get(row.trained, UNKNOWN) + (
-        " (zero-shot)" if row.zero_shot == "yes" else ""
-    )
-
-
-def _hashed(name: str, sha256: str) -> str:
-    return f"{name} ({sha256[:8]})"
-
-
-def _metrics(shown: Mapping[str, str], rules: Mapping[str, Any]) -> dict[str, Printed]:
-    values = {_named(name, rules): text for name, text in shown.items() if name not in _NO_METRICS}
-    return {name: Printed(text, None if text == "-" else float(text), "", "") for name, text in values.items()}
-
-
-def _intervals(bounds: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, str]:
-    known = {name: pair for name, pair in bounds.items() if None not in pair}
-    return {_named(name, rules): f"{low:.1f}-{high:.1f}" for name, (low, high) in known.items()}
-
-
-def _named(metric: str, rules: Mapping[str, Any]) -> str:
-    """Under a protocol that compares merged sets, IoU is another metric."""
-    return f"set-{metric}" if rules.get("iou") == "merged-set" and metric.startswith(("mIoU", "R1@")) else metric

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from harness import __version__
+from leaderboards.board.cells import NONE, facts, interval, number
 from leaderboards.board.rows import Identity, Row
 
 FACTS = ("coverage", "parsed", "gap", "trained on", "commit")
@@ -44,18 +45,18 @@ def index_data(title: str, runs: Sequence[Listed], refused: Sequence[tuple[str, 
 
 def _table(identity: Identity | None, rows: Sequence[tuple[Listed, Row]]) -> dict[str, Any]:
     metrics = list(dict.fromkeys(name for _, row in rows for name in row.metrics))
+    main = rows[0][1].main
     title = "unknown rules"
     if identity is not None:
-        title = f"v{identity.task_version} ({identity.split_sha256[:8]}), "
-        title += f"protocol {identity.protocol} ({identity.protocol_sha256[:8]})"
+        title = f"v{identity.task_version} ({identity.split_sha256[:8]}), protocol {identity.rules}"
     return {
         "title": title,
-        "columns": ["run", "mode", *metrics, "mIoU, 95 %", *FACTS, "model", "not for a ranking"],
-        "rows": [{"name": run.name, "href": run.href, "cells": _cells(row, metrics)} for run, row in rows],
+        "columns": ["run", "mode", *metrics, f"{main}, 95 %", *FACTS, "model", "not for a ranking"],
+        "rows": [{"name": run.name, "href": run.href, "cells": _cells(row, metrics, main)} for run, row in rows],
     }
 
 
-def _cells(row: Row, metrics: Sequence[str]) -> list[str]:
-    numbers = [row.metrics[name].text if name in row.metrics else "-" for name in metrics]
-    interval = row.intervals.get("mIoU", "-")
-    return [row.mode, *numbers, interval, *(row.facts[key] for key in FACTS), row.model, "; ".join(row.reasons)]
+def _cells(row: Row, metrics: Sequence[str], main: str) -> list[str]:
+    numbers, known = [row.metrics.get(name, NONE) for name in metrics], facts(row)
+    shown = [*map(number, numbers), interval(row.metrics.get(main, NONE)), *(known[key] for key in FACTS)]
+    return [row.mode, *shown, row.model, "; ".join(row.reasons)]

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leaderboards.board.cells import FACTS
 from leaderboards.board.formats import FORMATS
-from leaderboards.board.published import FOLDER, Printed, Table, read
+from leaderboards.board.published import FOLDER, Table, read
 from leaderboards.board.ranking import Section, build, marks
-from leaderboards.board.rows import CEILING, FACTS, RUN, TRIVIAL, Identity, Row
+from leaderboards.board.rows import CEILING, RUN, TRIVIAL, Identity, Number, Row
 
 BASE = Identity(1, "a" * 64, "default", "b" * 64)
 
@@ -26,10 +27,9 @@ BASE = Identity(1, "a" * 64, "default", "b" * 64)
 def row(
     model: str, miou: float | None, identity: Identity = BASE, kind: str = RUN, reasons: Sequence[str] = (), split: str = "test"
 ) -> Row:
-    text = "-" if miou is None else f"{miou:.2f}"
-    facts = dict.fromkeys(FACTS, "-") | {"protocol": f"{identity.protocol} ({identity.protocol_sha256[:8]})", "source": model}
-    metrics = {"mIoU": Printed(text, miou, "", ""), "R1@0.5": Printed(text, miou, "", "")}
-    return Row(kind, "charades", split, model, "direct", metrics, {"mIoU": "1.0-2.0"}, identity, facts, tuple(reasons))
+    metrics = {"mIoU": Number(miou, (1.0, 2.0)), "R1@0.5": Number(miou)}
+    told = {"main": "mIoU", "identity": identity, "protocol": identity.protocol, "source": model, "reasons": tuple(reasons)}
+    return Row(kind, "charades", split, model, "direct", metrics, **told)
 
 
 def no_floors(_: Row) -> list[Row]:
@@ -198,7 +198,7 @@ def test_order_does_not_matter_and_rankings_are_of_one_identity(rows: list[Row],
         assert {r.identity for r in (*section.ranked, *section.floors)} <= {section.identity}
         assert all(r.reasons for r in section.below) and not any(r.reasons for r in (*section.ranked, *section.floors))
     shown = [r for section in board.sections for r in (*section.ranked, *section.floors, *section.below)]
-    hidden = [r for r in rows if r.kind == TRIVIAL and r.metrics["mIoU"].number is None]
+    hidden = [r for r in rows if r.kind == TRIVIAL and r.metrics["mIoU"].value is None]
     assert len(rows) - len(hidden) <= len(shown) <= len(rows)
 
 

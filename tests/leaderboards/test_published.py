@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboards.board.published import FOLDER, OTHERS, Published, Table, cell, papers, read
+from leaderboards.board.published import FOLDER, OTHERS, Table, cell, papers, read
+from leaderboards.board.rows import Row
 from tasks import protocol, task
 from tasks.errors import InputError
 
@@ -73,18 +74,18 @@ def of_paper(table: str, row: list[str]) -> Iterator[tuple[str, list[str]]]:
 
 def of_ours(table: Table) -> Iterator[tuple[str, list[str]]]:
     """The same from our rows: cells of all benchmarks in a line, a dash where there is none, marks as the text has them."""
-    rows: list[tuple[str, dict[str, Published]]] = []
+    rows: list[tuple[str, dict[str, Row]]] = []
     for published in table.rows:
-        if not rows or rows[-1][0] != published.name or published.benchmark in rows[-1][1]:
-            rows.append((published.name, {}))
-        rows[-1][1][published.benchmark] = published
+        if not rows or rows[-1][0] != published.model or published.task in rows[-1][1]:
+            rows.append((published.model, {}))
+        rows[-1][1][published.task] = published
     for name, results in rows:
         cells = []
         for benchmark, metrics in table.benchmarks.items():
-            values = results[benchmark].values if benchmark in results else {}
+            values = results[benchmark].metrics if benchmark in results else {}
             for metric in metrics:
                 value = values.get(metric)
-                cells.append("-" if value is None else WRAPPED[value.mark].format(value.text))
+                cells.append("-" if value is None else WRAPPED[value.mark].format(value.printed))
         yield name, cells
 
 
@@ -100,7 +101,7 @@ def test_no_decimal_of_a_table_is_left_out(table: str, ours: dict[str, Table], p
     words = re.compile(r".*[A-Za-z]{2}.*")
     cells = [re.sub(r"</?[bu]>", "", c) for row in printed for c in row]
     theirs = [number for c in cells if not words.match(c) for number in re.findall(r"\d+\.\d", c)]
-    values = [value.text for row in ours[table].rows for value in row.values.values()]
+    values = [value.printed for row in ours[table].rows for value in row.metrics.values()]
     assert sorted(theirs) == sorted(number for text in values for number in re.findall(r"\d+\.\d", text))
     assert len(theirs) > 10
 
@@ -123,31 +124,31 @@ def test_timelens_bench_rows(ours: dict[str, Table]) -> None:
     }
     benchmarks = ("timelens-charades", "timelens-anet", "timelens-qvhighlights")
     expected = {(m, b): value for m, values in means.items() for b, value in zip(benchmarks, values, strict=True)}
-    assert {(row.method, row.benchmark): row.values["mIoU"].text for row in ours["timelens-bench"].rows} == expected
+    assert {(row.model, row.task): row.metrics["mIoU"].printed for row in ours["timelens-bench"].rows} == expected
 
 
 def test_every_row_says_where_it_comes_from_and_how_far_it_is_known(ours: dict[str, Table]) -> None:
     rows = [row for table in ours.values() for row in table.rows]
-    assert all(row.paper and row.source and row.base for row in rows)
+    assert {row.source.partition(",")[0] for row in rows} == {"TempSamp-R1", "TempR1", "TimeLens"}
     assert {row.protocol for row in rows} == {"unknown", "tempsamp-r1", "tempr1", "timelens"} <= {"unknown", *protocol.names()}
-    assert {row.benchmark for row in rows} <= {*task.all_tasks(), *OTHERS}
-    zero_shot = {(row.paper, row.method) for row in rows if row.zero_shot == "yes"}
-    assert ("TempR1", "VTimeLLM") in zero_shot and ("TempR1", "TempR1*") not in zero_shot
-    assert all(row.trained == "no" for row in rows if row.zero_shot == "yes")
+    assert {row.task for row in rows} <= {*task.all_tasks(), *OTHERS}
+    zero_shot = {(row.source, row.model) for row in rows if "(zero-shot)" in row.trained_on}
+    assert ("TempR1, Table 1", "VTimeLLM") in zero_shot and ("TempR1, Table 1", "TempR1*") not in zero_shot
+    assert all("train split" not in row.trained_on for row in rows if "(zero-shot)" in row.trained_on)
 
 
 def test_misprints_stand_as_printed_and_are_flagged(ours: dict[str, Table]) -> None:
-    def row(table: str, method: str, benchmark: str) -> Published:
-        (found,) = (r for r in ours[table].rows if (r.method, r.benchmark) == (method, benchmark))
+    def row(table: str, method: str, benchmark: str) -> Row:
+        (found,) = (r for r in ours[table].rows if (r.model, r.task) == (method, benchmark))
         return found
 
-    gspo = row("tempr1-4", "GSPO", "charades").values
-    assert (gspo["mIoU"].text, bool(gspo["mIoU"].flag), gspo["R1@0.5"].flag) == ("82.5", True, "")
-    flagged = [any(v.flag for v in r.values.values()) for r in ours["tempsamp-6"].rows]
+    gspo = row("tempr1-4", "GSPO", "charades").metrics
+    assert (gspo["mIoU"].printed, bool(gspo["mIoU"].flag), gspo["R1@0.5"].flag) == ("82.5", True, "")
+    flagged = [any(v.flag for v in r.metrics.values()) for r in ours["tempsamp-6"].rows]
     assert flagged[1:3] == [True, True] and flagged[5:] == [False, False, False]
     ambiguous = row("tempsamp-1", "TempSamp-R1 (CoT)", "qvhighlights")
     assert any("ambiguous" in note for note in ambiguous.notes) and ambiguous.protocol == "unknown"
-    assert row("tempsamp-1", "TempSamp-R1 Mixed CoT", "charades").oracle
+    assert row("tempsamp-1", "TempSamp-R1 Mixed CoT", "charades").reasons == ("chosen with the ground truth",)
 
 
 GOOD = """
@@ -166,7 +167,7 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(GOOD)
     (table,) = read(tmp_path / "mine.yaml")
     assert table.name == "mine-1"
-    assert [(v.text, v.mark) for v in table.rows[0].values.values()] == [("62.10", "bold"), ("-", "")]
+    assert [(v.printed, v.mark) for v in table.rows[0].metrics.values()] == [("62.10", "bold"), ("-", "")]
 
 
 @pytest.mark.parametrize(
@@ -181,11 +182,11 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
         ('"**62.10** -"', '"**62.10**"', "2 values"),
         ('"**62.10** -"', '"**62.10_ -"', "as printed"),
         ('values: "**62.10** -"', 'values: "- -", flags: {mIuO: x}', "nearest: mIoU"),
-        ("results: {charades: {", "results: {anet: {", "a benchmark of this table"),
+        ("results: {charades: {", "results: {anet: {", "one of the keys charades in table 1, row 1, M"),
         ("results: {charades", "results: &a {charades", None),
         ("source: here", "source: here\nmore: x", "'more'"),
         ("paper: P", "paper: [", "YAML"),
-        ("- table: 1", "- table: [1]", "as text"),
+        ("- table: 1", "- table: [1]", "text as table"),
         (GOOD, "[]", "a list"),
         (GOOD, "\0", "YAML"),
         (GOOD, "[" * 100_000, "YAML"),
@@ -209,5 +210,5 @@ def test_a_cell_is_a_number_as_printed_or_refused(text: str) -> None:
     except ValueError:
         return
     mark = {"bold": "**", "underlined": "_", "": ""}[value.mark]
-    assert f"{mark}{value.text.replace(' ', '')}{mark}" == text
-    assert (value.number is None) == (text == "-")
+    assert f"{mark}{value.printed.replace(' ', '')}{mark}" == text
+    assert (value.value is None) == (text == "-")

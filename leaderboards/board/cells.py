@@ -1,0 +1,65 @@
+"""Numbers and facts of a board as text: the one place where they are rounded."""
+
+from leaderboards.board.rows import Number, Row
+
+FACTS = ("seeds", "n", "coverage", "parsed", "gap", "difference", "train s", "protocol", "trained on", "commit", "source")
+RARE = ("seeds", "difference", "train s")
+"""Facts that people are shown only where one is known."""
+NONE = Number(None)
+
+
+def number(found: Number, digits: int = 2) -> str:
+    """A number as people read it: a paper's as printed, with `±` its standard deviation over seeds."""
+    if found.value is None or found.printed:
+        return found.printed or "-"
+    return f"{_rounded(found.value, digits)}{'' if found.sd is None else f' ± {_rounded(found.sd, digits)}'}"
+
+
+def interval(found: Number) -> str:
+    """The 95 % interval of a number."""
+    return "-" if found.interval is None else "-".join(f"{bound:.1f}" for bound in found.interval)
+
+
+def facts(row: Row) -> dict[str, str]:
+    """The text of every fact of `FACTS`."""
+    known = {name: found.value for name, found in row.counts.items()}
+    n = "-" if "n" not in known else f"{known['n']:.6g}"
+    difference = row.counts.get("difference", NONE)
+    texts = {
+        "seeds": str(row.seeds) if row.seeds > 1 else "-",
+        "n": n,
+        "coverage": f"{known['answered']:.6g}/{n} ({_percent(known.get('coverage'))})" if "answered" in known else "-",
+        "parsed": _percent(known.get("parsed")),
+        "gap": number(row.counts.get("gap", NONE), 1),
+        "difference": "-" if difference.value is None else f"{difference.value:+.1f}{_between(difference.interval)}",
+        "train s": f"{known['seconds']:.0f}" if "seconds" in known else "-",
+        "protocol": row.protocol if row.identity is None else row.identity.rules,
+    }
+    return texts | {"trained on": row.trained_on, "commit": row.commit, "source": row.source}
+
+
+def notes(row: Row) -> list[str]:
+    """What a reader must know of a row besides its numbers."""
+    cut_off = row.counts.get("cut off", NONE).value
+    return [*row.notes, *([f"replies that the length limit cut off in mode {row.mode}: {cut_off:.4g}"] if cut_off else [])]
+
+
+def suspicions(row: Row) -> list[str]:
+    """One line for all numbers of a row that are under the same suspicion."""
+    found: dict[str, list[str]] = {}
+    for metric, cell in row.metrics.items():
+        found.setdefault(cell.flag, []).append(metric)
+    return [f"{', '.join(metrics)}: {flag}" for flag, metrics in found.items() if flag]
+
+
+def _rounded(value: float, digits: int) -> str:
+    """Without the sign of a zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def _between(bounds: tuple[float, float] | None) -> str:
+    return "" if bounds is None else f" ({bounds[0]:+.1f} to {bounds[1]:+.1f})"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}%" if 0 < share < 0.01 else f"{100 * share:.1f}%"
