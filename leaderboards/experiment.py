@@ -38,13 +38,16 @@ def choose(scores: Mapping[tuple[str, str, str], float]) -> dict[tuple[str, str]
     return best
 
 
-def render(plan: Plan, systems: Mapping[str, Sequence[Path]], baseline: str, title: str, data_root: Path) -> str:
+def render(
+    plan: Plan, systems: Mapping[str, Sequence[Path]], baseline: str, beside: Mapping[str, Path], title: str, data_root: Path
+) -> str:
     """A board of one evaluation split, with what can be said of each recipe against the baseline, and what cannot.
 
     Args:
         plan: The evaluation split.
-        systems: Runs on it by label.
+        systems: Runs on it, by label: the seeds of each recipe.
         baseline: Label the others are compared with.
+        beside: Runs that are shown without a comparison, by label.
         title: Heading.
         data_root: Where annotations are.
 
@@ -53,7 +56,7 @@ def render(plan: Plan, systems: Mapping[str, Sequence[Path]], baseline: str, tit
     """
     rows = [
         replace(row, model=label, group=label)
-        for label, folders in systems.items()
+        for label, folders in {**{label: [folder] for label, folder in beside.items()}, **systems}.items()
         for folder in folders
         for row in _rows(plan, folder, data_root)
     ]
@@ -86,7 +89,7 @@ def _compared(row: Row, baseline: str, found: Mapping[str, Any] | None) -> Row:
     pair = found[row.metric]
     low, high = pair["interval_95"]
     difference = Number(pair["difference"], None if low is None or high is None else (low, high))
-    over = f"over {row.seeds} seeds" if row.seeds >= SEEDS else f"of these {row.seeds} runs (too few seeds to speak of others)"
+    over = f"over {row.seeds} seeds" if row.seeds >= SEEDS else f"in {row.seeds} run(s), too few seeds to speak of others"
     if pair["p_holm"] is not None and pair["p_holm"] < LEVEL:
         verdict = f"differs from {baseline} by {pair['difference']:+.1f} {row.main} {over}"
     else:

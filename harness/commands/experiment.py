@@ -59,9 +59,11 @@ def conduct(experiment: "Experiment", output: Path, root: Path, jobs: int = 1, l
     text = "".join(f"{label} on {split}: {change}, chosen on {experiment.dev}\n" for (split, label), change in chosen.items())
     for plan, split in product(evaluated, experiment.train):
         systems: dict[str, list[Path]] = {}
-        for one in (base, *(cell for cell in cells if cell.split == split)):
-            systems.setdefault(one.label, []).append(run_beside(one.folder, plan.name))
-        text += tables.render(plan, systems, experiment.baseline, f"trained on {split}", root)
+        for one in cells:
+            if one.split == split:
+                systems.setdefault(one.label, []).append(run_beside(one.folder, plan.name))
+        beside = {base.label: run_beside(base.folder, plan.name)}
+        text += tables.render(plan, systems, experiment.baseline, beside, f"trained on {split}", root)
     (output / "table.txt").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
     return 0

@@ -3,8 +3,6 @@
 from leaderboards.board.rows import Number, Row
 
 FACTS = ("seeds", "n", "coverage", "parsed", "gap", "difference", "train s", "protocol", "trained on", "commit", "source")
-RARE = ("seeds", "difference", "train s")
-"""Facts that people are shown only where one is known."""
 NONE = Number(None)
 
 

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 from tabulate import tabulate
 
 from harness.predictions.cells import written
-from leaderboards.board.cells import FACTS, NONE, RARE, facts, interval, notes, number, suspicions
+from leaderboards.board.cells import FACTS, NONE, facts, interval, notes, number, suspicions
 from leaderboards.board.ranking import Board, Section, marks
 from leaderboards.board.rows import PUBLISHED, Number, Row
 
 SCHEMA = "vtg-harness/board/2"
 SUSPECT = "†"
-LONGEST = 40
+LONGEST, NAMED = 40, 3
+"""Characters of a model's name in a table, and models that a footnote names."""
 Cell = tuple[str, str]
 """Text, and `best`, `second` or nothing."""
 
@@ -171,10 +172,11 @@ FORMATS: Mapping[str, Callable[[Board], str]] = {
 
 
 def grid(section: Section) -> Grid:
-    """The cells of a section, for the formats that people read."""
+    """The cells of a section, for the formats that people read; a column in which nothing is known is left out."""
     best = {metric: marks(section, metric) for metric in section.metrics}
     rows = [row for _, row in _blocks(section)]
-    known = {fact for row in rows for fact, text in facts(row).items() if text != "-" or fact not in RARE}
+    known = {fact for row in rows for fact, text in facts(row).items() if text != "-"}
+    bounded = section.main if any(row.metrics.get(section.main, NONE).interval for row in rows) else None
     reasons = section.forced or bool(section.below)
 
     def line(row: Row, ranked: bool) -> list[Cell]:
@@ -182,13 +184,13 @@ def grid(section: Section) -> Grid:
         for metric in section.metrics:
             cell = row.metrics.get(metric, NONE)
             found.append((number(cell) + (SUSPECT if cell.flag else ""), _rank(best[metric], cell) if ranked else ""))
-            if metric == section.main:
+            if metric == bounded:
                 found.append((interval(cell), ""))
         found += [(text, "") for fact, text in facts(row).items() if fact in known]
         found += [("; ".join(row.reasons) or "-", "")] if reasons else []
         return [(_plain(text), mark) for text, mark in found]
 
-    columns = [name for metric in section.metrics for name in (metric, *(["95 %"] if metric == section.main else []))]
+    columns = [name for metric in section.metrics for name in (metric, *(["95 %"] if metric == bounded else []))]
     groups = (
         ("", [line(row, True) for row in section.ranked] + [line(row, False) for row in section.floors]),
         (
@@ -210,7 +212,8 @@ def _footnotes(section: Section) -> list[str]:
     for row in (*section.ranked, *section.below):
         for note in (*notes(row), *suspicions(row)):
             found.setdefault((row.source, note), []).append(row.model)
-    return [f"{source}{f' ({names[0]})' if len(names) == 1 else ''}: {note}" for (source, note), names in sorted(found.items())]
+    named = {key: f" ({', '.join(models)})" if len(models) <= NAMED else "" for key, models in found.items()}
+    return [f"{source}{named[source, note]}: {note}" for source, note in sorted(found)]
 
 
 def _pages(board: Board, table: Callable[[Grid], Iterator[str]], title: str) -> str:

@@ -8,8 +8,10 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +21,8 @@ from leaderboards.board.cells import FACTS
 from leaderboards.board.formats import FORMATS
 from leaderboards.board.published import FOLDER, Table, read
 from leaderboards.board.ranking import Section, build, marks
-from leaderboards.board.rows import CEILING, RUN, TRIVIAL, Identity, Number, Row
+from leaderboards.board.rows import CEILING, RUN, TRIVIAL, Identity, Number, Row, judged
+from leaderboards.board.seeds import grouped
 
 BASE = Identity(1, "a" * 64, "default", "b" * 64)
 
@@ -200,6 +203,79 @@ def test_order_does_not_matter_and_rankings_are_of_one_identity(rows: list[Row],
     shown = [r for section in board.sections for r in (*section.ranked, *section.floors, *section.below)]
     hidden = [r for r in rows if r.kind == TRIVIAL and r.metrics["mIoU"].value is None]
     assert len(rows) - len(hidden) <= len(shown) <= len(rows)
+
+
+def seeded(seed: int | None, miou: float, group: str = "recipe", **changes: Any) -> Row:
+    """A run of one seed of a recipe, in a folder of its own."""
+    numbers = {"parsed": Number(0.9), "gap": Number(2.0 * miou)}
+    made = replace(row(f"cells/sft/seed-{seed}", miou), group=group, seed=seed, counts=numbers, source=f"seed-{seed}")
+    return replace(made, **changes)
+
+
+def test_seeds_of_a_recipe_are_one_row_with_mean_deviation_and_number() -> None:
+    (found,) = grouped([seeded(1, 50.0), seeded(0, 40.0), seeded(2, 60.0)])
+    assert (found.model, found.seeds, found.source) == ("cells/sft/seed-*", 3, "seed-0, seed-1, seed-2")
+    assert found.metrics["mIoU"] == Number(50.0, sd=10.0)
+    assert found.counts["gap"] == Number(100.0, sd=20.0)
+    board = build([found, row("a", 45.0)], [], no_floors, None)
+    assert names(board.sections[0].ranked) == ["cells/sft/seed-*", "a"]
+    shown = FORMATS["md"](board)
+    assert "**50.00 ± 10.00**" in shown and "| 100.0 ± 20.0 |" in shown and "| 3 |" in shown
+    (first, _) = json.loads(FORMATS["json"](board))["sections"][0]["rows"]
+    assert (first["seeds"], first["metrics"]["mIoU"]["sd"]) == ("3", 10.0) and "interval_95" not in first["metrics"]["mIoU"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        seeded(1, 50.0, mode="cot"),
+        seeded(1, 50.0, split="dev"),
+        seeded(1, 50.0, identity=BASE._replace(protocol_sha256="d" * 64)),
+        seeded(1, 50.0, reasons=("limited to 20 samples",)),
+        seeded(1, 50.0, group="another recipe"),
+        seeded(1, 50.0, group=""),
+        seeded(0, 50.0, source="the same seed once more"),
+    ],
+)
+def test_what_differs_in_more_than_the_seed_stays_apart(other: Row) -> None:
+    assert grouped([seeded(0, 40.0), other]) == [seeded(0, 40.0), other]
+
+
+def test_a_number_that_a_seed_lacks_is_none() -> None:
+    lacking = replace(seeded(1, 50.0), metrics={"mIoU": Number(None), "R1@0.5": Number(1.0)}, counts={})
+    (found,) = grouped([seeded(0, 40.0), lacking])
+    assert found.metrics["mIoU"].value is None and found.metrics["R1@0.5"].value == 20.5 and found.counts == {}
+
+
+def test_full_numbers_rank_and_the_main_metric_of_the_protocol() -> None:
+    close = [row("a", 50.001), row("b", 50.004), row("c", 50.003)]
+    assert names(only(close).ranked) == ["b", "c", "a"]
+    judged_by = [
+        replace(r, main="HL-mAP", metrics={**r.metrics, "HL-mAP": Number(n)}) for r, n in zip(close, (3.0, 1.0, 2.0), strict=True)
+    ]
+    section = only(judged_by)
+    assert (section.main, section.metrics, names(section.ranked)) == ("HL-mAP", ("mIoU", "R1@0.5", "HL-mAP"), ["a", "c", "b"])
+
+
+ENTRY = {"aggregate": {"n": 3, "mIoU": 40.0, "R1@0.5": 50.0}, "interval_95": {}}
+OFFICIAL = {"MR-full-mAP": 20.0, "MR-full-mIoU": 39.0, "HL-min-VeryGood-mAP": 60.0, "HL-min-VeryGood-Hit1": None}
+
+
+def test_scores_of_version_1_have_a_main_metric_and_headings() -> None:
+    plain = judged({"modes": {"direct": ENTRY}}, {})
+    assert (plain.main, plain.headings) == ("mIoU", {"mIoU": "mIoU", "R1@0.5": "R1@0.5"})
+    merged = judged({"modes": {"direct": ENTRY}}, {"iou": "merged-set"})
+    assert (merged.main, merged.headings) == ("mIoU", {"mIoU": "set-mIoU", "R1@0.5": "set-R1@0.5"})
+    scores = {"modes": {"direct": {**ENTRY, "qvhighlights": OFFICIAL}}}
+    official = judged(scores, {"saliency": "none"})
+    assert official.main == "mIoU" and list(official.headings.values())[2:] == ["MR-mAP", "HL-mAP", "HIT@1"]
+    assert official.modes["direct"]["aggregate"] == {**ENTRY["aggregate"], **OFFICIAL}
+    assert judged(scores, {"saliency": "listed"}).main == "HL-min-VeryGood-mAP"
+
+
+def test_scores_of_version_2_tell_both() -> None:
+    scores = {"main": "mF1", "headings": {"mF1": "mF1"}, "modes": {"direct": ENTRY}}
+    assert judged(scores, {"saliency": "listed"}) == ("mF1", {"mF1": "mF1"}, {"direct": ENTRY})
 
 
 HOSTILE = '<script>alert(1)</script>"onerror=|x|\n\\end{tabular}&%_$\x1b[31m`*'

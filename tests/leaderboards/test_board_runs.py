@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+import statistics
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,8 @@ def show(benchmark_root: Path, capsys: pytest.CaptureFixture[str]) -> Show:
     """The board of some folders as text."""
 
     def shown(*runs: Path, **options: Any) -> str:
-        defaults = {"layout": None, "published": None, "format": None, "force": False, "data_root": str(benchmark_root)}
+        defaults = {"layout": None, "published": None, "format": None, "force": False, "label": [], "group": None}
+        defaults["data_root"] = str(benchmark_root)
         capsys.readouterr()
         assert board(Namespace(runs=[str(run) for run in runs], **{**defaults, **options})) == 0
         return capsys.readouterr().out
@@ -81,9 +83,8 @@ def test_every_row_carries_what_its_number_is_worth(runs: Path, show: Show) -> N
         scores = json.loads((runs / row["source"] / "scores.json").read_text())
         run = json.loads((runs / row["source"] / "run.json").read_text())
         entry = scores["modes"][row["mode"]]
-        assert row["metrics"]["mIoU"]["value"] == round(entry["aggregate"]["mIoU"], 2)
-        low, high = entry["interval_95"]["mIoU"]
-        assert row["metrics"]["mIoU"]["interval_95"] == f"{low:.1f}-{high:.1f}"
+        assert row["metrics"]["mIoU"]["value"] == entry["aggregate"]["mIoU"]
+        assert row["metrics"]["mIoU"]["interval_95"] == entry["interval_95"]["mIoU"]
         assert (row["n"], row["coverage"]) == ("36", "36/36 (100.0%)")
         assert float(row["gap"]) == pytest.approx(entry["query_gap"], abs=0.05)
         assert row["protocol"] == f"default ({run['spec']['protocol']['sha256'][:8]})"
@@ -170,7 +171,7 @@ def test_a_real_limit_other_protocol_and_unfinished_run_stand_below(runs: Path, 
     assert found.keys() == {"limited", "other", "run2", "run3"}
     assert found["limited"] == ["limited to 5 samples"]
     assert found["other"][0].startswith("other protocol: timelens (")
-    assert found["run2"] == ["coverage 27/36 (75.0%)"]
+    assert found["run2"] == ["no reply to 9 of 36 questions"]
 
 
 def test_a_checkpoint_says_what_it_was_trained_on(runs: Path, show: Show) -> None:
@@ -182,6 +183,42 @@ def test_a_checkpoint_says_what_it_was_trained_on(runs: Path, show: Show) -> Non
     assert {row["source"]: row["trained on"] for row in found["ranked"]}["run0"] == "synthetic@fit (108), grpo"
     below = {row["source"]: row["not_comparable"] for row in found["below"]}
     assert below["run1"] == ["trained on the split it is tested on"]
+
+
+def trained(folder: Path, seed: int, **changes: Any) -> None:
+    """As if the model of a run were a training of one recipe."""
+    said = {"split": "synthetic@fit", "split_sha256": "3" * 64, "used_sha256": "3" * 64, "samples": 108, "recipe": "grpo"}
+    said |= {"seed": seed, "seconds": 10.0, "training_sha256": "5" * 64, **changes}
+    change(folder, lambda run: run["spec"]["model"].update(trained_on=said))
+
+
+def test_seeds_of_a_recipe_stand_as_one_row_unless_told_otherwise(runs: Path, show: Show) -> None:
+    for seed in range(3):
+        trained(runs / f"run{seed}", seed)
+    (row,) = (row for row in rows(show(runs, format="json"))["ranked"] if row["seeds"] == "3")
+    values = [json.loads((runs / f"run{i}" / "scores.json").read_text())["modes"]["direct"]["aggregate"] for i in range(3)]
+    assert row["metrics"]["mIoU"]["value"] == pytest.approx(statistics.fmean(v["mIoU"] for v in values))
+    assert row["metrics"]["mIoU"]["sd"] == pytest.approx(statistics.stdev(v["mIoU"] for v in values))
+    assert (row["model"], row["source"], row["train s"]) == ("models/run*", "run0, run1, run2", "10")
+    assert {row["seeds"] for row in rows(show(runs, format="json", group="none"))["ranked"]} == {"-"}
+    trained(runs / "run2", 2, training_sha256="6" * 64)
+    assert [row["source"] for row in rows(show(runs, format="json"))["ranked"] if row["seeds"] == "2"] == ["run0, run1"]
+
+
+def test_labels_name_rows_and_make_seeds_of_older_runs_one(runs: Path, show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = rows(show(runs, format="json", label=[f"{runs}/run[01]=SFT, lr 1e-3", f"{runs / 'run2'}=base"]))["ranked"]
+    assert {row["model"]: row["seeds"] for row in found if row["mode"] == "direct"} == {
+        "SFT, lr 1e-3": "2",
+        "base": "-",
+        "models/run3": "-",
+    }
+    (runs.parent / "board.yaml").write_text("runs: runs\ngroup: none\nformat: json\nlabels: {runs/run*: ours}\n")
+    monkeypatch.chdir(runs)
+    assert {row["model"] for row in rows(show(runs.parent / "board.yaml"))["ranked"]} == {"ours"}
+    with pytest.raises(InputError, match="RUN=TEXT"):
+        show(runs, label=["run0"])
+    with pytest.raises(InputError, match="nothing matches"):
+        show(runs, label=["run9=a"])
 
 
 def cut(path: Path, keep: int) -> None:
@@ -291,7 +328,10 @@ def test_a_file_makes_the_same_board_wherever_it_is_called_from(
         ("runs: {a: b}", "as runs"),
         ("format: pdf", "'pdf'"),
         ("force: maybe", "yes, no"),
-        ("layout: [a, b]", "one word"),
+        ("layout: [a, b]", "text as layout"),
+        ("group: seed", "nearest: seeds"),
+        ("labels: [a]", "a mapping as labels"),
+        ("labels: {other/*: a}", "nothing matches"),
         ("- x", "a mapping"),
         ("a: [", "YAML"),
     ],
