@@ -1,8 +1,11 @@
 """Numbers and facts of a board as text: the one place where they are rounded."""
 
+from collections.abc import Mapping, Sequence
+
 from leaderboards.board.rows import Number, Row
 
 FACTS = ("seeds", "n", "coverage", "parsed", "gap", "difference", "train s", "protocol", "trained on", "commit", "source")
+CONDITIONS = ("n", "coverage", "protocol", "trained on", "commit", "source")
 NONE = Number(None)
 
 
@@ -36,10 +39,15 @@ def facts(row: Row) -> dict[str, str]:
     return texts | {"trained on": row.trained_on, "commit": row.commit, "source": row.source}
 
 
+def agreed(told: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What several models share of the facts that say how they were measured."""
+    return {fact: told[0][fact] for fact in CONDITIONS if len(told) > 1 and all(one[fact] == told[0][fact] for one in told)}
+
+
 def notes(row: Row) -> list[str]:
     """What a reader must know of a row besides its numbers."""
     cut_off = row.counts.get("cut off", NONE).value
-    return [*row.notes, *([f"replies that the length limit cut off in mode {row.mode}: {cut_off:.4g}"] if cut_off else [])]
+    return [*row.notes, *([f"replies that the length limit cut off: {cut_off:.4g} in mode {row.mode}"] if cut_off else [])]
 
 
 def suspicions(row: Row) -> list[str]:

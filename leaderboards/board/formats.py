@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from tabulate import tabulate
 
 from harness.predictions.cells import written
-from leaderboards.board.cells import FACTS, NONE, facts, interval, notes, number, suspicions
+from leaderboards.board.cells import FACTS, NONE, agreed, facts, interval, notes, number, suspicions
 from leaderboards.board.ranking import Board, Section, marks
-from leaderboards.board.rows import PUBLISHED, Number, Row
+from leaderboards.board.rows import PUBLISHED, RUN, Number, Row
 
 SCHEMA = "vtg-harness/board/2"
 SUSPECT = "†"
@@ -172,10 +172,15 @@ FORMATS: Mapping[str, Callable[[Board], str]] = {
 
 
 def grid(section: Section) -> Grid:
-    """The cells of a section, for the formats that people read; a column in which nothing is known is left out."""
+    """The cells of a section, for the formats that people read.
+
+    A column of facts in which nothing is known is left out; one in which all models agree is said once, below.
+    """
     best = {metric: marks(section, metric) for metric in section.metrics}
     rows = [row for _, row in _blocks(section)]
-    known = {fact for row in rows for fact, text in facts(row).items() if text != "-"}
+    told = [facts(row) for row in rows if row.kind in (RUN, PUBLISHED)] or [facts(row) for row in rows]
+    alike = agreed(told)
+    known = [fact for fact in FACTS if fact not in alike and any(one[fact] != "-" for one in told)]
     bounded = section.main if any(row.metrics.get(section.main, NONE).interval for row in rows) else None
     reasons = section.forced or bool(section.below)
 
@@ -186,11 +191,12 @@ def grid(section: Section) -> Grid:
             found.append((number(cell) + (SUSPECT if cell.flag else ""), _rank(best[metric], cell) if ranked else ""))
             if metric == bounded:
                 found.append((interval(cell), ""))
-        found += [(text, "") for fact, text in facts(row).items() if fact in known]
+        found += [(facts(row)[fact], "") for fact in known]
         found += [("; ".join(row.reasons) or "-", "")] if reasons else []
         return [(_plain(text), mark) for text, mark in found]
 
     columns = [name for metric in section.metrics for name in (metric, *(["95 %"] if metric == bounded else []))]
+    said = [f"{fact} {text}" for fact, text in alike.items() if text != "-"]
     groups = (
         ("", [line(row, True) for row in section.ranked] + [line(row, False) for row in section.floors]),
         (
@@ -200,9 +206,9 @@ def grid(section: Section) -> Grid:
     )
     return Grid(
         _heading(section),
-        ("model", "mode", *columns, *(fact for fact in FACTS if fact in known), *(["not comparable"] if reasons else [])),
+        ("model", "mode", *columns, *known, *(["not comparable"] if reasons else [])),
         tuple((title, lines) for title, lines in groups if lines),
-        tuple(map(_plain, _footnotes(section))),
+        tuple(map(_plain, [*([f"every model: {', '.join(said)}"] if said else []), *_footnotes(section)])),
     )
 
 

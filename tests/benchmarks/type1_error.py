@@ -1,6 +1,7 @@
-"""How often `harness compare` finds a difference where there is none, and how often one of the size it calls detectable.
+"""How often `harness compare` finds a difference where there is none, and how often one of the size it calls detectable; how
+often the interval of a single score misses the true one.
 
-OMP_NUM_THREADS=1 python tests/benchmarks/type1_error.py [SIMULATIONS]    # prints the table of docs/compare.md
+OMP_NUM_THREADS=1 python tests/benchmarks/type1_error.py [SIMULATIONS]    # prints the tables of docs/compare.md
 
 Each simulation draws two systems of equal quality, query by query; a finding is p <= 0.05. Beside it, the plain percentile
 bootstrap over videos, which finds a difference where its interval leaves out 0.
@@ -8,6 +9,7 @@ bootstrap over videos, which finds a difference where its interval leaves out 0.
 
 import sys
 from collections.abc import Callable
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from tabulate import tabulate
 
 from leaderboards.compare.paired import over_seeds, paired
 from tasks.metrics import Floats
+from tasks.statistics import interval
 
 BATCH, RESAMPLES, ALPHA = 200, 2_000, 0.05
 Draw = Callable[[np.random.Generator, np.ndarray], tuple[Floats, Floats]]
@@ -81,6 +84,10 @@ CASES = (
 )
 
 
+SHAPES = ((10, 3), (15, 3), (25, 40), (50, 2), (300, 3), (1_334, 3))
+"""Videos and queries of each, for the intervals of single scores; hits of one video go together."""
+
+
 def main(simulations: int) -> None:
     """Print one row a case."""
     rows = []
@@ -97,6 +104,14 @@ def main(simulations: int) -> None:
         found = np.array([several(seeds, np.random.default_rng([seeds, k]), k) for k in range(simulations // BATCH)])
         rows.append([f"{seeds} seeds each, 300 videos x 3 queries", *(f"{100 * share:.2f}" for share in found.mean(axis=0))])
     headers = ["two recipes of equal quality", "found, %", "if seeds were not random, %"]
+    sys.stdout.write(f"{tabulate(rows, headers, tablefmt='github', disable_numparse=True)}\n\n")
+    rows = []
+    for (videos, queries), rate in product(SHAPES, (0.45, 0.1)):
+        found = np.array([missed(videos, queries, rate, k) for k in range(simulations // BATCH)])
+        name = f"R1 of {100 * rate:.0f} %, {videos:,} videos x {queries} queries"
+        rows.append([name, *(f"{100 * share:.2f}" for share in found.mean(axis=0))])
+        sys.stderr.write(f"{rows[-1]}\n")
+    headers = ["one system", "misses the true score, %", "open, %", "by percentiles, %"]
     sys.stdout.write(f"{tabulate(rows, headers, tablefmt='github', disable_numparse=True)}\n")
 
 
@@ -132,6 +147,17 @@ def several(seeds: int, rng: np.random.Generator, seed: int) -> tuple[float, flo
     random = over_seeds(a, b, names, RESAMPLES, seed=seed)
     fixed = paired(np.mean(a, axis=0), np.mean(b, axis=0), names, RESAMPLES, seed=seed)
     return (random.p <= ALPHA).mean(), (fixed.p <= ALPHA).mean()
+
+
+def missed(videos: int, queries: int, rate: float, seed: int) -> tuple[float, float, float]:
+    """Shares of BATCH systems whose true score lies outside the interval, that have none, and that lie outside percentiles."""
+    rng = np.random.default_rng([videos, queries, seed])
+    video = np.repeat(np.arange(videos), queries)
+    chance = rng.beta(rate * 7 / 3, (1 - rate) * 7 / 3, size=(videos, BATCH))[video]
+    values = (rng.random(chance.shape) < chance).astype(np.float64)
+    low, high = interval(values, [f"{v:04d}" for v in video]).T
+    lower, upper = percentiles(values, video, rng)
+    return ((low > rate) | (high < rate)).mean(), np.isnan(low).mean(), ((lower > rate) | (upper < rate)).mean()
 
 
 if __name__ == "__main__":

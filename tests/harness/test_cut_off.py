@@ -14,7 +14,7 @@ from harness import api, store
 from harness.cli import main
 from harness.records import is_cut_off
 from harness.synthetic.make import make
-from leaderboards.experiment import Entry, render
+from leaderboards.experiment import render
 from leaderboards.view.page import unpacked
 
 VIDEOS = 12
@@ -82,8 +82,8 @@ def test_in_scores_and_in_what_every_verb_prints(
 
 def test_in_the_table_of_an_experiment(folder: Path, benchmark_root: Path) -> None:
     run = api.load_run(folder, data_root=benchmark_root)
-    entries = [Entry("synthetic@train", label, "", 0, folder, 1.0) for label in ("sft", "grpo")]
-    assert "cut off" in render(run.plan, entries, "sft", entries[0])
+    shown = render(run.plan, {label: [folder] for label in ("sft", "grpo")}, "sft", {}, "", benchmark_root)
+    assert "length limit cut off: 5" in shown
 
 
 def test_nothing_is_said_where_nothing_was_cut_off(
