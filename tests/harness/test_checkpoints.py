@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from harness.cli import main
+from harness.models.checkpoint import trained_on
 from harness.models.tiny import build
 from harness.synthetic.make import make
 
@@ -183,6 +184,22 @@ def test_bad_checkpoints(data_root: Path, tmp_path: Path, one_checkpoint: Path, 
         assert words in message
         assert "expected:" in message and "next:" in message
         assert not (tmp_path / "run" / "samples.jsonl").exists()
+
+
+def test_trainings_that_differ_in_their_seed_alone_share_a_hash(tmp_path: Path) -> None:
+    def said(spec: dict[str, Any], base: str = "a") -> dict[str, Any]:
+        used = {"split": "synthetic@train", "split_sha256": "b", "used_sha256": "b", "samples": 3}
+        asked = {"recipe": {"name": "grpo", "trainer": {"learning_rate": 1e-3}}, "seed": 0, **spec}
+        sessions = [{"seconds": 1.5}, {}, {"seconds": 2.0}]
+        record = {"trained_on": used, "spec": asked, "base": {"fingerprint": base}, "sessions": sessions}
+        (tmp_path / "train.json").write_text(json.dumps(record))
+        return trained_on(tmp_path) or {}
+
+    first = said({})
+    assert (first["recipe"], first["seed"], first["seconds"]) == ("grpo", 0, 3.5)
+    assert said({"seed": 1}) == {**first, "seed": 1}
+    for other in (said({"dtype": "mixed"}), said({"recipe": {"name": "grpo", "trainer": {}}}), said({}, "c")):
+        assert other["training_sha256"] != first["training_sha256"]
 
 
 def test_show_renders_a_sample_without_a_model(data_root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,8 @@ def test_a_trained_model_is_an_ordinary_checkpoint(
     prompts = [[record["prompt_sha256"] for record in records] for records in read]
     assert prompts[0] == prompts[1]
     spec = json.loads((tmp_path / "run" / "run.json").read_text())["spec"]
-    assert spec["model"]["trained_on"]["split"] == "synthetic@train"
+    said = spec["model"]["trained_on"]
+    assert (said["split"], said["recipe"], said["seed"]) == ("synthetic@train", recipe, 0) and said["seconds"] > 0
 
 
 def test_adapters_are_merged_and_the_vision_tower_can_stay(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
