@@ -7,6 +7,7 @@ from typing import Any
 
 from harness import store
 from harness.plan import Plan
+from harness.scoring import judge
 from leaderboards.board import runs
 from leaderboards.board.formats import text
 from leaderboards.board.ranking import build
@@ -14,7 +15,6 @@ from leaderboards.board.rows import Identity, Number, Row, of_floors
 from leaderboards.board.seeds import grouped
 from leaderboards.compare.paired import SEEDS
 from leaderboards.compare.result import System, compare
-from leaderboards.compare.values import values
 from tasks.errors import InputError
 
 LEVEL = 0.05
@@ -73,20 +73,20 @@ def _rows(plan: Plan, folder: Path, data_root: Path) -> list[Row]:
 
 
 def _against(plan: Plan, systems: Mapping[str, Sequence[Path]], baseline: str, mode: str) -> dict[str, dict[str, Any]]:
-    """What `harness compare` says of each metric of every system, against the baseline."""
+    """What `harness compare` says of the main metric of every system, against the baseline."""
     order = [baseline, *(label for label in systems if label != baseline)]
     read = [
-        System(label, tuple(values(plan.samples, store.read_records(folder), plan.protocol, mode) for folder in systems[label]))
+        System(label, tuple(judge(plan.samples, store.read_records(folder), plan.protocol, mode) for folder in systems[label]))
         for label in order
     ]
-    return {pair["b"]: pair["metrics"] for pair in compare(plan.samples, read)["comparisons"]}
+    found = compare(plan.samples, read)
+    return {pair["b"]: pair["metrics"][found["main"]] for pair in found["comparisons"]}
 
 
-def _compared(row: Row, baseline: str, found: Mapping[str, Any] | None) -> Row:
+def _compared(row: Row, baseline: str, pair: Mapping[str, Any] | None) -> Row:
     """A row with its difference to the baseline, and in words whether it is one."""
-    if found is None:
+    if pair is None:
         return row
-    pair = found[row.metric]
     low, high = pair["interval_95"]
     difference = Number(pair["difference"], None if low is None or high is None else (low, high))
     over = f"over {row.seeds} seeds" if row.seeds >= SEEDS else f"in {row.seeds} run(s), too few seeds to speak of others"

@@ -64,7 +64,6 @@ class Row:
         mode: Prompt mode, `-` where there is none.
         metrics: Numbers by the heading of their column, in order.
         main: Heading of the metric that ranks; empty for papers.
-        metric: Its name in `scores.json`.
         identity: Of the numbers of a run or of a rule; None for papers.
         counts: `n`, `answered`, `cut off` questions; `coverage`, `parsed` as shares; query `gap`; `seconds` of training;
             `difference` to a baseline. What is not known is absent.
@@ -87,7 +86,6 @@ class Row:
     mode: str
     metrics: Mapping[str, Number]
     main: str = ""
-    metric: str = ""
     identity: Identity | None = None
     counts: Mapping[str, Number] = field(default_factory=dict)
     protocol: str = "-"
@@ -157,7 +155,6 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
             mode=mode,
             metrics=_metrics(entry, found.headings),
             main=found.headings[found.main],
-            metric=found.main,
             identity=Identity(spec["task_version"], spec["split_sha256"], rules["name"], rules["sha256"]),
             counts=_counts(entry, trained.get("seconds")),
             protocol=rules["name"],
@@ -175,8 +172,7 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
 
 def of_floors(plan: Plan) -> list[Row]:
     """Rows of models that do not look, and ceilings, on the samples and under the rules of a plan."""
-    floors, protocol = report.floors(plan), plan.protocol
-    found = judged({"modes": {name: entry for name, _, entry in floors}}, protocol.rules()["score"])
+    protocol = plan.protocol
     return [
         Row(
             kind=kind,
@@ -184,13 +180,13 @@ def of_floors(plan: Plan) -> list[Row]:
             split=plan.split,
             model=name,
             mode="-",
-            metrics=_metrics(found.modes[name], found.headings),
-            main=found.headings.get(found.main, ""),
+            metrics=_metrics(entry, entry["headings"]),
+            main=entry["headings"][entry["main"]],
             identity=Identity(plan.task.version, plan.split_sha256, protocol.name, protocol.sha256),
-            counts=_counts(found.modes[name], None),
+            counts=_counts(entry, None),
             protocol=protocol.name,
         )
-        for name, kind, _ in floors
+        for name, kind, entry in report.floors(plan)
     ]
 
 
