@@ -5,7 +5,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, Literal, get_args, get_type_hints
@@ -193,17 +193,17 @@ class Protocol:
     about: About = About()
 
     def rules(self) -> dict[str, Any]:
-        """The rules that move a number, as JSON values. One at its default is left out, so that rules to come change no hash."""
-        rules = {
-            key: {f.name: value for f in fields(part) if (value := getattr(part, f.name)) != f.default}
-            for key, part in ((key, getattr(self, key)) for key in PARTS)
-        }
-        return {"kind": self.kind, **json.loads(json.dumps(rules))}
+        """The rules that move a number, as JSON values."""
+        return {"kind": self.kind, **json.loads(json.dumps({key: asdict(getattr(self, key)) for key in PARTS}))}
 
     @property
     def sha256(self) -> str:
-        """Hash over `rules()`."""
-        return hashlib.sha256(json.dumps(self.rules(), sort_keys=True).encode()).hexdigest()
+        """Hash over `rules()`. One at its default is left out, so that rules to come change no hash."""
+        moved = {
+            key: {f.name: value for f in fields(part) if (value := getattr(part, f.name)) != f.default}
+            for key, part in ((key, getattr(self, key)) for key in PARTS)
+        }
+        return hashlib.sha256(json.dumps({"kind": self.kind, **moved}, sort_keys=True).encode()).hexdigest()
 
     def question(self, sample: Sample, mode: str) -> str:
         """The text of the user turn for a sample. Raises InputError on an unknown mode.
