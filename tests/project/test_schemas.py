@@ -14,6 +14,7 @@ from harness.frames import Frames
 from harness.models import tiny
 from harness.models.base import Question, Reply
 from harness.records import make_record
+from tasks import protocol
 from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
@@ -140,3 +141,10 @@ def fields(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
                     yield from fields(field, f"{path}/{name}")
             elif keyword != "oneOf":
                 yield from fields(value, f"{path}/{keyword}")
+
+
+@pytest.mark.parametrize("name", protocol.names())
+def test_the_rules_of_every_protocol_follow_the_schema_of_a_run(project: Path, name: str) -> None:
+    definitions, rules = schema(project, "run")["$defs"], protocol.load(name)
+    written = {"name": name, "sha256": rules.sha256, **rules.rules()}
+    Draft202012Validator({**definitions["protocol"], "$defs": definitions}).validate(written)
