@@ -7,40 +7,24 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.predictions.objects import KEY
+from harness.predictions.names import (
+    IDS,
+    KEY,
+    MOMENTS,
+    OFTEN_TRUE_MOMENTS,
+    OFTEN_TRUE_TEXTS,
+    QUERY,
+    TARGET,
+    TEXTS,
+    VIDEO,
+    plain_key,
+)
 from harness.predictions.reply import agree
-from harness.predictions.spans import plain_key
 from tasks.errors import InputError
 from tasks.formats.published import shown
 
 DOCUMENT = "docs/predictions.md"
-SALIENCY = "pred_saliency_scores"
 SHOWN = 20
-
-IDS = ("id", "qid", "questionid", "customid", "sampleid", "uid")
-VIDEO = ("video", "vid", "videoid", "videoname", "videopath", "videofile", "videos")
-QUERY = ("query", "sentence", "caption", "question", "desc", "description")
-TARGET = ("target", "targets", "gt", "groundtruth", "solution", "timestamp", "timestamps", "span", "spans")
-"""Of a query that a split asks twice on a video, these tell which one a row answers."""
-
-TEXTS = (
-    *("text", "output_text", "answers", "filtered_resps", "resps", "response", "responses", "pred_text", "prediction"),
-    *("predictions", "predict", "predicted", "predicted_answer", "pred_answer", "model_answer", "model_output"),
-    *("model_response", "model_prediction", "generated_text", "generation", "generated", "completion", "reply", "raw_output"),
-    *("raw_response", "raw_prediction", "output_texts", "hypothesis", "llm_output", "llm_response", "choices"),
-)
-MOMENTS = (
-    *("pred_relevant_windows", "pred", "preds", "pred_spans", "pred_span", "pred_timestamps", "pred_timestamp", "pred_windows"),
-    *("pred_window", "pred_moments", "pred_segments", "predicted_spans", "predicted_span", "predicted_timestamps"),
-    *("predicted_timestamp", "predicted_windows", "predicted_moments", "predicted_segments"),
-    *("pred_start", "pred_start_time", "pred_start_s", "predicted_start", "start_pred"),
-)
-OFTEN_TRUE_TEXTS = ("answer", "output", "outputs", "result", "results")
-OFTEN_TRUE_MOMENTS = (
-    *("timestamps", "timestamp", "spans", "span", "windows", "window", "moments", "moment", "segments", "segment"),
-    *("start", "start_time", "start_s", "start_sec", "start_seconds", "t_start", "begin", "begin_time"),
-)
-"""Names that files give to replies and to the truth alike: they are the reply only where no key can be nothing else."""
 
 PEERS = (("filtered_resps", "resps"),)
 """What lmms-eval scores, and what that was made from: the first is read."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from harness.data.videos import SUFFIXES
 from harness.predictions.keys import Shape
-from harness.predictions.objects import KEY
+from harness.predictions.names import KEY
 from harness.predictions.spans import moments
 from tasks.sample import Sample
 from tasks.span import Span

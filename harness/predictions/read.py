@@ -8,21 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.predictions import files
-from harness.predictions.keys import (
-    DOCUMENT,
-    MOMENTS,
-    OFTEN_TRUE_TEXTS,
-    SALIENCY,
-    TEXTS,
-    ReplyKey,
-    Shapes,
-    is_empty,
-    is_of_moments,
-    value,
-)
+from harness.predictions.keys import DOCUMENT, ReplyKey, Shapes, is_empty, is_of_moments, value
 from harness.predictions.match import Index, Match, names_a_sample
+from harness.predictions.names import KEY, MOMENTS, OFTEN_TRUE_TEXTS, SALIENCY, TEXTS
 from harness.predictions.numbered import Numbered
-from harness.predictions.objects import KEY
 from harness.predictions.reply import prediction, reply_of
 from harness.predictions.spans import literal, moments, seconds
 from harness.records import Record, is_cut_off

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.predictions.names import plain_key
 from tasks.formats.published import shown
 
 Moment = tuple[float, ...]
@@ -73,11 +74,6 @@ def pair(row: Mapping[str, Any]) -> tuple[str, str] | None:
     """The keys under which an object holds a start and an end, such as `start_time` and `end_time`."""
     names = {plain_key(key): key for key in row}
     return next(((names[a], names[b]) for a, b in _PAIRS if a in names and b in names), None)
-
-
-def plain_key(key: str) -> str:
-    """A key without case, blanks, `_` and `-`."""
-    return re.sub(r"[\s_-]", "", key).casefold()
 
 
 def _moment(value: Any) -> Moment:

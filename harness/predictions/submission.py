@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.predictions import files
-from harness.predictions.keys import DOCUMENT, SALIENCY, Shapes
+from harness.predictions.keys import DOCUMENT, Shapes
 from harness.predictions.match import Index
+from harness.predictions.names import SALIENCY
 from harness.predictions.read import HEAD
 from harness.predictions.spans import literal
 from tasks.answer import Answer

@@ -65,6 +65,13 @@ def test_rows_find_their_samples(tmp_path: Path, row: dict[str, Any], ids: tuple
     assert (found.ids, found.text, found.mode) == (ids, TEXT if ids else None, row.get("mode", ""))
 
 
+def test_a_file_of_one_row_is_read_as_a_line_of_it_is(tmp_path: Path) -> None:
+    row = {"uid": FIRST, "model_output": TEXT}
+    (found,) = rows(tmp_path, json.dumps(row, indent=1))
+    assert (found.ids, found.text) == ((FIRST,), TEXT)
+    assert [found._replace(where="line 1")] == rows(tmp_path, [row])
+
+
 def test_keyed_objects_of_lmms_eval_and_timelens(tmp_path: Path) -> None:
     first, second, third = (
         *("AMT7R.mp4>>>A person eats food.>>>[1.0, 9.5]", "AMT7R.mp4>>>the light: on/off >>> twice>>>[2.0, 3.0]"),
