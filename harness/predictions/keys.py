@@ -59,20 +59,13 @@ class Shape(NamedTuple):
     exported: bool
 
 
-class Shapes(dict[tuple[str, ...], Shape]):
-    """The shape of every list of keys that has been met; rows of a file have few."""
-
-    def of(self, row: Mapping[str, Any]) -> Shape:
-        """The shape of a row."""
-        keys = tuple(row)
-        if (known := self.get(keys)) is None:
-            if len(self) > 256:
-                self.clear()
-            known = self[keys] = _shape(keys)
-        return known
+def shape_of(row: Mapping[str, Any]) -> Shape:
+    """What the keys of a row are for."""
+    return _shape(tuple(row))
 
 
-def _shape(keys: Sequence[str]) -> Shape:
+@lru_cache(256)
+def _shape(keys: tuple[str, ...]) -> Shape:
     names = {plain_key(key): key for key in reversed(keys)}
 
     def those(wanted: Iterable[str]) -> tuple[str, ...]:
@@ -115,19 +108,18 @@ class ReplyKey:
         name: The key, None where no row has one (clip scores alone, errors alone, exports).
     """
 
-    def __init__(self, path: Path, shapes: Shapes, rows: Iterable[tuple[str, dict[str, Any]]], asked: str | None = None) -> None:
+    def __init__(self, path: Path, rows: Iterable[tuple[str, dict[str, Any]]], asked: str | None = None) -> None:
         """Decide by the first rows of a file.
 
         Args:
             path: The file, for messages.
-            shapes: Of its rows.
             rows: The first rows, each with where it stands.
             asked: The key that the user names.
 
         Raises:
             InputError: Several keys could be the reply and differ, or no row has the key that was asked for.
         """
-        self._path, self._shapes, self._asked = path, shapes, asked
+        self._path, self._asked = path, asked
         self.name, self._is_sure = asked, False
         self._ways: dict[Shape, tuple[str, ...]] = {}
         if asked is not None:
@@ -135,7 +127,7 @@ class ReplyKey:
             return
         head = _Head()
         for where, row in rows:
-            head.add(where, row, shapes.of(row))
+            head.add(where, row)
         if head.silent_sure and not head.sure.counts and head.often_true.counts:
             raise _undecided(path, "the first rows", [head.often_true.choose(path), head.silent_sure])
         for kept, self._is_sure in ((head.sure, True), (head.often_true, False)):
@@ -144,14 +136,14 @@ class ReplyKey:
                 return
         self.name = head.silent
 
-    def of(self, where: str, row: Mapping[str, Any], shape: Shape) -> str | None:
+    def of(self, where: str, row: Mapping[str, Any]) -> str | None:
         """The key to read in a row, None if the row lacks it.
 
         Raises:
             InputError: Another key of the row could be the reply as well, and says something else.
         """
-        rivals = self._rivals(shape)
-        for rival in rivals:
+        shape = shape_of(row)
+        for rival in self._rivals(shape):
             if not is_empty(other := value(row, rival)) and not _is_query(row, shape, other):
                 self._check(where, row, rival, other)
         return self.name if self.name in row else None
@@ -215,7 +207,8 @@ class _Head:
         self.silent: str | None = None
         self.silent_sure: str | None = None
 
-    def add(self, where: str, row: Mapping[str, Any], shape: Shape) -> None:
+    def add(self, where: str, row: Mapping[str, Any]) -> None:
+        shape = shape_of(row)
         if shape.exported:
             return
         self.silent = self.silent or next(iter((*shape.sure, *shape.often_true)), None)
