@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -78,6 +78,7 @@ class Task:
         homepage: Where the data comes from.
         citation: Paper.
         aliases: Other names.
+        has_cuts: Whether questions may be about a cut of a longer file.
         notes: Known anomalies of the published files, kept as they are.
     """
 
@@ -93,7 +94,8 @@ class Task:
     homepage: str
     citation: str
     aliases: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    has_cuts: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def all_tasks() -> dict[str, Task]:

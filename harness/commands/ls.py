@@ -2,11 +2,10 @@
 
 import sys
 from argparse import Namespace
-from pathlib import Path
 
 from tabulate import tabulate
 
-from harness import lmms_tasks
+from harness.lmms_tasks import write
 from harness.models.trivial import NAMES
 from tasks import protocol
 from tasks.splits import DERIVED
@@ -54,4 +53,4 @@ def _rewards() -> str:
 
 
 def _lmms_path() -> str:
-    return str(Path(lmms_tasks.__file__).parent)
+    return str(write.folder())

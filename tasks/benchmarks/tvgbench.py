@@ -30,6 +30,7 @@ TASK = Task(
     licence="Apache-2.0 (time-r1); drawn from Charades, ActivityNet, TACoS, Ego4D (own licence agreement) and HiREST",
     homepage="https://github.com/xiaomi-research/time-r1",
     citation="Wang et al., Time-R1: Post-Training Large Vision Language Model for Temporal Video Grounding (arXiv 2503.13377)",
+    has_cuts=True,
     notes=(
         "252 rows ask about a cut of a longer file: duration and answer count from the start of the cut.",
         "11 answers have zero length (no prediction reaches IoU > 0); 27 end after the duration.",

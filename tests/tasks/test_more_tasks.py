@@ -115,6 +115,7 @@ def test_tacos_counts_frames(shared_data: Path) -> None:
 @pytest.mark.shared_data
 def test_tvgbench_rows_are_cuts_of_files(shared_data: Path) -> None:
     samples = load("tvgbench", "test", shared_data)
+    assert [name for name, task in tasks.all_tasks().items() if task.has_cuts] == ["tvgbench"]
     assert sum(1 for s in samples if s.clip is not None) == 252
     durations: dict[str, set[float]] = {}
     for sample in samples:
