@@ -1,8 +1,5 @@
 """TVGBench: 800 questions drawn from five benchmarks, some about a cut of a longer video."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from tasks.formats.published import read_tvgbench
 from tasks.task import Source, Split, Task, github
 
@@ -13,16 +10,11 @@ TEST = Split(
     queries=800,
 )
 
-
-def _splits(_: Path) -> Mapping[str, Split]:
-    return {"test": TEST}
-
-
 TASK = Task(
     name="tvgbench",
     version=1,
     title="TVGBench",
-    splits=_splits,
+    published={"test": TEST},
     default_split="test",
     protocol="default",
     video_folders=("tvgbench/videos", "tvgbench_data", "videos/tvgbench", "videos"),
