@@ -52,7 +52,7 @@ def _with_device(arguments: Namespace) -> Any:
     from lmms_eval.models import get_model
     from lmms_eval.utils import simple_parse_args_string
 
-    from harness.models.lmms import devices
+    from harness.models.lmms_arguments import devices
     from harness.models.options import Options
 
     given = arguments.model_args or ""
