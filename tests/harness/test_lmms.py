@@ -462,7 +462,6 @@ def test_known_replies_give_known_numbers(
     for name, (_, total) in REAL.items():
         known = 100 * ((asked[name] + 1) // 2) / total
         entry = {key.removesuffix(",none"): value for key, value in found[f"harness_{name}"].items()}
-        assert {metric: entry[metric] for metric in METRICS} == dict.fromkeys(METRICS, pytest.approx(known, rel=1e-12))
+        metrics = ("MR-full-R1@0.5", "MR-full-R1@0.7") if name == "qvhighlights" else METRICS
+        assert {metric: entry[metric] for metric in metrics} == dict.fromkeys(metrics, pytest.approx(known, rel=1e-12))
         assert ("MR-full-mAP" in entry) == (name == "qvhighlights")
-    highlights = found["harness_qvhighlights"]
-    assert highlights["MR-full-R1@0.7,none"] == pytest.approx(highlights["R1@0.7,none"], rel=1e-12)
