@@ -153,7 +153,7 @@ def _export(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None
 
 def _ls(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     ls = verbs.add_parser("ls", parents=[common], help="list what there is")
-    ls.add_argument("what", choices=("tasks", "protocols", "models", "plans", "recipes", "rewards", "lmms-path"))
+    ls.add_argument("what", choices=("tasks", "protocols", "models", "recipes", "rewards", "lmms-path"))
 
 
 def _show(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:

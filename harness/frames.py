@@ -1,10 +1,33 @@
-"""Sampled pixels and the time of each of them."""
+"""Sampled pixels and the time of each of them, and what they are sampled for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tasks.span import Span
+
+if TYPE_CHECKING:
+    from harness.models.base import Question
+
+
+class Job(NamedTuple):
+    """A video to decode, or a cut of one.
+
+    Attributes:
+        key: Name of the video, or whatever tells its jobs apart.
+        path: The video file, None where it is missing.
+        clip: Bounds in seconds, or None for the whole video.
+        questions: What is asked about it; empty where only frames are wanted.
+    """
+
+    key: str
+    path: Path | None
+    clip: Span | None = None
+    questions: "Sequence[Question]" = ()
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,16 @@ OPTIONS = {
 """Options that are paths, or can be, and how a user knows them."""
 
 
+def cache() -> Path:
+    """The folder of this project below the user's cache directory."""
+    return platformdirs.user_cache_path("vtg-harness")
+
+
 def data_root(given: str | None) -> Path:
     """The data root: `--data-root`, else `HARNESS_DATA`, else the user cache directory. Raises InputError, as `folder`."""
     named = given or os.environ.get(DATA)
     origin = "--data-root" if given else DATA
-    return folder(named, origin) if named else platformdirs.user_cache_path("vtg-harness")
+    return folder(named, origin) if named else cache()
 
 
 def folder(named: str, origin: str) -> Path:

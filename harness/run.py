@@ -16,7 +16,7 @@ from harness import environment, store
 from harness.again import Asked, is_done, is_same
 from harness.data.videos import check_same_file, identity
 from harness.environment import Launch
-from harness.frames import Frames
+from harness.frames import Frames, Job
 from harness.models.base import AnswerError, Model, Question
 from harness.plan import Plan
 from harness.progress import Progress
@@ -26,15 +26,6 @@ from harness.secret import hidden, redact
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
 from tasks.span import Span
-
-
-class Job(NamedTuple):
-    """One video (or cut of one) with the questions still open on it; decoding needs the first three fields."""
-
-    key: str
-    path: Path | None
-    clip: Span | None
-    questions: list[Question]
 
 
 class Decoder(NamedTuple):

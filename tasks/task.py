@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -69,7 +69,8 @@ class Task:
         name: Name on the command line.
         version: Raised whenever its samples change.
         title: Full name.
-        splits: Published splits by name, given the data root (the synthetic benchmark reads its own manifest).
+        published: Published splits by name, or a function that gives them for a data root (the synthetic benchmark reads its own
+            manifest).
         default_split: The split the field reports.
         protocol: The protocol used unless another is named.
         video_folders: Folders below the data root where its videos are looked for.
@@ -78,13 +79,14 @@ class Task:
         homepage: Where the data comes from.
         citation: Paper.
         aliases: Other names.
+        has_cuts: Whether questions may be about a cut of a longer file.
         notes: Known anomalies of the published files, kept as they are.
     """
 
     name: str
     version: int
     title: str
-    splits: Callable[[Path], Mapping[str, Split]]
+    published: Mapping[str, Split] | Callable[[Path], Mapping[str, Split]]
     default_split: str
     protocol: str
     video_folders: tuple[str, ...]
@@ -93,7 +95,12 @@ class Task:
     homepage: str
     citation: str
     aliases: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    has_cuts: bool = False
+    notes: tuple[str, ...] = ()
+
+    def splits(self, data_root: Path) -> Mapping[str, Split]:
+        """Published splits by name. Raises InputError where they are to be found below the data root and are not."""
+        return self.published(data_root) if callable(self.published) else self.published
 
 
 def all_tasks() -> dict[str, Task]:
@@ -148,7 +155,7 @@ def _own(name: str, data_root: Path) -> Task:
         name=file.name,
         version=1,
         title="your own data",
-        splits=lambda _: {OWN_SPLIT: split},
+        published={OWN_SPLIT: split},
         default_split=OWN_SPLIT,
         protocol="default",
         video_folders=(str(file.parent / "videos"), str(file.parent), "videos"),

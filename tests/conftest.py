@@ -28,8 +28,9 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_user_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests neither read a user's data root nor reach a hub."""
+def no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests neither read a user's data root nor write to a user's cache nor reach a hub."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.delenv("HARNESS_DATA", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 

@@ -18,14 +18,14 @@ from trl.distributed import DistributedBackend
 
 from harness import environment, store
 from harness.data.videos import check_same_file, identity
-from harness.frames import Frames
+from harness.frames import Frames, Job
 from harness.models import loading, template
 from harness.models.checkpoint import RECORD, Checkpoint, find, fingerprint
 from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from harness.run import check_same_run
-from harness.video.pool import FramePool, Job
+from harness.video.pool import FramePool
 from tasks.errors import Failure
 from tasks.sample import Sample, split_sha256
 from tasks.span import Span

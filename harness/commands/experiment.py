@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from trainers.experiment import Cell, Experiment
 
 
+OTHERS = "name other splits under `train` or `evaluate` in the file of the experiment (harness ls tasks)"
+
+
 def main(options: Namespace) -> int:
     """Train and evaluate every cell, or go on where it stopped; end in one table."""
     from trainers.experiment import check_packages, load
@@ -75,10 +78,10 @@ def refuse_overlap(trained: Sequence[Plan], evaluated: Sequence[Plan]) -> None:
     names = {plan.name for plan in trained}
     found = [overlap for overlap in overlaps(splits) if overlap.train in names]
     if same := names & {plan.name for plan in evaluated}:
-        raise InputError("evaluation on other splits than are trained on", ", ".join(sorted(same)), "harness ls plans")
+        raise InputError("evaluation on other splits than are trained on", ", ".join(sorted(same)), OTHERS)
     if found:
         shown = "; ".join(f"{overlap}: {', '.join(overlap.videos[:5])}" for overlap in found)
-        raise InputError("evaluation on videos that are not trained on", shown, "harness ls plans")
+        raise InputError("evaluation on videos that are not trained on", shown, OTHERS)
 
 
 def _plan(name: str, protocol: str | None, modes: Sequence[str], root: Path) -> Plan:

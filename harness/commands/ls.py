@@ -2,14 +2,12 @@
 
 import sys
 from argparse import Namespace
-from pathlib import Path
 
 from tabulate import tabulate
 
-from harness import lmms_tasks
+from harness.lmms_tasks import write
 from harness.models.trivial import NAMES
 from tasks import protocol
-from tasks.plans import evaluation_plans
 from tasks.splits import DERIVED
 from tasks.task import all_tasks
 
@@ -18,8 +16,8 @@ LMMS = "any model of lmms-eval: --backend lmms:NAME --model CHECKPOINT (names: p
 
 
 def main(options: Namespace) -> int:
-    """List tasks, protocols, models, plans, recipes or rewards, or print the folder of our tasks for lmms-eval."""
-    listings = {"tasks": _tasks, "protocols": _protocols, "models": _models, "plans": _plans}
+    """List tasks, protocols, models, recipes or rewards, or print the folder of our tasks for lmms-eval."""
+    listings = {"tasks": _tasks, "protocols": _protocols, "models": _models}
     listings |= {"recipes": _recipes, "rewards": _rewards, "lmms-path": _lmms_path}
     sys.stdout.write(listings[options.what]() + "\n")
     return 0
@@ -34,11 +32,6 @@ def _tasks() -> str:
 def _protocols() -> str:
     table = [[p.name, p.sha256[:8], p.summary] for p in map(protocol.load, protocol.names())]
     return str(tabulate(table, headers=["protocol", "hash", "summary"]))
-
-
-def _plans() -> str:
-    table = [[p.name, p.train, ", ".join(p.evaluate), p.question] for p in evaluation_plans().values()]
-    return str(tabulate(table, headers=["plan", "train on", "test on", "question"]))
 
 
 def _models() -> str:
@@ -60,4 +53,4 @@ def _rewards() -> str:
 
 
 def _lmms_path() -> str:
-    return str(Path(lmms_tasks.__file__).parent)
+    return str(write.folder())

@@ -2,14 +2,13 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 from harness import environment, extras, paths, secret, sessions, store
 from harness.again import Asked
 from harness.commands.plans import plans, video_notes
-from harness.frames import Frames
 from harness.models import naming
 from harness.models.base import Model
 from harness.models.open import is_checkpoint, open_model
@@ -18,9 +17,8 @@ from harness.models.replay import ReplayModel
 from harness.plan import Plan
 from harness.records import MODEL_ERROR
 from harness.report import floor_rows, heading, render, rows
-from harness.run import NO_VIDEO, Decoder, Job, Summary, run
+from harness.run import NO_VIDEO, Decoder, Summary, run
 from tasks import task as tasks
-from tasks.errors import Failure
 
 
 def main(options: Namespace) -> int:
@@ -128,14 +126,6 @@ def _decoder(options: Namespace, plan: Plan, model: Model) -> Iterator[Decoder]:
         return
     with extras.needed("video"):
         from harness.video.pool import FramePool
-        from harness.video.pool import Job as DecodeJob
 
     with FramePool(plan.protocol.video, model.pixel_factor, workers=options.workers, deadline_s=options.deadline) as pool:
-
-        def frames(jobs: Iterable[Job]) -> Iterator[tuple[Job, Frames | Failure | None]]:
-            listed = list(jobs)
-            wanted = (DecodeJob(job.key, job.path, job.clip) for job in listed if job.path is not None)
-            for job, (_, outcome) in zip(listed, pool.frames(wanted), strict=True):
-                yield job, outcome
-
-        yield Decoder(frames, lambda: pool.waited_s)
+        yield Decoder(pool.frames, lambda: pool.waited_s)

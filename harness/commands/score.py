@@ -18,7 +18,8 @@ from harness.commands.run import conclusion
 from harness.plan import Plan
 from harness.predictions import submission
 from harness.predictions.collect import MEAN, Collected
-from harness.predictions.keys import DOCUMENT, SALIENCY
+from harness.predictions.keys import DOCUMENT
+from harness.predictions.names import SALIENCY
 from harness.predictions.read import Predictions, Row, as_record
 from harness.predictions.readable import TRIED, most_readable
 from harness.records import Record

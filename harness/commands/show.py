@@ -6,6 +6,7 @@ from typing import Any
 
 from harness import extras
 from harness.commands.plans import plans, video_notes
+from harness.frames import Job
 from harness.plan import Plan
 from harness.report import floor_rows, heading, render
 from tasks import protocol, task
@@ -67,7 +68,7 @@ def _sample(plan: Plan, identifier: str | None) -> list[str]:
     if sample.video not in plan.videos:
         return [*lines, "  frames: the video is missing"]
     with extras.needed("video"):
-        from harness.video.pool import FramePool, Job
+        from harness.video.pool import FramePool
 
     path = plan.videos[sample.video]
     with FramePool(plan.protocol.video, 28) as pool:

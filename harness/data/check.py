@@ -5,16 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from tqdm import tqdm
 
 from harness import extras
 from harness.data.videos import SUFFIXES, distinct
-from harness.frames import Frames
+from harness.frames import Job
 from harness.plan import Plan
 from tasks import task as tasks
 from tasks.errors import Failure, InputError
-from tasks.protocol import VideoRules
 from tasks.sample import Sample
 from tasks.span import Span
 
@@ -52,33 +50,15 @@ def lengths(plans: Sequence[Plan]) -> dict[Path, float | Failure]:
     if not paths:
         return {}
     with extras.needed("video"):
-        from harness.video.pool import FramePool, Job
+        from harness.video.decode import first_and_last
+        from harness.video.pool import FramePool
 
     found: dict[Path, float | Failure] = {}
     with FramePool(plans[0].protocol.video, 1, workers=2, deadline_s=60, prefetch=16, read=first_and_last) as pool:
-        outcomes = pool.frames(Job(path, path) for path in paths)
+        outcomes = pool.frames(Job(str(path), path) for path in paths)
         for job, outcome in tqdm(outcomes, total=len(paths), desc="check", unit="video", file=sys.stderr):
-            found[job.path] = outcome if isinstance(outcome, Failure) else float(outcome.time_s[-1]) + outcome.interval_s
+            found[Path(job.key)] = outcome if isinstance(outcome, Failure) else float(outcome.time_s[-1]) + outcome.interval_s
     return found
-
-
-def first_and_last(path: Path, rules: VideoRules, _factor: int, _clip: Span | None) -> Frames:
-    """All frames without pixels, `interval_s` the mean distance between them, once the first and the last were decoded.
-
-    Raises:
-        DecodeError: A run could not use the file.
-    """
-    from harness.video.decode import reader
-    from harness.video.times import frame_duration, timeline
-
-    with extras.needed("video"):
-        from harness.video.with_pyav import decode_last
-
-    shown = timeline(path)
-    times_s = shown.times_s
-    next(reader(rules.decoder)(path, shown, np.zeros(1, dtype=np.int64)))
-    decode_last(path, shown)
-    return Frames(np.empty((len(times_s), 0, 0, 3), dtype=np.uint8), times_s, frame_duration(times_s), 0.0, rules.decoder)
 
 
 def askable(plan: Plan, lengths_s: Lengths) -> list[Sample]:

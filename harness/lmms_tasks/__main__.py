@@ -6,11 +6,11 @@ loads. Two more things differ: a machine without a GPU is told to the model clas
 
 import sys
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 import harness.models  # noqa: F401  (makes torchvision importable, see harness.models.stack)
 from harness import extras
+from harness.lmms_tasks import write
 from tasks.errors import InputError
 
 
@@ -18,17 +18,18 @@ def main() -> int:
     """Run the command; return its exit code."""
     try:
         command = extras.package("lmms_eval.cli.dispatch", "lmms-eval")
+        tasks = write.folder()
     except InputError as error:
         sys.stderr.write(f"harness.lmms_tasks: bad input\n{error}\n")
         return 2
     failed: list[Exception] = []
     if sys.argv[1:2] == ["eval"]:
-        _prepare(failed)
+        _prepare(str(tasks), failed)
     command.main()
     return int(bool(failed))
 
 
-def _prepare(failed: list[Exception]) -> None:
+def _prepare(tasks: str, failed: list[Exception]) -> None:
     """Have every evaluation know our tasks and its device, and its exception kept: lmms-eval prints it and ends with 0."""
     from lmms_eval import __main__ as command
 
@@ -36,7 +37,7 @@ def _prepare(failed: list[Exception]) -> None:
 
     def single(arguments: Namespace) -> Any:
         try:
-            arguments.include_path = arguments.include_path or str(Path(__file__).parent)
+            arguments.include_path = arguments.include_path or tasks
             arguments.model_args = _with_device(arguments)
             return evaluate(arguments)
         except Exception as error:
@@ -51,7 +52,7 @@ def _with_device(arguments: Namespace) -> Any:
     from lmms_eval.models import get_model
     from lmms_eval.utils import simple_parse_args_string
 
-    from harness.models.lmms import devices
+    from harness.models.lmms_arguments import devices
     from harness.models.options import Options
 
     given = arguments.model_args or ""

@@ -1,25 +1,29 @@
-"""Writes the YAML files: one for each task and mode. `python -m harness.lmms_tasks.write`, after a task or protocol changed."""
+"""Writes the YAML files that lmms-eval reads, one for each task and mode, into a folder named by what they say."""
 
+import hashlib
+import os
 from pathlib import Path
 
 from harness.lmms_tasks.chat import generation
+from harness.paths import cache
 from tasks import kinds, protocol
 from tasks.answer import Answer
+from tasks.errors import InputError
 from tasks.protocol import Protocol
 from tasks.sample import one_query
 from tasks.span import Span
 from tasks.task import Task, all_tasks
 
-FOLDER = Path(__file__).parent
-CUTS = ("tvgbench",)
-"""Tasks with cuts of longer files, for which lmms-eval's models count time from the start of the file."""
-
+STUB = {"stub.json": '[{"stub": "questions.docs puts the questions in its place"}]\n'}
 FUNCTIONS = "!function harness.lmms_tasks.questions"
 
 
 def files() -> dict[str, str]:
-    """Content by file name, for the default split and protocol of every task."""
-    tasks = [task for task in all_tasks().values() if task.name not in CUTS]
+    """Content by file name, for the default split and protocol of every task.
+
+    Tasks with cuts of longer files are left out: lmms-eval's models count time from the start of the file.
+    """
+    tasks = [task for task in all_tasks().values() if not task.has_cuts]
     rules = {task.name: protocol.load(task.protocol) for task in tasks}
     pages = [(task, rules[task.name], mode) for task in tasks for mode in rules[task.name].prompt.modes]
     return {f"{name(task, mode)}.yaml": page(task, rules, mode) for task, rules, mode in pages}
@@ -35,7 +39,7 @@ def page(task: Task, rules: Protocol, mode: str) -> str:
     stub = one_query("", 2.0, "", [Span(0.0, 2.0)], clips=[[1.0]])
     metrics = kinds.find(rules.kind).values([stub], [Answer()], rules)
     lines = [
-        "# Written by python -m harness.lmms_tasks.write",
+        "# Written by harness ls lmms-path",
         f"task: {name(task, mode)}",
         "dataset_path: json",
         f"dataset_name: {task.name} {mode}",
@@ -60,15 +64,20 @@ def page(task: Task, rules: Protocol, mode: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Write every file, and remove those of tasks that are gone."""
-    pages = files()
-    for path in FOLDER.glob("*.yaml"):
-        if path.name not in pages:
-            path.unlink()
-    for file, text in pages.items():
-        (FOLDER / file).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+def folder() -> Path:
+    """The folder with the files, in which those that are not there are written. Raises InputError if they cannot be."""
+    pages = STUB | files()
+    digest = hashlib.sha256("\n".join(pages.values()).encode()).hexdigest()
+    place = cache() / "lmms_tasks" / digest[:12]
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for file, text in pages.items():
+            if not (place / file).is_file():
+                whole = place / f".{file}.{os.getpid()}"
+                whole.write_text(text, encoding="utf-8")
+                whole.replace(place / file)
+    except OSError as error:
+        raise InputError(
+            "a cache folder that can be written", f"{place}: {error.strerror}", "export XDG_CACHE_HOME=DIR"
+        ) from error
+    return place

@@ -1,7 +1,6 @@
 """Any model class of lmms-eval over our tasks: it reads the video file itself, so what it was told about time is measured."""
 
 import hashlib
-import inspect
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,6 @@ import numpy as np
 import torch
 from lmms_eval import models as registry
 from lmms_eval.api.instance import Instance, unwrap_generation_output
-from lmms_eval.utils import simple_parse_args_string
 from loguru import logger
 from tqdm import tqdm
 
@@ -23,8 +21,8 @@ from harness.lmms_tasks.chat import generation, messages
 from harness.models import lmms_reader, sight
 from harness.models.base import Question, Reply
 from harness.models.checkpoint import fingerprint, weights
+from harness.models.lmms_arguments import arguments
 from harness.models.lmms_clock import Ear, Told, told
-from harness.models.loading import place
 from harness.models.naming import local
 from harness.models.options import Options
 from harness.records import MISSING_VIDEO, MODEL_ERROR
@@ -34,9 +32,6 @@ from harness.video.failure import DecodeError
 from harness.video.times import frame_times
 from tasks.errors import Failure, InputError, unknown
 from tasks.protocol import Protocol
-
-NAMES = ("pretrained", "model_version", "model", "model_name")
-"""What lmms-eval's classes call their checkpoint."""
 
 PROBE_FRAMES, PROBE_SIDE = 48, 64
 PROBE_QUESTION = "Is there anything to see?"
@@ -95,33 +90,6 @@ def check_protocol(protocol: Protocol, simple: bool) -> None:
     if any(beyond.values()):
         found = f"{', '.join(rule for rule, asked in beyond.items() if asked)} in protocol {protocol.name}"
         raise InputError("a protocol that models of lmms-eval can be told", found, "harness ls protocols")
-
-
-def arguments(kind: type, model: str, options: Options) -> dict[str, Any]:
-    """Arguments for a model class; those of `--model-args` win.
-
-    Raises:
-        InputError: The class has no argument for the checkpoint, or for an option that was given.
-    """
-    known = inspect.signature(kind).parameters
-    given: dict[str, Any] = simple_parse_args_string(options.model_args)
-    values: dict[str, Any] = {}
-    if checkpoint := next((name for name in NAMES if name in known), None):
-        values[checkpoint] = model
-    elif not given:
-        raise InputError(f"a model class with an argument {' or '.join(NAMES)}", ", ".join(known), "--model-args NAME=CHECKPOINT")
-    values |= devices(kind, options)
-    values |= {name: options.attn for name in ("attn_implementation",) if name in known}
-    if options.dtype != "auto" and "dtype" not in known:
-        raise InputError(f"a model class that takes a dtype, for --dtype {options.dtype}", kind.__name__, "--dtype auto")
-    values |= {name: options.dtype for name in ("dtype",) if name in known and options.dtype != "auto"}
-    return values | given
-
-
-def devices(kind: type, options: Options) -> dict[str, str]:
-    """Arguments that put a model class on a device. Left alone, many move their inputs to a GPU that may not be there."""
-    device, _ = place(options)
-    return {name: str(device) for name in ("device", "device_map") if name in inspect.signature(kind).parameters}
 
 
 class LmmsModel:

@@ -17,9 +17,9 @@ from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers, 
 from tokenizers import models as tokenizer_models
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
+from harness.models.checkpoint import FAMILIES
 from tasks.errors import InputError
 
-FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
 MARK = "tiny.json"
 SPECIAL = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",

@@ -1,9 +1,8 @@
-"""The libraries under a model: their versions, a torchvision that imports beside any torch, and a quiet standard output."""
+"""The libraries under a model: a torchvision that imports beside any torch, and a quiet standard output."""
 
 import logging
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -11,8 +10,6 @@ from typing import Any
 
 TRANSFORMERS = "transformers>=5.18,<5.25"
 """As in pyproject.toml. Before 5.18 the video's features are swallowed; after 5.24 nothing has been tested."""
-
-PACKAGES = ("torch", "torchvision", "transformers", "tokenizers", "safetensors", "numpy", "av", "decord", "torchcodec")
 
 
 class TorchvisionHook(MetaPathFinder):
@@ -54,15 +51,3 @@ def install() -> None:
 def _to_standard_error(record: logging.LogRecord) -> bool:
     logging.StreamHandler().handle(record)
     return False
-
-
-def versions() -> dict[str, str | None]:
-    """Installed version of each package that can move a number; None where it is not installed."""
-    return {name: _version(name) for name in PACKAGES}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

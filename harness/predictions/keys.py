@@ -7,40 +7,24 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.predictions.objects import KEY
+from harness.predictions.names import (
+    IDS,
+    KEY,
+    MOMENTS,
+    OFTEN_TRUE_MOMENTS,
+    OFTEN_TRUE_TEXTS,
+    QUERY,
+    TARGET,
+    TEXTS,
+    VIDEO,
+    plain_key,
+)
 from harness.predictions.reply import agree
-from harness.predictions.spans import plain_key
 from tasks.errors import InputError
 from tasks.formats.published import shown
 
 DOCUMENT = "docs/predictions.md"
-SALIENCY = "pred_saliency_scores"
 SHOWN = 20
-
-IDS = ("id", "qid", "questionid", "customid", "sampleid", "uid")
-VIDEO = ("video", "vid", "videoid", "videoname", "videopath", "videofile", "videos")
-QUERY = ("query", "sentence", "caption", "question", "desc", "description")
-TARGET = ("target", "targets", "gt", "groundtruth", "solution", "timestamp", "timestamps", "span", "spans")
-"""Of a query that a split asks twice on a video, these tell which one a row answers."""
-
-TEXTS = (
-    *("text", "output_text", "answers", "filtered_resps", "resps", "response", "responses", "pred_text", "prediction"),
-    *("predictions", "predict", "predicted", "predicted_answer", "pred_answer", "model_answer", "model_output"),
-    *("model_response", "model_prediction", "generated_text", "generation", "generated", "completion", "reply", "raw_output"),
-    *("raw_response", "raw_prediction", "output_texts", "hypothesis", "llm_output", "llm_response", "choices"),
-)
-MOMENTS = (
-    *("pred_relevant_windows", "pred", "preds", "pred_spans", "pred_span", "pred_timestamps", "pred_timestamp", "pred_windows"),
-    *("pred_window", "pred_moments", "pred_segments", "predicted_spans", "predicted_span", "predicted_timestamps"),
-    *("predicted_timestamp", "predicted_windows", "predicted_moments", "predicted_segments"),
-    *("pred_start", "pred_start_time", "pred_start_s", "predicted_start", "start_pred"),
-)
-OFTEN_TRUE_TEXTS = ("answer", "output", "outputs", "result", "results")
-OFTEN_TRUE_MOMENTS = (
-    *("timestamps", "timestamp", "spans", "span", "windows", "window", "moments", "moment", "segments", "segment"),
-    *("start", "start_time", "start_s", "start_sec", "start_seconds", "t_start", "begin", "begin_time"),
-)
-"""Names that files give to replies and to the truth alike: they are the reply only where no key can be nothing else."""
 
 PEERS = (("filtered_resps", "resps"),)
 """What lmms-eval scores, and what that was made from: the first is read."""
@@ -75,20 +59,13 @@ class Shape(NamedTuple):
     exported: bool
 
 
-class Shapes(dict[tuple[str, ...], Shape]):
-    """The shape of every list of keys that has been met; rows of a file have few."""
-
-    def of(self, row: Mapping[str, Any]) -> Shape:
-        """The shape of a row."""
-        keys = tuple(row)
-        if (known := self.get(keys)) is None:
-            if len(self) > 256:
-                self.clear()
-            known = self[keys] = _shape(keys)
-        return known
+def shape_of(row: Mapping[str, Any]) -> Shape:
+    """What the keys of a row are for."""
+    return _shape(tuple(row))
 
 
-def _shape(keys: Sequence[str]) -> Shape:
+@lru_cache(256)
+def _shape(keys: tuple[str, ...]) -> Shape:
     names = {plain_key(key): key for key in reversed(keys)}
 
     def those(wanted: Iterable[str]) -> tuple[str, ...]:
@@ -131,19 +108,18 @@ class ReplyKey:
         name: The key, None where no row has one (clip scores alone, errors alone, exports).
     """
 
-    def __init__(self, path: Path, shapes: Shapes, rows: Iterable[tuple[str, dict[str, Any]]], asked: str | None = None) -> None:
+    def __init__(self, path: Path, rows: Iterable[tuple[str, dict[str, Any]]], asked: str | None = None) -> None:
         """Decide by the first rows of a file.
 
         Args:
             path: The file, for messages.
-            shapes: Of its rows.
             rows: The first rows, each with where it stands.
             asked: The key that the user names.
 
         Raises:
             InputError: Several keys could be the reply and differ, or no row has the key that was asked for.
         """
-        self._path, self._shapes, self._asked = path, shapes, asked
+        self._path, self._asked = path, asked
         self.name, self._is_sure = asked, False
         self._ways: dict[Shape, tuple[str, ...]] = {}
         if asked is not None:
@@ -151,7 +127,7 @@ class ReplyKey:
             return
         head = _Head()
         for where, row in rows:
-            head.add(where, row, shapes.of(row))
+            head.add(where, row)
         if head.silent_sure and not head.sure.counts and head.often_true.counts:
             raise _undecided(path, "the first rows", [head.often_true.choose(path), head.silent_sure])
         for kept, self._is_sure in ((head.sure, True), (head.often_true, False)):
@@ -160,14 +136,14 @@ class ReplyKey:
                 return
         self.name = head.silent
 
-    def of(self, where: str, row: Mapping[str, Any], shape: Shape) -> str | None:
+    def of(self, where: str, row: Mapping[str, Any]) -> str | None:
         """The key to read in a row, None if the row lacks it.
 
         Raises:
             InputError: Another key of the row could be the reply as well, and says something else.
         """
-        rivals = self._rivals(shape)
-        for rival in rivals:
+        shape = shape_of(row)
+        for rival in self._rivals(shape):
             if not is_empty(other := value(row, rival)) and not _is_query(row, shape, other):
                 self._check(where, row, rival, other)
         return self.name if self.name in row else None
@@ -231,7 +207,8 @@ class _Head:
         self.silent: str | None = None
         self.silent_sure: str | None = None
 
-    def add(self, where: str, row: Mapping[str, Any], shape: Shape) -> None:
+    def add(self, where: str, row: Mapping[str, Any]) -> None:
+        shape = shape_of(row)
         if shape.exported:
             return
         self.silent = self.silent or next(iter((*shape.sure, *shape.often_true)), None)

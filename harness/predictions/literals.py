@@ -7,7 +7,7 @@ from typing import Any
 
 _QUOTED = (r"'(?:[^'\\\x00-\x1f]++|\\[^\n])*+", r"\"(?:[^\"\\\x00-\x1f]++|\\[^\n])*+")
 _TEXT = rf"(?P<text>{_QUOTED[0]}'|{_QUOTED[1]}\")"
-_TOKEN = re.compile(rf"{_TEXT}|(?P<word>-?[A-Za-z_][\w.]*+)|(?P<key>-?\d++)(?=\s*:)|(?P<last>,\s*+\))|\d++|\s++|.", re.DOTALL)
+_TOKEN = re.compile(rf"{_TEXT}|(?P<word>-?[A-Za-z_][\w.]*+)|(?P<key>-?\d++)(?=\s*:)|(?P<last>,\s*+[)\]])|\d++|\s++|.", re.DOTALL)
 _CUT = re.compile(rf"(?:{'|'.join(_QUOTED)})\\?\Z")
 _WORDS = {"True": "true", "False": "false", "None": "null", "nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _BRACKETS = {"(": "[", ")": "]"}

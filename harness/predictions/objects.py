@@ -11,29 +11,9 @@ from typing import Any
 
 from harness.predictions import literals
 from harness.predictions.literals import DEEPEST
+from harness.predictions.names import ENVELOPES, KEY, OF_A_FILE, OF_A_REPLY, OF_A_SAMPLE, names_sample, plain_key
 from harness.predictions.text import LONGEST, BrokenError, Text, TooLongError
 from tasks.formats.published import shown
-
-KEY = "_key"
-"""Where a row has the key it stood under."""
-
-_IDS = frozenset({"id", "qid", "custom_id", "query_id", "question_id", "sample_id", "doc_id", "doc"})
-_VIDEOS = frozenset({"video", "vid", "video_id", "video_path", "video_name", "path"})
-_QUERIES = frozenset({"query", "sentence", "caption", "question", "desc"})
-NAMES = _IDS | _VIDEOS | _QUERIES
-"""Keys that say which sample an object answers: one with any of them is a row."""
-
-_TEXTS = frozenset(
-    {"text", "output_text", "pred_text", "generated_text", "answers", "answer", "response", "output", "completion"}
-)
-_OTHERS = frozenset(
-    {"filtered_resps", "resps", "prediction", "pred", "pred_relevant_windows", "pred_saliency_scores", "timestamps"}
-)
-REPLIES = _TEXTS | _OTHERS
-"""Keys of replies: an object with one of them is a row as well, if nothing in it is an envelope."""
-
-ENVELOPES = frozenset({"results", "predictions", "data", "logs", "outputs", "samples", "rows", "records", "items", "preds"})
-"""Keys under which files with more to tell keep their rows."""
 
 WINDOW = 1 << 21
 """Characters in which an object has to show what it is."""
@@ -47,8 +27,8 @@ Where = tuple[str, dict[str, Any]]
 def form(text: Text) -> str:
     """What the rows stand in: `[` for a list, `{` for an object of rows, "" for nothing but rows, else the key of an envelope.
 
-    A single object is a row if it has a key of `NAMES`; else what stands under one key of `ENVELOPES` counts; else it is a row if
-    it has a key of `REPLIES`, and an object of rows if not. Of several objects each is a row.
+    A single object is a row if it names its sample; else what stands under one key of `ENVELOPES` counts; else it is a row if it
+    has a key of a reply and no list of rows, and an object of rows if not. Of several objects each is a row.
 
     Raises:
         BrokenError: It is none of them, or there are two envelopes.
@@ -56,31 +36,33 @@ def form(text: Text) -> str:
     if text.peek() == "[":
         return "["
     first: dict[str, str] = {}
-    start, whole = text.line, False
+    start, whole, holds_rows = text.line, False, False
     try:
         for key in _items(text):
             first[key] = text.peek()
-            _value(text, WINDOW)
+            holds_rows = _are_rows(_value(text, WINDOW)) or holds_rows
             if text.dropped + text.at > WINDOW:
                 break
         else:
             whole = True
     except TooLongError:
-        pass
+        holds_rows = True
     if whole and text.peek():
         return ""
-    names = {key.casefold(): opening for key, opening in first.items()}
-    if named := [names[key] for key in names.keys() & NAMES if key != "doc"]:
+    names = {plain_key(key): opening for key, opening in first.items()}
+    if named := [names[key] for key in names.keys() & OF_A_SAMPLE - OF_A_FILE]:
         if all(opening in ("[", "{") for opening in named):
             found = "one object with a list or an object for each column"
             raise BrokenError(f"line {start}", found, "an object for each row: in pandas, to_json(orient='records')")
         return ""
-    around = [key for key, opening in first.items() if key.casefold() in ENVELOPES and opening in ("[", "{")]
+    around = [key for key, opening in first.items() if plain_key(key) in ENVELOPES and opening in ("[", "{")]
     if len(around) > 1:
         raise BrokenError(
             f"line {start}", f"rows may stand under {' or '.join(map(repr, around))}", "rows under one key of the object"
         )
-    return around[0] if around else "" if names.keys() & (REPLIES | {"doc"}) else "{"
+    if around:
+        return around[0]
+    return "" if names.keys() & (OF_A_REPLY | {"doc"}) and not holds_rows else "{"
 
 
 def rows(text: Text, kind: str) -> Iterator[Where]:
@@ -122,15 +104,14 @@ def _entries(text: Text) -> Iterator[Where]:
     for key in _items(text):
         value = _value(text)
         where = f"entry {key[:80]!r}"
-        if isinstance(value, list) and value and all(isinstance(row, dict) and names_sample(row) for row in value):
+        if _are_rows(value):
             yield from ((f"{where}, {number}", {**row, KEY: key}) for number, row in enumerate(value, 1))
         else:
             yield where, {**(value if isinstance(value, dict) else {"text": value}), KEY: key}
 
 
-def names_sample(row: dict[str, Any]) -> bool:
-    """Whether a row has a key that may say which sample it answers."""
-    return any(key.casefold() in NAMES for key in row)
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) and names_sample(row) for row in value)
 
 
 def _row(where: str, value: Any, expected: str) -> dict[str, Any]:

@@ -8,21 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.predictions import files
-from harness.predictions.keys import (
-    DOCUMENT,
-    MOMENTS,
-    OFTEN_TRUE_TEXTS,
-    SALIENCY,
-    TEXTS,
-    ReplyKey,
-    Shapes,
-    is_empty,
-    is_of_moments,
-    value,
-)
+from harness.predictions.keys import DOCUMENT, ReplyKey, is_empty, is_of_moments, shape_of, value
 from harness.predictions.match import Index, Match, names_a_sample
+from harness.predictions.names import KEY, MOMENTS, OFTEN_TRUE_TEXTS, SALIENCY, TEXTS
 from harness.predictions.numbered import Numbered
-from harness.predictions.objects import KEY
 from harness.predictions.reply import prediction, reply_of
 from harness.predictions.spans import literal, moments, seconds
 from harness.records import Record, is_cut_off
@@ -80,7 +69,7 @@ class Predictions:
             reply_key: The key of the reply, None for what the file itself shows.
         """
         self.path = path
-        self._index, self._shapes, self._asked = Index(samples), Shapes(), reply_key
+        self._index, self._asked = Index(samples), reply_key
         self._numbered = Numbered(samples)
         self._key: str | None = None
         self._told: dict[str, list[str]] = {}
@@ -94,17 +83,16 @@ class Predictions:
         """
         self._told, self._counts = {}, {}
         self._refuse_our_documents()
-        key = ReplyKey(self.path, self._shapes, islice(files.rows(self.path), HEAD), self._asked)
+        key = ReplyKey(self.path, islice(files.rows(self.path), HEAD), self._asked)
         self._key = key.name
         for where, row in files.rows(self.path):
-            shape = self._shapes.of(row)
-            if shape.exported and self._asked is None:
+            if shape_of(row).exported and self._asked is None:
                 yield from self._exported(where, row)
                 continue
-            if not names_a_sample(row, shape):
+            if not names_a_sample(row):
                 raise self._refused("a row that names its sample: id, qid, or video and query", where, f"keys {shown(list(row))}")
-            name = key.of(where, row, shape)
-            found = self._index.find(row, shape, name)
+            name = key.of(where, row)
+            found = self._index.find(row, name)
             self._judge(where, found)
             mode = row.get("mode")
             named = Row(where, found.ids, mode if isinstance(mode, str) else "", cut_off=is_cut_off(row))

@@ -13,7 +13,7 @@ TRIED = 5_000
 
 
 class Readable(NamedTuple):
-    """how many of the replies that were tried a protocol reads."""
+    """How many of the replies that were tried a protocol reads."""
 
     protocol: Protocol
     read: int

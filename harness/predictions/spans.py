@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.predictions import literals
+from harness.predictions.names import plain_key
 from tasks.formats.published import shown
 
 Moment = tuple[float, ...]
@@ -24,6 +26,7 @@ _UNIT = r"\s*(?:s|secs?|seconds?)?\.?"
 _NUMBER = re.compile(rf"([+-]?(?:\d+(?:[.,]\d*)?|\.\d+)(?:e[+-]?\d+)?){_UNIT}", re.IGNORECASE)
 _CLOCK = re.compile(rf"(?:(\d{{1,3}}):)?(\d{{1,4}}):([0-5]?\d(?:[.,]\d*)?){_UNIT}", re.IGNORECASE)
 _NONE = frozenset({"", "nan", "inf", "-inf", "+inf", "infinity", "-infinity", "none", "null", "n/a", "na", "-"})
+_DECODER = json.JSONDecoder()
 _BETWEEN = ("-->", "->", "→", "–", "—", "~", " to ", " and ", "-", ";", ",")
 
 
@@ -55,29 +58,20 @@ def literal(text: str) -> list[Any] | dict[str, Any] | None:
     text = text.strip()
     if text[:1] not in ("[", "(", "{") or len(text) > LONGEST:
         return None
-    for spelled in (text, _as_json(text)):
+    try:
+        found, end = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError):
         try:
-            found = json.loads(spelled)
+            found, end = literals.decode(text, 0, _DECODER)
         except (ValueError, RecursionError):
-            continue
-        return found if isinstance(found, list | dict) else None
-    return None
-
-
-def _as_json(text: str) -> str:
-    plain = re.sub(r",\s*([)\]])", r"\1", text)
-    return plain.replace("(", "[").replace(")", "]").replace("'", '"').replace("None", "null").replace("nan", "NaN")
+            return None
+    return found if end == len(text) else None
 
 
 def pair(row: Mapping[str, Any]) -> tuple[str, str] | None:
     """The keys under which an object holds a start and an end, such as `start_time` and `end_time`."""
     names = {plain_key(key): key for key in row}
     return next(((names[a], names[b]) for a, b in _PAIRS if a in names and b in names), None)
-
-
-def plain_key(key: str) -> str:
-    """A key without case, blanks, `_` and `-`."""
-    return re.sub(r"[\s_-]", "", key).casefold()
 
 
 def _moment(value: Any) -> Moment:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.predictions import files
-from harness.predictions.keys import DOCUMENT, SALIENCY, Shapes
+from harness.predictions.keys import DOCUMENT
 from harness.predictions.match import Index
+from harness.predictions.names import SALIENCY
 from harness.predictions.read import HEAD
 from harness.predictions.spans import literal
 from tasks.answer import Answer
@@ -59,12 +60,12 @@ def read(path: Path, samples: Sequence[Sample], is_part: bool) -> Submission:
 
 
 def _rows(path: Path, samples: Sequence[Sample], parts: set[str]) -> Iterator[tuple[str, Answer]]:
-    index, shapes = Index(samples), Shapes()
+    index = Index(samples)
     native = {sample.id: str(sample.native_id) for sample in samples}
     for where, row in files.rows(path):
         given: dict[str, Any] = {key: literal(row[key]) or row[key] if isinstance(row[key], str) else row[key] for key in row}
         given = {key: value for key, value in given.items() if key not in PARTS or value is not None}
         parts.update(part for part in PARTS if part in given)
-        ids = index.find(row, shapes.of(row), None).ids
+        ids = index.find(row, None).ids
         qid = native[ids[0]] if ids else formats_qvh.query_id(given, where)
         yield qid, formats_qvh.submitted(given, where)

@@ -1,4 +1,4 @@
-"""One function from a file to `Frames`, whichever decoder reads it."""
+"""From a file to `Frames`, whichever decoder reads it, with their pixels or without."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from harness import extras
 from harness.frames import Frames
 from harness.video.failure import DecodeError
-from harness.video.sampling import grid, target_size, within
-from harness.video.times import Timeline, frame_duration, timeline
+from harness.video.sampling import Grid, grid, target_size, within
+from harness.video.times import Timeline, frame_duration, frame_times, opened, timeline, video_stream
 from tasks.errors import Failure, InputError
 from tasks.protocol import VideoRules
 from tasks.span import Span
 
 __all__ = ["DecodeError", "read_frames"]
 
+Times = NDArray[np.float64]
 Reader = Callable[[Path, Timeline, NDArray[np.int64]], Iterator[NDArray[np.uint8]]]
 
 
@@ -35,15 +36,57 @@ def read_frames(path: Path, rules: VideoRules, factor: int, clip: Span | None = 
     """
     read = reader(rules.decoder)
     shown = timeline(path)
-    chosen, times_s = within(shown.times_s, clip)
-    if len(times_s) == 0:
-        last_s = shown.times_s[-1]
-        raise DecodeError(Failure("video-zero-duration", f"{path.name} has no frame in {clip}; its last is at {last_s:.3f} s"))
-    sampled = grid(times_s, frame_duration(shown.times_s), rules)
+    chosen, times_s, sampled = _chosen(path, shown.times_s, rules, clip)
     positions, where = np.unique(sampled.indices, return_inverse=True)
     images = read(path, shown, positions + chosen.start)
     pixels = _resized(images, where, rules, factor)
     return Frames(pixels, times_s[sampled.indices], sampled.interval_s, sampled.slack_s, rules.decoder)
+
+
+def undecoded(path: Path, rules: VideoRules, factor: int, clip: Span | None = None) -> Frames:
+    """What `read_frames` would give, with pixels `(n, height, width, 0)`, from the container alone.
+
+    A video stored on its side has height and width exchanged, which changes no number of tokens. Raises DecodeError.
+    """
+    _, times_s, sampled = _chosen(path, frame_times(path), rules, clip)
+    with opened(path, "video-unreadable") as container:
+        stream = video_stream(container)
+        assert stream is not None, "its times have been read"
+        stored = stream.codec_context.height, stream.codec_context.width
+    pixels = np.empty((len(sampled.indices), *_target(*stored, len(sampled.indices), rules, factor), 0), dtype=np.uint8)
+    return Frames(pixels, times_s[sampled.indices], sampled.interval_s, sampled.slack_s, rules.decoder)
+
+
+def first_and_last(path: Path, rules: VideoRules, _factor: int, _clip: Span | None = None) -> Frames:
+    """All frames without pixels, `interval_s` the mean distance between them, once the first and the last were decoded.
+
+    Raises:
+        DecodeError: A run could not use the file.
+    """
+    with extras.needed("video"):
+        from harness.video.with_pyav import decode_last
+
+    shown = timeline(path)
+    next(reader(rules.decoder)(path, shown, np.zeros(1, dtype=np.int64)))
+    decode_last(path, shown)
+    pixels = np.empty((len(shown.times_s), 0, 0, 3), dtype=np.uint8)
+    return Frames(pixels, shown.times_s, frame_duration(shown.times_s), 0.0, rules.decoder)
+
+
+def _chosen(path: Path, all_s: Times, rules: VideoRules, clip: Span | None) -> tuple[slice, Times, Grid]:
+    """Which of all frames lie in a clip, their times in it, and those of them that are sampled. Raises DecodeError."""
+    chosen, times_s = within(all_s, clip)
+    if len(times_s) == 0:
+        failure = Failure("video-zero-duration", f"{path.name} has no frame in {clip}; its last is at {all_s[-1]:.3f} s")
+        raise DecodeError(failure)
+    return chosen, times_s, grid(times_s, frame_duration(all_s), rules)
+
+
+def _target(height: int, width: int, count: int, rules: VideoRules, factor: int) -> tuple[int, int]:
+    try:
+        return target_size(height, width, count, rules, factor)
+    except ValueError as error:
+        raise DecodeError(Failure("video-unreadable", str(error))) from error
 
 
 def _resized(images: Iterator[NDArray[np.uint8]], where: NDArray[np.int64], rules: VideoRules, factor: int) -> NDArray[np.uint8]:
@@ -53,11 +96,8 @@ def _resized(images: Iterator[NDArray[np.uint8]], where: NDArray[np.int64], rule
     pixels: NDArray[np.uint8] | None = None
     for number, image in enumerate(images):
         if pixels is None:
-            try:
-                height, width = target_size(image.shape[0], image.shape[1], len(where), rules, factor)
-            except ValueError as error:
-                raise DecodeError(Failure("video-unreadable", str(error))) from error
-            pixels = np.empty((len(where), height, width, 3), dtype=np.uint8)
+            size = _target(image.shape[0], image.shape[1], len(where), rules, factor)
+            pixels = np.empty((len(where), *size, 3), dtype=np.uint8)
         resized = Image.fromarray(image).resize((pixels.shape[2], pixels.shape[1]), Image.Resampling.BICUBIC)
         pixels[where == number] = np.asarray(resized)
     assert pixels is not None, "a reader yields at least one image or raises"

@@ -8,18 +8,18 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
 
-from harness.frames import Frames
+from harness.frames import Frames, Job
 from harness.video.decode import read_frames
 from harness.video.failure import DecodeError
 from tasks.errors import Failure
@@ -32,20 +32,6 @@ QUIET = "ignore:resource_tracker"
 """For the process that clears up after one that was killed: that there is something to clear up is no news."""
 
 Read = Callable[[Path, VideoRules, int, Span | None], Frames]
-
-
-class Job(NamedTuple):
-    """A video to decode.
-
-    Attributes:
-        key: Whatever the caller wants back beside the frames.
-        path: The video file.
-        clip: Bounds in seconds, or None for the whole video.
-    """
-
-    key: Hashable
-    path: Path
-    clip: Span | None = None
 
 
 class FramePool:

@@ -1,23 +1,15 @@
 """ActivityNet-CD: ActivityNet Captions divided again; see Charades-CD."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from tasks.benchmarks import anet, charades_cd
 from tasks.task import Source, Split, Task
 
 SPLITS = ("train", "val", "test_iid", "test_ood")
 
-
-def _splits(_: Path) -> Mapping[str, Split]:
-    return {name: Split((Source({f"anet_cd/{name}.json": None}),), None, None) for name in SPLITS}
-
-
 TASK = Task(
     name="anet-cd",
     version=1,
     title="ActivityNet-CD",
-    splits=_splits,
+    published={name: Split((Source({f"anet_cd/{name}.json": None}),), None, None) for name in SPLITS},
     default_split="test_ood",
     protocol="default",
     video_folders=anet.TASK.video_folders,

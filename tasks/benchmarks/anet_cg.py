@@ -1,23 +1,15 @@
 """ActivityNet-CG: ActivityNet Captions divided again; see Charades-CG."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from tasks.benchmarks import anet, charades_cg
 from tasks.task import Source, Split, Task
 
 SPLITS = ("train", "novel_composition", "novel_word", "test_trivial")
 
-
-def _splits(_: Path) -> Mapping[str, Split]:
-    return {name: Split((Source({f"anet_cg/{name}.json": None}),), None, None) for name in SPLITS}
-
-
 TASK = Task(
     name="anet-cg",
     version=1,
     title="ActivityNet-CG",
-    splits=_splits,
+    published={name: Split((Source({f"anet_cg/{name}.json": None}),), None, None) for name in SPLITS},
     default_split="novel_composition",
     protocol="default",
     video_folders=anet.TASK.video_folders,

@@ -1,8 +1,5 @@
 """Charades-STA: sentences grounded in 30-second indoor videos."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from tasks.formats.published import read_charades_durations, read_tall_text
 from tasks.sample import Sample
 from tasks.task import Source, Split, Task, github
@@ -57,16 +54,11 @@ TEST = Split(
     queries=3720,
 )
 
-
-def _splits(_: Path) -> Mapping[str, Split]:
-    return {"train": TRAIN, "test": TEST}
-
-
 TASK = Task(
     name="charades",
     version=1,
     title="Charades-STA",
-    splits=_splits,
+    published={"train": TRAIN, "test": TEST},
     default_split="test",
     protocol="default",
     video_folders=("charades_sta/videos", "charades/videos", "videos/charades", "videos"),

@@ -1,30 +1,26 @@
 """Charades-CD: Charades-STA divided again, so that the moments of its out-of-distribution test lie elsewhere than in training."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from tasks.benchmarks import charades
 from tasks.task import Source, Split, Task, github
 
 
-def _splits(_: Path) -> Mapping[str, Split]:
-    def split(name: str, sha256: str, videos: int, queries: int) -> Split:
-        home = github("yytzsy/grounding_changing_distribution", "83b07d4841", f"Charades-CD/charades_{name}.json")
-        return Split((Source({f"charades_cd/{name}.json": sha256}, homes=(home,)),), videos, queries)
+def _split(name: str, sha256: str, videos: int, queries: int) -> Split:
+    home = github("yytzsy/grounding_changing_distribution", "83b07d4841", f"Charades-CD/charades_{name}.json")
+    return Split((Source({f"charades_cd/{name}.json": sha256}, homes=(home,)),), videos, queries)
 
-    return {
-        "train": split("train", "e8bd49b87d6e166ba349035136396fa4bb3fbc8f85f9612544215624c7042651", 4564, 11071),
-        "val": split("val", "05d451cbf0cc6441405d071440915974c52ea820a2627c8be4a6bbfff88cce3e", 333, 859),
-        "test_iid": split("test_iid", "c75e4393425a21842abc6d5f75deb5ee64c54d38148bcd4adac7417099b82566", 333, 823),
-        "test_ood": split("test_ood", "a73847ada163bfcbbad2f616311098e6139b63ca6f93f537ca41b01b81961166", 1442, 3375),
-    }
 
+SPLITS = {
+    "train": _split("train", "e8bd49b87d6e166ba349035136396fa4bb3fbc8f85f9612544215624c7042651", 4564, 11071),
+    "val": _split("val", "05d451cbf0cc6441405d071440915974c52ea820a2627c8be4a6bbfff88cce3e", 333, 859),
+    "test_iid": _split("test_iid", "c75e4393425a21842abc6d5f75deb5ee64c54d38148bcd4adac7417099b82566", 333, 823),
+    "test_ood": _split("test_ood", "a73847ada163bfcbbad2f616311098e6139b63ca6f93f537ca41b01b81961166", 1442, 3375),
+}
 
 TASK = Task(
     name="charades-cd",
     version=1,
     title="Charades-CD",
-    splits=_splits,
+    published=SPLITS,
     default_split="test_ood",
     protocol="default",
     video_folders=charades.TASK.video_folders,

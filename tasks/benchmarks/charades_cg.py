@@ -1,34 +1,30 @@
 """Charades-CG: Charades-STA divided again, so that its tests hold new compositions of known words, and new words."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from tasks.benchmarks import charades
 from tasks.task import Source, Split, Task, github
 
 
-def _splits(_: Path) -> Mapping[str, Split]:
-    def split(name: str, sha256: str, videos: int, queries: int) -> Split:
-        home = github(
-            "YYJMJC/Compositional-Temporal-Grounding", "2372337e9166b8e26b83ce936a8474c6ae127290", f"Charades-CG/{name}.json"
-        )
-        return Split((Source({f"charades_cg/{name}.json": sha256}, homes=(home,)),), videos, queries)
+def _split(name: str, sha256: str, videos: int, queries: int) -> Split:
+    home = github(
+        "YYJMJC/Compositional-Temporal-Grounding", "2372337e9166b8e26b83ce936a8474c6ae127290", f"Charades-CG/{name}.json"
+    )
+    return Split((Source({f"charades_cg/{name}.json": sha256}, homes=(home,)),), videos, queries)
 
-    return {
-        "train": split("train", "c66556077d8b6a1fd7ee91641f994cd1341c11adfa4fc078434c9fe7a4b93d8d", 3555, 8281),
-        "novel_composition": split(
-            "novel_composition", "c92beda2c861bb0da356d94bba131d49e20a59d893d6e182bda1ee68a852514d", 2480, 3442
-        ),
-        "novel_word": split("novel_word", "f3ccd59c9f18e221028138faaf9bdddb5215e2550215ca62c8f24659168eb7f3", 580, 695),
-        "test_trivial": split("test_trivial", "45eec9d3c46187235309344ab937a065b409cbdc3f3f9d926da6fd05302d822d", 1689, 3096),
-    }
 
+SPLITS = {
+    "train": _split("train", "c66556077d8b6a1fd7ee91641f994cd1341c11adfa4fc078434c9fe7a4b93d8d", 3555, 8281),
+    "novel_composition": _split(
+        "novel_composition", "c92beda2c861bb0da356d94bba131d49e20a59d893d6e182bda1ee68a852514d", 2480, 3442
+    ),
+    "novel_word": _split("novel_word", "f3ccd59c9f18e221028138faaf9bdddb5215e2550215ca62c8f24659168eb7f3", 580, 695),
+    "test_trivial": _split("test_trivial", "45eec9d3c46187235309344ab937a065b409cbdc3f3f9d926da6fd05302d822d", 1689, 3096),
+}
 
 TASK = Task(
     name="charades-cg",
     version=1,
     title="Charades-CG",
-    splits=_splits,
+    published=SPLITS,
     default_split="novel_composition",
     protocol="default",
     video_folders=charades.TASK.video_folders,

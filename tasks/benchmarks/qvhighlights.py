@@ -1,30 +1,26 @@
 """QVHighlights: moments and highlights of web videos, several windows a query."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from tasks.formats.qvhighlights import read_release
 from tasks.task import Source, Split, Task, github
 
 
-def _splits(_: Path) -> Mapping[str, Split]:
-    def split(name: str, sha256: str, videos: int, queries: int) -> Split:
-        published_as = name if name == "test_with_gt" else f"{name}_release"
-        home = github("jayleicn/moment_detr", "b7e553ac3b", f"data/highlight_{published_as}.jsonl")
-        return Split((Source({f"qvhighlights/{name}.jsonl": sha256}, read_release, (home,)),), videos, queries)
+def _split(name: str, sha256: str, videos: int, queries: int) -> Split:
+    published_as = name if name == "test_with_gt" else f"{name}_release"
+    home = github("jayleicn/moment_detr", "b7e553ac3b", f"data/highlight_{published_as}.jsonl")
+    return Split((Source({f"qvhighlights/{name}.jsonl": sha256}, read_release, (home,)),), videos, queries)
 
-    return {
-        "train": split("train", "fd28404187468f57cf99242be2963127dc9b4aef26c7de3cb9469569801f2625", 7100, 7218),
-        "val": split("val", "f668a1eaea156ec5315e14718999cea043a8cf948d3cafbd8e8d655318c3cd02", 1519, 1550),
-        "test": split("test_with_gt", "bd50ec6bb5dd3f72571126ba5fdc7418efdd9219a9487984e483a02e2ce5d493", 1529, 1542),
-    }
 
+SPLITS = {
+    "train": _split("train", "fd28404187468f57cf99242be2963127dc9b4aef26c7de3cb9469569801f2625", 7100, 7218),
+    "val": _split("val", "f668a1eaea156ec5315e14718999cea043a8cf948d3cafbd8e8d655318c3cd02", 1519, 1550),
+    "test": _split("test_with_gt", "bd50ec6bb5dd3f72571126ba5fdc7418efdd9219a9487984e483a02e2ce5d493", 1529, 1542),
+}
 
 TASK = Task(
     name="qvhighlights",
     version=1,
     title="QVHighlights",
-    splits=_splits,
+    published=SPLITS,
     default_split="val",
     protocol="qvh-official",
     video_folders=("qvhighlights/videos", "qvh/videos", "videos/qvhighlights", "videos"),

@@ -1,22 +1,16 @@
 """TimeLens-Bench: Charades-STA, ActivityNet Captions and QVHighlights annotated again, one moment a query."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from tasks.formats.published import read_queries_json
 from tasks.task import Source, Split, Task
 
 
 def _task(short: str, name: str, title: str, queries: int) -> Task:
-    def splits(_: Path) -> Mapping[str, Split]:
-        source = Source({f"TimeLens-Bench/{name}-timelens.json": None}, read_queries_json)
-        return {"test": Split((source,), videos=None, queries=queries)}
-
+    source = Source({f"TimeLens-Bench/{name}-timelens.json": None}, read_queries_json)
     return Task(
         name=f"timelens-{short}",
         version=1,
         title=f"{title}-TimeLens",
-        splits=splits,
+        published={"test": Split((source,), videos=None, queries=queries)},
         default_split="test",
         protocol="default",
         video_folders=(f"TimeLens-Bench/videos/{name}", f"{name}/videos", f"videos/{name}", "videos"),

@@ -1,8 +1,5 @@
 """TVGBench: 800 questions drawn from five benchmarks, some about a cut of a longer video."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from tasks.formats.published import read_tvgbench
 from tasks.task import Source, Split, Task, github
 
@@ -13,16 +10,11 @@ TEST = Split(
     queries=800,
 )
 
-
-def _splits(_: Path) -> Mapping[str, Split]:
-    return {"test": TEST}
-
-
 TASK = Task(
     name="tvgbench",
     version=1,
     title="TVGBench",
-    splits=_splits,
+    published={"test": TEST},
     default_split="test",
     protocol="default",
     video_folders=("tvgbench/videos", "tvgbench_data", "videos/tvgbench", "videos"),
@@ -30,6 +22,7 @@ TASK = Task(
     licence="Apache-2.0 (time-r1); drawn from Charades, ActivityNet, TACoS, Ego4D (own licence agreement) and HiREST",
     homepage="https://github.com/xiaomi-research/time-r1",
     citation="Wang et al., Time-R1: Post-Training Large Vision Language Model for Temporal Video Grounding (arXiv 2503.13377)",
+    has_cuts=True,
     notes=(
         "252 rows ask about a cut of a longer file: duration and answer count from the start of the cut.",
         "11 answers have zero length (no prediction reaches IoU > 0); 27 end after the duration.",

@@ -19,6 +19,6 @@ def test_decode_at_2_fps(benchmark: BenchmarkFixture, shared_data: Path, decoder
     try:
         read_frames(video, rules, 28)
     except InputError as error:
-        pytest.skip(str(error))
+        pytest.skip(f"{decoder}: {error.found}")
     frames = benchmark.pedantic(read_frames, (video, rules, 28), rounds=7)
     assert len(frames.time_s) == 70

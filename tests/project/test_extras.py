@@ -43,7 +43,6 @@ ALL: dict[str, int | str] = {
     "ls tasks": 0,
     "ls protocols": 0,
     "ls models": 0,
-    "ls plans": 0,
     "ls recipes": 0,
     "ls rewards": 0,
     "ls lmms-path": 0,

@@ -20,7 +20,6 @@ from tasks.formats.published import (
     read_timestamps_json,
     read_tvgbench,
 )
-from tasks.plans import evaluation_plan, evaluation_plans
 from tasks.sample import Sample, make_samples, one_query, split_sha256
 from tasks.span import Span
 
@@ -116,6 +115,7 @@ def test_tacos_counts_frames(shared_data: Path) -> None:
 @pytest.mark.shared_data
 def test_tvgbench_rows_are_cuts_of_files(shared_data: Path) -> None:
     samples = load("tvgbench", "test", shared_data)
+    assert [name for name, task in tasks.all_tasks().items() if task.has_cuts] == ["tvgbench"]
     assert sum(1 for s in samples if s.clip is not None) == 252
     durations: dict[str, set[float]] = {}
     for sample in samples:
@@ -257,17 +257,6 @@ def test_a_byte_that_is_no_text_is_named_by_its_line(tmp_path: Path) -> None:
     (tmp_path / "anet_cd" / "val.json").write_bytes(b'{"v":\n{"duration": "\xff"}}')
     with pytest.raises(InputError, match="line 2 is not UTF-8"):
         load("anet-cd", "val", tmp_path)
-
-
-def test_evaluation_plans_name_splits_that_exist() -> None:
-    plan = evaluation_plan("charades-to-anet")
-    assert (plan.train, plan.evaluate) == ("charades@train", ("anet@val_2",))
-    for each in evaluation_plans().values():
-        for name in (each.train, *each.evaluate):
-            task, split = tasks.divide(name)
-            assert split in tasks.find(task).splits(Path())
-    with pytest.raises(InputError, match="nearest: charades-to-anet"):
-        evaluation_plan("charades-to-ant")
 
 
 def test_names_divide_at_the_last_mark() -> None:

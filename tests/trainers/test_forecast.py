@@ -18,7 +18,6 @@ from tasks import protocol
 from tasks.errors import InputError
 from trainers.dry_run import plan as forecast
 from trainers.dry_run.memory import BUCKET, LIVE, Load, Shape, activations, generation, memory
-from trainers.headers import undecoded
 from trainers.methods import packed
 from trainers.rollout.local import rollout
 
@@ -71,7 +70,7 @@ def test_steps_and_tokens_are_those_of_the_training(
 @pytest.mark.parametrize("mode", ["direct", "cot"])
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
 def test_tokens_are_counted_as_the_input_builder_makes_them(family: str, mode: str, load: Callable[..., Any], data: Path) -> None:
-    from harness.video.decode import read_frames
+    from harness.video.decode import read_frames, undecoded
 
     model, processor, examples = load(family)
     rules = protocol.load("synthetic")

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from harness.frames import Job
 from harness.models.base import Question
 from harness.models.hf import HfModel
-from harness.run import Job, answer_job
+from harness.run import answer_job
 from harness.scoring import score
 from tasks.sample import make_samples, one_query
 from tasks.span import Span

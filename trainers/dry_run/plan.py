@@ -11,18 +11,18 @@ import transformers
 from tabulate import tabulate
 
 from harness import environment
-from harness.frames import Frames
+from harness.frames import Frames, Job
 from harness.models import prompt, template
 from harness.models.checkpoint import find
 from harness.models.loading import DTYPES, check_processor, refused
 from harness.models.options import Options
-from harness.video.pool import FramePool, Job
+from harness.video.decode import undecoded
+from harness.video.pool import FramePool
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
 from trainers.dry_run.memory import GIB, STRATEGIES, Load, Memory, Shape, memory
 from trainers.examples import curriculum
 from trainers.given_answers import GROUND_TRUTH, answers
-from trainers.headers import undecoded
 from trainers.methods.configs import adapters, arguments
 from trainers.train import quiet
 from trainers.training import Precision, Training, precision, usable

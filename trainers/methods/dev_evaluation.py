@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from accelerate.utils import is_peft_model
 from transformers import TrainerCallback
 
-from harness.frames import Frames
+from harness.frames import Frames, Job
 from harness.models.base import Question
 from harness.models.checkpoint import Checkpoint
 from harness.models.hf import HfModel
 from harness.plan import make_plan
-from harness.run import Job, answer_job
+from harness.run import answer_job
 from harness.scoring import judge
 from tasks import kinds
 from tasks.errors import Failure, InputError

@@ -64,9 +64,3 @@ def settings_of(reward: Reward) -> list[str]:
     """Names of its keyword-only parameters that have a default."""
     parameters = inspect.signature(reward).parameters.values()
     return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty]
-
-
-def columns_of(reward: Reward) -> list[str]:
-    """Names of the dataset's columns it asks for: its keyword-only parameters without a default."""
-    parameters = inspect.signature(reward).parameters.values()
-    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]

@@ -49,10 +49,3 @@ def test_operators_are_defined_only_where_the_library_did_not_load(
     assert hook.find_spec("torchvision._meta_registrations", None) is None
     assert hook.find_spec("torchvision.transforms", None) is None
     assert made == defined
-
-
-def test_versions_name_what_is_missing() -> None:
-    versions = stack.versions()
-    assert versions["torch"] and versions["transformers"]
-    assert set(versions) == set(stack.PACKAGES)
-    assert stack._version("no-such-package-here") is None

@@ -8,7 +8,7 @@ import pytest
 
 from harness.arguments import parser
 from harness.cli import main
-from harness.predictions.keys import MOMENTS, OFTEN_TRUE_MOMENTS, OFTEN_TRUE_TEXTS, SALIENCY, TEXTS
+from harness.predictions.names import MOMENTS, OFTEN_TRUE_MOMENTS, OFTEN_TRUE_TEXTS, SALIENCY, TEXTS
 
 PAGE = Path(__file__).parents[3] / "docs" / "predictions.md"
 BLOCKS = re.findall(r"^```(json|csv) ?(.*)\n((?:.*\n)*?)```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)

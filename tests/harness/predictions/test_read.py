@@ -56,6 +56,8 @@ def rows(tmp_path: Path, content: Any, samples: list[Sample] = SAMPLES) -> list[
         ({"video": "v_b", "query": "same words", "timestamp": [5, 9], "text": TEXT}, (FOURTH,)),
         ({"doc_id": 3, "doc": {"video": "AMT7R.mp4", "caption": "a person eats food."}, "filtered_resps": [TEXT]}, (FIRST,)),
         ({"doc": {"video": "AMT7R.mp4", "caption": "a person eats food."}, "resps": [[TEXT]]}, (FIRST,)),
+        ({"doc": {"video_path": "/v/AMT7R.mp4", "question": "a person eats food."}, "resps": [[TEXT]]}, (FIRST,)),
+        ({"doc": {"vid": "v_b", "query": "same words", "gt": [5, 9]}, "resps": [[TEXT]]}, (FOURTH,)),
         ({"id": "other", "text": TEXT}, ()),
         ({"video": "AMT7R", "query": "nothing alike", "text": TEXT}, ()),
     ],
@@ -63,6 +65,20 @@ def rows(tmp_path: Path, content: Any, samples: list[Sample] = SAMPLES) -> list[
 def test_rows_find_their_samples(tmp_path: Path, row: dict[str, Any], ids: tuple[str, ...]) -> None:
     (found,) = rows(tmp_path, [row])
     assert (found.ids, found.text, found.mode) == (ids, TEXT if ids else None, row.get("mode", ""))
+
+
+def test_a_file_of_one_row_is_read_as_a_line_of_it_is(tmp_path: Path) -> None:
+    row = {"uid": FIRST, "model_output": TEXT}
+    (found,) = rows(tmp_path, json.dumps(row, indent=1))
+    assert (found.ids, found.text) == ((FIRST,), TEXT)
+    assert [found._replace(where="line 1")] == rows(tmp_path, [row])
+
+
+@pytest.mark.parametrize("spelled", ["[1, 9.5]", "[[1, 9.5,],]", "((1, 9.5),)", "{'label': \"it's\", 'start': 1, 'end': 9.5}"])
+def test_moments_as_json_and_python_spell_them(tmp_path: Path, spelled: str) -> None:
+    (found,) = rows(tmp_path, [{"qid": 77, "pred": spelled}])
+    assert found.prediction is not None
+    assert found.prediction.spans == (Span(1.0, 9.5),)
 
 
 def test_keyed_objects_of_lmms_eval_and_timelens(tmp_path: Path) -> None:

@@ -96,6 +96,6 @@ def test_two_billion_frames_cost_one_sample(tmp_path: Path, rules: VideoRules, m
     good = tmp_path / "good.mp4"
     good.write_bytes(moov_first)
     with FramePool(rules, 28) as pool:
-        (_, first), (_, second) = pool.frames([Job(0, bomb), Job(1, good)])
+        (_, first), (_, second) = pool.frames([Job("0", bomb), Job("1", good)])
     assert isinstance(first, Failure)
     assert not isinstance(second, Failure)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pool_reads import read
 
-from harness.frames import Frames
-from harness.video.pool import FramePool, Job
+from harness.frames import Frames, Job
+from harness.video.pool import FramePool
 from tasks.errors import Failure
 from tasks.protocol import VideoRules
 from tasks.span import Span
@@ -21,7 +21,7 @@ from tasks.span import Span
 
 def test_every_failure_is_typed_and_the_rest_goes_on_in_order(rules: VideoRules) -> None:
     names = ["a", "hang", "bb", "kill", "ccc", "bad", "greedy", "dddd"]
-    jobs = [Job(number, Path(name)) for number, name in enumerate(names)]
+    jobs = [Job(str(number), Path(name)) for number, name in enumerate(names)]
     with FramePool(rules, 28, workers=2, deadline_s=2.0, read=read) as pool:
         results = list(pool.frames(jobs))
     assert [job for job, _ in results] == jobs
@@ -32,7 +32,7 @@ def test_every_failure_is_typed_and_the_rest_goes_on_in_order(rules: VideoRules)
 
 def test_a_bug_in_a_worker_is_raised(rules: VideoRules) -> None:
     with FramePool(rules, 28, read=read) as pool, pytest.raises(ZeroDivisionError, match="a bug"):
-        list(pool.frames([Job(0, Path("bug"))]))
+        list(pool.frames([Job("0", Path("bug"))]))
 
 
 def test_clips_reach_the_reader(rules: VideoRules) -> None:
@@ -54,12 +54,12 @@ def test_ten_thousand_videos_are_never_more_than_the_window(rules: VideoRules) -
         nonlocal pulled
         for number in range(10_000):
             pulled += 1
-            yield Job(number, Path("a"))
+            yield Job(str(number), Path("a"))
 
     with FramePool(rules, 28, prefetch=8, read=read) as pool:
         for job, frames in pool.frames(jobs()):
             assert isinstance(frames, Frames)
-            assert job.key == yielded
+            assert job.key == str(yielded)
             yielded += 1
             assert pulled - yielded <= 8
             if yielded % 500 == 0:
@@ -71,7 +71,7 @@ def test_ten_thousand_videos_are_never_more_than_the_window(rules: VideoRules) -
 def test_decodes_ahead_while_the_consumer_works(rules: VideoRules, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     with FramePool(rules, 28, read=read) as pool:
-        results = pool.frames([Job(0, Path("a")), Job(1, mark)])
+        results = pool.frames([Job("0", Path("a")), Job("1", mark)])
         next(results)
         patience = time.monotonic() + 60
         while not mark.exists() and time.monotonic() < patience:

@@ -7,6 +7,7 @@ a row leaves out is `DEFAULTS`.
 import ast
 import copy
 import importlib
+import inspect
 import json
 import math
 import sys
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tasks.protocol import load
-from trainers.rewards import columns_of, find, names
+from trainers.rewards import find, names, settings_of
 
 Row = dict[str, Any]
 DEFAULTS: Row = {"targets": [[12.5, 17.8]], "duration_s": 30.0, "mode": "cot", "saliency": None}
@@ -57,7 +58,7 @@ def refuses_uneven_columns(reward: Callable[..., list[Any]]) -> bool:
         found = reward(["", ""], **{name: [default] for name, default in DEFAULTS.items()})
     except ValueError:
         return True
-    return not columns_of(reward) and len(found) == 2
+    return inspect.getfullargspec(reward).kwonlyargs == settings_of(reward) and len(found) == 2
 
 
 def test_every_reward_has_a_corpus() -> None:

@@ -1,6 +1,7 @@
 """Every reward on any text, and against the printed equations in exact or independent arithmetic."""
 
 import ast
+import inspect
 import itertools
 import math
 import pickle
@@ -24,7 +25,7 @@ from tasks import protocol
 from tasks.errors import InputError
 from tasks.sample import make_samples, one_query
 from tasks.span import Span
-from trainers.rewards import columns_of, find, names, settings_of
+from trainers.rewards import find, names, settings_of
 from trainers.rewards.gauntlet import gauntlet, spoken
 from trainers.rewards.hostile import LINES, TOKENS
 from trainers.rewards.shape import shape_nonlinear
@@ -232,7 +233,8 @@ def test_names_and_settings() -> None:
     assert not {"common", "gauntlet", "hostile", "shape", "user"} & set(names())
     for name in names():
         assert find(name).__name__ == name
-        assert {*columns_of(find(name))} <= {"targets", "duration_s", "saliency", "mode"}
+        columns = {*inspect.getfullargspec(find(name)).kwonlyargs} - {*settings_of(find(name))}
+        assert columns <= {"targets", "duration_s", "saliency", "mode"}
         assert find(name, protocol=protocol.load("default")) is not None
     bound = find("iou", signed=True)
     assert isinstance(bound, partial) and bound.func.__name__ == "iou"

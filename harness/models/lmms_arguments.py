@@ -1,0 +1,40 @@
+"""What a model class of lmms-eval is opened with."""
+
+import inspect
+from typing import Any
+
+from lmms_eval.utils import simple_parse_args_string
+
+from harness.models.loading import place
+from harness.models.options import Options
+from tasks.errors import InputError
+
+NAMES = ("pretrained", "model_version", "model", "model_name")
+"""What lmms-eval's classes call their checkpoint."""
+
+
+def arguments(kind: type, model: str, options: Options) -> dict[str, Any]:
+    """Arguments for a model class; those of `--model-args` win.
+
+    Raises:
+        InputError: The class has no argument for the checkpoint, or for an option that was given.
+    """
+    known = inspect.signature(kind).parameters
+    given: dict[str, Any] = simple_parse_args_string(options.model_args)
+    values: dict[str, Any] = {}
+    if checkpoint := next((name for name in NAMES if name in known), None):
+        values[checkpoint] = model
+    elif not given:
+        raise InputError(f"a model class with an argument {' or '.join(NAMES)}", ", ".join(known), "--model-args NAME=CHECKPOINT")
+    values |= devices(kind, options)
+    values |= {name: options.attn for name in ("attn_implementation",) if name in known}
+    if options.dtype != "auto" and "dtype" not in known:
+        raise InputError(f"a model class that takes a dtype, for --dtype {options.dtype}", kind.__name__, "--dtype auto")
+    values |= {name: options.dtype for name in ("dtype",) if name in known and options.dtype != "auto"}
+    return values | given
+
+
+def devices(kind: type, options: Options) -> dict[str, str]:
+    """Arguments that put a model class on a device. Left alone, many move their inputs to a GPU that may not be there."""
+    device, _ = place(options)
+    return {name: str(device) for name in ("device", "device_map") if name in inspect.signature(kind).parameters}
