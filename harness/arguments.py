@@ -1,7 +1,9 @@
 """The arguments of every verb, one function each."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any
 
 from harness import __version__
 
@@ -214,3 +216,8 @@ def _add_question_options(parser: Parser) -> None:
     parser.add_argument("--protocol", help="rules (harness ls protocols); default: the task's own")
     parser.add_argument("--modes", help="prompt modes, comma-separated: direct,cot (default: direct, or the protocol's only one)")
     parser.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
+
+
+def given(function: Callable[..., Any], options: argparse.Namespace) -> dict[str, Any]:
+    """The options of a verb that a function takes, by their common names."""
+    return {name: getattr(options, name) for name in signature(function).parameters if name in options}

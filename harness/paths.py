@@ -4,12 +4,14 @@ import errno
 import os
 import re
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import platformdirs
 
 from tasks.errors import InputError
 
+AnyPath = str | os.PathLike[str]
 DATA = "HARNESS_DATA"
 OPTIONS = {
     **{name: f"--{name.replace('_', '-')}" for name in ("data_root", "output", "videos", "ids", "ids_out", "model")},
@@ -25,11 +27,16 @@ def cache() -> Path:
     return platformdirs.user_cache_path("vtg-harness")
 
 
-def data_root(given: str | None) -> Path:
+def data_root(given: AnyPath | None) -> Path:
     """The data root: `--data-root`, else `HARNESS_DATA`, else the user cache directory. Raises InputError, as `folder`."""
-    named = given or os.environ.get(DATA)
+    named = os.fspath(given) if given else os.environ.get(DATA)
     origin = "--data-root" if given else DATA
     return folder(named, origin) if named else cache()
+
+
+def listed(given: AnyPath | Sequence[AnyPath]) -> list[Path]:
+    """Paths of an option that can be given several times; a single one needs no list."""
+    return [Path(given)] if isinstance(given, str | os.PathLike) else [Path(each) for each in given]
 
 
 def folder(named: str, origin: str) -> Path:
@@ -80,7 +87,7 @@ def check(options: Namespace) -> None:
         folder(named, OPTIONS["videos"])
 
 
-def run_folder(output: str | None, model: str, run_name: str, only_one: bool) -> Path:
+def run_folder(output: AnyPath | None, model: str, run_name: str, only_one: bool) -> Path:
     """Where a run goes: `--output` itself for one task, a folder per task below it for several, else below `runs`."""
     if output:
         return Path(output) if only_one else Path(output) / run_name

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import __version__
+from harness import __version__, paths
 from harness.data.videos import distinct, find_videos
+from harness.paths import AnyPath
 from tasks import kinds
 from tasks import protocol as protocols
 from tasks import task as tasks
@@ -89,41 +90,49 @@ class Plan:
 def make_plan(
     name: str,
     split: str | None,
-    protocol: str | None,
-    modes: Sequence[str],
-    data_root: Path,
-    video_folders: Sequence[Path] = (),
+    protocol: str | Protocol | None,
+    modes: str | Sequence[str] | None,
+    data_root: AnyPath | None,
+    videos: AnyPath | Sequence[AnyPath] = (),
     limit: int | None = None,
     seed: int = 0,
+    ids: AnyPath | Sequence[AnyPath] = (),
 ) -> Plan:
     """Load and check everything about `name` (`task`, `task@split` or a user's JSONL) that does not need the model.
 
-    Without modes, the protocol's `direct` is asked, or its first mode if it has no such one.
+    Options are those of the command line. Without modes, the protocol's `direct` is asked, or its first mode if it has none.
 
     Raises:
-        InputError: Unknown task, split, protocol or mode; missing or altered annotations.
+        InputError: Unknown task, split, protocol, mode or id; missing or altered annotations.
     """
     task_name, own_split = tasks.divide(name)
-    task = tasks.find(task_name, data_root)
+    root = paths.data_root(data_root)
+    task = tasks.find(task_name, root)
     split = own_split or split or task.default_split
-    rules = protocols.load(protocol or task.protocol)
-    modes = modes or ("direct" if "direct" in rules.prompt.modes else next(iter(rules.prompt.modes)),)
-    samples = tasks.load(task, split, data_root)
+    rules = protocol if isinstance(protocol, Protocol) else protocols.load(protocol or task.protocol)
+    modes = listed(modes) or ("direct" if "direct" in rules.prompt.modes else next(iter(rules.prompt.modes)),)
+    samples = tasks.load(task, split, root)
     _check_fits(rules, modes, samples, f"{task.name}@{split}")
-    folders = distinct((*video_folders, *(data_root / folder for folder in task.video_folders)))
-    return Plan(
+    folders = distinct((*paths.listed(videos), *(root / folder for folder in task.video_folders)))
+    plan = Plan(
         task=task,
         split=split,
         split_sha256=split_sha256(samples),
         samples=samples if limit is None else spread(samples, limit, seed),
         protocol=rules,
-        modes=tuple(modes),
+        modes=modes,
         videos=find_videos((sample.video for sample in samples), folders),
         searched=folders,
-        data_root=data_root,
+        data_root=root,
         limit=limit,
         seed=seed,
     )
+    return plan.only(read_ids(files)) if (files := paths.listed(ids)) else plan
+
+
+def listed(words: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The words of a list, or of a text that joins them by commas, each once."""
+    return tuple(dict.fromkeys(words.split(",") if isinstance(words, str) else words)) if words else ()
 
 
 def _check_fits(rules: Protocol, modes: Sequence[str], samples: Sequence[Sample], name: str) -> None:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,8 +21,8 @@ from harness.models.base import AnswerError, Model, Question
 from harness.plan import Plan
 from harness.progress import Progress
 from harness.records import MISSING_VIDEO, Record, error_type, make_record, redacted
-from harness.scoring import Records, Scored, judge, scores_of
 from harness.secret import hidden, redact
+from harness.summary import Summary, failed, summarize
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
 from tasks.span import Span
@@ -37,29 +37,6 @@ class Decoder(NamedTuple):
 
 OpenDecoder = Callable[[Model], AbstractContextManager[Decoder]]
 NO_VIDEO = Decoder(lambda jobs: ((job, None) for job in jobs), lambda: 0.0)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """How a run ended.
-
-    Attributes:
-        folder: Where it lies.
-        scores: The content of `scores.json`; None in a process of a launch that did not end last.
-        failed: Number of questions whose record is an error.
-        tokens: Tokens of all prompts and of all replies.
-        wrong_clocks: For each reply to wrong times, by how many seconds they were wrong.
-        again: Whether the run had finished before, and nothing was asked.
-        max_new_tokens: The limit on the length of its replies, None where it is not known.
-    """
-
-    folder: Path
-    scores: dict[str, Any] | None
-    failed: int
-    tokens: tuple[int, int] = (0, 0)
-    wrong_clocks: tuple[float, ...] = ()
-    again: bool = False
-    max_new_tokens: int | None = None
 
 
 def run(
@@ -244,13 +221,13 @@ def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Laun
         session[f"timings_rank_{launch.rank}"] = {key: round(value, 3) for key, value in timings.items()}
         if last := sum(key.startswith("timings_rank_") for key in session) == launch.world:
             os.fsync(descriptor)
-            summary = _summary(plan, folder, records)
+            summary = summarize(plan, folder, records)
             store.write_json(folder / store.SCORES, summary.scores or {})
             wrong = {"wrong_clock": len(summary.wrong_clocks)} if summary.wrong_clocks else {}
             counts = {"questions": len(plan.samples) * len(plan.modes), "failed": summary.failed, **wrong}
             document |= {"status": "finished", "counts": counts}
         store.write_json(folder / store.RUN, document)
-    return summary if last else Summary(folder, None, _failed(plan, records))
+    return summary if last else Summary(folder, None, failed(plan, records))
 
 
 def _read_only(plan: Plan, folder: Path, load_model: Callable[[], Model], launch: Launch, asked: Asked | None) -> Summary | None:
@@ -263,43 +240,21 @@ def _read_only(plan: Plan, folder: Path, load_model: Callable[[], Model], launch
         check_same_run(folder, previous, {**plan.spec(), "model": load_model().describe()})
     elif not is_same(previous, asked):
         return None
-    records = store.read_records(folder)
-    if launch.rank:
-        return Summary(folder, None, _failed(plan, records))
-    return replace(_summary(plan, folder, records), again=True)
+    return _told(plan, folder, store.read_records(folder), launch)
 
 
 def _again(plan: Plan, folder: Path, records: Mapping[tuple[str, str], Record], launch: Launch) -> Summary:
-    """The end of a finished run once more, told by the first process; `scores.json` is written where it is not what it was."""
-    if launch.rank:
-        return Summary(folder, None, _failed(plan, records))
-    summary = replace(_summary(plan, folder, records), again=True)
+    """The end of a finished run once more; `scores.json` is written where it is not what it was."""
+    summary = _told(plan, folder, records, launch)
     with contextlib.suppress(OSError, ValueError):
-        if json.loads((folder / store.SCORES).read_text(encoding="utf-8")) == summary.scores:
+        if summary.scores is None or json.loads((folder / store.SCORES).read_text(encoding="utf-8")) == summary.scores:
             return summary
     store.write_json(folder / store.SCORES, summary.scores or {})
     return summary
 
 
-def _summary(plan: Plan, folder: Path, records: Mapping[tuple[str, str], Record]) -> Summary:
-    tokens = [record["tokens"] for record in records.values() if record["tokens"] is not None]
-    total = sum(count["prompt"] for count in tokens), sum(count["new"] for count in tokens)
-    wrong_clocks = tuple(record["wrong_clock_s"] for record in records.values() if "wrong_clock_s" in record)
-    limit = plan.protocol.decoding.max_new_tokens
-    return Summary(folder, score_plan(plan, records), _failed(plan, records), total, wrong_clocks, max_new_tokens=limit)
-
-
-def _failed(plan: Plan, records: Mapping[tuple[str, str], Record]) -> int:
-    return sum(error_type(records.get((sample.id, mode))) is not None for sample in plan.samples for mode in plan.modes)
-
-
-def judge_plan(plan: Plan, records: Records) -> dict[str, Scored]:
-    """The replies of every mode of a plan, judged."""
-    return {mode: judge(plan.samples, records, plan.protocol, mode) for mode in plan.modes}
-
-
-def score_plan(plan: Plan, records: Mapping[tuple[str, str], Record]) -> dict[str, Any]:
-    """The content of `scores.json`."""
-    identity = {"task": plan.task.name, "task_version": plan.task.version, "split": plan.split, "split_sha256": plan.split_sha256}
-    ids = {"ids_sha256": plan.ids_sha256} if plan.ids_sha256 else {}
-    return {**scores_of(judge_plan(plan, records)), **identity, "limit": plan.limit, **ids, "seed": plan.seed}
+def _told(plan: Plan, folder: Path, records: Mapping[tuple[str, str], Record], launch: Launch) -> Summary:
+    """How a finished run ended, told by the first process of a launch."""
+    if launch.rank:
+        return Summary(folder, None, failed(plan, records))
+    return replace(summarize(plan, folder, records), again=True)

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.records import Record, check
+from harness.scoring import SCHEMA
 from tasks.errors import InputError
 
 SAMPLES, RUN, SCORES, LOCK = "samples.jsonl", "run.json", "scores.json", ".lock"
 RUN_SCHEMA = "vtg-harness/run/1"
+AGAIN = "type the command of that run again: it continues"
 HALVES = "backslashreplace"
 """UTF-8 cannot hold halves of characters (`"\\ud800"`), which replies may contain; so encoded they are what JSON spells them."""
 
@@ -53,6 +55,45 @@ def read_document(path: Path, schema: str) -> dict[str, Any] | None:
         expected = f"a {path.name} of schema {schema} in {path.parent}"
         raise InputError(expected, repr(error), "use another folder, or the version of the harness that wrote it") from error
     return document
+
+
+def read_scores(folder: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`scores.json` of a run without its lists of samples, of this schema or an older one; None where there is none.
+
+    Raises:
+        InputError: It is cut short, of a newer schema, or of another run.
+    """
+    path = folder / SCORES
+    if not path.is_file():
+        return None
+    name, _, version = SCHEMA.rpartition("/")
+    try:
+        scores: dict[str, Any] = _without_samples(path.read_bytes())
+        theirs, _, number = scores["schema"].rpartition("/")
+        if theirs != name or int(number) > int(version):
+            raise ValueError(f"schema {scores['schema']!r}")
+        identity = tuple(scores[key] for key in ("task", "split_sha256", "protocol_sha256"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        expected = f"a {SCORES} of schema {SCHEMA} in {folder}"
+        raise InputError(expected, repr(error)[:200], f"remove it, or {AGAIN}") from error
+    if identity != (spec["task"], spec["split_sha256"], spec["protocol"]["sha256"]):
+        raise InputError(f"the scores of the run in {folder}", f"{SCORES} of another one", f"remove it, or {AGAIN}")
+    return scores
+
+
+def _without_samples(content: bytes) -> Any:
+    """The content of a `scores.json` with empty lists of samples, which are nearly all of it and stay undecoded.
+
+    No line end can stand in a JSON string, and no other list of a mode starts at its depth, so in a file as `write_json`
+    indents it the last line of three blanks and a bracket before the next such list ends it. A file that is indented in another
+    way is read whole.
+    """
+    start, end = b'\n   "samples": [\n', b"\n   ]"
+    head, *lists = content.split(start)
+    try:
+        return json.loads(start.join([head, *(part[max(part.rfind(end), 0) :] for part in lists)]).decode())
+    except ValueError:
+        return json.loads(content.decode())
 
 
 def prepare_folder(folder: Path) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness import extras
-from harness.commands.plans import chosen_videos, missing_videos, plans
+from harness.arguments import given
+from harness.data.notes import chosen_videos, missing_videos
 from harness.paths import data_root
-from harness.plan import Plan
+from harness.plan import Plan, listed, make_plan
 from tasks import task as tasks
 from tasks.errors import Failure, InputError
 from tasks.overlap import overlaps
@@ -27,7 +28,7 @@ def _check(options: Namespace) -> int:
 
     if not (names := options.name or options.tasks):
         raise InputError("a task, or a JSONL of your own", "none", "harness data check --task charades")
-    every_plan = plans(options, names)
+    every_plan = [make_plan(**{**given(make_plan, options), "name": name}) for name in listed(names)]
     lengths_s = lengths(every_plan)
     for plan in every_plan:
         sys.stdout.write("".join(f"{line}\n" for line in _findings(plan, lengths_s)))
@@ -54,8 +55,8 @@ def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[st
     videos = {sample.video for sample in plan.samples}
     trust = plan.task.splits(plan.data_root)[tasks.origin(plan.task, plan.split, plan.data_root)].trust()
     yield f"{plan.name}: annotations {trust}, {len(videos):,} videos, {len(plan.samples):,} queries"
-    yield missing_videos(plan).rstrip() or f"{plan.name}: all videos are there"
-    yield from chosen_videos(plan).splitlines()
+    yield from missing_videos(plan) or [f"{plan.name}: all videos are there"]
+    yield from chosen_videos(plan)
     for path in sorted(set(plan.videos.values())):
         if isinstance(failure := lengths_s[path], Failure):
             yield f"{plan.name}: {path}: {failure.type}: {failure.message}"
@@ -108,7 +109,7 @@ def _fetch(options: Namespace) -> int:
     from harness.data.fetch import fetch, item_is_there, wanted
 
     root = data_root(options.data_root)
-    for name in dict.fromkeys(options.tasks.split(",")):
+    for name in listed(options.tasks):
         task_name, split = tasks.divide(name)
         task = tasks.find(task_name, root)
         items = wanted(task, split, root, options.mirror)

@@ -1,26 +1,31 @@
 """`harness demo`."""
 
+import json
 import os
 import sys
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 
-from harness.commands.experiment import conduct
+from harness.cli import main as harness
 
 
 def main(options: Namespace) -> int:
     """Render the benchmark, train three recipes from the weak base, evaluate everything, print one table."""
     import trainers
     from harness.synthetic.make import make
-    from trainers.experiment import check_packages, load
+    from trainers.experiment import FOLDER, check_packages
 
     check_packages()
     folder = Path(options.output)
     make(folder / "data", 0)
-    weak = Path(trainers.__file__).parent / "base" / "weak"
-    experiment = replace(load("demo"), model=str(weak))
-    code = conduct(experiment, folder / "experiment", folder / "data", jobs=os.cpu_count() or 1)
+    weak = "trainers/base/weak"
+    here = Path(trainers.__file__).parents[1] / weak
+    experiment = folder / "demo.yaml"
+    experiment.write_text(
+        (FOLDER / "demo.yaml").read_text(encoding="utf-8").replace(weak, json.dumps(str(here))), encoding="utf-8"
+    )
+    places = ["--output", str(folder / "experiment"), "--data-root", str(folder / "data")]
+    code = harness(["experiment", str(experiment), *places, "--jobs", str(os.cpu_count() or 1)])
     if code == 0:
         sys.stdout.write(f"The base comes with the project: docs/base.md. Models and runs: {folder / 'experiment'}\n")
     return code

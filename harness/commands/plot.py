@@ -4,10 +4,12 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from harness.commands import view
+from harness.arguments import given
+from harness.output import write
 from harness.scoring import judge
 from leaderboards.compare.text import letters
 from leaderboards.plot import FORMATS, Plotted, plot
+from leaderboards.view.runs import choose
 from tasks.errors import InputError
 
 
@@ -18,7 +20,7 @@ def main(options: Namespace) -> int:
     if kind not in FORMATS:
         step = f"harness plot … --output {output.stem or 'figure'}.svg"
         raise InputError(f"a file that ends in {' or '.join(f'.{each}' for each in FORMATS)}", str(output), step)
-    chosen = view.choose(options, [Path(path) for path in options.runs])
+    chosen = choose([Path(path) for path in options.runs], **given(choose, options))
     lines = []
     for letter, run in zip(letters(len(chosen.shown)), chosen.shown, strict=True):
         for mode in chosen.modes:
@@ -28,6 +30,6 @@ def main(options: Namespace) -> int:
     plan = chosen.shown[0].plan
     forced = ", FORCED" if chosen.forced else ""
     title = f"{plan.name}, protocol {plan.protocol.name}, {len(chosen.samples):,} queries{forced}"
-    view.write(output, plot(title, lines, kind))
+    write(output, plot(title, lines, kind))
     sys.stdout.write(f"{output}\n")
     return 0

@@ -3,14 +3,14 @@
 import sys
 from argparse import Namespace
 
-from harness import extras
-from harness.commands.export import card
+from harness import api, extras
+from harness.arguments import given
 from tasks.errors import InputError
 
 
 def main(options: Namespace) -> int:
     """Add the metrics of a run to the model card of a repository on the Hugging Face Hub; only with `--yes`."""
-    metadata = card(options)
+    metadata = api.load_run(**given(api.load_run, options)).model_card()
     if not options.yes:
         sys.stdout.write(f"{metadata}\n")
         step = f"harness push {options.path} {options.repo} --yes"

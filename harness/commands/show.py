@@ -5,9 +5,10 @@ from argparse import Namespace
 from typing import Any
 
 from harness import extras
-from harness.commands.plans import plans, video_notes
+from harness.arguments import given
+from harness.data.notes import video_notes
 from harness.frames import Job
-from harness.plan import Plan
+from harness.plan import Plan, make_plan
 from harness.report import floor_rows, heading, render
 from tasks import protocol, task
 from tasks.anomalies import anomalies
@@ -24,7 +25,7 @@ def main(options: Namespace) -> int:
     if name != options.name or (name in protocol.names() and name not in task.all_tasks()):
         sys.stdout.write("\n".join(describe(protocol.load(name))) + "\n")
         return 0
-    (plan,) = plans(options, options.name)
+    plan = make_plan(**given(make_plan, options))
     floors = [heading(plan), render(floor_rows(plan))]
     sys.stdout.write("\n".join([*_card(plan), "", *floors, "", *_sample(plan, options.sample)]) + "\n")
     return 0
@@ -48,9 +49,7 @@ def _card(plan: Plan) -> list[str]:
             f"  kept as published: {len(hits):,} x {name}, e.g. {hits[0].id} "
             f"{_spans(hits[0].truth.spans)} of {hits[0].duration_s} s"
         )
-    if text := video_notes(plan):
-        lines.append(text.rstrip())
-    return lines
+    return lines + video_notes(plan)
 
 
 def _sample(plan: Plan, identifier: str | None) -> list[str]:

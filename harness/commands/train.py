@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import environment, extras
-from harness.arguments import parser
-from harness.commands import run
-from harness.commands.plans import plans
-from harness.paths import data_root, run_beside
-from harness.plan import Plan, make_plan, read_ids
+from harness.arguments import given
+from harness.evaluate import evaluate, notes_before, taken_for
+from harness.models.options import Options
+from harness.paths import run_beside
+from harness.plan import Plan, listed, make_plan
+from harness.summary import conclusion, usage
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,11 +50,11 @@ def main(options: Namespace) -> int:
         sys.stdout.write(forecast(training))
         return 0
     if environment.launch().rank == 0:
-        sys.stderr.write(run.taken_for(options.model))
+        sys.stderr.write("".join(f"{note}\n" for note in taken_for(options.model)))
     record = train(training)
     if environment.launch().rank == 0:
         sys.stdout.write(summary(training, record, evaluated=bool(evaluation)))
-    return max((run.main(arguments) for arguments in evaluation), default=0)
+    return int(max((_evaluate(options, folder, plan) for folder, plan in evaluation.items()), default=False))
 
 
 def summary(training: "Training", record: Mapping[str, Any], evaluated: bool) -> str:
@@ -66,30 +67,25 @@ def summary(training: "Training", record: Mapping[str, Any], evaluated: bool) ->
     return f"{head}, {samples:,} samples{replaced}\nmodel: {training.folder}\n{step}"
 
 
-def evaluations(options: Namespace) -> list[Namespace]:
-    """What `harness run` would be given for each split of `--evaluate`; planned here, so that bad input stops before training."""
-    names = ("data_root", "protocol", "modes", "attn")
-    same = ["--dtype", "auto" if options.dtype == "mixed" else options.dtype]
-    same += [part for name in names if (value := getattr(options, name)) for part in (f"--{name.replace('_', '-')}", value)]
-    same += [part for folder in options.videos for part in ("--videos", folder)]
-    model, given = options.output or "", []
-    for split in options.evaluate.split(",") if options.evaluate else ():
-        output = str(run_beside(Path(model), split))
-        given.append(parser().parse_args(["run", "--model", model, "--tasks", split, "--output", output, *same]))
-        plans(given[-1], split)
-    return given
+def evaluations(options: Namespace) -> dict[Path, Plan]:
+    """What is evaluated, by run folder: each split of `--evaluate`, planned here so that bad input stops before training."""
+    asked = {**given(make_plan, options), "split": None, "ids": (), "seed": 0}
+    folder = Path(options.output or "")
+    return {run_beside(folder, name): make_plan(name, **asked) for name in listed(options.evaluate)}
+
+
+def _evaluate(options: Namespace, folder: Path, plan: Plan) -> bool:
+    """Ask the trained model one split. Whether its code raised."""
+    model, dtype = options.output, "auto" if options.dtype == "mixed" else options.dtype
+    sys.stderr.write("".join(f"{note}\n" for note in notes_before(model, [plan])))
+    ((_, summary),) = evaluate([plan], model, Options(dtype=dtype, attn=options.attn), output=str(folder))
+    sys.stdout.write(conclusion(model, plan, summary) + usage(summary, None))
+    return summary.broke
 
 
 def plan_of(options: Namespace, modes: tuple[str, ...]) -> Plan:
     """The train split under its protocol. Raises InputError where it is one that models are tested on."""
-    plan = make_plan(
-        options.task,
-        split=options.split,
-        protocol=options.protocol,
-        modes=modes,
-        data_root=data_root(options.data_root),
-        video_folders=[Path(folder) for folder in options.videos],
-    )
+    plan = make_plan(options.task, **{**given(make_plan, options), "modes": modes, "seed": 0})
     if not plan.split.startswith(("train", "fit", "fewshot")) and not plan.task.name.endswith(".jsonl"):
         raise InputError("a split to train on: train, fit, fewshot-K-seedN", plan.name, f"--task {plan.task.name}@train")
-    return plan.only(read_ids(map(Path, options.ids))) if options.ids else plan
+    return plan

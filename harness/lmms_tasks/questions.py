@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import datasets
 
-from harness.commands.plans import missing_videos
+from harness.data.notes import missing_videos
 from harness.lmms_tasks.chat import messages
 from harness.models import lmms_reader
 from harness.paths import data_root
@@ -38,7 +38,7 @@ def docs(stub: datasets.Dataset) -> datasets.Dataset:
             sys.stderr.write(f"{plan.name}: qwen_vl_utils reads video by {reader.name}\n")
     except InputError as error:
         _stop(error)
-    sys.stderr.write(missing_videos(plan))
+    sys.stderr.write("".join(f"{note}\n" for note in missing_videos(plan)))
     rows = [
         {
             "plan": stub.config_name,

@@ -29,7 +29,7 @@ SHOWN = 20
 PEERS = (("filtered_resps", "resps"),)
 """What lmms-eval scores, and what that was made from: the first is read."""
 
-EXPORTED = frozenset({"id", "mode", "spans", "targets", "iou", "counted"})
+EXPORTED = frozenset({"id", "mode", "spans", "targets", "counted"})
 """Keys of every row that `harness export` writes."""
 
 

@@ -11,6 +11,7 @@ from harness.predictions.match import Index
 from harness.predictions.names import SALIENCY
 from harness.predictions.read import HEAD
 from harness.predictions.spans import literal
+from tasks import highlights, moments
 from tasks.answer import Answer
 from tasks.errors import InputError
 from tasks.formats import qvhighlights as formats_qvh
@@ -57,6 +58,21 @@ def read(path: Path, samples: Sequence[Sample], is_part: bool) -> Submission:
         raise InputError(
             "a submission as moment_detr writes it", f"{path}: {error}", f"correct the file (see {DOCUMENT})"
         ) from error
+
+
+def report(path: Path, samples: Sequence[Sample], is_part: bool) -> dict[str, Any]:
+    """The report of the official evaluator, and the mIoU that it computes but does not write; arguments and errors as `read`."""
+    found, parts = read(path, samples, is_part)
+    scored = ranked = None
+    if WINDOWS in parts:
+        scored = moments.moment_retrieval([moments.windows(p) for p in found], [s.truth.spans for s in samples], "float")
+    if SALIENCY in parts:
+        clips = [[score for (score,) in answer.clips or ()] for answer in found]
+        ranked = highlights.highlight_detection(clips, [sample.truth.clips or () for sample in samples])
+    written = formats_qvh.report(scored, ranked)
+    if scored is not None:
+        written["brief"]["MR-full-mIoU"] = round(moments.means(scored)["MR-full-mIoU"], 2)
+    return written
 
 
 def _rows(path: Path, samples: Sequence[Sample], parts: set[str]) -> Iterator[tuple[str, Answer]]:

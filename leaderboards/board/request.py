@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import checked, yaml_file
+from harness.recorded import plan_of
 from leaderboards.board import published, runs
 from leaderboards.board.formats import FORMATS
 from leaderboards.board.published import Table
@@ -93,7 +94,7 @@ def make(request: Request, data_root: Path) -> Board:
 
     def floors(row: Row) -> Sequence[Row]:
         spec = specs[row.task, row.split, row.identity]
-        return of_floors(runs.plan_of({**spec, "limit": None}, data_root))
+        return of_floors(plan_of({**spec, "limit": None}, data_root=data_root))
 
     return build(grouped(rows) if request.group == SEEDS else rows, tables, floors, layout, request.force)
 

@@ -1,16 +1,72 @@
-"""`harness compare` for a terminal."""
+"""`harness compare` for a terminal and for a notebook."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tabulate import tabulate
 
+from harness.recorded import html
 from leaderboards.compare.errors import THRESHOLD
 from leaderboards.compare.paired import SEEDS
 from tasks.statistics import RESAMPLES
 
 LONGEST = 60
 """Characters of a query that are shown."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Runs against the first of them; shows itself in a notebook as a table of differences in points.
+
+    Attributes:
+        result: What `harness compare --json` prints.
+        notes: How files of predictions were read, a line each.
+    """
+
+    result: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """The table: one row for each mode, later run and metric; p is corrected (Holm) for the number of later runs."""
+        return [
+            {"mode": mode, "run": pair["b"], "metric": metric, "n": f"{found['n']:,}"}
+            | {"A": _points(found["a"]), "B": _points(found["b"]), "B - A": _signed(found["difference"])}
+            | {"95 %": _interval(found), "p": _p(found["p_holm"])}
+            for mode, one in self.result["modes"].items()
+            for pair in one["comparisons"]
+            for metric, found in pair["metrics"].items()
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join([*self._heading(), _table(self.rows)])
+
+    def _repr_html_(self) -> str:
+        return html(self._heading(), self.rows)
+
+    def _heading(self) -> list[str]:
+        modes = self.result["modes"].values()
+        return [*heading(self.result), f"A  {next(iter(modes))['systems'][0]['name']}"]
+
+
+def report(result: Mapping[str, Any]) -> str:
+    """The whole JSON result as text."""
+    found = result["modes"]
+    names = [system["name"] for system in next(iter(found.values()))["systems"]]
+    lines = [*heading(result), *(f"{letter}  {name}" for letter, name in zip(letters(len(names)), names, strict=True))]
+    return "\n\n".join(["\n".join(lines), *(render(mode, one) for mode, one in found.items())]) + "\n"
+
+
+def heading(result: Mapping[str, Any]) -> list[str]:
+    """What was compared, and what a reader of the numbers must know, a line each."""
+    limited = ", LIMITED to what every run was asked" if result["limited"] else ""
+    head = f"{result['task']}, split {result['split']}, protocol {result['protocol']}: "
+    lines = [f"{head}{result['n']:,} queries of {result['videos']:,} videos{limited}"]
+    lines += [f"FORCED although these differ: {difference}" for difference in result["forced"]]
+    if len(result["asked_under"]) > 1:
+        lines.append(f"asked under different protocols: {', '.join(result['asked_under'])}")
+    return lines + [f"{path}: made in sessions that differ: {differ}" for path, differ in result["sessions_differ"].items()]
 
 
 def render(mode: str, found: Mapping[str, Any]) -> str:

@@ -118,4 +118,4 @@ def test_score_of_a_run_whose_annotations_changed(
     (tmp_path / "run" / "run.json").write_text(json.dumps(run))
     code, message = harness(capsys, "score", tmp_path / "run", "--data-root", benchmark_root)
     assert code == 2
-    assert "the split the run was made on" in message
+    assert "that the run was made on, 00000000" in message

@@ -13,7 +13,7 @@ import pytest
 from harness import api, export
 from harness.commands import export as command
 from harness.commands import push
-from harness.run import judge_plan
+from harness.summary import judge_plan
 from tasks.errors import InputError
 
 REPLIES = {
@@ -21,6 +21,9 @@ REPLIES = {
     "blue square": 'no "idea",\nnone; \N{SNOWMAN} =1+1',
     # A third query has no reply at all: an error.
 }
+
+
+FILES = {"reply_key": None, "duplicates": "last"}
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def run(benchmark_root: Path, tmp_path: Path) -> api.Run:
 
 
 def ask(run: api.Run, verb: Any = command, **options: Any) -> int:
-    given = {"path": str(run.path), "output": None, "format": None, "task": None, "protocol": None}
+    given = {"path": str(run.path), "output": None, "format": None, "task": None, "protocol": None, **FILES}
     return int(verb.main(Namespace(**{**given, "data_root": str(run.plan.data_root), **options})))
 
 
@@ -109,12 +112,17 @@ def test_half_a_character_becomes_no_digit(run: api.Run) -> None:
         ({"output": "samples.xlsx"}, "'xlsx'"),
         ({"format": "parquet"}, "no terminal"),
         ({"format": "csv", "path": "nowhere"}, "no nowhere"),
-        ({"format": "model-card", "path": "nowhere"}, "does not name its model"),
+        ({"format": "model-card", "path": "nowhere"}, "no nowhere"),
     ],
 )
 def test_what_cannot_be_exported_is_refused(run: api.Run, options: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         ask(run, **options)
+
+
+def test_a_file_of_predictions_has_no_card(run: api.Run) -> None:
+    with pytest.raises(InputError, match="does not name its model"):
+        ask(run, path=str(run.path / "samples.jsonl"), task="synthetic", format="model-card")
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def test_a_finished_run_that_lost_lines_is_not_scored_on_the_spot(runs: Path, sh
     (runs / "run1" / "scores.json").unlink()
     lines = (runs / "run1" / "samples.jsonl").read_text().splitlines(keepends=True)
     (runs / "run1" / "samples.jsonl").write_text("".join(lines[:-4]))
-    with pytest.raises(InputError, match="4 of 36 missing"):
+    with pytest.raises(InputError, match="4 of 36 lack one"):
         show(runs)
 
 
@@ -266,7 +266,7 @@ def test_annotations_must_be_those_of_the_runs(runs: Path, benchmark_root: Path,
     for folder in runs.iterdir():
         change(folder, spec(split_sha256="4" * 64))
         change(folder, lambda scores: scores.update(split_sha256="4" * 64), "scores.json")
-    with pytest.raises(InputError, match="the runs were made on, 44444444"):
+    with pytest.raises(InputError, match="the run was made on, 44444444"):
         show(runs)
 
 

@@ -4,7 +4,6 @@ import json
 import math
 import random
 import shutil
-from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -15,10 +14,10 @@ import numpy as np
 import pytest
 
 from harness.cli import main as harness
-from harness.commands.score import predictions
 from harness.plan import make_plan
-from harness.run import score_plan
+from harness.predicted import predictions
 from harness.scoring import judge
+from harness.summary import score_plan
 from leaderboards.compare.errors import CURVE, curve
 from tasks import moments
 from tasks.formats.qvhighlights import read_submission
@@ -197,8 +196,7 @@ def test_realpredictions_against_a_perturbation_by_brute_force(
 @pytest.mark.parametrize("protocol", ["qvh-official", "videochat-r1.5-set", "vtimellm-percent"])
 def test_means_of_the_values_are_the_scores(shared_data: Path, protocol: str) -> None:
     plan = make_plan("qvhighlights", None, protocol, (), shared_data)
-    options = Namespace(reply_key=None, duplicates="last")
-    records = predictions(plan, shared_data / "qvhighlights" / "sample_val_preds.jsonl", options)
+    records, _ = predictions(plan, shared_data / "qvhighlights" / "sample_val_preds.jsonl")
     found = judge(plan.samples, records, plan.protocol, plan.modes[0])
     entry = score_plan(plan, records)["modes"][plan.modes[0]]
     expected = {name: value for name, value in entry["aggregate"].items() if name != "n"}
@@ -313,7 +311,7 @@ def test_a_broken_run_is_refused_and_left_as_it_is(
     elsewhere = {**document["spec"], "split_sha256": "0" * 64}
     cases = {
         "torn": ({"samples.jsonl": text[:-20]}, "cut short"),
-        "short": ({"samples.jsonl": "".join(lines[:-2])}, "2 lack one"),
+        "short": ({"samples.jsonl": "".join(lines[:-2])}, "2 of 36 lack one"),
         "bad": ({"samples.jsonl": lines[0] + "{]\n" + "".join(lines[1:])}, "line 2"),
         "newer": ({"run.json": json.dumps({**document, "schema": "vtg-harness/run/2"})}, "vtg-harness/run/2"),
         "going on": ({"run.json": json.dumps({**document, "status": "running"})}, "is running"),

@@ -14,6 +14,7 @@ import pytest
 from harness.commands import plot, view
 from harness.models.base import Question
 from leaderboards.view.page import unpacked
+from leaderboards.view.runs import address
 from tasks.errors import InputError
 
 
@@ -73,10 +74,10 @@ def test_a_folder_of_runs_gets_a_page_each_and_one_that_lists_them(
 
 def test_addresses_are_relative_and_escaped(tmp_path: Path) -> None:
     hostile = tmp_path / "videos" / 'a"onerror=alert(1) <b>#?%.mp4'
-    found = view.address(hostile, tmp_path / "runs" / "r" / "view.html")
+    found = address(hostile, tmp_path / "runs" / "r" / "view.html")
     assert not set(found) & set("\"<> #?:'")
     assert Path(os.path.normpath(tmp_path / "runs" / "r" / unquote(found))) == hostile
-    assert view.address(tmp_path / "javascript:alert(1)", tmp_path / "view.html") == "javascript%3Aalert%281%29"
+    assert address(tmp_path / "javascript:alert(1)", tmp_path / "view.html") == "javascript%3Aalert%281%29"
 
 
 def test_videos_that_are_there_are_linked(benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_broken_runs_are_refused(benchmark_root: Path, said_run: Callable[..., P
     without_model = {**run, "spec": {key: value for key, value in run["spec"].items() if key != "model"}}
     cases = {
         "torn": ({"samples.jsonl": samples[:-20]}, "cut short"),
-        "short": ({"samples.jsonl": samples.partition("\n")[2]}, "1 lack one"),
+        "short": ({"samples.jsonl": samples.partition("\n")[2]}, "1 of 36 lack one"),
         "newer": ({"run.json": json.dumps({**run, "schema": "vtg-harness/run/2"})}, "vtg-harness/run/2"),
         "going on": ({"run.json": json.dumps({**run, "status": "running"})}, "is running"),
         "other shape": ({"run.json": json.dumps(without_model)}, "model"),

@@ -2,7 +2,6 @@
 
 import json
 import math
-from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,10 +13,10 @@ import pytest
 
 from harness import store
 from harness.cli import main as harness
-from harness.commands import view
 from harness.models.base import Question
 from harness.plan import make_plan
 from harness.records import Record
+from leaderboards.view import runs
 from leaderboards.view.data import BINS, SCHEMA, Shown, labels, page_data
 from leaderboards.view.training import FIRST, MOST, Curve, curves, read_log, thinned
 from tasks import protocol as protocols
@@ -25,12 +24,10 @@ from tasks.errors import InputError
 from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span, exact_iou
 
-OPTIONS: dict[str, Any] = {"protocol": None, "videos": [], "force": False, "output": None}
 
-
-def data_of(data_root: Path, *runs: Path, **options: Any) -> dict[str, Any]:
-    given = Namespace(**{**OPTIONS, **options, "data_root": str(data_root)})
-    return view.data_of(given, list(runs), runs[0] / "view.html")
+def data_of(data_root: Path, *folders: Path, protocol: str | None = None, force: bool = False) -> dict[str, Any]:
+    chosen = runs.choose(folders, protocol=protocol, data_root=data_root, force=force)
+    return runs.data_of(chosen, folders[0] / "view.html")
 
 
 def middle(question: Question) -> str:

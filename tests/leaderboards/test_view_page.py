@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.commands import view
 from harness.models.base import Question
 from leaderboards.view import page
 from leaderboards.view.page import CUTS, cut, index_page, packed, run_page, unpacked
+from leaderboards.view.runs import choose, data_of
 
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)"> {{data}} {{script}} &lt; \u202e \x00'
 
 
 def written(data_root: Path, *runs: Path) -> str:
-    options = Namespace(protocol=None, videos=[], force=False, output=None, data_root=str(data_root))
-    return run_page(view.data_of(options, list(runs), runs[0] / "view.html"))
+    return run_page(data_of(choose(runs, data_root=data_root), runs[0] / "view.html"))
 
 
 def whole(question: Question) -> str:

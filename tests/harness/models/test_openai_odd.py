@@ -18,15 +18,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from harness import export, secret, store
-from harness.commands.view import write as write_page
 from harness.frames import Frames
 from harness.models import openai_client
 from harness.models.base import Question, Reply
 from harness.models.openai_api import OpenAiModel
 from harness.models.openai_reply import LARGEST, Said, read
 from harness.models.options import Options
+from harness.output import write as write_page
 from harness.plan import Plan, make_plan
-from harness.run import Decoder, run, score_plan
+from harness.run import Decoder, run
+from harness.summary import judge_plan
 from leaderboards.view.data import Shown, page_data
 from leaderboards.view.page import run_page
 from tasks import protocol
@@ -338,8 +339,7 @@ def test_half_characters_come_back_from_the_disk_and_can_be_shown(server: Server
     records = store.read_records(folder)
     assert {record["text"] for record in records.values()} == {HALF}
     (folder / store.SAMPLES).read_text(encoding="utf-8")
-    scores = score_plan(plan, records)
-    table = export.rows(plan, records, scores)
+    table = export.rows(records, judge_plan(plan, records))
     for form in export.FORMATS:
         assert export.encode(table, form)
     shown = Shown("run", plan, plan.protocol, records, [])

@@ -10,11 +10,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from harness import export, store
-from harness.arguments import parser as command_line
-from harness.commands.score import predictions
 from harness.plan import Plan, make_plan
+from harness.predicted import predictions
 from harness.records import Record
-from harness.run import score_plan
+from harness.summary import judge_plan, score_plan
 from tasks import protocol
 from tasks.answer import Answer
 from tasks.errors import InputError
@@ -75,16 +74,15 @@ def test_every_format_reads_back_to_the_same_values(
     asked = [(sample.id, mode) for sample in plan.samples for mode in plan.modes]
     some = [{"error": None, "text": first}, *others]
     given_ = {key: record for key, record in zip(asked, some, strict=False) if record is not None}
-    expected, table = values(plan, given_), export.rows(plan, given_, score_plan(plan, given_))
-    options = command_line().parse_args(["score", "x"])
+    expected, table = values(plan, given_), export.rows(given_, judge_plan(plan, given_))
     for form in export.FORMATS:
         file = tmp_path / f"export.{form}"
         file.write_bytes(export.encode(table, form))
-        assert values(plan, predictions(plan, file, options)) == expected, form
+        assert values(plan, predictions(plan, file)[0]) == expected, form
         # And once more: what is exported of that file.
-        again = predictions(plan, file, options, keep_texts=True)
+        again, _ = predictions(plan, file, keep_texts=True)
         assert values(plan, again) == expected, form
-        assert export.rows(plan, again, score_plan(plan, again)) == table or form == "csv"
+        assert export.rows(again, judge_plan(plan, again)) == table or form == "csv"
 
 
 @given(texts=st.lists(replies | anything, min_size=6, max_size=6))
@@ -100,8 +98,7 @@ def test_the_samples_of_a_run_read_back(benchmark_root: Path, tmp_path: Path, te
     lines.append({**kept, "id": failed, "mode": "cot", "text": None, "error": {"type": "missing-video", "message": "=x"}})
     (tmp_path / store.SAMPLES).unlink(missing_ok=True)
     store.append(tmp_path, lines)
-    options = command_line().parse_args(["score", "x"])
-    found = values(plan, predictions(plan, tmp_path / store.SAMPLES, options))
+    found = values(plan, predictions(plan, tmp_path / store.SAMPLES)[0])
     assert found == values(plan, store.read_records(tmp_path))
     assert found["cot"][0][-1]["failure"] == "missing-video"
 
@@ -109,6 +106,5 @@ def test_the_samples_of_a_run_read_back(benchmark_root: Path, tmp_path: Path, te
 def test_scores_are_no_predictions(benchmark_root: Path, tmp_path: Path) -> None:
     plan = make_plan("synthetic", None, "default", MODES, benchmark_root, limit=4)
     (tmp_path / "scores.json").write_text(json.dumps(score_plan(plan, {}), indent=1))
-    options = command_line().parse_args(["score", "x"])
     with pytest.raises(InputError, match="of this project"):
-        predictions(plan, tmp_path / "scores.json", options)
+        predictions(plan, tmp_path / "scores.json")

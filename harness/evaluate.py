@@ -1,0 +1,105 @@
+"""One model asked the questions of several plans, a run folder each: what `harness run` does, and `harness train --evaluate`."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+
+from harness import environment, extras, paths, secret
+from harness.again import Asked
+from harness.data.notes import video_notes
+from harness.models import naming
+from harness.models.base import Model
+from harness.models.open import is_checkpoint, open_model
+from harness.models.options import Options
+from harness.models.replay import ReplayModel
+from harness.paths import AnyPath
+from harness.plan import Plan
+from harness.run import NO_VIDEO, Decoder, run
+from harness.summary import Summary
+from tasks import task as tasks
+
+
+def notes_before(model: str, plans: Sequence[Plan]) -> list[str]:
+    """What is to be told before a model that looks at videos is asked: the first process of a launch tells it."""
+    if not is_checkpoint(model) or environment.launch().rank:
+        return []
+    return [*(note for plan in plans for note in video_notes(plan)), *taken_for(model)]
+
+
+def taken_for(model: str) -> list[str]:
+    """A line where a name is that of a folder and could be that of a model of the hub."""
+    if not naming.is_ambiguous(model):
+        return []
+    return [f"{model}: taken for the folder {naming.local(model)}, not for a model of the hub"]
+
+
+def evaluate(
+    plans: Sequence[Plan],
+    model: str,
+    settings: Options,
+    backend: str = "hf",
+    output: AnyPath | None = None,
+    workers: int = 1,
+    deadline: float = 120.0,
+) -> Iterator[tuple[Plan, Summary]]:
+    """Run plan by plan; each continues where it stopped.
+
+    Args:
+        plans: What to ask.
+        model: Checkpoint folder, hub id, trivial model or `replay:FILE`.
+        settings: How the model is run.
+        backend: What runs a checkpoint.
+        output: Run folder of one plan, folder of the run folders of several; None for a folder below `runs`.
+        workers: Decoding processes.
+        deadline: Seconds after which decoding a video is given up.
+
+    Raises:
+        InputError: The model cannot be used, or a run folder holds another run.
+    """
+    loader = _Loader(model, backend, settings)
+    secrets = secret.known(os.environ, (model, settings.model_args, settings.base_url or ""))
+    for plan in plans:
+        folder = paths.run_folder(output, model, _run_name(plan), len(plans) == 1)
+        load, decoder = partial(loader.load, plan), partial(_decoder, plan, workers, deadline)
+        summary = run(plan, folder, load, decoder, loader.asked, secrets)
+        yield plan, replace(summary, notes=loader.notes)
+
+
+def _run_name(plan: Plan) -> str:
+    limit = "" if plan.limit is None else f"-limit{plan.limit}"
+    return f"{plan.name}-{plan.protocol.name}-{'+'.join(plan.modes)}{limit}"
+
+
+class _Loader:
+    """Opens the model for each plan; tasks under the same protocol share one loaded checkpoint."""
+
+    def __init__(self, name: str, backend: str, settings: Options) -> None:
+        self._name, self._backend, self._settings = name, backend, settings
+        self.asked = Asked(name, backend, settings) if is_checkpoint(name) else None
+        self.notes: tuple[str, ...] = ()
+        self._loaded: tuple[str, Model] | None = None
+
+    def load(self, plan: Plan) -> Model:
+        """The model for this plan's protocol and train split."""
+        if self._loaded is not None and is_checkpoint(self._name) and self._loaded[0] == plan.protocol.sha256:
+            return self._loaded[1]
+        self._loaded = None
+        train = partial(tasks.load, plan.task, "train", plan.data_root)
+        model = open_model(self._name, plan.protocol, train, self._settings, self._backend, plan.samples)
+        self.notes = tuple(model.notes) if isinstance(model, ReplayModel) and environment.launch().rank == 0 else ()
+        self._loaded = plan.protocol.sha256, model
+        return model
+
+
+@contextmanager
+def _decoder(plan: Plan, workers: int, deadline_s: float, model: Model) -> Iterator[Decoder]:
+    if model.pixel_factor is None:
+        yield NO_VIDEO
+        return
+    with extras.needed("video"):
+        from harness.video.pool import FramePool
+
+    with FramePool(plan.protocol.video, model.pixel_factor, workers=workers, deadline_s=deadline_s) as pool:
+        yield Decoder(pool.frames, lambda: pool.waited_s)

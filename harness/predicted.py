@@ -1,0 +1,120 @@
+"""A file of predictions held against a plan: its replies, and notes on how it was read."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from harness.plan import Plan
+from harness.predictions.collect import FIRST, LAST, MEAN, REFUSE, Collected, Records
+from harness.predictions.keys import DOCUMENT
+from harness.predictions.read import Predictions, Row, as_record
+from harness.predictions.readable import TRIED, most_readable
+from tasks.errors import InputError, unknown
+from tasks.parsers import parser
+
+USAGE = "harness score FILE --task charades@test"
+SHOWN = 5
+
+
+class Matching:
+    """The rows of a file that answer a sample in a mode of a plan.
+
+    Of rows that match nothing only their number and the first few are kept, however many there are.
+
+    Attributes:
+        notes: After the last row, how the rows were read, which of them match nothing, and which samples have no row.
+    """
+
+    def __init__(self, plan: Plan, path: Path, reply_key: str | None = None) -> None:
+        """Nothing is read yet.
+
+        Args:
+            plan: What the file may answer.
+            path: The file.
+            reply_key: The key of the reply, None for what the file itself shows.
+        """
+        self._plan, self._path, self._file = plan, path, Predictions(path, plan.samples, reply_key)
+        self.notes: list[str] = []
+
+    def __iter__(self) -> Iterator[Row]:
+        """Rows, one after the other. Raises InputError where the file is none of the forms, or none of its rows matches."""
+        rows, counts, first = 0, Counter[str](), defaultdict[str, list[str]](list)
+        answered: set[str] = set()
+        for row in self._file:
+            rows += 1
+            if row.ids and row.mode in ("", *self._plan.modes):
+                answered.update(row.ids)
+                yield row
+                continue
+            kind = f"answer in another mode than {', '.join(self._plan.modes)}" if row.ids else "match no sample"
+            counts[kind] += 1
+            if counts[kind] <= SHOWN:
+                first[kind].append(row.where)
+        if not answered:
+            places = "; ".join(f"{count} {kind}: {_few(count, first[kind])}" for kind, count in counts.items())
+            found = f"{rows} rows in {self._path}, none of which names one{f' ({places})' if places else ''}"
+            raise InputError(f"predictions for samples of {self._plan.name}", found, f"{USAGE} (see {DOCUMENT})")
+        strangers = [f"{count} of {rows} rows {kind}: {_few(count, first[kind])}" for kind, count in counts.items()]
+        missing = [sample.id for sample in self._plan.samples if sample.id not in answered]
+        gaps = [f"{len(missing)} samples have no row: {_few(len(missing), missing[:SHOWN])}"] if missing else []
+        self.notes = [*self._file.notes, *strangers, *gaps]
+
+
+def predictions(
+    plan: Plan, path: Path, reply_key: str | None = None, duplicates: str = LAST, keep_texts: bool = False
+) -> tuple[Records, list[str]]:
+    """Read a file row by row under the protocol's parser; a row without a mode answers every mode.
+
+    Args:
+        plan: What it may answer.
+        path: The file.
+        reply_key: The key of the reply, None for what the file itself shows.
+        duplicates: Which of several rows for one sample counts.
+        keep_texts: Whether records hold texts beside what was read of them.
+
+    Returns:
+        Records by sample id and mode, and notes on how the file was read.
+
+    Raises:
+        InputError: The file is not one of the forms, or none of its rows matches a sample.
+    """
+    check_duplicates(plan, duplicates)
+    read, rows, collected = parser(plan.protocol.answer), Matching(plan, path, reply_key), Collected(plan.modes, duplicates)
+    for row in rows:
+        text = {"text": row.text} if keep_texts and row.text is not None else {}
+        collected.add(row, {**as_record(row, read), **text})
+    records = collected.records
+    said = [record["read"] for record in records.values() if "read" in record]
+    notes = [*rows.notes, *collected.notes]
+    if said and reads_little(sum(1 for answer in said if answer.failure is None) / len(said)):
+        texts = (row.text for row in Predictions(path, plan.samples, reply_key) if row.text is not None)
+        notes.append(better_protocols(plan, texts))
+    return records, notes
+
+
+def check_duplicates(plan: Plan, duplicates: str) -> None:
+    """Refuse an unknown rule, and the mean where the official metrics need the rows of a sample as one. Raises InputError."""
+    if duplicates not in (known := (LAST, FIRST, MEAN, REFUSE)):
+        raise InputError(f"--duplicates: {', '.join(known)}", unknown(duplicates, known), f"{USAGE} --duplicates last")
+    if duplicates == MEAN and plan.samples[0].truth.clips is not None:
+        expected = "--duplicates first, last or refuse for a task with the official metrics of QVHighlights"
+        raise InputError(expected, "mean, which is not defined for them", f"{USAGE} --duplicates last")
+
+
+def reads_little(share: float | None) -> bool:
+    """Whether a parser reads so few of the replies that another protocol may be meant."""
+    return share is not None and share < 0.5
+
+
+def better_protocols(plan: Plan, texts: Iterable[str]) -> str:
+    """Which protocols read more of these replies than that of the plan."""
+    own, others = most_readable(texts, plan.protocol)
+    known = ", ".join(f"`{one.protocol.name}` reads {one.read:,}" for one in others)
+    known = f"{known} (--protocol NAME; --all-protocols shows what each would score)" if known else "no protocol reads half"
+    tried = f"{'the first ' if own.tried == TRIED else ''}{own.tried:,} replies"
+    name, reader = own.protocol.name, own.protocol.answer.parser
+    return f"protocol {name} (parser `{reader}`) reads a span in {own.read:,} of {tried}; {known} (see {DOCUMENT})"
+
+
+def _few(count: int, examples: list[str]) -> str:
+    return f"{', '.join(examples)}{' …' if count > len(examples) else ''}"

@@ -1,0 +1,85 @@
+"""Recorded runs compared: what they share, what differs, and every figure of `harness compare`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.plan import Plan
+from harness.recorded import Recorded, named
+from harness.scoring import judge
+from leaderboards.compare.result import SCHEMA, System, compare
+from tasks.errors import InputError
+from tasks.sample import Sample
+from tasks.statistics import RESAMPLES
+
+
+def compare_runs(groups: Mapping[str, Sequence[Recorded]], force: bool = False) -> dict[str, Any]:
+    """What `harness compare --json` prints.
+
+    Args:
+        groups: Runs by the name of their system: one, or one for each seed of a recipe. All are compared with the first system.
+        force: Whether runs of other tasks, splits or protocols are compared all the same.
+
+    Raises:
+        InputError: They differ in task, split or protocol without `force`, or have no sample or mode in common.
+    """
+    every = [run for group in groups.values() for run in group]
+    samples, modes, different = together(every, force)
+    result: dict[str, Any] = {"schema": SCHEMA, **every[0].identity, "forced": different}
+    result["sessions_differ"] = {str(run.path): run.differ for run in every if run.differ}
+    result["asked_under"] = list(dict.fromkeys(named(run.asked) for run in every))
+    result |= {"n": len(samples), "videos": len({sample.video for sample in samples})}
+    result |= {"limited": any(len(run.plan.samples) > len(samples) or _is_limited(run.plan) for run in every)}
+    result |= {"resamples": RESAMPLES, "modes": {mode: _compare(groups, samples, mode) for mode in modes}}
+    return result
+
+
+def together(every: Sequence[Recorded], force: bool) -> tuple[list[Sample], list[str], list[str]]:
+    """The samples and the modes that every run was asked, and what differs between runs all the same.
+
+    Raises:
+        InputError: They differ in task, split or protocol without `force`, or have no sample or mode in common.
+    """
+    different = _differences(every)
+    if different and not force:
+        step = "--protocol NAME scores all under one protocol; --force compares all the same, and says so"
+        raise InputError("runs of the same task, split and protocol", "; ".join(different), step)
+    return _common(every), _modes(every), different
+
+
+def _differences(every: Sequence[Recorded]) -> list[str]:
+    first = every[0]
+    return [
+        f"{key} {first.identity[key]} in {first.path}, {value} in {run.path}"
+        for run in every[1:]
+        for key, value in run.identity.items()
+        if value != first.identity[key]
+    ]
+
+
+def _common(every: Sequence[Recorded]) -> list[Sample]:
+    """The samples that every run was asked, in the order of the first. Raises InputError if there are none."""
+    ids = set.intersection(*({sample.id for sample in run.plan.samples} for run in every))
+    if not ids:
+        found = ", ".join(f"{len(run.plan.samples):,} of {run.plan.name} in {run.path}" for run in every)
+        raise InputError("runs with samples in common", f"none: {found}", "run both on the same split, --limit and --seed")
+    return [sample for sample in every[0].plan.samples if sample.id in ids]
+
+
+def _modes(every: Sequence[Recorded]) -> list[str]:
+    modes = [mode for mode in every[0].plan.modes if all(mode in run.plan.modes for run in every)]
+    if not modes:
+        found = ", ".join(f"{'+'.join(run.plan.modes)} in {run.path}" for run in every)
+        raise InputError("a prompt mode that every run was asked in", found, "harness run … --modes direct,cot")
+    return modes
+
+
+def _is_limited(plan: Plan) -> bool:
+    return plan.limit is not None or plan.ids_sha256 is not None
+
+
+def _compare(groups: Mapping[str, Sequence[Recorded]], samples: Sequence[Sample], mode: str) -> dict[str, Any]:
+    systems = [
+        System(name, tuple(judge(samples, run.records, run.plan.protocol, mode) for run in group))
+        for name, group in groups.items()
+    ]
+    return compare(samples, systems)
