@@ -12,8 +12,8 @@ from torch.nn.functional import cross_entropy
 from trl import SFTConfig
 
 from trainers.examples import Examples, curriculum
-from trainers.given_answers import answers
 from trainers.methods.sft import VideoSFTTrainer
+from trainers.training import given_answers
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
@@ -27,14 +27,14 @@ def trainer_of(load: Load, family: str, folder: Path, modes: tuple[str, ...] = (
         "save_strategy": "no", "dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None, "num_train_epochs": 1,
         "dataloader_pin_memory": False,
     }  # fmt: skip
-    samples = list(examples.samples.values())
+    questions = list(examples.questions.values())
     return VideoSFTTrainer(
         model=model,
         args=SFTConfig(**{**settings, **values}),
         processing_class=processor,
-        train_dataset=Dataset.from_list(curriculum(samples, modes, examples.protocol, 0)),
+        train_dataset=Dataset.from_list(curriculum(questions, modes, 0)),
         examples=examples,
-        answer=answers("ground-truth", examples.protocol, samples, modes),
+        answer=given_answers("ground-truth", questions, modes),
     )
 
 
