@@ -7,7 +7,8 @@ import pytest
 
 from harness.frames import Frames
 from tasks.errors import Failure, InputError
-from tasks.sample import Sample
+from tasks.sample import Sample, one_query
+from tasks.span import Span
 from trainers.examples import Examples, curriculum
 from trainers.given_answers import answers, ground_truth
 
@@ -73,8 +74,9 @@ def test_nothing_but_broken_videos_stops(samples: list[Sample], load: Load) -> N
 
 def test_ground_truth_in_the_words_of_each_mode(load: Load) -> None:
     protocol = load("qwen3_vl")[2].protocols["synthetic"]
-    assert ground_truth(protocol, [[1.0, 4.5]], 8.0, "direct") == "1.00 to 4.50"
-    assert ground_truth(protocol, [[1.0, 4.5]], 8.0, "cot") == "<think> 1.00 to 4.50 </think>\n1.00 to 4.50"
+    sample = one_query("v", 8.0, "red circle", [Span(1.0, 4.5)])
+    assert ground_truth(sample, protocol, "direct") == "1.0 to 4.5"
+    assert ground_truth(sample, protocol, "cot") == "<think> 1.0 to 4.5 </think>\n1.0 to 4.5"
 
 
 def test_answers_of_a_teacher(samples: list[Sample], load: Load, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from harness.models.prompt import render
 from harness.synthetic.make import make
 from tasks import protocol
 from tasks.errors import InputError
+from tasks.sample import one_query
 from trainers.dry_run import plan as forecast
 from trainers.dry_run.memory import BUCKET, LIVE, Load, Shape, activations, generation, memory
 from trainers.headers import undecoded
@@ -75,7 +76,7 @@ def test_tokens_are_counted_as_the_input_builder_makes_them(family: str, mode: s
 
     model, processor, examples = load(family)
     rules = protocol.load("synthetic")
-    text = rules.question("red circle", mode)
+    text = rules.question(one_query("v", 8.0, "red circle", []), mode)
     for path in sorted((data / "synthetic" / "videos").glob("*.mp4")):
         frames = read_frames(path, rules.video, examples.inputs.pixel_factor)
         rows, _ = examples.inputs.build(frames, rules.prompt, [text], "cpu")

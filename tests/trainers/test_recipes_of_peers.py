@@ -116,7 +116,7 @@ def test_each_trains(
 
     def scripted(model: Any, prompts: Sequence[Any], copies: Sequence[int], *_: Any) -> list[list[Output]]:
         ((row, count),) = [(trainer.turn.rows[0], count) for count in copies]
-        gold = ground_truth(known, row["targets"], row["duration_s"], row["mode"])
+        gold = ground_truth(examples.questions[row["id"], known.name].sample, known, row["mode"])
         texts = [gold if index % 2 else "nothing" for index in range(count)]
         ids = [tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id] for text in texts]
         return [[Output(reply, False, (0.0,) * len(reply)) for reply in ids]]

@@ -107,7 +107,7 @@ def test_thoughts_are_learnt(load: Load, tmp_path: Path) -> None:
     group = trainer._collate([trainer.train_dataset[0]])["groups"][0]
     text = trainer.processing_class.tokenizer.decode(group.branches[0].labels[1:])
     (start, end), *_ = trainer.train_dataset[0]["targets"]
-    assert text == f"<think> {start:.2f} to {end:.2f} </think>\n{start:.2f} to {end:.2f}<|im_end|>"
+    assert text == f"<think> {start:.1f} to {end:.1f} </think>\n{start:.1f} to {end:.1f}<|im_end|>"
     loss, count = plain(trainer, trainer.train_dataset[0])
     found = trainer.compute_loss(trainer.model, next(iter(trainer.get_train_dataloader())))
     assert abs(float(found - loss / count)) < 1e-6

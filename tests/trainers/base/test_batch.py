@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from tasks.sample import one_query
 from trainers.base import curriculum
 from trainers.base.model import FAMILIES
 from trainers.base.train import RULES, Settings, Trainer, losses
@@ -26,7 +27,7 @@ def test_prompts_and_pixels_are_those_of_inputs_build(trainer: Trainer, lessons:
     tokenizer = trainer.processor.tokenizer
     assert len({len(lesson.frames.time_s) for lesson in lessons}) > 1
     for lesson, group in zip(lessons, trainer.batches.groups(lessons), strict=True):
-        texts = [RULES.question(query, "direct") for query in lesson.queries]
+        texts = [RULES.question(one_query("", 24.0, query, []), "direct") for query in lesson.queries]
         rows, video = trainer.batches.inputs.build(lesson.frames, RULES.prompt, texts, "cpu")
         assert torch.equal(group.video.pixels, video.pixels) and torch.equal(group.video.grid, video.grid)
         start = len(group.prefix.ids)
@@ -45,7 +46,7 @@ def test_loss_is_that_of_every_question_on_its_own(trainer: Trainer, lessons: li
     with torch.inference_mode():
         found, _ = losses(network, trainer.batches, lessons)
         for lesson, group in zip(lessons, groups, strict=True):
-            texts = [RULES.question(query, "direct") for query in lesson.queries]
+            texts = [RULES.question(one_query("", 24.0, query, []), "direct") for query in lesson.queries]
             rows, video = trainer.batches.inputs.build(lesson.frames, RULES.prompt, texts, "cpu")
             for row, branch in zip(rows, group.branches, strict=True):
                 answer = [label for label in branch.labels if label != IGNORED]
