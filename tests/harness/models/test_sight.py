@@ -273,5 +273,6 @@ def test_the_clip_is_one_that_every_family_takes(load: Callable[..., hf.HfModel]
     for family in FAMILIES:
         model = load(family)
         inputs: Inputs = model.inputs
-        rows, video = inputs.build(sight.clip(inputs.pixel_factor, inputs.patch), sight.TEXTS, "cpu")
+        clip, rules = sight.clip(inputs.pixel_factor, inputs.patch), protocol.load("default").prompt
+        rows, video = inputs.build(clip, rules, sight.TEXTS, "cpu")
         assert video.grid.tolist()[0][0] == sight.PATCHES and len(rows[0].ids) != len(rows[1].ids)
