@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.question import Question
 from tasks.span import Span
-
-if TYPE_CHECKING:
-    from harness.models.base import Question
 
 
 class Job(NamedTuple):
@@ -27,7 +25,7 @@ class Job(NamedTuple):
     key: str
     path: Path | None
     clip: Span | None = None
-    questions: "Sequence[Question]" = ()
+    questions: Sequence[Question] = ()
 
 
 @dataclass(frozen=True)

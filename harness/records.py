@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.frames import Frames
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.secret import redact
 from tasks.errors import Failure
+from tasks.question import Question
 
 Record = dict[str, Any]
 VERSION = 1

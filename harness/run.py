@@ -17,13 +17,14 @@ from harness.again import Asked, is_done, is_same
 from harness.data.videos import check_same_file, identity
 from harness.environment import Launch
 from harness.frames import Frames, Job
-from harness.models.base import AnswerError, Model, Question
+from harness.models.base import AnswerError, Model
 from harness.plan import Plan
 from harness.progress import Progress
 from harness.records import MISSING_VIDEO, Record, error_type, make_record, redacted
 from harness.secret import hidden, redact
 from harness.summary import Summary, failed, summarize
 from tasks.errors import Failure, InputError
+from tasks.question import Question
 from tasks.sample import Sample
 from tasks.span import Span
 
@@ -126,7 +127,7 @@ def open_jobs(plan: Plan, records: Mapping[tuple[str, str], Record], launch: Lau
     jobs = []
     for (video, clip), samples in list(groups.items())[launch.rank :: launch.world]:
         questions = [
-            Question(sample, mode, plan.protocol.question(sample, mode), plan.videos.get(video))
+            Question(sample, mode, plan.protocol, plan.videos.get(video))
             for sample in samples
             for mode in plan.modes
             if (record := records.get((sample.id, mode))) is None or record["error"] is not None

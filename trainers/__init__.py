@@ -1,5 +1,5 @@
 """Training recipes: SFT, GRPO and TempSamp-R1 on identical splits, through the input builder and parsers of evaluation."""
 
-from harness.models import torchvision_fix as stack
+from harness.models import torchvision_fix
 
-stack.install()  # before transformers is imported for the first time
+torchvision_fix.install()  # before transformers is imported for the first time

@@ -1,4 +1,4 @@
-"""Training examples: the same samples and the same inputs as in evaluation, videos read once and kept."""
+"""Training examples: the same questions and the same inputs as in evaluation, videos read once and kept."""
 
 import hashlib
 import logging
@@ -10,12 +10,12 @@ from random import Random
 from typing import Any
 
 from harness.frames import Frames
-from harness.models.generate import Row
+from harness.models import generate
 from harness.models.inputs import Inputs
 from harness.models.prompt import Video, special_token
 from tasks.errors import Failure, InputError
-from tasks.protocol import Protocol
-from tasks.sample import Sample
+from tasks.protocol import Protocol, VideoRules
+from tasks.question import Question
 from tasks.span import Span
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,9 @@ logger = logging.getLogger(__name__)
 MOST_REPLACEMENTS = 20
 """Samples tried in place of one whose video cannot be read."""
 
-ReadFrames = Callable[[Path, Span | None], Frames | Failure]
+ReadFrames = Callable[[Path, Span | None, VideoRules], Frames | Failure]
+Row = Mapping[str, Any]
+"""One row of the dataset that is trained on, see `columns`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,28 +37,28 @@ class Prompt:
         video: The video in it.
     """
 
-    row: Row
+    row: generate.Row
     video: Video
 
 
-def curriculum(samples: Sequence[Sample], modes: Sequence[str], protocol: Protocol, seed: int) -> list[dict[str, Any]]:
-    """Every row that will be trained on, in order: one epoch after the other, each in its mode and its own seeded order.
-
-    The columns are what rewards read (`trainers.rewards`); `prompt` is for logs.
-    """
+def curriculum(questions: Sequence[Question], modes: Sequence[str], seed: int) -> list[dict[str, Any]]:
+    """Every row that will be trained on, in order: one epoch after the other, each in its mode and its own seeded order."""
     rows = []
     for epoch, mode in enumerate(modes):
-        order = list(samples)
+        order = list(questions)
         Random(f"{seed}/{epoch}").shuffle(order)
-        rows += [_columns(sample, mode, protocol) for sample in order]
+        rows += [columns(question._replace(mode=mode)) for question in order]
     return rows
 
 
-def _columns(sample: Sample, mode: str, protocol: Protocol) -> dict[str, Any]:
+def columns(question: Question) -> dict[str, Any]:
+    """A question as a row of a dataset: what rewards read (`trainers.rewards`), and `prompt` for logs."""
+    sample = question.sample
     return {
-        "prompt": [{"role": "user", "content": protocol.question(sample, mode)}],
+        "prompt": [{"role": "user", "content": question.text}],
         "id": sample.id,
-        "mode": mode,
+        "mode": question.mode,
+        "protocol_name": question.protocol.name,
         "query": sample.query,
         "targets": [[float(span.start_s), float(span.end_s)] for span in sample.truth.spans],
         "duration_s": float(sample.duration_s),
@@ -64,42 +66,42 @@ def _columns(sample: Sample, mode: str, protocol: Protocol) -> dict[str, Any]:
     }
 
 
+def protocols_of(questions: Sequence[Question]) -> dict[str, Protocol]:
+    """The protocols of questions by name. Raises InputError where two of them share a name."""
+    found: dict[str, Protocol] = {}
+    for question in questions:
+        if found.setdefault(name := question.protocol.name, question.protocol) != question.protocol:
+            raise InputError("protocols with different names", f"two called {name}", "rename one of them")
+    return found
+
+
 class Examples:
     """Gives each row of a curriculum its prompt.
 
     Args:
-        samples: The split, by id.
-        protocol: The rules evaluation will follow.
+        questions: What is trained on, in any mode.
         inputs: The input builder of the checkpoint.
-        videos: Files by video key.
-        read: Reads the frames of a video.
+        read: Reads the frames of a video under the rules of a protocol.
         cache_bytes: Pixels kept; the video used longest ago goes first.
 
     Attributes:
+        questions: By id of the sample and name of the protocol.
+        protocols: By name.
         replaced: What stood in for a sample whose video could not be read, and why, by the id of that sample.
     """
 
-    def __init__(
-        self,
-        samples: Mapping[str, Sample],
-        protocol: Protocol,
-        inputs: Inputs,
-        videos: Mapping[str, Path],
-        read: ReadFrames,
-        cache_bytes: int = 4 * 2**30,
-    ) -> None:
-        self.samples = samples
-        self.protocol = protocol
+    def __init__(self, questions: Sequence[Question], inputs: Inputs, read: ReadFrames, cache_bytes: int = 4 * 2**30) -> None:
+        self.questions = {(question.sample.id, question.protocol.name): question for question in questions}
+        self.protocols = protocols_of(questions)
         self.inputs = inputs
-        self.videos = videos
         self.replaced: dict[str, tuple[str, str]] = {}
         self._read = read
         self._cache_bytes = cache_bytes
-        self._cache: OrderedDict[tuple[str, Span | None], Video | Failure] = OrderedDict()
+        self._cache: OrderedDict[tuple[Path | None, Span | None, VideoRules], Video | Failure] = OrderedDict()
         self._bytes = 0
 
-    def take(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], Prompt]:
-        """A row and its prompt; where its video cannot be read, another sample's, decided by the id alone.
+    def take(self, row: Row) -> tuple[dict[str, Any], Prompt]:
+        """A row and its prompt; where its video cannot be read, another sample's of its protocol, decided by the id alone.
 
         So every process of a launch, and every run, makes the same choice without asking the others.
 
@@ -107,39 +109,45 @@ class Examples:
             InputError: None of the samples tried can be read.
         """
         failures: list[Failure] = []
-        for identifier in self._candidates(row["id"]):
-            sample = self.samples[identifier]
-            prompt = self._prompt(sample, row["mode"])
+        for identifier in self._candidates(row["id"], row["protocol_name"]):
+            question = self.questions[identifier, row["protocol_name"]]._replace(mode=row["mode"])
+            prompt = self._prompt(question)
             if isinstance(prompt, Prompt):
                 if failures and row["id"] not in self.replaced:
                     self.replaced[row["id"]] = identifier, failures[0].message
                     logger.warning("%s (%s): %s is trained on instead", row["id"], failures[0].message, identifier)
-                return (_columns(sample, row["mode"], self.protocol) if failures else dict(row)), prompt
+                return (columns(question) if failures else dict(row)), prompt
             failures.append(prompt)
         found = f"{len(failures)} in a row cannot be used, the first, {row['id']}: {failures[0].message}"
         raise InputError("videos that can be read", found, "harness data check")
 
-    def _candidates(self, identifier: str) -> Iterator[str]:
+    def _candidates(self, identifier: str, protocol: str) -> Iterator[str]:
         yield identifier
-        others = sorted(self.samples)
+        others = sorted(other for other, name in self.questions if name == protocol)
         random = Random(int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:8]))
         yield from random.sample(others, min(MOST_REPLACEMENTS, len(others)))
 
-    def _prompt(self, sample: Sample, mode: str) -> Prompt | Failure:
-        text = self.protocol.question(sample, mode)
+    def _prompt(self, question: Question) -> Prompt | Failure:
+        text = question.text
         if (failure := special_token(self.inputs.processor, text)) is not None:
             return failure
-        video = self._video(sample, text)
-        return video if isinstance(video, Failure) else Prompt(self.inputs.rows(video, [text])[0], video)
+        video = self._video(question, text)
+        if isinstance(video, Failure):
+            return video
+        return Prompt(self.inputs.rows(video, question.protocol.prompt, [text])[0], video)
 
-    def _video(self, sample: Sample, text: str) -> Video | Failure:
-        key = sample.video, sample.clip
+    def _video(self, question: Question, text: str) -> Video | Failure:
+        key = path, clip, rules = question.video, question.sample.clip, question.protocol.video
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
-        path = self.videos.get(sample.video)
-        frames = Failure("missing-video", f"no file for {sample.video}") if path is None else self._read(path, sample.clip)
-        video = frames if isinstance(frames, Failure) else self.inputs.build(frames, [text], "cpu")[1]
+        if path is None:
+            return Failure("missing-video", f"no file for {question.sample.video}")
+        frames = self._read(path, clip, rules)
+        if isinstance(frames, Failure):
+            video: Video | Failure = frames
+        else:
+            video = self.inputs.build(frames, question.protocol.prompt, [text], "cpu")[1]
         self._cache[key] = video
         self._bytes += _size(video)
         while self._bytes > self._cache_bytes and len(self._cache) > 1:

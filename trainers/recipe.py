@@ -9,10 +9,10 @@ from typing import Any
 from harness import yaml_file
 from harness.checked import Place, mapping
 from tasks.errors import InputError, unknown
+from trainers.rewards import MODES
 
 FOLDER = Path(__file__).parent / "recipes"
 METHODS = ("sft", "grpo")
-MODES = ("direct", "cot")
 SHAPINGS = ("none", "downscale", "anchor", "nonlinear")
 """How an off-policy answer enters the advantages: see `trainers.methods.advantages.mixed`."""
 

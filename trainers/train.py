@@ -5,8 +5,8 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,32 +21,42 @@ from harness.data.videos import check_same_file, identity
 from harness.frames import Frames, Job
 from harness.models import loading, template
 from harness.models.checkpoint import RECORD, Checkpoint, find, fingerprint
+from harness.models.hf import HfModel
 from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
+from harness.plan import make_plan
 from harness.run import check_same_run
 from harness.video.pool import FramePool
-from tasks.errors import Failure
-from tasks.sample import Sample, split_sha256
+from tasks.errors import Failure, InputError
+from tasks.protocol import VideoRules
+from tasks.question import Question
+from tasks.sample import split_sha256
 from tasks.span import Span
-from trainers.examples import Examples, curriculum
-from trainers.given_answers import answers
-from trainers.methods.callbacks import callbacks
+from trainers.examples import Examples, ReadFrames, curriculum
+from trainers.methods.callbacks import callbacks, trackers
 from trainers.methods.configs import adapters, arguments, check_launch, sampling
 from trainers.methods.dev_evaluation import DevEvaluation
 from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
-from trainers.methods.rollout_metrics import Watch
-from trainers.methods.safe_checkpoints import WHOLE, check_whole, last_checkpoint
+from trainers.methods.rollout_metrics import RolloutMetrics
+from trainers.methods.safe_checkpoints import WHOLE, SafeCheckpoints, check_whole, last_checkpoint
 from trainers.methods.sft import VideoSFTTrainer
 from trainers.methods.sight import Sight
-from trainers.methods.trackers import trackers
-from trainers.rollout import vllm
-from trainers.terms import Term
-from trainers.training import Training, precision, spec, usable
+from trainers.rewards import RecipeReward
+from trainers.rollout import check_vllm
+from trainers.training import Training, given_answers, precision, spec, usable
 
 logger = logging.getLogger(__name__)
 
 SCHEMA = "vtg-harness/train/1"
+
+
+class SftTrainer(SafeCheckpoints, VideoSFTTrainer):
+    """SFT that stops rather than spoils."""
+
+
+class GrpoTrainer(SafeCheckpoints, VideoGRPOTrainer):
+    """GRPO that stops rather than spoils."""
 
 
 def train(training: Training) -> dict[str, Any]:
@@ -68,7 +78,7 @@ def train(training: Training) -> dict[str, Any]:
         if previous is not None and previous["status"] == "finished":
             return previous
         chosen = usable(training)
-        files = same_files(training, chosen.samples, previous)
+        files = same_files(training, chosen.questions, previous)
         for reason, ids in chosen.dropped.items():
             if ids and launch.rank == 0:
                 logger.warning("%s: %d left out (%s), the first %s", training.plan.name, len(ids), reason, ids[0])
@@ -88,7 +98,7 @@ def train(training: Training) -> dict[str, Any]:
             "sessions": [*(previous["sessions"] if previous else []), {"environment": environment.describe("pyav")}],
         }
         started = time.monotonic()
-        outcome = _run(training, chosen.samples, record, launch.rank == 0)
+        outcome = _run(training, chosen.questions, record, launch.rank == 0)
         record["sessions"][-1] |= {"seconds": round(time.monotonic() - started, 2), "from_step": outcome.pop("from_step")}
         record |= {"status": "finished", **outcome}
         if launch.rank == 0:
@@ -96,13 +106,13 @@ def train(training: Training) -> dict[str, Any]:
         return record
 
 
-def same_files(training: Training, samples: list[Sample], previous: Mapping[str, Any] | None) -> dict[str, str]:
+def same_files(training: Training, questions: Sequence[Question], previous: Mapping[str, Any] | None) -> dict[str, str]:
     """Which file each video is, by video key. Raises InputError if one was another when the training began."""
-    videos = training.plan.videos
-    files = {video: file for video in sorted({s.video for s in samples}) if (file := identity(videos[video])) is not None}
+    paths = {question.sample.video: question.video for question in questions if question.video is not None}
+    files = {video: file for video, path in sorted(paths.items()) if (file := identity(path)) is not None}
     before = previous["trained_on"].get("files", {}) if previous is not None else {}
     for video, file in files.items():
-        check_same_file(videos[video], before.get(video), file, training.folder)
+        check_same_file(paths[video], before.get(video), file, training.folder)
     return files
 
 
@@ -111,73 +121,85 @@ def read(folder: Path) -> dict[str, Any] | None:
     return store.read_document(folder / RECORD, SCHEMA)
 
 
-def _run(training: Training, samples: list[Sample], record: dict[str, Any], main: bool) -> dict[str, Any]:
+def _run(training: Training, questions: Sequence[Question], record: dict[str, Any], main: bool) -> dict[str, Any]:
     checkpoint = find(training.model)
     record["base"] = {"name": checkpoint.name, "revision": checkpoint.revision, "fingerprint": fingerprint(checkpoint.folder)}
-    with reader(training, checkpoint) as (model, processor, inputs, pool):
-        examples = Examples(
-            {sample.id: sample for sample in samples}, training.plan.protocol, inputs, training.plan.videos, pool_reader(pool)
-        )
-        trainer = build(training, samples, model, processor, examples)
+    model, processor, inputs = opened(training, checkpoint)
+    prompt = training.plan.protocol.prompt
+    with frame_reader(inputs.pixel_factor, training.deadline_s) as read_frames:
+        examples = Examples(questions, inputs, read_frames)
+        trainer = build(training, model, processor, examples)
         check_launch(training, DistributedBackend(trainer.accelerator))
         whole = last_checkpoint(Path(trainer.args.output_dir))
         if main:
             store.write_json(training.folder / RECORD, record)
             _remove_parts(Path(trainer.args.output_dir))
-        trainer.add_callback(Sight(trainer, inputs, partial(_record_sight, training.folder, record, main)))
+        trainer.add_callback(Sight(trainer, inputs, prompt, partial(_record_sight, training.folder, record, main)))
         if training.dev_every:
-            trainer.add_callback(DevEvaluation(training, checkpoint, processor, pool_reader(pool)))
+            answering: Callable[[Any], HfModel] = lambda network: HfModel(checkpoint, network, processor)  # noqa: E731
+            dev = DevEvaluation(dev_questions(training), training.dev_every, training.folder, answering, read_frames)
+            trainer.add_callback(dev)
         if whole is not None:
             examples.replaced |= check_whole(whole)["replaced"]
         result = trainer.train(resume_from_checkpoint=None if whole is None else str(whole))
         _save(trainer, training, processor)
         replaced = trainer.replaced()
-    steps = trainer.state.global_step
     return {
         "from_step": 0 if whole is None else int(whole.name.rpartition("-")[2]),
-        "steps": steps,
+        "steps": trainer.state.global_step,
         "loss": result.training_loss,
         "replaced": replaced,
     }
 
 
-@contextmanager
-def reader(training: Training, checkpoint: Checkpoint) -> Iterator[tuple[Any, Any, Inputs, FramePool]]:
-    """The loaded checkpoint, its processor and input builder, and a decoder for its videos."""
+def opened(training: Training, checkpoint: Checkpoint) -> tuple[Any, Any, Inputs]:
+    """The loaded checkpoint, its processor and input builder."""
     options = Options(device="cpu", dtype=precision(training).weights, attn=training.attn)
     model, processor, _ = loading.read(checkpoint, options)
     with loading.refused(checkpoint, options):
         template.check(processor, training.plan.protocol.prompt)
         check_positions(model)
-        inputs = Inputs(model, processor, checkpoint.family, training.plan.protocol.prompt)
-        inputs.check()
-    with FramePool(training.plan.protocol.video, inputs.pixel_factor, deadline_s=training.deadline_s) as pool:
-        yield model, processor, inputs, pool
+        inputs = Inputs(model, processor, checkpoint.family)
+        inputs.check(training.plan.protocol.prompt)
+    return model, processor, inputs
 
 
-def pool_reader(pool: FramePool) -> Any:
-    """Read one video through a pool."""
+@contextmanager
+def frame_reader(factor: int, deadline_s: float) -> Iterator[ReadFrames]:
+    """Reads one video at a time, in a process for each set of video rules."""
+    with ExitStack() as running:
+        pools: dict[VideoRules, FramePool] = {}
 
-    def read_video(path: Path, clip: Span | None) -> Frames | Failure:
-        ((_, frames),) = pool.frames([Job(str(path), path, clip)])
-        return frames
+        def read_frames(path: Path, clip: Span | None, rules: VideoRules) -> Frames | Failure:
+            if rules not in pools:
+                pools[rules] = running.enter_context(FramePool(rules, factor, deadline_s=deadline_s))
+            ((_, frames),) = pools[rules].frames([Job(str(path), path, clip)])
+            return frames
 
-    return read_video
+        yield read_frames
 
 
-def build(
-    training: Training, samples: list[Sample], model: Any, processor: Any, examples: Examples
-) -> VideoGRPOTrainer | VideoSFTTrainer:
+def dev_questions(training: Training) -> list[Question]:
+    """Questions of the task's dev split, in the mode of the last epoch. Raises InputError where there are no videos."""
+    plan, mode = training.plan, training.recipe.epochs[-1]
+    name = f"{plan.task.name}@dev"
+    dev = make_plan(name, None, plan.protocol.name, (mode,), plan.data_root, plan.searched, training.dev_limit, seed=0)
+    if not dev.videos:
+        raise InputError(f"videos of {dev.name}", "none", f"harness data check {dev.name}, or --dev-every 0")
+    return [Question(sample, mode, dev.protocol, dev.videos.get(sample.video)) for sample in dev.samples]
+
+
+def build(training: Training, model: Any, processor: Any, examples: Examples) -> SftTrainer | GrpoTrainer:
     """The trainer of a recipe."""
-    recipe, protocol = training.recipe, training.plan.protocol
+    recipe, questions = training.recipe, list(examples.questions.values())
     if recipe.freeze_vision:
         model.model.visual.requires_grad_(False)
-    dataset = Dataset.from_list(curriculum(samples, recipe.epochs, protocol, training.seed))
-    given = None if recipe.answers is None else answers(recipe.answers, protocol, samples, recipe.epochs)
+    given = None if recipe.answers is None else given_answers(recipe.answers, questions, recipe.epochs)
+    args = arguments(training)
     common: dict[str, Any] = {
         "model": model,
-        "args": arguments(training),
-        "train_dataset": dataset,
+        "args": args,
+        "train_dataset": Dataset.from_list(curriculum(questions, recipe.epochs, training.seed)),
         "processing_class": processor,
         "callbacks": [*callbacks(training.folder), *trackers(recipe.trainer.get("report_to"))],
         "peft_config": adapters(recipe),
@@ -185,17 +207,16 @@ def build(
     }
     if recipe.method == "sft":
         assert given is not None
-        trainer: VideoGRPOTrainer | VideoSFTTrainer = VideoSFTTrainer(answer=given, **common)
+        trainer: SftTrainer | GrpoTrainer = SftTrainer(answer=given, **common)
     else:
-        args = common["args"]
         if args.use_vllm:
-            vllm.check()
-        trainer = VideoGRPOTrainer(
+            check_vllm()
+        trainer = GrpoTrainer(
             rules=sampling(model, processor, args),
             off_policy=None if given is None else OffPolicy(given, recipe.shaping),
             shaped=[part.shaped for part in recipe.rewards],
-            watch=Watch(protocol, training.folder),
-            reward_funcs=[Term(part, protocol) for part in recipe.rewards],
+            metrics=RolloutMetrics(examples.protocols, training.folder),
+            reward_funcs=[RecipeReward(part.name, examples.protocols, part.modes, part.settings) for part in recipe.rewards],
             **common,
         )
     for callback in list(trainer.callback_handler.callbacks):

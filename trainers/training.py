@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,10 @@ import torch
 
 from harness.plan import Plan
 from tasks.errors import InputError
+from tasks.question import Question
 from tasks.sample import Sample
+from trainers.examples import Row, protocols_of
+from trainers.given_answers import answers
 from trainers.recipe import Recipe
 
 MIXED = "mixed"
@@ -61,10 +65,15 @@ class Precision(NamedTuple):
 
 @dataclass(frozen=True)
 class Usable:
-    """The samples of a split that can be trained on, and why the others cannot."""
+    """What of a split can be trained on, and why the rest cannot."""
 
-    samples: list[Sample]
+    questions: list[Question]
     dropped: dict[str, list[str]]
+
+    @property
+    def samples(self) -> list[Sample]:
+        """What the questions are about."""
+        return [question.sample for question in self.questions]
 
 
 def usable(training: Training) -> Usable:
@@ -80,10 +89,24 @@ def usable(training: Training) -> Usable:
         found = f"{len(plan.missing()):,} videos of {len(missing):,} samples are missing, e.g. {plan.missing()[0]}"
         raise InputError(f"the videos of {plan.name}", found, f"harness data check {plan.name}, or --skip-missing")
     left_out = {*flat, *missing}
-    samples = [sample for sample in plan.samples if sample.id not in left_out]
-    if not samples:
+    mode = training.recipe.epochs[0]
+    questions = [
+        Question(sample, mode, plan.protocol, plan.videos.get(sample.video))
+        for sample in plan.samples
+        if sample.id not in left_out
+    ]
+    if not questions:
         raise InputError(f"samples of {plan.name} to train on", "none", f"harness data check {plan.name}")
-    return Usable(samples, {"moment without length": flat, "missing video": missing})
+    return Usable(questions, {"moment without length": flat, "missing video": missing})
+
+
+def given_answers(source: str, questions: Sequence[Question], modes: Sequence[str]) -> Callable[[Row], str]:
+    """From a row to its given answer, in the words of its own protocol. Raises InputError where the source misses some."""
+    by_protocol = {
+        name: answers(source, protocol, [question.sample for question in questions if question.protocol.name == name], modes)
+        for name, protocol in protocols_of(questions).items()
+    }
+    return lambda row: by_protocol[row["protocol_name"]](row)
 
 
 def spec(training: Training) -> dict[str, Any]:

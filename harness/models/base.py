@@ -1,28 +1,11 @@
 """What the run asks of a model: answer the questions on one video."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from harness.frames import Frames
 from tasks.errors import Failure
-from tasks.sample import Sample
-
-
-class Question(NamedTuple):
-    """One question on the video at hand.
-
-    Attributes:
-        sample: The sample (trivial rows read its duration, the oracle its targets).
-        mode: `direct` or `cot`.
-        text: The text of the user turn, as the protocol renders it.
-        video: File of the video, None if there is none.
-    """
-
-    sample: Sample
-    mode: str
-    text: str
-    video: Path | None = None
+from tasks.question import Question
 
 
 class Reply(NamedTuple):
@@ -77,5 +60,11 @@ class Model(Protocol):
         ...
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> Sequence[Reply | Failure]:
-        """One reply or failure per question, in order. Raises AnswerError when this video cannot be answered at all."""
+        """One reply or failure per question, in order, each under the question's own protocol.
+
+        All are about one video, whose frames were read under the video rules that their protocols share.
+
+        Raises:
+            AnswerError: This video cannot be answered at all.
+        """
         ...

@@ -58,6 +58,9 @@ class Prefix(NamedTuple):
     lengths: tuple[int, ...]
 
 
+SUPPRESSED = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>", "<|image_pad|>")
+
+
 @dataclass(frozen=True)
 class Rules:
     """How tokens are chosen.
@@ -79,6 +82,13 @@ class Rules:
     repetition_penalty: float = 1.0
     top_p: float = 1.0
     seed: int = 0
+
+
+def rules_of(model: Any, processor: Any, **values: Any) -> Rules:
+    """Rules with the stops of a checkpoint and without its visual placeholders; `values` are the other fields of `Rules`."""
+    stop = model.generation_config.eos_token_id
+    suppress = tuple(processor.tokenizer.convert_tokens_to_ids(list(SUPPRESSED)))
+    return Rules(stop=frozenset([stop] if isinstance(stop, int) else stop), suppress=suppress, **values)
 
 
 def shared_length(rows: Sequence[Row]) -> int:
@@ -129,17 +139,7 @@ def generate(
         seeds: A seed for each row, where the same prompt stands several times; None for the seed of the rules.
     """
     origin = list(sources) if sources is not None else [0] * len(rows)
-    if prefix is None:
-        cache = caches.empty()
-        ids, positions, mask = _pad(rows, model.device)
-        extra = {"mm_encoder_outputs": {"video": _repeat_video(video, len(rows))}}
-    else:
-        cache = caches.repeat(prefix.cache, origin)
-        starts = [prefix.lengths[source] for source in origin]
-        rest = [Row(row.ids[start:], row.positions[:, start:]) for row, start in zip(rows, starts, strict=True)]
-        ids, positions, tail = _pad(rest, model.device)
-        mask = torch.cat([prefix.mask[origin], tail], dim=1)
-        extra = {}
+    cache, ids, positions, mask, extra = _start(model, rows, prefix, origin, video)
     seen = _history(rows, model.device)
     processors = _processors(rules, model.device)
     draws = _generators(rows, seeds or [rules.seed] * len(rows), model.device) if rules.temperature else []
@@ -169,6 +169,19 @@ def generate(
         positions = (following[active] + step)[None, :, None].expand(3, -1, 1)
         logits = _forward(model, chosen[:, None], positions, mask, cache, {})
     return [Output(reply, reply[-1] not in rules.stop, tuple(values)) for reply, values in zip(replies, logprobs, strict=True)]
+
+
+def _start(
+    model: Any, rows: Sequence[Row], prefix: Prefix | None, origin: Sequence[int], video: Any
+) -> tuple[Cache, torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
+    """Cache, ids, positions, mask and further arguments of the first pass: what follows the prefix, or whole rows."""
+    if prefix is None:
+        ids, positions, mask = _pad(rows, model.device)
+        return caches.empty(), ids, positions, mask, {"mm_encoder_outputs": {"video": _repeat_video(video, len(rows))}}
+    starts = [prefix.lengths[source] for source in origin]
+    rest = [Row(row.ids[start:], row.positions[:, start:]) for row, start in zip(rows, starts, strict=True)]
+    ids, positions, tail = _pad(rest, model.device)
+    return caches.repeat(prefix.cache, origin), ids, positions, torch.cat([prefix.mask[origin], tail], dim=1), {}
 
 
 def _forward(model: Any, ids: Any, positions: Any, mask: Any, cache: Cache, extra: dict[str, Any]) -> torch.Tensor:

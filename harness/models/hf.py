@@ -3,27 +3,33 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
 
 from harness.frames import Frames
 from harness.models import clock, generate, loading, prompt, sight, template
-from harness.models.base import AnswerError, Question, Reply
+from harness.models.base import AnswerError, Reply
 from harness.models.checkpoint import Checkpoint, find, fingerprint, trained_on
 from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from tasks.errors import Failure, InputError
-from tasks.protocol import Protocol
+from tasks.protocol import DecodingRules, Protocol
+from tasks.question import Question
 
-SUPPRESSED = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>", "<|image_pad|>")
 DEFAULTS = Options()
 
 
 def load(name: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfModel":
     """Load a checkpoint folder or hub id.
+
+    Args:
+        name: The folder or id.
+        protocol: The rules under which its chat template is tried and its sight is probed.
+        options: How it is run.
 
     Raises:
         InputError: The checkpoint or an option cannot be used as asked, or the model does not see the video; nothing is
@@ -33,9 +39,9 @@ def load(name: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfModel
     loaded, processor, unused = loading.read(checkpoint, options)
     with loading.refused(checkpoint, options):
         template.check(processor, protocol.prompt)
-        opened = HfModel(checkpoint, loaded, processor, protocol, options, unused)
-        opened.inputs.check()
-    opened.sight = sight.probe(opened.look, loaded, opened.pixel_factor)
+        opened = HfModel(checkpoint, loaded, processor, options, unused)
+        opened.inputs.check(protocol.prompt)
+    opened.sight = sight.probe(partial(opened.look, protocol), loaded, opened.pixel_factor)
     return opened
 
 
@@ -49,7 +55,6 @@ class HfModel:
         checkpoint: Checkpoint,
         model: Any,
         processor: Any,
-        protocol: Protocol,
         options: Options = DEFAULTS,
         unused: Sequence[str] = (),
     ) -> None:
@@ -57,13 +62,11 @@ class HfModel:
         self.checkpoint = checkpoint
         self.model = model
         self.processor = processor
-        self.protocol = protocol
         self.options = options
         self.unused = list(unused)
         self.positions = check_positions(model)
         self.sight = "not probed"
-        self.rules = _rules(model, processor, protocol, options.seed)
-        self.inputs = Inputs(model, processor, checkpoint.family, protocol.prompt)
+        self.inputs = Inputs(model, processor, checkpoint.family)
         self.pixel_factor = self.inputs.pixel_factor
 
     def describe(self) -> dict[str, Any]:
@@ -102,25 +105,41 @@ class HfModel:
             raise InputError(f"frames with sides divisible by {self.pixel_factor}", "no frames", "harness show default")
         failures = [prompt.special_token(self.processor, question.text) for question in questions]
         asked = [question for question, failure in zip(questions, failures, strict=True) if failure is None]
-        groups = [asked] if self.options.share else [[question] for question in asked]
         try:
-            replies = iter([reply for group in groups if group for reply in self._answer(frames, group)])
+            replies = self._answer_all(frames, asked)
         except torch.OutOfMemoryError as error:
             advice = "lower --batch-size or the protocol's total_pixels"
             raise AnswerError(Failure("out-of-memory", f"{str(error).splitlines()[0]} ({advice})")) from error
-        return [failure or next(replies) for failure in failures]
+        remaining = iter(replies)
+        return [failure or next(remaining) for failure in failures]
 
-    def look(self, frames: Frames) -> torch.Tensor:
+    def look(self, protocol: Protocol, frames: Frames) -> torch.Tensor:
         """Logits `(passes and rows, vocabulary)` behind the first token of replies, computed as `answer` does."""
-        rows, video = self.inputs.build(frames, sight.TEXTS, str(self.model.device))
+        rows, video = self.inputs.build(frames, protocol.prompt, sight.TEXTS, str(self.model.device))
         with sight.listening(self.model) as heard:
-            self._generate(rows, self._see(video), replace(self.rules, max_new_tokens=1))
+            self._generate(rows, self._see(video), self.rules(DecodingRules(max_new_tokens=1)))
         return torch.cat(heard)
 
+    def rules(self, decoding: DecodingRules) -> generate.Rules:
+        """How the tokens of a reply are chosen under these rules of a protocol."""
+        return generate.rules_of(self.model, self.processor, seed=self.options.seed, **asdict(decoding))
+
+    def _answer_all(self, frames: Frames, questions: Sequence[Question]) -> list[Reply]:
+        """Questions of one protocol share a prefix and its decoding; without sharing, each is on its own."""
+        groups: dict[int, list[int]] = {}
+        for index, question in enumerate(questions):
+            groups.setdefault(id(question.protocol) if self.options.share else index, []).append(index)
+        replies = {
+            index: reply
+            for members in groups.values()
+            for index, reply in zip(members, self._answer(frames, [questions[index] for index in members]), strict=True)
+        }
+        return [replies[index] for index in range(len(questions))]
+
     def _answer(self, frames: Frames, questions: list[Question]) -> list[Reply]:
-        texts = [question.text for question in questions]
-        rows, video = self.inputs.build(frames, texts, str(self.model.device))
-        outputs = self._generate(rows, self._see(video), self.rules)
+        texts, protocol = [question.text for question in questions], questions[0].protocol
+        rows, video = self.inputs.build(frames, protocol.prompt, texts, str(self.model.device))
+        outputs = self._generate(rows, self._see(video), self.rules(protocol.decoding))
         frames_json = json.dumps(frames.fingerprint(), sort_keys=True)
         return [self._reply(row, output, frames_json) for row, output in zip(rows, outputs, strict=True)]
 
@@ -142,19 +161,3 @@ class HfModel:
         text = self.processor.tokenizer.decode(output.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         digest = hashlib.sha256(f"{row.ids}\n{frames_json}".encode()).hexdigest()
         return Reply(text, digest, len(row.ids), len(output.ids), output.truncated)
-
-
-def _rules(model: Any, processor: Any, protocol: Protocol, seed: int) -> generate.Rules:
-    stop = model.generation_config.eos_token_id
-    stops = frozenset([stop] if isinstance(stop, int) else stop)
-    suppress = tuple(processor.tokenizer.convert_tokens_to_ids(list(SUPPRESSED)))
-    decoding = protocol.decoding
-    return generate.Rules(
-        max_new_tokens=decoding.max_new_tokens,
-        stop=stops,
-        suppress=suppress,
-        temperature=decoding.temperature,
-        repetition_penalty=decoding.repetition_penalty,
-        top_p=decoding.top_p,
-        seed=seed,
-    )

@@ -21,24 +21,23 @@ class Inputs:
         model: The checkpoint (its configuration and position rule are read; nothing runs through it).
         processor: Its processor.
         family: Its `model_type`.
-        rules: The protocol's prompt rules.
     """
 
-    def __init__(self, model: Any, processor: Any, family: str, rules: PromptRules) -> None:
+    def __init__(self, model: Any, processor: Any, family: str) -> None:
         self.config = model.config
         self.inner = model.model
         self.processor = processor
         self.family = family
-        self.rules = rules
         vision = model.config.vision_config
         self.pixel_factor: int = vision.patch_size * vision.spatial_merge_size
         self.patch: int = vision.temporal_patch_size
 
-    def build(self, frames: Frames, texts: Sequence[str], device: str) -> tuple[list[Row], prompt.Video]:
+    def build(self, frames: Frames, rules: PromptRules, texts: Sequence[str], device: str) -> tuple[list[Row], prompt.Video]:
         """Whole prompts for questions on one video, and the video.
 
         Args:
             frames: The video.
+            rules: What stands around the text of a question.
             texts: The user turn of each question.
             device: Where the processor works on pixels.
 
@@ -50,19 +49,19 @@ class Inputs:
             expected = f"an even number of frames with sides divisible by {self.pixel_factor}"
             raise InputError(expected, f"{frames.pixels.shape}", "harness show default")
         video = prompt.encode(self.processor, self.family, frames, device)
-        rows = self.rows(video, texts)
+        rows = self.rows(video, rules, texts)
         self._check_clock(rows[0], video, frames)
         return rows, video
 
-    def check(self) -> None:
+    def check(self, rules: PromptRules) -> None:
         """Build the inputs for four grey frames: of a processor's settings, most are only met with a video. Raises as `build`."""
         side = 2 * self.pixel_factor
         frames = Frames(np.full((4, side, side, 3), 128, dtype=np.uint8), np.arange(4) / 2, 0.5, 0.0, "made")
-        self.build(frames, ["When?"], "cpu")
+        self.build(frames, rules, ["When?"], "cpu")
 
-    def rows(self, video: prompt.Video, texts: Sequence[str]) -> list[Row]:
+    def rows(self, video: prompt.Video, rules: PromptRules, texts: Sequence[str]) -> list[Row]:
         """Further questions on a video that `build` has encoded and checked."""
-        rendered = [prompt.render(self.processor, self.rules, text) for text in texts]
+        rendered = [prompt.render(self.processor, rules, text) for text in texts]
         return [self._row(prompt.splice(self.processor.tokenizer, before, video, after), video) for before, after in rendered]
 
     def _row(self, ids: list[int], video: prompt.Video) -> Row:

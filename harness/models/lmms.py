@@ -19,7 +19,7 @@ from tqdm import tqdm
 from harness.frames import Frames
 from harness.lmms_tasks.chat import generation, messages
 from harness.models import lmms_reader, sight
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.models.checkpoint import fingerprint, weights
 from harness.models.lmms_arguments import arguments
 from harness.models.lmms_clock import Ear, Told, told
@@ -31,7 +31,8 @@ from harness.synthetic.make import encode
 from harness.video.failure import DecodeError
 from harness.video.times import frame_times
 from tasks.errors import Failure, InputError, unknown
-from tasks.protocol import Protocol
+from tasks.protocol import PromptRules, Protocol
+from tasks.question import Question
 
 PROBE_FRAMES, PROBE_SIDE = 48, 64
 PROBE_QUESTION = "Is there anything to see?"
@@ -71,8 +72,8 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
     except Exception as error:
         found = f"{type(error).__name__}: {error}"
         raise InputError(f"a model that {name} of lmms-eval can open", found, step) from error
-    opened = LmmsModel(model, name, lm, protocol, options)
-    opened.clock, opened.sight = opened.probe()
+    opened = LmmsModel(model, name, lm, options)
+    opened.clock, opened.sight = opened.probe(protocol)
     if reader is not None and reader.used:
         opened.reader = reader.name
     logger.info("{}: video is read by {}", opened.backend, opened.reader)
@@ -101,10 +102,9 @@ class LmmsModel:
     needs_video = True
     pixel_factor = None
 
-    def __init__(self, model: str, name: str, lm: Any, protocol: Protocol, options: Options) -> None:
+    def __init__(self, model: str, name: str, lm: Any, options: Options) -> None:
         self.name = model
         self.lm = lm
-        self.protocol = protocol
         self.options = options
         self.backend = f"{'lmms-simple' if lm.is_simple else 'lmms'}:{name}"
         self.clock = self.sight = ""
@@ -144,21 +144,24 @@ class LmmsModel:
         the video out), `empty-reply`, `out-of-memory`.
 
         Raises:
-            InputError: The video is a cut of a longer file, in which these classes count time from the start of the file.
+            InputError: The video is a cut of a longer file, in which these classes count time from the start of the file, or a
+                protocol asks for what they cannot be told.
         """
         path = questions[0].video
         if path is None:
             return [Failure(MISSING_VIDEO, "no file")] * len(questions)
         if questions[0].sample.clip is not None:
             raise InputError("a task whose videos are whole files", f"a cut of {path.name}", "--backend hf")
+        for question in questions:
+            check_protocol(question.protocol, self.lm.is_simple)
         try:
             times_s = frame_times(path)
         except DecodeError as error:
             return [error.failure] * len(questions)
-        return [self._ask(path, question.text, times_s) for question in questions]
+        return [self._ask(path, question.text, question.protocol, times_s) for question in questions]
 
-    def probe(self) -> tuple[str, str]:
-        """Ask about videos of 24 s at 2 fps. Warns of a wrong clock.
+    def probe(self, protocol: Protocol) -> tuple[str, str]:
+        """Ask about videos of 24 s at 2 fps, under the rules of a protocol. Warns of a wrong clock.
 
         Returns:
             For `run.json`, what the model was told of the time, and whether its logits follow what is shown.
@@ -169,13 +172,13 @@ class LmmsModel:
         with tempfile.TemporaryDirectory() as folder:
             videos = _probe_videos(Path(folder))
             plain = videos.pop("")
-            outcome = self._ask(plain, PROBE_QUESTION, times_s := frame_times(plain), max_new_tokens=2)
+            outcome = self._ask(plain, PROBE_QUESTION, protocol, times_s := frame_times(plain), max_new_tokens=2)
             clock = self._clock(self._heard(times_s))
             if isinstance(outcome, Failure) and outcome.type != "empty-reply":
                 found = f"{outcome.type}: {outcome.message}"
                 step = "give other --model-args, or another --model"
                 raise InputError(f"an answer of {self.backend} to a probe video", found, step)
-            return clock, self._sight(plain, videos)
+            return clock, self._sight(protocol, plain, videos)
 
     def _clock(self, heard: Told | None) -> str:
         if heard is None:
@@ -187,7 +190,7 @@ class LmmsModel:
             logger.warning("{}: clock {}", self.backend, clock)
         return clock
 
-    def _sight(self, plain: Path, changed: Mapping[str, Path]) -> str:
+    def _sight(self, protocol: Protocol, plain: Path, changed: Mapping[str, Path]) -> str:
         """Whether the logits of the first pass follow each change of a video, where the class holds a model whose logits show."""
         inner = getattr(self.lm, "model", None)
         if not isinstance(inner, torch.nn.Module):
@@ -195,7 +198,7 @@ class LmmsModel:
 
         def look(path: Path) -> list[torch.Tensor]:
             with sight.listening(inner) as heard:
-                self._ask(path, PROBE_QUESTION, frame_times(path), max_new_tokens=2)
+                self._ask(path, PROBE_QUESTION, protocol, frame_times(path), max_new_tokens=2)
             return heard[:1]
 
         if not look(plain):
@@ -203,10 +206,10 @@ class LmmsModel:
         first = lambda path: torch.cat(look(path))  # noqa: E731
         return sight.check("logits", partial(first, plain), {name: partial(first, path) for name, path in changed.items()})
 
-    def _ask(self, path: Path, text: str, times_s: Any, **changes: Any) -> Reply | Failure:
+    def _ask(self, path: Path, text: str, protocol: Protocol, times_s: Any, **changes: Any) -> Reply | Failure:
         if self._ear is not None:
             self._ear.forget()
-        request = self._request(path, text, generation(self.protocol.decoding) | changes)
+        request = self._request(path, text, protocol.prompt, generation(protocol.decoding) | changes)
         try:
             with _errors_logged() as errors:
                 reply, counts = unwrap_generation_output(self.lm.generate_until([request])[0])
@@ -229,15 +232,15 @@ class LmmsModel:
             hashlib.sha256(f"{ids}\n{text}\n{path.name}".encode()).hexdigest(),
             len(ids),
             new,
-            new >= self.protocol.decoding.max_new_tokens,
+            new >= protocol.decoding.max_new_tokens,
             heard.error_s if heard is not None and heard.wrong else None,
         )
 
-    def _request(self, path: Path, text: str, decoding: dict[str, Any]) -> Instance:
+    def _request(self, path: Path, text: str, prompt: PromptRules, decoding: dict[str, Any]) -> Instance:
         """The request as lmms-eval's own tasks make it; functions of the document give the video."""
         self.lm.task_dict = {TASK: {SPLIT: [{"video": str(path)}]}}
         see: Callable[[Any], Any] = lambda doc: [doc["video"]]  # noqa: E731
-        say: Callable[[Any], Any] = lambda doc: messages(self.protocol.prompt, doc["video"], text)  # noqa: E731
+        say: Callable[[Any], Any] = lambda doc: messages(prompt, doc["video"], text)  # noqa: E731
         form = (text, decoding, see, 0, TASK, SPLIT) if self.lm.is_simple else (text, say, decoding, 0, TASK, SPLIT)
         return Instance("generate_until", form, 0, metadata={"task": TASK, "doc_id": 0, "repeats": 1})
 

@@ -15,12 +15,13 @@ from PIL import Image
 
 from harness import secret
 from harness.frames import Frames
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.models.openai_client import KEY, REPEATED, RETRIES, connect, reason
 from harness.models.openai_reply import read
 from harness.models.options import Options
 from tasks.errors import Failure, InputError
 from tasks.protocol import PromptRules, Protocol
+from tasks.question import Question
 
 JPEG_QUALITY = 90
 
@@ -36,12 +37,8 @@ class OpenAiModel:
     pixel_factor = 28
 
     def __init__(self, name: str, protocol: Protocol, options: Options) -> None:
-        beyond = {"repetition_penalty": protocol.decoding.repetition_penalty != 1.0, "prefill": bool(protocol.prompt.prefill)}
-        if any(beyond.values()):
-            found = f"{', '.join(rule for rule, asked in beyond.items() if asked)} in protocol {protocol.name}"
-            raise InputError("a protocol that the chat completions API can express", found, "harness ls protocols")
+        check_protocol(protocol)
         self.name = name
-        self._protocol = protocol
         self._options = options
         self._client = connect(options)
         self._secrets = secret.known(os.environ, [options.base_url or ""])
@@ -65,17 +62,20 @@ class OpenAiModel:
         connection still fails after the retries), and those of `harness.models.openai_reply.read`.
 
         Raises:
-            InputError: The key or the model is not accepted; every question would fail in the same way.
+            InputError: The key or the model is not accepted, so that every question would fail in the same way, or a protocol
+                asks for something a server cannot be told.
         """
         if frames is None:
             raise ValueError("this model answers about frames")
+        for question in questions:
+            check_protocol(question.protocol)
         shown = frame_parts(frames)
         with ThreadPoolExecutor(self._options.batch_size) as pool:
             return list(pool.map(lambda question: self._ask(shown, question, frames), questions))
 
     def _ask(self, shown: list[dict[str, Any]], question: Question, frames: Frames) -> Reply | Failure:
-        messages = chat(self._protocol.prompt, shown, question.text)
-        decoding = self._protocol.decoding
+        messages = chat(question.protocol.prompt, shown, question.text)
+        decoding = question.protocol.decoding
         try:
             answer = self._client.chat.completions.with_raw_response.create(
                 model=self.name,
@@ -100,6 +100,14 @@ class OpenAiModel:
             return said
         digest = hashlib.sha256(f"{question.text}\n{frames.fingerprint()}".encode()).hexdigest()
         return Reply(said.text, digest, said.prompt_tokens, said.new_tokens, said.truncated)
+
+
+def check_protocol(protocol: Protocol) -> None:
+    """Refuse rules that a server cannot be told. Raises InputError."""
+    beyond = {"repetition_penalty": protocol.decoding.repetition_penalty != 1.0, "prefill": bool(protocol.prompt.prefill)}
+    if any(beyond.values()):
+        found = f"{', '.join(rule for rule, asked in beyond.items() if asked)} in protocol {protocol.name}"
+        raise InputError("a protocol that the chat completions API can express", found, "harness ls protocols")
 
 
 def frame_parts(frames: Frames) -> list[dict[str, Any]]:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.frames import Frames
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.predictions.collect import Collected
 from harness.predictions.read import Predictions, Row, as_record
 from harness.records import Record, is_cut_off
 from tasks.errors import Failure, InputError
+from tasks.question import Question
 from tasks.sample import Sample
 
 ANY_MODE = ""

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from harness.frames import Frames
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.video.sampling import frame_count
 from tasks.answer import Answer
 from tasks.metrics import Floats, iou
 from tasks.protocol import Protocol
+from tasks.question import Question
 from tasks.sample import Sample
 from tasks.say import blind, rounded, say, sayable
 from tasks.span import Span

@@ -21,13 +21,12 @@ import torch
 import transformers
 
 from harness.frames import Frames
-from harness.models import generate, hf, tiny
-from harness.models import torchvision_fix as stack
-from harness.models.base import Question
+from harness.models import generate, hf, tiny, torchvision_fix
 from harness.models.checkpoint import Checkpoint
 from harness.models.options import Options
 from tasks import protocol
 from tasks.errors import Failure
+from tasks.question import Question
 from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
@@ -40,11 +39,10 @@ def make_frames(count: int, height: int, width: int) -> Frames:
     return Frames(pixels, np.arange(count) * 0.5, 0.5, 0.0, "made")
 
 
-def make_questions() -> list[Question]:
+def make_questions(rules: protocol.Protocol) -> list[Question]:
     """Three queries in two modes."""
-    rules = protocol.load("default")
     samples = make_samples("t", [one_query("v", 60.0, query, [Span(1.0, 2.0)]) for query in QUERIES])
-    return [Question(sample, mode, rules.question(sample.query, mode)) for sample in samples for mode in ("direct", "cot")]
+    return [Question(sample, mode, rules) for sample in samples for mode in ("direct", "cot")]
 
 
 def make_protocol(new_tokens: int) -> protocol.Protocol:
@@ -53,7 +51,7 @@ def make_protocol(new_tokens: int) -> protocol.Protocol:
     return dataclasses.replace(default, decoding=dataclasses.replace(default.decoding, max_new_tokens=new_tokens))
 
 
-def make_seven_billion(new_tokens: int) -> hf.HfModel:
+def make_seven_billion() -> hf.HfModel:
     """A model of Qwen2.5-VL-7B's shape with random bfloat16 weights, made on the GPU."""
     tokenizer = tiny.make_tokenizer()
     ids = {
@@ -96,12 +94,13 @@ def make_seven_billion(new_tokens: int) -> hf.HfModel:
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     processor = tiny.make_processor("qwen2_5_vl", tokenizer)
     checkpoint = Checkpoint("random Qwen2.5-VL-7B", Path(), "qwen2_5_vl", None)
-    return hf.HfModel(checkpoint, model, processor, make_protocol(new_tokens))
+    return hf.HfModel(checkpoint, model, processor)
 
 
 def measure(model: hf.HfModel, frames: Frames, questions: list[Question], rounds: int) -> dict[str, Any]:
     """Median seconds of both ways in turn (one round to warm up), memory, and how far their tokens agree."""
-    model.rules = dataclasses.replace(model.rules, stop=frozenset())
+    rules = model.rules
+    model.rules = lambda decoding: dataclasses.replace(rules(decoding), stop=frozenset())  # type: ignore[method-assign]
     seconds: dict[bool, list[float]] = {True: [], False: []}
     processor: dict[bool, list[float]] = {True: [], False: []}
     tokens: dict[bool, list[list[int]]] = {}
@@ -174,13 +173,18 @@ def main(arguments: list[str] | None = None) -> None:
     if options.tiny:
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = tiny.build(Path(folder), "qwen2_5_vl")
-            model = hf.load(str(checkpoint), make_protocol(4), Options(device="cpu"))
+            model = hf.load(str(checkpoint), rules := make_protocol(4), Options(device="cpu"))
         frames, hardware = make_frames(8, 56, 84), "cpu"
     else:
-        model, hardware = make_seven_billion(options.tokens), torch.cuda.get_device_name()
+        model, hardware, rules = make_seven_billion(), torch.cuda.get_device_name(), make_protocol(options.tokens)
         frames = make_frames(options.frames, options.side, options.side)
-    result = measure(model, frames, make_questions(), options.rounds)
-    result |= {"hardware": hardware, "dtype": str(model.model.dtype), "positions": model.positions, "versions": stack.versions()}
+    result = measure(model, frames, make_questions(rules), options.rounds)
+    result |= {
+        "hardware": hardware,
+        "dtype": str(model.model.dtype),
+        "positions": model.positions,
+        "versions": torchvision_fix.versions(),
+    }
     result["parameters"] = sum(parameter.numel() for parameter in model.model.parameters())
     options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(f"{result['ratio']:.2f} times the questions per second of independent calls ({hardware})\n")

@@ -14,13 +14,13 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.models import trivial
-from harness.models.base import Question
 from harness.plan import make_plan
 from harness.records import make_record
 from harness.run import run
 from harness.scoring import score
 from tasks import protocol
 from tasks.parsers import parser
+from tasks.question import Question
 from tasks.sample import Sample, make_samples, one_query, split_sha256
 from tasks.span import Span
 
@@ -70,7 +70,7 @@ def test_score_17031_samples(benchmark: BenchmarkFixture, samples: list[Sample])
     rules = protocol.load("default")
     model = trivial.trivial("random", rules, list, 0)
     assert model is not None
-    questions = [Question(s, "direct", "") for s in samples]
+    questions = [Question(s, "direct", protocol.load("default")) for s in samples]
     replies = model.answer(None, questions)
     records = {(q.sample.id, "direct"): make_record(q, r) for q, r in zip(questions, replies, strict=True)}
     scores = benchmark.pedantic(lambda: score(samples, records, rules, ("direct",)), rounds=5)

@@ -32,9 +32,10 @@ def test_three_queries_in_two_modes(family: str, benchmark: BenchmarkFixture, tm
     torch.set_num_threads(1)
     script: dict[str, Any] = runpy.run_path(str(SCRIPT))
     folder = tiny.build(tmp_path / family, family, size=SIZE)
-    model = hf.load(str(folder), script["make_protocol"](NEW_TOKENS), Options(device="cpu"))
+    rules = script["make_protocol"](NEW_TOKENS)
+    model = hf.load(str(folder), rules, Options(device="cpu"))
     side = 5 * model.pixel_factor
-    frames, questions = script["make_frames"](80, side, side), script["make_questions"]()
+    frames, questions = script["make_frames"](80, side, side), script["make_questions"](rules)
     result = script["measure"](model, frames, questions, 3)
     benchmark.extra_info.update(result, text_parameters=model.model.model.language_model.num_parameters())
     model.options = Options(device="cpu")

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.plan import make_plan
 from harness.run import run
 from leaderboards.view.page import unpacked
+from tasks.question import Question
 
 VIDEOS, QUERIES = 4_885, 17_031
 LONGEST_S, OPENED_S, MOST_MIB, MOST_BYTES = 5.0, 1.0, 300, 5_000_000

@@ -26,12 +26,13 @@ from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from tasks import protocol
+from tasks.question import Question
 from tasks.sample import make_samples, one_query
 from tasks.span import Span
 from trainers import recipe as recipes
-from trainers.examples import Examples, Prompt
-from trainers.methods.grpo import VideoGRPOTrainer
-from trainers.rollout.local import rollout
+from trainers.examples import Examples, Prompt, columns
+from trainers.methods.grpo import Turn, VideoGRPOTrainer
+from trainers.rollout import draw
 from trainers.train import build
 from trainers.training import Training
 
@@ -40,12 +41,12 @@ QUERIES = ("a person opens the door", "the dog jumps over a chair")
 
 
 def load(folder: Path) -> tuple[Any, Any, Inputs]:
-    """A checkpoint on the CPU, its processor and input builder under the default protocol."""
+    """A checkpoint on the CPU, its processor and input builder."""
     checkpoint = find(str(folder))
     dtype = "bfloat16" if torch.cuda.is_available() else "float32"
     model, processor, _ = loading.read(checkpoint, Options(device="cpu", dtype=dtype))
     check_positions(model)
-    return model, processor, Inputs(model, processor, checkpoint.family, protocol.load("default").prompt)
+    return model, processor, Inputs(model, processor, checkpoint.family)
 
 
 def make_frames(frames: int, height: int, width: int) -> Frames:
@@ -59,8 +60,7 @@ def make_examples(inputs: Inputs, frames: Frames) -> Examples:
     rules = protocol.load("default")
     seconds = len(frames.pixels) / 2
     samples = make_samples("t", [one_query("v", seconds, query, [Span(0.25, seconds / 2)]) for query in QUERIES])
-    by_id = {sample.id: sample for sample in samples}
-    return Examples(by_id, rules, inputs, {"v": Path("v.mp4")}, lambda *_: frames)
+    return Examples([Question(sample, "direct", rules, Path("v.mp4")) for sample in samples], inputs, lambda *_: frames)
 
 
 def examples_of_length(inputs: Inputs, tokens: int) -> Examples:
@@ -75,15 +75,14 @@ def examples_of_length(inputs: Inputs, tokens: int) -> Examples:
 
 def first_prompt(examples: Examples) -> Prompt:
     """The prompt of the first query."""
-    return examples.take({"id": next(iter(examples.samples)), "mode": "direct"})[1]
+    return examples.take(columns(next(iter(examples.questions.values()))))[1]
 
 
 def make_trainer(model: Any, processor: Any, examples: Examples, folder: Path, recipe: str, **changes: Any) -> Any:
     """The trainer of a recipe, as `harness train` builds it."""
     changed = recipes.load(recipe, [f"{key}={json.dumps(value)}" for key, value in changes.items()])
-    plan: Any = SimpleNamespace(protocol=examples.protocol)
-    training = Training(changed, plan, str(folder), folder)
-    return build(training, list(examples.samples.values()), model, processor, examples)
+    plan: Any = SimpleNamespace()
+    return build(Training(changed, plan, str(folder), folder), model, processor, examples)
 
 
 def loss_pass(trainer: Any, prompt: Prompt, group: int, way: str) -> torch.Tensor:
@@ -99,7 +98,7 @@ def loss_pass(trainer: Any, prompt: Prompt, group: int, way: str) -> torch.Tenso
     torch.manual_seed(0)
     replies = torch.randint(0, 200, (group, NEW_TOKENS), device=model.device)
     ids = torch.cat([torch.tensor([prompt.row.ids] * group, device=model.device), replies], 1)
-    trainer._prompts = [prompt] * group
+    trainer.turn = Turn(prompts=[prompt] * group)
     model.zero_grad()
     call = trainer._get_per_token_logps_and_entropies
     if way == "repeated":
@@ -141,7 +140,7 @@ def generation(trainer: Any, prompt: Prompt, group: int, way: str) -> list[list[
     rules = generate.Rules(NEW_TOKENS, frozenset(), trainer.rules.suppress)
     rows, video = [prompt.row] * group, prompt.video
     if way == "shared":
-        outputs = rollout(model, [prompt], [group], rules, list(range(group)))[0]
+        outputs = draw(model, [prompt], [group], rules, list(range(group)))[0]
     else:
         copies = group if way == "repeated" else 1
         pixels = video.pixels.repeat(copies, 1).to(model.device, model.dtype)

@@ -10,8 +10,10 @@ import pytest
 
 from harness import store
 from harness.cli import main
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.records import make_record
+from tasks import protocol
+from tasks.question import Question
 from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
@@ -141,7 +143,7 @@ def test_half_a_character_in_a_replay_comes_back(benchmark_root: Path, tmp_path:
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_what_is_no_number_is_never_written(number: float, tmp_path: Path) -> None:
     (sample,) = make_samples("t", [one_query("v", 2.0, "q", (Span(0, 1),))])
-    record = make_record(Question(sample, "direct", "When?"), Reply("1 to 2", "0" * 64), number)
+    record = make_record(Question(sample, "direct", protocol.load("default")), Reply("1 to 2", "0" * 64), number)
     with pytest.raises(ValueError, match="JSON"):
         store.append(tmp_path, [record])
     assert not (tmp_path / store.SAMPLES).exists()
@@ -150,7 +152,7 @@ def test_what_is_no_number_is_never_written(number: float, tmp_path: Path) -> No
 def test_a_reply_that_is_no_text_is_a_failure() -> None:
     (sample,) = make_samples("t", [one_query("v", 2.0, "q", (Span(0, 1),))])
     for text in (None, ["1 to 2"], 7, b"1 to 2"):
-        record = make_record(Question(sample, "direct", "When?"), Reply(text, "0" * 64))  # type: ignore[arg-type]
+        record = make_record(Question(sample, "direct", protocol.load("default")), Reply(text, "0" * 64))  # type: ignore[arg-type]
         assert record["text"] is None and record["error"]["type"] == "model-error"
 
 

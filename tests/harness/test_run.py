@@ -17,10 +17,11 @@ import pytest
 
 from harness.cli import main
 from harness.frames import Frames
-from harness.models.base import AnswerError, Question, Reply
+from harness.models.base import AnswerError, Reply
 from harness.plan import Plan, make_plan, spread
 from harness.run import Decoder, run
 from tasks.errors import Failure, InputError
+from tasks.question import Question
 
 DRIVER = """
 import sys, time

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cli import main
-from harness.models.base import Question
 from harness.models.trivial import trivial
 from harness.records import make_record
 from harness.scoring import judge, judge_answers, score
 from tasks import protocol, task
 from tasks.answer import Answer
+from tasks.question import Question
 from tasks.sample import Sample, make_samples, one_query
 from tasks.say import say
 from tasks.span import Span, exact, exact_iou
@@ -201,7 +201,7 @@ def test_trivial_models_answer_in_every_protocols_words() -> None:
         mode = next(iter(rules.prompt.modes))
         model = trivial("middle-half", rules, list, 0)
         assert model is not None
-        questions = [Question(s, mode, rules.question(s, mode)) for s in SAMPLES]
+        questions = [Question(s, mode, rules) for s in SAMPLES]
         records = {(q.sample.id, mode): make_record(q, r) for q, r in zip(questions, model.answer(None, questions), strict=True)}
         assert score(SAMPLES, records, rules, (mode,))["modes"][mode]["parse_rate"] == 1.0, name
 

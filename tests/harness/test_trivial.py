@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from harness.cli import main
-from harness.models.base import Question
 from harness.models.trivial import GRID_POINTS, NAMES, PRIORS, best_constant_span, trivial
 from harness.plan import make_plan
 from harness.report import floor_rows
 from tasks import protocol, task
 from tasks.parsers import parser, reader
+from tasks.question import Question
 from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span, exact_iou
 
@@ -72,7 +72,7 @@ def test_every_trivial_model_answers_in_the_protocols_words() -> None:
     for name, rules in itertools.product(NAMES, (protocol.load("default"), protocol.load("synthetic"))):
         model = trivial(name, rules, lambda: some_samples(1), seed=4)
         assert model is not None
-        questions = [Question(s, "direct", rules.question(s, "direct")) for s in samples]
+        questions = [Question(s, "direct", rules) for s in samples]
         replies = model.answer(None, questions)
         assert [r.text for r in replies] == [r.text for r in model.answer(None, questions[::-1])[::-1]]
         assert all(parser(rules.answer)(reply.text).failure is None for reply in replies), name
@@ -85,7 +85,7 @@ def test_random_depends_on_seed_and_sample_only() -> None:
     for seed in (0, 0, 1):
         model = trivial("random", rules, list, seed)
         assert model is not None
-        by_seed.append([r.text for r in model.answer(None, [Question(s, "direct", "") for s in samples])])
+        by_seed.append([r.text for r in model.answer(None, [Question(s, "direct", protocol.load("default")) for s in samples])])
     assert by_seed[0] == by_seed[1] != by_seed[2]
 
 

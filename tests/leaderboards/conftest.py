@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.plan import make_plan
 from harness.run import run
 from tasks.errors import Failure
+from tasks.question import Question
 
 Say = Callable[[Question], str | None]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from harness.commands import plot
-from harness.models.base import Question
 from tasks.errors import InputError
+from tasks.question import Question
 
 pytest.importorskip("matplotlib", reason="matplotlib, extra plots, is not installed")
 

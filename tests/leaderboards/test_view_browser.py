@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from harness.commands import view
-from harness.models.base import Question
 from harness.synthetic.make import make
+from tasks.question import Question
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright, extra dev, is not installed")
 CHROMIUM = shutil.which("chromium")

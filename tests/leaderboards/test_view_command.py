@@ -12,10 +12,10 @@ from urllib.parse import unquote
 import pytest
 
 from harness.commands import plot, view
-from harness.models.base import Question
 from leaderboards.view.page import unpacked
 from leaderboards.view.runs import address
 from tasks.errors import InputError
+from tasks.question import Question
 
 
 def whole(question: Question) -> str:

@@ -13,7 +13,6 @@ import pytest
 
 from harness import store
 from harness.cli import main as harness
-from harness.models.base import Question
 from harness.plan import make_plan
 from harness.records import Record
 from leaderboards.view import runs
@@ -21,6 +20,7 @@ from leaderboards.view.data import BINS, SCHEMA, Shown, labels, page_data
 from leaderboards.view.training import FIRST, MOST, Curve, curves, read_log, thinned
 from tasks import protocol as protocols
 from tasks.errors import InputError
+from tasks.question import Question
 from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span, exact_iou
 

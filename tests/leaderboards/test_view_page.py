@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.models.base import Question
 from leaderboards.view import page
 from leaderboards.view.page import CUTS, cut, index_page, packed, run_page, unpacked
 from leaderboards.view.runs import choose, data_of
+from tasks.question import Question
 
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)"> {{data}} {{script}} &lt; \u202e \x00'
 

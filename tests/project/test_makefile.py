@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from harness.models import torchvision_fix as stack
+from harness.models import torchvision_fix
 
 PYTHON = """#!/bin/sh
 # Stands in for Python: writes down what it is asked, makes environments whose Python is itself, fails where told to.
@@ -65,7 +65,7 @@ def test_make_installs_once_and_again_when_the_requirements_change(checkout: Che
 
 def test_the_floor_is_the_oldest_transformers_that_is_allowed(checkout: Checkout, settings: dict[str, Any]) -> None:
     needed = next(line for line in settings["project"]["optional-dependencies"]["hf"] if line.startswith("transformers"))
-    assert needed == stack.TRANSFORMERS
+    assert needed == torchvision_fix.TRANSFORMERS
     (oldest,) = [part.version for part in Requirement(needed).specifier if part.operator == ">="]
     install = f"-m pip install --disable-pip-version-check --no-deps --target .venv-floor transformers=={oldest}"
     tests = "-m pytest -n auto --ignore-glob=*openai* tests/harness/models tests/harness/test_run.py"

@@ -12,9 +12,10 @@ from jsonschema import Draft202012Validator, ValidationError
 from harness.cli import main
 from harness.frames import Frames
 from harness.models import tiny
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.records import make_record
 from tasks import protocol
+from tasks.question import Question
 from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
@@ -84,7 +85,9 @@ def test_what_replays_lack_is_counted(evaluate: Callable[..., Any], replies: Pat
 
 def test_the_record_of_a_checkpoint_follows_the_schema(validators: dict[str, Draft202012Validator]) -> None:
     frames = Frames(np.zeros((2, 28, 56, 3), dtype=np.uint8), np.array([0.0, 1.0]), 1.0, 0.1, "pyav")
-    question = Question(make_samples("t", [one_query("v", 2.0, "a dog", [Span(0.0, 1.0)])])[0], "direct", "When?")
+    question = Question(
+        make_samples("t", [one_query("v", 2.0, "a dog", [Span(0.0, 1.0)])])[0], "direct", protocol.load("default")
+    )
     validators["samples"].validate(make_record(question, Reply("0 to 1", "0" * 64, 20, 4, False), 0.5, frames))
 
 

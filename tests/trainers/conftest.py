@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from tasks import protocol
+from tasks.question import Question
 from tasks.sample import Sample, one_query
 from tasks.span import Span
 from trainers.examples import Examples
@@ -41,7 +43,8 @@ def samples() -> list[Sample]:
     made = []
     for video in ("a", "b", "c", "d", "e"):
         for query, start in (("red circle", 1.0), ("blue cross", 4.0)):
-            made.append(one_query(video, 8.0, query, [Span(start, start + 3.0)]))
+            sample = one_query(video, 8.0, query, [Span(start, start + 3.0)])
+            made.append(replace(sample, id=f"t/{video}/{query}", task="t"))
     return made
 
 
@@ -63,9 +66,8 @@ def load(checkpoints: dict[str, Path], samples: list[Sample]) -> Callable[..., t
         model, processor, _ = loading.read(checkpoint, Options(device="cpu", dtype="float32", attn=attn))
         check_positions(model)
         rules = protocol.load("synthetic")
-        inputs = Inputs(model, processor, family, rules.prompt)
-        videos = {sample.video: Path(f"{sample.video}.mp4") for sample in samples}
-        by_id = {sample.id: sample for sample in samples}
-        return model, processor, Examples(by_id, rules, inputs, videos, lambda path, _: noise(path, family))
+        questions = [Question(sample, "direct", rules, Path(f"{sample.video}.mp4")) for sample in samples]
+        inputs = Inputs(model, processor, family)
+        return model, processor, Examples(questions, inputs, lambda path, *_: noise(path, family))
 
     return load

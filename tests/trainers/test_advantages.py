@@ -34,14 +34,14 @@ def test_mixed_policy_worked() -> None:
     """Eq. 2, rewards 0.2, 0.4, 0.6 and 1 for the ground truth: every reply of the policy but the best is below the mean 0.55."""
     rewards = torch.tensor([[0.2, 0.4, 0.6, 1.0]], dtype=torch.float64)
     deviation = math.sqrt((0.35**2 + 0.15**2 + 0.05**2 + 0.45**2) / 3) + 1e-4
-    found = advantages.mixed(rewards, zero(rewards), "none", shape_nonlinear)
+    found = advantages.mixed(rewards, zero(rewards), "none")
     assert found.tolist()[0] == pytest.approx([-0.35 / deviation, -0.15 / deviation, 0.05 / deviation, 0.45 / deviation])
 
 
 def test_anchor_worked() -> None:
     """Eq. 3, the same rewards: 0.2, 0.4, 0.6 among themselves (mean 0.4, deviation 0.2), then 1.2 times the largest."""
     rewards = torch.tensor([[0.2, 0.4, 0.6, 1.0]], dtype=torch.float64)
-    found = advantages.mixed(rewards, zero(rewards), "anchor", shape_nonlinear)
+    found = advantages.mixed(rewards, zero(rewards), "anchor")
     best = 0.2 / 0.2001
     assert found.tolist()[0] == pytest.approx([-best, 0.0, best, 1.2 * best])
 
@@ -49,7 +49,7 @@ def test_anchor_worked() -> None:
 def test_downscale_worked() -> None:
     """Section 3.2: the ground truth counts 0.8."""
     rewards = torch.tensor([[0.2, 0.4, 0.6, 1.0]], dtype=torch.float64)
-    found = advantages.mixed(rewards, zero(rewards), "downscale", shape_nonlinear)
+    found = advantages.mixed(rewards, zero(rewards), "downscale")
     assert found.tolist()[0] == pytest.approx(reference([0.2, 0.4, 0.6, 0.8]))
 
 
@@ -57,14 +57,14 @@ def test_nonlinear_worked() -> None:
     """Eq. 4 on 0, 0.3, 0.5 and 1 gives .0868, .4225, .5964 and .8018; then eq. 2."""
     rewards = torch.tensor([[0.0, 0.3, 0.5, 1.0]], dtype=torch.float64)
     shaped = [0.0868, 0.4225, 0.5964, 0.8018]
-    found = advantages.mixed(rewards, zero(rewards), "nonlinear", shape_nonlinear)
+    found = advantages.mixed(rewards, zero(rewards), "nonlinear")
     assert found.tolist()[0] == pytest.approx(reference(shaped), abs=1e-3)
 
 
 def test_format_is_added_after_shaping() -> None:
     accuracy = torch.tensor([[0.0, 0.5, 1.0]], dtype=torch.float64)
     rest = torch.tensor([[1.0, 0.0, 1.0]], dtype=torch.float64)
-    found = advantages.mixed(accuracy, rest, "nonlinear", shape_nonlinear)
+    found = advantages.mixed(accuracy, rest, "nonlinear")
     total = [shape_nonlinear(0.0) + 1, shape_nonlinear(0.5), shape_nonlinear(1.0) + 1]
     assert found.tolist()[0] == pytest.approx(reference(total))
 
@@ -73,13 +73,13 @@ def test_format_is_added_after_shaping() -> None:
 def test_against_plain_python(groups: list[list[float]]) -> None:
     rewards = torch.tensor(groups, dtype=torch.float64)
     for scale in (True, False):
-        found = advantages.mixed(rewards, zero(rewards), "none", shape_nonlinear, scale)
+        found = advantages.mixed(rewards, zero(rewards), "none", scale)
         for row, values in zip(found.tolist(), groups, strict=True):
             assert row == pytest.approx(reference(values, scale), abs=1e-9)
-    shaped = advantages.mixed(rewards, zero(rewards), "nonlinear", shape_nonlinear)
+    shaped = advantages.mixed(rewards, zero(rewards), "nonlinear")
     for row, values in zip(shaped.tolist(), groups, strict=True):
         assert row == pytest.approx(reference([shape_nonlinear(value) for value in values]), abs=1e-9)
-    anchored = advantages.mixed(rewards, zero(rewards), "anchor", shape_nonlinear)
+    anchored = advantages.mixed(rewards, zero(rewards), "anchor")
     for row, values in zip(anchored.tolist(), groups, strict=True):
         own = reference(values[:-1])
         assert row == pytest.approx([*own, 1.2 * max(own)], abs=1e-9)
@@ -90,8 +90,8 @@ def test_replies_of_the_policy_can_change_places(groups: list[list[float]], rand
     rewards = torch.tensor(groups, dtype=torch.float64)
     order = [2, 0, 1, 3]
     for shaping in ("none", "downscale", "anchor", "nonlinear"):
-        found = advantages.mixed(rewards, zero(rewards), shaping, shape_nonlinear)
-        moved = advantages.mixed(rewards[:, order], zero(rewards), shaping, shape_nonlinear)
+        found = advantages.mixed(rewards, zero(rewards), shaping)
+        moved = advantages.mixed(rewards[:, order], zero(rewards), shaping)
         assert torch.allclose(found[:, order], moved, atol=1e-9)
 
 

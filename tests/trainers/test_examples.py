@@ -7,7 +7,7 @@ import pytest
 
 from harness.frames import Frames
 from tasks.errors import Failure, InputError
-from tasks.sample import Sample
+from tasks.sample import Sample, one_query
 from tasks.span import Span
 from trainers.examples import Examples, curriculum
 from trainers.given_answers import answers, ground_truth
@@ -16,23 +16,24 @@ Load = Callable[..., tuple[Any, Any, Examples]]
 
 
 def test_a_curriculum_is_every_epoch_in_its_mode_and_order(samples: list[Sample], load: Load) -> None:
-    protocol = load("qwen3_vl")[2].protocol
-    rows = curriculum(samples, ["direct", "cot"], protocol, 3)
+    examples = load("qwen3_vl")[2]
+    questions = list(examples.questions.values())
+    rows = curriculum(questions, ["direct", "cot"], 3)
     first, second = rows[:10], rows[10:]
     assert {row["mode"] for row in first} == {"direct"} and {row["mode"] for row in second} == {"cot"}
     ids = [[row["id"] for row in half] for half in (first, second)]
     assert sorted(ids[0]) == sorted(ids[1]) == sorted(sample.id for sample in samples)
     assert ids[0] != ids[1] != [sample.id for sample in samples]
-    assert rows == curriculum(samples, ["direct", "cot"], protocol, 3) != curriculum(samples, ["direct", "cot"], protocol, 4)
-    assert first[0]["prompt"][0]["content"] == protocol.question(first[0]["query"], "direct")
+    assert rows == curriculum(questions, ["direct", "cot"], 3) != curriculum(questions, ["direct", "cot"], 4)
+    assert first[0]["prompt"][0]["content"] == examples.questions[first[0]["id"], "synthetic"].text
 
 
 def test_each_video_is_read_once_while_the_cache_holds_it(samples: list[Sample], load: Load) -> None:
     examples = load("qwen3_vl")[2]
     read = Counter[str]()
     inner = examples._read
-    examples._read = lambda path, clip: read.update([path.stem]) or inner(path, clip)
-    rows = curriculum(samples, ["direct", "cot"], examples.protocol, 0)
+    examples._read = lambda path, *rest: read.update([path.stem]) or inner(path, *rest)
+    rows = curriculum(list(examples.questions.values()), ["direct", "cot"], 0)
     for row in rows:
         examples.take(row)
     assert read == Counter("abcde")
@@ -45,20 +46,20 @@ def test_each_video_is_read_once_while_the_cache_holds_it(samples: list[Sample],
 
 def test_a_broken_video_is_replaced_by_the_same_sample_everywhere(samples: list[Sample], load: Load) -> None:
     chosen = []
-    for order in (samples, samples[::-1]):
+    for step in (1, -1):
         examples = load("qwen3_vl")[2]
-        inner = examples._read
+        questions, inner = list(examples.questions.values())[::step], examples._read
 
-        def read(path: Path, clip: Span | None, inner: Any = inner) -> Frames | Failure:
-            return Failure("decode-error", "broken") if path.stem in "ab" else inner(path, clip)
+        def read(path: Path, *rest: Any, inner: Any = inner) -> Frames | Failure:
+            return Failure("decode-error", "broken") if path.stem in "ab" else inner(path, *rest)
 
         examples._read = read
-        rows = {row["id"]: examples.take(row)[0] for row in curriculum(order, ["direct"], examples.protocol, 0)}
+        rows = {row["id"]: examples.take(row)[0] for row in curriculum(questions, ["direct"], 0)}
         for identifier, row in rows.items():
-            whole = examples.samples[row["id"]]
+            whole = examples.questions[row["id"], "synthetic"].sample
             assert row["query"] == whole.query and row["targets"] == [[float(t) for t in whole.truth.spans[0]]]
-            assert (row["id"] == identifier) == (examples.samples[identifier].video not in "ab")
-            assert examples.samples[row["id"]].video not in "ab"
+            assert (row["id"] == identifier) == (examples.questions[identifier, "synthetic"].sample.video not in "ab")
+            assert whole.video not in "ab"
         assert len(examples.replaced) == 4
         chosen.append({identifier: row["id"] for identifier, row in rows.items()})
     assert chosen[0] == chosen[1]
@@ -66,19 +67,20 @@ def test_a_broken_video_is_replaced_by_the_same_sample_everywhere(samples: list[
 
 def test_nothing_but_broken_videos_stops(samples: list[Sample], load: Load) -> None:
     examples = load("qwen3_vl")[2]
-    examples._read = lambda path, clip: Failure("decode-error", "broken")
+    examples._read = lambda *_: Failure("decode-error", "broken")
     with pytest.raises(InputError, match="videos that can be read"):
-        examples.take(curriculum(samples, ["direct"], examples.protocol, 0)[0])
+        examples.take(curriculum(list(examples.questions.values()), ["direct"], 0)[0])
 
 
 def test_ground_truth_in_the_words_of_each_mode(load: Load) -> None:
-    protocol = load("qwen3_vl")[2].protocol
-    assert ground_truth(protocol, [[1.0, 4.5]], 8.0, "direct") == "1.00 to 4.50"
-    assert ground_truth(protocol, [[1.0, 4.5]], 8.0, "cot") == "<think> 1.00 to 4.50 </think>\n1.00 to 4.50"
+    protocol = load("qwen3_vl")[2].protocols["synthetic"]
+    sample = one_query("v", 8.0, "red circle", [Span(1.0, 4.5)])
+    assert ground_truth(sample, protocol, "direct") == "1.0 to 4.5"
+    assert ground_truth(sample, protocol, "cot") == "<think> 1.0 to 4.5 </think>\n1.0 to 4.5"
 
 
 def test_answers_of_a_teacher(samples: list[Sample], load: Load, tmp_path: Path) -> None:
-    protocol = load("qwen3_vl")[2].protocol
+    protocol = load("qwen3_vl")[2].protocols["synthetic"]
     path = tmp_path / "teacher.jsonl"
     lines = [f'{{"video": "{s.video}", "query": "{s.query}", "text": "thought, then {i}"}}\n' for i, s in enumerate(samples)]
     path.write_text("".join(lines), encoding="utf-8")

@@ -16,10 +16,11 @@ from harness.models.prompt import render
 from harness.synthetic.make import make
 from tasks import protocol
 from tasks.errors import InputError
+from tasks.sample import one_query
 from trainers.dry_run import plan as forecast
 from trainers.dry_run.memory import BUCKET, LIVE, Load, Shape, activations, generation, memory
 from trainers.methods import packed
-from trainers.rollout.local import rollout
+from trainers.rollout import draw
 
 SHAPE = Shape(7_500_000_000, 7_500_000_000, 3584, 18944, 28, 1024, 1280, 3420, 32, 4)
 LOAD = Load(1, 4000, 3584, 100, 4, 3, 2, 2, True, False)
@@ -74,10 +75,10 @@ def test_tokens_are_counted_as_the_input_builder_makes_them(family: str, mode: s
 
     model, processor, examples = load(family)
     rules = protocol.load("synthetic")
-    text = rules.question("red circle", mode)
+    text = rules.question(one_query("v", 8.0, "red circle", []), mode)
     for path in sorted((data / "synthetic" / "videos").glob("*.mp4")):
         frames = read_frames(path, rules.video, examples.inputs.pixel_factor)
-        rows, _ = examples.inputs.build(frames, [text], "cpu")
+        rows, _ = examples.inputs.build(frames, rules.prompt, [text], "cpu")
         seen = undecoded(path, rules.video, examples.inputs.pixel_factor, None)
         assert seen.pixels.shape[:3] == frames.pixels.shape[:3] and (seen.time_s == frames.time_s).all()
         found = forecast.tokens_of(processor, model.config, seen, *render(processor, rules.prompt, text))
@@ -99,7 +100,7 @@ def test_model_states_are_those_of_the_zero_paper() -> None:
 
 def test_the_packed_row_its_mask_and_the_cache_are_as_large_as_said(load: Callable[..., Any]) -> None:
     model, _, examples = load("qwen3_vl")
-    _, prompt = examples.take({"id": "t/a/red circle", "mode": "direct"})
+    _, prompt = examples.take({"id": "t/a/red circle", "mode": "direct", "protocol_name": "synthetic"})
     rules = generate.Rules(max_new_tokens=5, stop=frozenset(), temperature=1.0)
     caches: list[Any] = []
     forward = model.forward
@@ -109,7 +110,7 @@ def test_the_packed_row_its_mask_and_the_cache_are_as_large_as_said(load: Callab
         return forward(**keywords)
 
     model.forward = watched
-    (outputs,) = rollout(model, [prompt], [3], rules, [1, 2, 3])
+    (outputs,) = draw(model, [prompt], [3], rules, [1, 2, 3])
     visual = prompt.row.ids.count(model.config.video_token_id)
     said = Load(1, len(prompt.row.ids), visual, 5, 4, 3, 4, 4, False, False)
     packed_row = packed.pack(
@@ -129,7 +130,7 @@ def test_the_packed_row_its_mask_and_the_cache_are_as_large_as_said(load: Callab
 
 def test_saved_activations_stay_below_the_estimate_and_near_it(load: Callable[..., Any]) -> None:
     model, _, examples = load("qwen2_5_vl")
-    _, prompt = examples.take({"id": "t/b/red circle", "mode": "direct"})
+    _, prompt = examples.take({"id": "t/b/red circle", "mode": "direct", "protocol_name": "synthetic"})
     rows = packed.pack([packed.completions(prompt.row, prompt.video, [[5] * 40] * 4)], torch.float32, torch.device("cpu"))
     kept: dict[int, int] = {}
 

@@ -13,12 +13,12 @@ from trl import GRPOConfig, GRPOTrainer
 
 from harness.models.generate import Row
 from trainers.examples import Examples, Prompt, curriculum
-from trainers.given_answers import answers
 from trainers.methods.configs import sampling
-from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
-from trainers.methods.rollout_metrics import Watch
-from trainers.recipe import SHAPINGS, RewardPart
-from trainers.terms import Term
+from trainers.methods.grpo import OffPolicy, Turn, VideoGRPOTrainer
+from trainers.methods.rollout_metrics import RolloutMetrics
+from trainers.recipe import SHAPINGS
+from trainers.rewards import RecipeReward
+from trainers.training import given_answers
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 
@@ -37,18 +37,18 @@ def trainer_of(load: Load, family: str, folder: Path, shaping: str | None = None
         "gradient_checkpointing": False, "dataloader_pin_memory": False,
     }  # fmt: skip
     args = GRPOConfig(**{**settings, **values})
-    samples = list(examples.samples.values())
-    given = None if shaping is None else OffPolicy(answers("ground-truth", examples.protocol, samples, ["direct"]), shaping)
+    questions = list(examples.questions.values())
+    given = None if shaping is None else OffPolicy(given_answers("ground-truth", questions, ["direct"]), shaping)
     trainer = VideoGRPOTrainer(
         model=model,
         args=args,
         processing_class=processor,
-        train_dataset=Dataset.from_list(curriculum(samples, ["direct"], examples.protocol, 0)),
+        train_dataset=Dataset.from_list(curriculum(questions, ["direct"], 0)),
         reward_funcs=[reward],
         examples=examples,
         rules=sampling(model, processor, args),
         off_policy=given,
-        watch=Watch(examples.protocol),
+        metrics=RolloutMetrics(examples.protocols),
     )
     trainer.current_gradient_accumulation_steps = args.gradient_accumulation_steps  # as in its training loop
     return trainer
@@ -123,7 +123,7 @@ def test_the_objective_is_eq_1(load: Load, tmp_path: Path, monkeypatch: pytest.M
         "ref_per_token_logps": torch.tensor(reference), "num_items_in_batch": torch.tensor(3),
         "video_prompts": [None, None], "sampled_logprobs": [None, None],
     }  # fmt: skip
-    trainer._logprobs = values
+    trainer.turn = Turn(logprobs=values)
     loss = float(trainer._compute_loss(trainer.model, inputs))
 
     def term(reply: int, token: int, advantage: float) -> float:
@@ -144,7 +144,7 @@ def test_rows_keep_their_videos_through_shuffle_and_split(load: Load, tmp_path: 
     assert len(batches) == 3
     assert any(len({id(prompt) for prompt in batch["video_prompts"]}) > 1 for batch in batches)
     for batch in batches:
-        trainer._prompts = batch["video_prompts"]
+        trainer.turn = Turn(prompts=batch["video_prompts"])
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], 1)
         mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], 1)
         width = batch["completion_ids"].shape[1]
@@ -187,7 +187,7 @@ def test_off_policy_answers_are_not_generated(load: Load, tmp_path: Path, monkey
         ids = output["completion_ids"][row][output["completion_mask"][row].bool()].tolist()
         if row % 4 == 3:
             start, end = batch[row]["targets"][0]
-            assert tokenizer.decode(ids) == f"{start:.2f} to {end:.2f}<|im_end|>"
+            assert tokenizer.decode(ids) == f"{start:.1f} to {end:.1f}<|im_end|>"
             assert output["sampled_logprobs"][row] is None
         else:
             assert len(output["sampled_logprobs"][row]) == len(ids)
@@ -224,7 +224,7 @@ def test_no_shaping_is_trls_advantage(load: Load, tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
 @pytest.mark.parametrize("shaping", [None, *SHAPINGS])
 def test_every_shaping_trains(family: str, shaping: str | None, load: Load, tmp_path: Path) -> None:
-    reward = Term(RewardPart("iou"), load(family)[2].protocol) if shaping else length
+    reward = RecipeReward("iou", load(family)[2].protocols) if shaping else length
     trainer = trainer_of(
         load, family, tmp_path, shaping, reward, max_steps=2, loss_type="grpo", beta=0.0 if shaping == "anchor" else 0.01
     )

@@ -13,7 +13,7 @@ Load = Callable[..., tuple[Any, Any, Examples]]
 
 
 def prompts_of(examples: Examples, count: int) -> list[Prompt]:
-    rows = curriculum(list(examples.samples.values()), ["direct"], examples.protocol, 0)
+    rows = curriculum(list(examples.questions.values()), ["direct"], 0)
     return [examples.take(row)[1] for row in rows[:count]]
 
 

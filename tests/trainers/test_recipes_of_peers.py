@@ -15,10 +15,9 @@ from harness.cli import main
 from harness.models.generate import Output
 from harness.models.inputs import Inputs
 from tasks import protocol
-from trainers import experiment, recipe
+from trainers import experiment, recipe, rollout
 from trainers.examples import Examples
 from trainers.given_answers import ground_truth
-from trainers.methods import grpo as grpo_module
 from trainers.train import build
 from trainers.training import Training
 
@@ -108,20 +107,21 @@ def test_each_trains(
     """Two steps on groups of which every second reply is the true answer in the words of the protocol, the others nonsense."""
     model, processor, made = load("qwen3_vl")
     known = protocol.load(rules)
-    examples = Examples(made.samples, known, Inputs(model, processor, "qwen3_vl", known.prompt), made.videos, made._read)
+    questions = [question._replace(protocol=known) for question in made.questions.values()]
+    examples = Examples(questions, Inputs(model, processor, "qwen3_vl"), made._read)
     changed = recipe.load(name, ["max_steps=2", "gradient_accumulation_steps=1", "save_strategy='no'"])
     plan: Any = SimpleNamespace(protocol=known)
-    trainer = build(Training(changed, plan, "", tmp_path), list(made.samples.values()), model, processor, examples)
+    trainer = build(Training(changed, plan, "", tmp_path), model, processor, examples)
     tokenizer = processor.tokenizer
 
     def scripted(model: Any, prompts: Sequence[Any], copies: Sequence[int], *_: Any) -> list[list[Output]]:
-        ((row, count),) = [(trainer._rows[0], count) for count in copies]
-        gold = ground_truth(known, row["targets"], row["duration_s"], row["mode"])
+        ((row, count),) = [(trainer.turn.rows[0], count) for count in copies]
+        gold = ground_truth(examples.questions[row["id"], known.name].sample, known, row["mode"])
         texts = [gold if index % 2 else "nothing" for index in range(count)]
         ids = [tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id] for text in texts]
         return [[Output(reply, False, (0.0,) * len(reply)) for reply in ids]]
 
-    monkeypatch.setattr(grpo_module, "rollout", scripted)
+    monkeypatch.setattr(rollout, "draw", scripted)
     before = {name: weight.detach().clone() for name, weight in trainer.model.named_parameters()}
     trainer.train()
     log = [entry for entry in trainer.state.log_history if "loss" in entry]

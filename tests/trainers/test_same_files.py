@@ -14,12 +14,12 @@ def test_a_replaced_video_is_refused(tmp_path: Path) -> None:
     videos = {name: tmp_path / f"{name}.mp4" for name in "ab"}
     for path in videos.values():
         path.write_bytes(b"a video")
-    training: Any = SimpleNamespace(plan=SimpleNamespace(videos=videos), folder=tmp_path)
-    samples: Any = [SimpleNamespace(video=name) for name in "aab"]
-    files = same_files(training, samples, None)
+    training: Any = SimpleNamespace(folder=tmp_path)
+    questions: Any = [SimpleNamespace(sample=SimpleNamespace(video=name), video=videos[name]) for name in "aab"]
+    files = same_files(training, questions, None)
     assert files.keys() == {"a", "b"}
-    assert same_files(training, samples, {"trained_on": {"files": files}}) == files
-    assert same_files(training, samples, {"trained_on": {}}) == files  # begun by an earlier version
+    assert same_files(training, questions, {"trained_on": {"files": files}}) == files
+    assert same_files(training, questions, {"trained_on": {}}) == files  # begun by an earlier version
     videos["b"].write_bytes(b"A video")
     with pytest.raises(InputError, match=r"b\.mp4"):
-        same_files(training, samples, {"trained_on": {"files": files}})
+        same_files(training, questions, {"trained_on": {"files": files}})

@@ -12,8 +12,8 @@ from torch.nn.functional import cross_entropy
 from trl import SFTConfig
 
 from trainers.examples import Examples, curriculum
-from trainers.given_answers import answers
 from trainers.methods.sft import VideoSFTTrainer
+from trainers.training import given_answers
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
@@ -27,14 +27,14 @@ def trainer_of(load: Load, family: str, folder: Path, modes: tuple[str, ...] = (
         "save_strategy": "no", "dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None, "num_train_epochs": 1,
         "dataloader_pin_memory": False,
     }  # fmt: skip
-    samples = list(examples.samples.values())
+    questions = list(examples.questions.values())
     return VideoSFTTrainer(
         model=model,
         args=SFTConfig(**{**settings, **values}),
         processing_class=processor,
-        train_dataset=Dataset.from_list(curriculum(samples, modes, examples.protocol, 0)),
+        train_dataset=Dataset.from_list(curriculum(questions, modes, 0)),
         examples=examples,
-        answer=answers("ground-truth", examples.protocol, samples, modes),
+        answer=given_answers("ground-truth", questions, modes),
     )
 
 
@@ -107,7 +107,7 @@ def test_thoughts_are_learnt(load: Load, tmp_path: Path) -> None:
     group = trainer._collate([trainer.train_dataset[0]])["groups"][0]
     text = trainer.processing_class.tokenizer.decode(group.branches[0].labels[1:])
     (start, end), *_ = trainer.train_dataset[0]["targets"]
-    assert text == f"<think> {start:.2f} to {end:.2f} </think>\n{start:.2f} to {end:.2f}<|im_end|>"
+    assert text == f"<think> {start:.1f} to {end:.1f} </think>\n{start:.1f} to {end:.1f}<|im_end|>"
     loss, count = plain(trainer, trainer.train_dataset[0])
     found = trainer.compute_loss(trainer.model, next(iter(trainer.get_train_dataloader())))
     assert abs(float(found - loss / count)) < 1e-6

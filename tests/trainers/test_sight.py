@@ -14,9 +14,8 @@ import transformers
 from harness.cli import main
 from harness.models import generate
 from harness.synthetic.make import make
+from trainers import rollout
 from trainers.methods import grpo, packed, sight
-from trainers.rollout import local as rollout
-from trainers.rollout import vllm
 
 FAMILIES = {
     "qwen2_5_vl": transformers.Qwen2_5_VLModel,
@@ -129,7 +128,7 @@ class Engine:
     def rollout(self, _engine: Any, _processor: Any, _config: Any, prompts: list[Any], *rest: Any) -> Any:
         copies, rules, seeds, _ = rest
         given = [replace(prompt, video=other.video) for prompt, other in zip(prompts, self.shown(prompts), strict=True)]
-        drawn = rollout.rollout(self.trainer.model, given, copies, rules, seeds)
+        drawn = rollout.draw(self.trainer.model, given, copies, rules, seeds)
         noise = torch.Generator().manual_seed(0)
         return [[self._rounded(output, noise) for output in group] for group in drawn]
 
@@ -155,7 +154,7 @@ def test_vllm_is_probed_by_its_log_probabilities(
     def by_vllm(self: Any, *given: Any, **keywords: Any) -> None:
         self.trainer.use_vllm, self.trainer._last_loaded_step = True, self.trainer.state.global_step
         self.trainer.vllm_generation = SimpleNamespace()
-        monkeypatch.setattr(vllm, "rollout", Engine(self.trainer, shown).rollout)
+        monkeypatch.setattr(rollout, "draw_by_vllm", Engine(self.trainer, shown).rollout)
         begin(self, *given, **keywords)
         self.trainer.use_vllm = False
 

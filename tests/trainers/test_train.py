@@ -157,7 +157,7 @@ def test_bad_input(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> 
 def test_a_tracker_that_fails_is_given_up(
     checkpoints: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from trainers.methods import trackers
+    from trainers.methods import callbacks
 
     heard = []
 
@@ -166,7 +166,7 @@ def test_a_tracker_that_fails_is_given_up(
             heard.append(state.global_step)
             raise ConnectionError("no route to host")
 
-    monkeypatch.setattr(trackers, "get_reporting_integration_callbacks", lambda names: [Unreachable])
+    monkeypatch.setattr(callbacks, "get_reporting_integration_callbacks", lambda names: [Unreachable])
     assert main(typed(checkpoints["qwen3_vl"], data, tmp_path / "out", "sft", max_steps=3, report_to="wandb")) == 0
     assert heard == [1] and "wandb is given up, training goes on: ConnectionError: no route to host" in caplog.text
     monkeypatch.undo()
@@ -253,7 +253,7 @@ def test_a_full_disk_while_saving_loses_nothing(
     assert json.loads((tmp_path / "out" / "train.json").read_text())["sessions"][-1]["from_step"] == 2
 
 
-def test_dev_is_watched_while_training(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
+def test_dev_is_evaluated_while_training(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
     assert (
         main([*typed(checkpoints["qwen3_vl"], data, tmp_path / "out", max_steps=4), "--dev-every", "2", "--dev-limit", "3"]) == 0
     )

@@ -29,9 +29,9 @@ from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from harness.synthetic.make import make
+from trainers import rollout
 from trainers.examples import Examples, Prompt
 from trainers.methods import packed
-from trainers.rollout import vllm
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 PORT = 8765
@@ -42,7 +42,7 @@ needs_vllm = pytest.mark.skipif(
 
 @given(st.lists(st.integers(0, 2), max_size=20))
 def test_runs_are_those_of_a_plain_search(ids: list[int]) -> None:
-    found = vllm.runs(ids, 1)
+    found = rollout.runs(ids, 1)
     covered = [index for start, length in found for index in range(start, start + length)]
     assert covered == [index for index, value in enumerate(ids) if value == 1]
     assert all(start + length < following for (start, length), (following, _) in itertools.pairwise(found))
@@ -66,7 +66,7 @@ def test_bytes_come_back_from_normalized_pixels(family: str, load: Any) -> None:
         return torch.as_tensor(given["pixel_values_videos"])
 
     raw = patches(do_rescale=False, do_normalize=False)
-    assert torch.equal(vllm._raw(patches(), processor).float(), raw.float())
+    assert torch.equal(rollout._raw(patches(), processor).float(), raw.float())
 
 
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vllm is installed")
@@ -186,9 +186,9 @@ def loaded(folder: Path, family: str, load: Any) -> tuple[Any, Any, list[Prompt]
     found = find(str(folder))
     model, processor, _ = loading.read(found, Options(device="cpu", dtype="float32", attn="sdpa"))
     check_positions(model)
-    inputs = Inputs(model, processor, found.family, small.protocol.prompt)
-    examples = Examples(small.samples, small.protocol, inputs, small.videos, small._read)
-    rows = [{"id": identifier, "mode": "direct"} for identifier in ("t/a/red circle", "t/b/red circle", "t/b/blue cross")]
+    examples = Examples(list(small.questions.values()), Inputs(model, processor, found.family), small._read)
+    names = ("t/a/red circle", "t/b/red circle", "t/b/blue cross")
+    rows = [{"id": name, "mode": "direct", "protocol_name": "synthetic"} for name in names]
     return model, processor, [examples.take(row)[1] for row in rows]
 
 
@@ -198,7 +198,7 @@ def agree(generation: Any, model: Any, processor: Any, prompts: list[Prompt], st
     rules = generate.Rules(8, frozenset([stop] if isinstance(stop, int) else stop), temperature=1.0)
 
     def draw(seeds: list[int]) -> list[list[generate.Output]]:
-        return vllm.rollout(generation, processor, model.config, prompts, [3, 0, 2], rules, seeds, step)
+        return rollout.draw_by_vllm(generation, processor, model.config, prompts, [3, 0, 2], rules, seeds, step)
 
     drawn = draw([1, 2, 3, 9, 10])
     assert [len(group) for group in drawn] == [3, 0, 2]
@@ -210,7 +210,7 @@ def agree(generation: Any, model: Any, processor: Any, prompts: list[Prompt], st
         for output in outputs:
             assert output.logprobs == pytest.approx(under(model, prompt, output.ids), abs=1e-4)
     half = tuple(range(0, model.config.get_text_config().vocab_size, 2))
-    odd = vllm.rollout(
+    odd = rollout.draw_by_vllm(
         generation, processor, model.config, prompts, [3, 0, 2], replace(rules, suppress=half), [1, 2, 3, 9, 10], step
     )
     assert all(identifier % 2 for group in odd for output in group for identifier in output.ids)

@@ -7,9 +7,8 @@ from pathlib import Path
 import torch
 
 from tasks.errors import InputError
-from trainers.base.build import build
 from trainers.base.model import FAMILIES
-from trainers.base.train import WEAK_COOLDOWN, Settings
+from trainers.base.train import WEAK_COOLDOWN, Settings, build
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,16 +1,13 @@
-"""Lessons as packed groups: what `Inputs.build` gives each video, from one prompt per length and one call for all pixels."""
+"""Lessons as packed groups: what `Inputs.build` gives each video, with the prompts of each length built once."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from harness.frames import Frames
 from harness.models.generate import Row, shared_length
 from harness.models.inputs import Inputs
-from harness.models.prompt import Video
+from harness.models.prompt import encode
 from harness.synthetic.scene import COLOURS, SHAPES
 from tasks.answer import Answer
 from tasks.protocol import Protocol
@@ -25,12 +22,6 @@ NOTHING = "<|endoftext|>"
 """The word for a picture in which nothing is visible."""
 
 
-class _Prompts(NamedTuple):
-    rows: dict[str, Row]
-    shared: int
-    video: Video
-
-
 class Batches:
     """Makes batches for one checkpoint; prompts are built once for each sequence of frame times.
 
@@ -43,14 +34,14 @@ class Batches:
         self.inputs = inputs
         self.rules = rules
         self.tokenizer = inputs.processor.tokenizer
-        self._prompts: dict[bytes, _Prompts] = {}
+        self._prompts: dict[bytes, tuple[dict[str, Row], int]] = {}
         words = (*COLOURS, *SHAPES)
         self._words = {word: self.tokenizer(f" {word}")["input_ids"] for word in words} | {NOTHING: [self._id(NOTHING)]}
         assert all(len(ids) == 1 for ids in self._words.values())
 
     def groups(self, lessons: Sequence[Lesson]) -> list[Group]:
         """One group a lesson: its queries with their answers are branches behind the video."""
-        return [self._group(lesson, pixels) for lesson, pixels in zip(lessons, self._pixels(lessons), strict=True)]
+        return [self._group(lesson) for lesson in lessons]
 
     def word_targets(self, lessons: Sequence[Lesson]) -> torch.Tensor:
         """What each visual token should be named: `(visual tokens, vocabulary)` shares of the words of its two frames."""
@@ -69,42 +60,29 @@ class Batches:
             return [NOTHING]
         return [event.colour] if lesson.level <= FULL_FRAME else [event.colour, event.shape]
 
-    def _group(self, lesson: Lesson, pixels: torch.Tensor) -> Group:
-        prompts = self._prompt(lesson.frames)
-        row = next(iter(prompts.rows.values()))
-        prefix = Row(row.ids[: prompts.shared], row.positions[:, : prompts.shared])
+    def _group(self, lesson: Lesson) -> Group:
+        rows, shared = self._prompt(lesson.frames)
+        row = next(iter(rows.values()))
         branches = []
         for event, query in zip(lesson.events, lesson.queries, strict=True):
-            question = prompts.rows[query].ids[prompts.shared :]
+            question = rows[query].ids[shared:]
             answer = self._answer(Span(float(event.start_s), float(event.end_s)))
             branches.append(Branch(question + answer, [IGNORED] * len(question) + answer))
-        return Group(prefix, replace(prompts.video, pixels=pixels), branches)
+        video = encode(self.inputs.processor, self.inputs.family, lesson.frames, "cpu")
+        return Group(Row(row.ids[:shared], row.positions[:, :shared]), video, branches)
 
     def _answer(self, span: Span) -> list[int]:
         text = say(Answer((span,)), _sample(""), self.rules)
         return [*self.tokenizer(text)["input_ids"], self._id("<|im_end|>")]
 
-    def _prompt(self, frames: Frames) -> _Prompts:
+    def _prompt(self, frames: Frames) -> tuple[dict[str, Row], int]:
+        """The prompt of every query at these times, and how many tokens they share."""
         key = frames.time_s.tobytes()
         if key not in self._prompts:
             texts = [self.rules.question(_sample(query), "direct") for query in QUERIES]
-            rows, video = self.inputs.build(frames, texts, "cpu")
-            self._prompts[key] = _Prompts(dict(zip(QUERIES, rows, strict=True)), shared_length(rows), video)
+            rows, _ = self.inputs.build(frames, self.rules.prompt, texts, "cpu")
+            self._prompts[key] = dict(zip(QUERIES, rows, strict=True)), shared_length(rows)
         return self._prompts[key]
-
-    def _pixels(self, lessons: Sequence[Lesson]) -> Sequence[torch.Tensor]:
-        """Flattened patches of each lesson; patches never span two videos, so all go through the processor as one."""
-        patches = self.inputs.processor.video_processor(
-            videos=[np.concatenate([lesson.frames.pixels for lesson in lessons])],
-            do_sample_frames=False,
-            do_resize=False,
-            cap_pixels_per_frame=False,
-            input_data_format="channels_last",
-            return_tensors="pt",
-        )["pixel_values_videos"]
-        sizes = [len(self._prompt(lesson.frames).video.pixels) for lesson in lessons]
-        split: Sequence[torch.Tensor] = patches.split(sizes)
-        return split
 
     def _id(self, token: str) -> int:
         return int(self.tokenizer.convert_tokens_to_ids(token))

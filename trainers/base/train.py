@@ -1,22 +1,35 @@
-"""Train the base from nothing, in one loop that may be cut off anywhere and continues where it was."""
+"""Train the base from nothing into a checkpoint folder, in one loop that may be cut off anywhere and continues where it was."""
 
+import json
 import math
-from dataclasses import dataclass
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from torch.nn import functional
 
-from harness.models.checkpoint import Checkpoint
-from harness.models.hf import HfModel
+from harness.models.checkpoint import fingerprint
+from harness.models.inputs import Inputs
+from harness.models.positions import check_positions
+from harness.store import prepare_folder, write_json
 from tasks import protocol
 from tasks.errors import InputError
 from trainers.base import curriculum, model
 from trainers.base.batch import Batches
 from trainers.base.curriculum import Lesson
 from trainers.methods.packed import IGNORED, pack
+
+RECORD, STATE = "training.json", "state.pt"
+SCHEMA = "vtg-harness/base/1"
+SAVE_EVERY_S = 20.0
+REPORT_EVERY = 200
+RULES = protocol.load("synthetic")
 
 STREAM = 0xBA5E
 """Keeps the random numbers of lessons apart from those of the benchmark's own videos."""
@@ -67,7 +80,7 @@ class Trainer:
 
     Attributes:
         settings: What decides the weights.
-        model: The checkpoint in the making, ready to answer questions.
+        model: The network.
         batches: Makes its batches.
         step: Steps done.
         passed: The step at which the first level was learned.
@@ -76,14 +89,13 @@ class Trainer:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        rules = protocol.load("synthetic")
-        network, processor = model.make(settings.family, rules, settings.seed)
-        self.model = HfModel(Checkpoint("base", Path(), settings.family, None), network, processor, rules)
+        self.model, self.processor = model.make(settings.family, RULES, settings.seed)
+        check_positions(self.model)
+        self.batches = Batches(Inputs(self.model, self.processor, settings.family), RULES)
         self.step = 0
         self.passed: int | None = None
         self.losses: list[float] = []
-        self.batches = Batches(self.model.inputs, rules)
-        self._optimizers = _optimizers(network, settings)
+        self._optimizers = _optimizers(self.model, settings)
 
     @property
     def finished(self) -> bool:
@@ -94,18 +106,18 @@ class Trainer:
         )
 
     def advance(self) -> None:
-        """One step. Raises InputError, before any weight moves, if the loss is not a number or the gate is not passed in time."""
-        settings, network = self.settings, self.model.model
+        """One step. Raises InputError, before any weight moves, if the loss is not a number."""
+        settings = self.settings
         rng = np.random.default_rng([settings.seed, self.step, 0, STREAM])
         levels = curriculum.OPENING if self.passed is None else curriculum.WHOLE
-        lessons = curriculum.lessons(rng, settings.videos, levels, self.model.protocol.video, self.model.pixel_factor)
-        answers, names = losses(network, self.batches, lessons)
+        lessons = curriculum.lessons(rng, settings.videos, levels, RULES.video, self.batches.inputs.pixel_factor)
+        answers, names = losses(self.model, self.batches, lessons)
         if not math.isfinite(answers.item() + names.item()):
             raise InputError("a finite loss", f"{answers.item()} in step {self.step}", "another --seed, in another folder")
         for optimizer in self._optimizers:
             optimizer.zero_grad()
         (answers + settings.naming * names).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
         share = schedule(self.step, self.passed, settings)
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
@@ -119,19 +131,82 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """All that `restore` needs; lessons follow from the seed and the step."""
         return {
-            "step": self.step,
-            "passed": self.passed,
-            "losses": self.losses,
-            "model": self.model.model.state_dict(),
+            "settings": asdict(self.settings),
+            "progress": (self.step, self.passed, self.losses),
+            "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state` of the same settings."""
-        self.step, self.passed, self.losses = state["step"], state["passed"], state["losses"]
-        self.model.model.load_state_dict(state["model"])
+        self.step, self.passed, self.losses = state["progress"]
+        self.model.load_state_dict(state["model"])
         for optimizer, values in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(values)
+
+
+def build(folder: Path, settings: Settings, report: Callable[[str], None], save_every_s: float = SAVE_EVERY_S) -> None:
+    """Train into `folder`; continues what an earlier call with the same settings began, does nothing if that is finished.
+
+    Args:
+        folder: Gets the checkpoint and `training.json`; `state.pt` lies there while training goes on.
+        settings: What decides the weights.
+        report: Takes a line now and then.
+        save_every_s: Seconds between two states: what an interruption costs at most.
+
+    Raises:
+        InputError: The folder holds another training or cannot be written, the loss is not a number, or the first level
+            was not learned.
+    """
+    prepare_folder(folder)
+    if (folder / RECORD).is_file():
+        _check_same(folder, json.loads((folder / RECORD).read_text(encoding="utf-8")), settings)
+        return
+    trainer = Trainer(settings)
+    if (folder / STATE).is_file():
+        state = torch.load(folder / STATE, weights_only=True)
+        _check_same(folder, state, settings)
+        trainer.restore(state)
+    saved_s = time.monotonic()
+    while not trainer.finished:
+        trainer.advance()
+        if trainer.step % REPORT_EVERY == 0 or trainer.finished:
+            report(f"step {trainer.step}, loss {np.mean(trainer.losses):.4f}")
+        if time.monotonic() - saved_s > save_every_s:
+            # Replaced at once, so that a cut leaves the old state or the new one.
+            torch.save(trainer.state(), folder / f"{STATE}.partial")
+            (folder / f"{STATE}.partial").replace(folder / STATE)
+            saved_s = time.monotonic()
+    if trainer.passed is None:
+        found = f"{np.mean(trainer.losses):.3f} after {trainer.step} steps"
+        raise InputError(f"a loss per answer token below {settings.gate}", found, "another --seed, in another folder")
+    _publish(trainer, folder)
+    (folder / STATE).unlink(missing_ok=True)
+
+
+def _check_same(folder: Path, found: Mapping[str, Any], settings: Settings) -> None:
+    wanted = asdict(settings)
+    if found["settings"] != wanted:
+        changed = [f"{n} was {found['settings'].get(n)!r}, now {v!r}" for n, v in wanted.items() if found["settings"].get(n) != v]
+        raise InputError(f"the training that {folder} was started with", "; ".join(changed), "name another folder")
+
+
+def _publish(trainer: Trainer, folder: Path) -> None:
+    """Write the checkpoint, then its record: a folder with a record is complete."""
+    trainer.model.save_pretrained(folder)
+    trainer.processor.save_pretrained(folder)
+    record = {
+        "schema": SCHEMA,
+        "settings": asdict(trainer.settings),
+        "first_level_learned_at_step": trainer.passed,
+        "steps": trainer.step,
+        "loss": round(float(np.mean(trainer.losses)), 4),
+        "parameters": trainer.model.num_parameters(),
+        "fingerprint": fingerprint(folder),
+        "threads": torch.get_num_threads(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__},
+    }
+    write_json(folder / RECORD, record)
 
 
 def losses(network: Any, batches: Batches, lessons: list[Lesson]) -> tuple[torch.Tensor, torch.Tensor]:

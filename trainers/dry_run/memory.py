@@ -9,9 +9,20 @@ layers with checkpointing: the input of every layer, and everything inside one. 
 the workspace of kernels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import torch
+from tabulate import tabulate
 
 GIB = 2**30
+WORLDS = (1, 4, 8)
+"""Numbers of processes to compare where none was launched."""
+
+USABLE = 0.9
+"""Share of a GPU's memory that tensors can fill; the rest is context, workspace and fragments."""
+
 ADAM_FLOAT32 = 12
 """Bytes a weight: float32 copy, first and second moment."""
 
@@ -21,6 +32,7 @@ BUCKET = 500_000_000
 LIVE = 1_000_000_000
 """Weights that ZeRO-3 holds whole at a time (`stage3_max_live_parameters`)."""
 
+COLUMNS = ("weights", "reference", "gradients", "optimizer", "activations", "generation", "peak", "host")
 STRATEGIES = ("plain", "zero2", "zero3", "zero3-offload")
 """`plain` is one process, or DDP."""
 
@@ -118,6 +130,33 @@ class Memory:
         return self.weights + self.reference + self.gradients + self.optimizer + max(self.activations, self.generation)
 
 
+def shape_of(model: Any, frozen_vision: bool = False) -> Shape:
+    """The shape of a model, which may lie on the meta device."""
+    config = model.config
+    text, vision = config.get_text_config(), config.vision_config
+    head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    third = config.model_type != "qwen2_vl"
+    experts = getattr(text, "num_experts_per_tok", None)
+    return Shape(
+        weights=count_weights(model),
+        trained=count_weights(model, trained=True),
+        width=text.hidden_size,
+        inner=experts * text.moe_intermediate_size if experts else text.intermediate_size,
+        layers=text.num_hidden_layers,
+        key_value=2 * text.num_key_value_heads * head,
+        vision_width=vision.hidden_size if third else vision.embed_dim,
+        vision_inner=vision.intermediate_size if third else int(vision.embed_dim * vision.mlp_ratio),
+        vision_layers=vision.depth,
+        merged=vision.spatial_merge_size**2,
+        frozen_vision=frozen_vision,
+    )
+
+
+def count_weights(model: Any, trained: bool = False) -> int:
+    """Number of weights of a model, or of those that are trained."""
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad or not trained)
+
+
 def memory(shape: Shape, load: Load, strategy: str, world: int) -> Memory:
     """Bytes in each of `world` processes under one of `STRATEGIES`."""
     size, weights, trained = load.dtype_bytes, shape.weights, shape.trained
@@ -168,3 +207,40 @@ def generation(shape: Shape, load: Load) -> int:
     """Bytes of keys and values: of each prompt once, and again with each reply at its full length."""
     tokens = load.prompt_tokens + load.generated * (load.prompt_tokens + load.reply_tokens)
     return load.prompts * tokens * shape.layers * shape.key_value * load.dtype_bytes if load.generated else 0
+
+
+def table(shape: Shape, load: Load, world: int) -> list[str]:
+    """Memory under every strategy, in each of `world` processes or of `WORLDS`, and which of them fit the GPUs that are here."""
+    rows = _rows(shape, load, (world,) if world > 1 else WORLDS)
+    return [
+        str(tabulate(rows, headers=["", "GPUs", *COLUMNS], disable_numparse=True, stralign="right")),
+        *_verdict(shape, load, world),
+    ]
+
+
+def _rows(shape: Shape, load: Load, worlds: Sequence[int]) -> list[list[Any]]:
+    rows = []
+    for strategy in STRATEGIES:
+        for world in worlds:
+            if world == 1 and strategy in ("zero2", "zero3"):
+                continue
+            found = memory(shape, load, strategy, world)
+            rows.append([strategy, world, *(f"{getattr(found, column) / GIB:.2f}" for column in COLUMNS)])
+    return rows
+
+
+def _verdict(shape: Shape, load: Load, world: int) -> list[str]:
+    if not torch.cuda.is_available():
+        return ["no GPU here: compare the peak with the memory of yours, about a tenth of which tensors cannot use"]
+    here = max(world, torch.cuda.device_count())
+    properties = torch.cuda.get_device_properties(0)
+    room = properties.total_memory
+    kinds = [strategy for strategy in STRATEGIES if here > 1 or strategy in ("plain", "zero3-offload")]
+    fits = {strategy: memory(shape, load, strategy, here) for strategy in kinds}
+    lines = [f"{here} x {properties.name}, {room / GIB:.0f} GiB each:"]
+    lines += [f"  {strategy}: {_fit(found, room)}" for strategy, found in fits.items()]
+    return lines
+
+
+def _fit(found: Memory, room: int) -> str:
+    return "fits" if found.peak <= USABLE * room else f"does not fit ({found.peak / GIB:.0f} GiB)"

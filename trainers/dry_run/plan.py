@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import transformers
-from tabulate import tabulate
 
 from harness import environment
 from harness.frames import Frames, Job
@@ -19,23 +18,18 @@ from harness.models.options import Options
 from harness.video.decode import undecoded
 from harness.video.pool import FramePool
 from tasks.errors import Failure, InputError
-from tasks.sample import Sample
-from trainers.dry_run.memory import GIB, STRATEGIES, Load, Memory, Shape, memory
+from tasks.question import Question
+from trainers.dry_run.memory import Load, count_weights, shape_of, table
 from trainers.examples import curriculum
-from trainers.given_answers import GROUND_TRUTH, answers
+from trainers.given_answers import GROUND_TRUTH
 from trainers.methods.configs import adapters, arguments
 from trainers.train import quiet
-from trainers.training import Precision, Training, precision, usable
+from trainers.training import Precision, Training, given_answers, precision, usable
 
 LOOKED_AT = 64
 """Samples whose videos' headers are read, a seeded choice."""
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
-WORLDS = (1, 4, 8)
-USABLE = 0.9
-"""Share of a GPU's memory that tensors can fill; the rest is context, workspace and fragments."""
-
-
 STEP = 2.0**-9
 """Relative change below which a bfloat16 number, with 8 bits of precision, always rounds back: half its finest spacing."""
 
@@ -62,51 +56,56 @@ def forecast(training: Training) -> str:
     if launch.rank:
         return ""
     quiet()
-    recipe, plan = training.recipe, training.plan
+    recipe = training.recipe
     chosen = usable(replace(training, skip_missing=True))
     checkpoint = find(training.model)
     model, processor = empty_model(training)
     args = arguments(training)
-    lengths, unread = prompt_lengths(training, chosen.samples, model.config, processor)
-    rows = len(chosen.samples) * len(recipe.epochs)
-    turns = turns_of(rows, recipe.prompts_per_device * launch.world, args)
-    steps = args.max_steps if args.max_steps > 0 else -(-turns // args.gradient_accumulation_steps)
-    load = load_of(training, args, model, processor, lengths, chosen.samples)
-    prompts = recipe.prompts_per_device * launch.world * args.gradient_accumulation_steps
+    lengths, unread = prompt_lengths(training, chosen.questions, model.config, processor)
+    answers = answer_lengths(training, processor, chosen.questions)
+    load = load_of(training, args, model, lengths, max(answers))
+    counted = f"{_count(model)} weights ({_count(model, True)} trained)"
     lines = [
-        f"{recipe.name} ({recipe.method}) of {checkpoint.family}, {_count(model)} weights ({_count(model, True)} trained), "
-        + _named(precision(training)),
-        f"{plan.name}: {len(chosen.samples):,} samples, {len({s.video for s in chosen.samples}):,} videos",
+        f"{recipe.name} ({recipe.method}) of {checkpoint.family}, {counted}, {_named(precision(training))}",
+        f"{training.plan.name}: {len(chosen.samples):,} samples, {len({s.video for s in chosen.samples}):,} videos",
         *_left_out(training, chosen.dropped),
-        f"epochs: {len(recipe.epochs)} ({', '.join(recipe.epochs)}), {rows:,} prompts",
-        f"steps: {steps:,} of {prompts:,} prompts ({recipe.prompts_per_device} a process x {launch.world} "
-        f"process{'es' if launch.world > 1 else ''} x {args.gradient_accumulation_steps} accumulated)",
-        *(
-            [f"        --set max_steps={args.max_steps} decides; the whole plan has {turns:,} turns"]
-            if args.max_steps > 0
-            else []
-        ),
+        *_steps(training, args, len(chosen.questions), load, launch.world),
         f"visual tokens of a sample: {_quantiles([found.visual for found in lengths])}",
         f"prompt tokens of a sample: {_quantiles([found.prompt for found in lengths])}",
         f"        from the video headers of {len(lengths):,} samples{f'; {unread} could not be read' if unread else ''}",
+        *_cut_off(training, args, answers),
+        f"packed row of the loss: up to {load.row_tokens:,} tokens",
+        "",
+        "memory of one process at the longest sample seen, GiB (an estimate: trainers/dry_run/memory.py has the formulas)",
+        *table(shape_of(model, recipe.freeze_vision), load, launch.world),
     ]
-    if load.generated:
-        most = prompts * load.generated * load.reply_tokens
-        lines.append(
-            f"generated in a step: {prompts * load.generated:,} replies of at most {load.reply_tokens:,} tokens, {most:,} in all"
-        )
-    lines += _cut_off(training, args, processor, chosen.samples)
-    lines.append(f"packed row of the loss: up to {load.row_tokens:,} tokens")
-    worlds = (launch.world,) if launch.world > 1 else WORLDS
-    shape = shape_of(model, recipe.freeze_vision)
-    lines += ["", "memory of one process at the longest sample seen, GiB (an estimate: trainers/memory.py has the formulas)"]
-    lines += [_table(shape, load, worlds), *_verdict(shape, load, launch.world)]
     if model.dtype == torch.bfloat16 and recipe.lora is None:
         lines.append(
             f"plain keeps no float32 copy: with steps of about {args.learning_rate:g}, a weight above "
             f"{args.learning_rate / STEP:.1g} rounds back to what it was; ZeRO, or --dtype mixed, does not"
         )
     return "\n".join(lines) + "\n"
+
+
+def _steps(training: Training, args: Any, samples: int, load: Load, world: int) -> list[str]:
+    """How many prompts and steps there are, and what is generated in a step."""
+    recipe = training.recipe
+    each, rows = recipe.prompts_per_device, samples * len(recipe.epochs)
+    together = each * world
+    accumulated = args.gradient_accumulation_steps
+    turns = turns_of(rows, together, args)
+    steps, prompts = args.max_steps if args.max_steps > 0 else -(-turns // accumulated), together * accumulated
+    processes = f"{world} process{'es' if world > 1 else ''}"
+    lines = [
+        f"epochs: {len(recipe.epochs)} ({', '.join(recipe.epochs)}), {rows:,} prompts",
+        f"steps: {steps:,} of {prompts:,} prompts ({each} a process x {processes} x {accumulated} accumulated)",
+    ]
+    if args.max_steps > 0:
+        lines.append(f"        --set max_steps={args.max_steps} decides; the whole plan has {turns:,} turns")
+    if replies := prompts * load.generated:
+        most = replies * load.reply_tokens
+        lines.append(f"generated in a step: {replies:,} replies of at most {load.reply_tokens:,} tokens, {most:,} in all")
+    return lines
 
 
 def empty_model(training: Training) -> tuple[Any, Any]:
@@ -142,24 +141,26 @@ def turns_of(rows: int, prompts: int, args: Any) -> int:
     return int(rows // (prompts * together) * together * args.num_iterations)
 
 
-def prompt_lengths(training: Training, samples: Sequence[Sample], config: Any, processor: Any) -> tuple[list[Lengths], int]:
-    """Prompt lengths, in the longest of their modes, of a seeded choice of samples, and of how many the video cannot be read.
+def prompt_lengths(training: Training, questions: Sequence[Question], config: Any, processor: Any) -> tuple[list[Lengths], int]:
+    """Prompt lengths, in the longest of their modes, of a seeded choice of questions, and of how many no video can be read.
 
     Raises:
         InputError: None could be read.
     """
     plan, vision = training.plan, config.vision_config
     factor = vision.patch_size * vision.spatial_merge_size
-    chosen = {sample.id: sample for sample in Random(training.seed).sample(samples, min(LOOKED_AT, len(samples)))}
+    chosen = {
+        question.sample.id: question for question in Random(training.seed).sample(questions, min(LOOKED_AT, len(questions)))
+    }
     with FramePool(plan.protocol.video, factor, workers=2, deadline_s=training.deadline_s, prefetch=16, read=undecoded) as pool:
-        jobs = (Job(sample.id, plan.videos[sample.video], sample.clip) for sample in chosen.values())
+        jobs = (Job(key, question.video, question.sample.clip) for key, question in chosen.items() if question.video is not None)
         outcomes = [(chosen[str(job.key)], outcome) for job, outcome in pool.frames(jobs)]
     modes = list(dict.fromkeys(training.recipe.epochs))
     found = []
-    for sample, outcome in outcomes:
+    for question, outcome in outcomes:
         if isinstance(outcome, Frames):
-            texts = [plan.protocol.question(sample, mode) for mode in modes]
-            rendered = [prompt.render(processor, plan.protocol.prompt, text) for text in texts]
+            texts = [question._replace(mode=mode).text for mode in modes]
+            rendered = [prompt.render(processor, question.protocol.prompt, text) for text in texts]
             found.append(max(tokens_of(processor, config, outcome, *parts) for parts in rendered))
     failures = [outcome for _, outcome in outcomes if isinstance(outcome, Failure)]
     if not found:
@@ -189,25 +190,26 @@ def tokens_of(processor: Any, config: Any, frames: Frames, before: str, after: s
     return Lengths(visual, len(ids) - len(blocks) + visual)
 
 
-def load_of(
-    training: Training, args: Any, model: Any, processor: Any, lengths: Sequence[Lengths], samples: Sequence[Sample]
-) -> Load:
+def answer_lengths(training: Training, processor: Any, questions: Sequence[Question]) -> list[int]:
+    """Tokens, the end included, of the given answer to each question in each mode; of the true one where none is given."""
+    recipe = training.recipe
+    given = given_answers(recipe.answers or GROUND_TRUTH, questions, recipe.epochs)
+    texts = [given(row) for row in curriculum(questions, tuple(dict.fromkeys(recipe.epochs)), training.seed)]
+    return [len(ids) + 1 for ids in processor.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+
+def load_of(training: Training, args: Any, model: Any, lengths: Sequence[Lengths], longest_answer: int) -> Load:
     """The largest micro-batch of one process, as far as the samples looked at tell."""
-    recipe, protocol = training.recipe, training.plan.protocol
+    recipe = training.recipe
     longest = max(lengths, key=lambda found: found.prompt)
-    if recipe.method == "sft":
-        assert recipe.answers is not None
-        given = answers(recipe.answers, protocol, list(samples), recipe.epochs)
-        texts = [given(row) for row in curriculum(samples[:LOOKED_AT], recipe.epochs, protocol, training.seed)]
-        reply, replies, generated = max(len(processor.tokenizer(text)["input_ids"]) for text in texts) + 1, 1, 0
-    else:
-        reply, replies = args.max_completion_length, recipe.group_size
-        generated = recipe.group_size - (recipe.answers is not None)
+    replies, generated = (
+        (1, 0) if recipe.method == "sft" else (recipe.group_size, recipe.group_size - (recipe.answers is not None))
+    )
     return Load(
         prompts=recipe.prompts_per_device,
         prompt_tokens=longest.prompt,
         visual_tokens=longest.visual,
-        reply_tokens=reply,
+        reply_tokens=longest_answer if recipe.method == "sft" else args.max_completion_length,
         replies=replies,
         generated=generated,
         dtype_bytes=2 if precision(training).bf16 else model.dtype.itemsize,
@@ -217,36 +219,11 @@ def load_of(
     )
 
 
-def shape_of(model: Any, frozen_vision: bool = False) -> Shape:
-    """The shape of a model, which may lie on the meta device."""
-    config = model.config
-    text, vision = config.get_text_config(), config.vision_config
-    head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    third = config.model_type != "qwen2_vl"
-    experts = getattr(text, "num_experts_per_tok", None)
-    return Shape(
-        weights=_weights(model),
-        trained=_weights(model, trained=True),
-        width=text.hidden_size,
-        inner=experts * text.moe_intermediate_size if experts else text.intermediate_size,
-        layers=text.num_hidden_layers,
-        key_value=2 * text.num_key_value_heads * head,
-        vision_width=vision.hidden_size if third else vision.embed_dim,
-        vision_inner=vision.intermediate_size if third else int(vision.embed_dim * vision.mlp_ratio),
-        vision_layers=vision.depth,
-        merged=vision.spatial_merge_size**2,
-        frozen_vision=frozen_vision,
-    )
-
-
-def _cut_off(training: Training, args: Any, processor: Any, samples: list[Sample]) -> list[str]:
+def _cut_off(training: Training, args: Any, lengths: Sequence[int]) -> list[str]:
     """Limits on the length of a reply that true answers do not fit, in training and in evaluation under the same protocol."""
-    recipe, protocol = training.recipe, training.plan.protocol
-    given = answers(recipe.answers or GROUND_TRUTH, protocol, samples, recipe.epochs)
-    texts = [given(row) for row in curriculum(samples, tuple(dict.fromkeys(recipe.epochs)), protocol, training.seed)]
-    lengths = [len(ids) + 1 for ids in processor.tokenizer(texts, add_special_tokens=False)["input_ids"]]  # 1: its end
+    protocol = training.plan.protocol
     limits = {f"decoding.max_new_tokens of protocol {protocol.name}": protocol.decoding.max_new_tokens}
-    if recipe.method != "sft":
+    if training.recipe.method != "sft":
         limits = {f"max_completion_length (--set max_completion_length={max(lengths)})": args.max_completion_length, **limits}
     return [
         f"WARNING: {over:,} of {len(lengths):,} true answers do not fit the {limit:,} tokens of {name}: "
@@ -256,12 +233,8 @@ def _cut_off(training: Training, args: Any, processor: Any, samples: list[Sample
     ]
 
 
-def _weights(model: Any, trained: bool = False) -> int:
-    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad or not trained)
-
-
 def _count(model: Any, trained: bool = False) -> str:
-    number = _weights(model, trained)
+    number = count_weights(model, trained)
     return f"{number / 1e9:.2f} B" if number >= 1e9 else f"{number / 1e6:.2f} M"
 
 
@@ -281,33 +254,3 @@ def _quantiles(values: Sequence[int]) -> str:
     names = ("smallest", "25 %", "median", "75 %", "95 %", "largest")
     found = np.quantile(values, QUANTILES, method="higher").tolist()
     return ", ".join(f"{name} {value:,.0f}" for name, value in zip(names, found, strict=True))
-
-
-def _table(shape: Shape, load: Load, worlds: Sequence[int]) -> str:
-    columns = ("weights", "reference", "gradients", "optimizer", "activations", "generation", "peak", "host")
-    table = []
-    for strategy in STRATEGIES:
-        for world in worlds:
-            if world == 1 and strategy in ("zero2", "zero3"):
-                continue
-            found = memory(shape, load, strategy, world)
-            table.append([strategy, world, *(f"{getattr(found, column) / GIB:.2f}" for column in columns)])
-    return str(tabulate(table, headers=["", "GPUs", *columns], disable_numparse=True, stralign="right"))
-
-
-def _verdict(shape: Shape, load: Load, world: int) -> list[str]:
-    """Which strategies fit the GPUs that are here."""
-    if not torch.cuda.is_available():
-        return ["no GPU here: compare the peak with the memory of yours, about a tenth of which tensors cannot use"]
-    here = max(world, torch.cuda.device_count())
-    properties = torch.cuda.get_device_properties(0)
-    room = properties.total_memory
-    kinds = [strategy for strategy in STRATEGIES if here > 1 or strategy in ("plain", "zero3-offload")]
-    fits = {strategy: memory(shape, load, strategy, here) for strategy in kinds}
-    lines = [f"{here} x {properties.name}, {room / GIB:.0f} GiB each:"]
-    lines += [f"  {strategy}: {_fit(found, room)}" for strategy, found in fits.items()]
-    return lines
-
-
-def _fit(found: Memory, room: int) -> str:
-    return "fits" if found.peak <= USABLE * room else f"does not fit ({found.peak / GIB:.0f} GiB)"

@@ -4,9 +4,9 @@ Equations are those of TempSamp-R1 (arXiv 2509.18056). As in TRL, the standard d
 is added to it; a reward that is not a number is left out of its group and gets the advantage 0.
 """
 
-from collections.abc import Callable
-
 import torch
+
+from trainers.rewards.shape import shape_nonlinear
 
 EPSILON = 1e-4
 DOWNSCALE = 0.8
@@ -37,16 +37,13 @@ def anchored(rewards: torch.Tensor, scale: bool = True, factor: float = ANCHOR) 
     return torch.cat([others, factor * others.max(dim=1, keepdim=True).values], dim=1)
 
 
-def mixed(
-    accuracy: torch.Tensor, rest: torch.Tensor, shaping: str, shape: Callable[[float], float], scale: bool = True
-) -> torch.Tensor:
+def mixed(accuracy: torch.Tensor, rest: torch.Tensor, shaping: str, scale: bool = True) -> torch.Tensor:
     """Advantages of groups whose last answer is off-policy.
 
     Args:
         accuracy: `(groups, G)` weighted sum of the rewards that are shaped (IoU).
         rest: `(groups, G)` weighted sum of the others (format), added after shaping.
         shaping: `none` (eq. 2), `downscale` (section 3.2), `anchor` (eq. 3) or `nonlinear` (eq. 4, then eq. 2).
-        shape: The function of eq. 4.
         scale: Whether to divide by the standard deviation.
     """
     if shaping == "anchor":
@@ -54,7 +51,7 @@ def mixed(
     if shaping == "downscale":
         accuracy = torch.cat([accuracy[:, :-1], DOWNSCALE * accuracy[:, -1:]], dim=1)
     elif shaping == "nonlinear":
-        accuracy = accuracy.clone().to("cpu", torch.float64).apply_(shape).to(rest)
+        accuracy = accuracy.clone().to("cpu", torch.float64).apply_(shape_nonlinear).to(rest)
     return group_relative(accuracy + rest, scale)
 
 

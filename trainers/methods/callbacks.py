@@ -1,18 +1,25 @@
-"""What a training leaves to read: a line of JSON a step, and one line of progress."""
+"""What a training leaves to read: a line of JSON a step, one line of progress, and the pages of trackers."""
 
 import json
+import logging
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 from transformers import TrainerCallback
+from transformers.integrations.integration_utils import get_reporting_integration_callbacks
+
+from tasks.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 LOG = "log.jsonl"
 
 
-class Log(TrainerCallback):
+class LogFile(TrainerCallback):
     """Appends every figure to `log.jsonl`; on a resumed training the lines after its checkpoint go first.
 
     `decode_share` is the part of the time since the last line in which videos were read while nothing was computed.
@@ -69,9 +76,52 @@ class ProgressLine(TrainerCallback):
             self.bar.close()
 
 
+class OptionalTracker(TrainerCallback):
+    """Passes events on to a tracker (TensorBoard, W&B, trackio …) until it raises: a dashboard out of reach stops no training.
+
+    Args:
+        name: Name of the tracker.
+        tracker: Its callback.
+    """
+
+    def __init__(self, name: str, tracker: TrainerCallback) -> None:
+        self.name = name
+        self.tracker: TrainerCallback | None = tracker
+        for event in ("on_train_begin", "on_log", "on_save", "on_train_end"):
+            setattr(self, event, partial(self._pass_on, event))
+
+    def _pass_on(self, event: str, *arguments: Any, **keywords: Any) -> None:
+        if self.tracker is None:
+            return
+        try:
+            getattr(self.tracker, event)(*arguments, **keywords)
+        except Exception as error:  # noqa: BLE001 - whatever a tracker raises, log.jsonl has the figures
+            logger.warning("%s is given up, training goes on: %s: %s", self.name, type(error).__name__, error)
+            self.tracker = None
+
+
 def callbacks(folder: Path) -> list[TrainerCallback]:
     """The callbacks of a training."""
-    return [Log(folder), ProgressLine()]
+    return [LogFile(folder), ProgressLine()]
+
+
+def trackers(report_to: Any) -> list[TrainerCallback]:
+    """Trackers by the names of transformers' `report_to`.
+
+    Raises:
+        InputError: There is no such tracker, or its package is not installed: known before training starts.
+    """
+    made: list[TrainerCallback] = []
+    for name in [report_to] if isinstance(report_to, str) else report_to or ():
+        if name == "none":
+            continue
+        try:
+            (kind,) = get_reporting_integration_callbacks([name])
+            made.append(OptionalTracker(name, kind()))
+        except (ValueError, KeyError, RuntimeError, ImportError) as error:
+            step = f"pip install {name}, or --set report_to=none"
+            raise InputError("a tracker that is installed", f"{name}: {error}", step) from error
+    return made
 
 
 def _step(line: str) -> int | None:

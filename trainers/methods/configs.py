@@ -9,7 +9,6 @@ from trl.distributed import DistributedBackend
 
 from harness import extras
 from harness.models import generate
-from harness.models.hf import SUPPRESSED
 from tasks.errors import InputError, unknown
 from trainers.recipe import Recipe
 from trainers.training import Training, precision
@@ -88,15 +87,9 @@ def check_launch(training: Training, launch: DistributedBackend) -> None:
 
 def sampling(model: Any, processor: Any, args: GRPOConfig) -> generate.Rules:
     """How replies are drawn in training."""
-    stop = model.generation_config.eos_token_id
-    return generate.Rules(
-        max_new_tokens=args.max_completion_length,
-        stop=frozenset([stop] if isinstance(stop, int) else stop),
-        suppress=tuple(processor.tokenizer.convert_tokens_to_ids(list(SUPPRESSED))),
-        temperature=args.temperature,
-        repetition_penalty=args.repetition_penalty,
-        top_p=args.top_p,
-    )
+    names = ("temperature", "repetition_penalty", "top_p")
+    chosen = {name: getattr(args, name) for name in names}
+    return generate.rules_of(model, processor, max_new_tokens=args.max_completion_length, **chosen)
 
 
 def adapters(recipe: Recipe) -> Any:

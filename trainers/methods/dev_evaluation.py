@@ -1,48 +1,43 @@
-"""A look at the task's dev split while training goes on; never at a split that is reported."""
+"""An evaluation on the task's dev split while training goes on; never on a split that is reported."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from accelerate.utils import is_peft_model
 from transformers import TrainerCallback
 
-from harness.frames import Frames, Job
-from harness.models.base import Question
-from harness.models.checkpoint import Checkpoint
+from harness.frames import Job
 from harness.models.hf import HfModel
-from harness.plan import make_plan
+from harness.records import Record
 from harness.run import answer_job
 from harness.scoring import judge
-from tasks import kinds
-from tasks.errors import Failure, InputError
+from tasks.protocol import VideoRules
+from tasks.question import Question
 from tasks.span import Span
+from trainers.examples import ReadFrames, protocols_of
 from trainers.methods.callbacks import LOG
-
-if TYPE_CHECKING:
-    from trainers.training import Training
 
 
 class DevEvaluation(TrainerCallback):
-    """Every N steps the model answers some samples of `dev`, as `harness run` asks them; the main metric goes to the log."""
+    """Every N steps the model answers questions as `harness run` asks them; their main metrics go to the log.
+
+    Args:
+        questions: What is asked.
+        every: Steps between two evaluations.
+        folder: Where the log lies.
+        opened: From the network that is trained to a model that answers.
+        read: Reads the frames of a video.
+    """
 
     def __init__(
-        self,
-        training: "Training",
-        checkpoint: Checkpoint,
-        processor: Any,
-        read: Callable[[Path, Span | None], Frames | Failure],
+        self, questions: Sequence[Question], every: int, folder: Path, opened: Callable[[Any], HfModel], read: ReadFrames
     ) -> None:
-        plan = training.plan
-        modes = (training.recipe.epochs[-1],)
-        name, folders = f"{plan.task.name}@dev", plan.searched
-        self.plan = make_plan(name, None, plan.protocol.name, modes, plan.data_root, folders, training.dev_limit, seed=0)
-        if not self.plan.videos:
-            raise InputError(f"videos of {self.plan.name}", "none", f"harness data check {self.plan.name}, or --dev-every 0")
-        self.every, self.folder = training.dev_every, training.folder
-        self._model = lambda model: HfModel(checkpoint, model, processor, plan.protocol)
-        self._main = kinds.find(plan.protocol.kind).main
+        self.questions = questions
+        self.every = every
+        self.folder = folder
+        self._opened = opened
         self._read = read
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:  # noqa: ARG002
@@ -52,22 +47,32 @@ class DevEvaluation(TrainerCallback):
         plain = model.get_base_model() if is_peft_model(model) else model
         training = plain.training
         plain.eval()
-        value = self.score(self._model(plain))
+        figures = main_metrics(self._opened(plain), self.questions, self._read)
         plain.train(training)
+        entry = {f"dev/{name}": round(value, 4) for name, value in figures.items()}
         with (self.folder / LOG).open("a", encoding="utf-8") as file:
-            entry = {"step": state.global_step, f"dev/{self._main}": round(value, 4), "dev/n": len(self.plan.samples)}
-            file.write(json.dumps(entry) + "\n")
+            file.write(json.dumps({"step": state.global_step, **entry, "dev/n": len(self.questions)}) + "\n")
 
-    def score(self, model: HfModel) -> float:
-        """The main metric in percent, as `harness run` gives it; a sample without a video or reply counts 0."""
-        plan, mode = self.plan, self.plan.modes[0]
-        records = {}
-        for video, path in plan.videos.items():
-            samples = [sample for sample in plan.samples if sample.video == video]
-            questions = [Question(sample, mode, plan.protocol.question(sample, mode)) for sample in samples]
-            if questions:
-                job = Job(video, path, samples[0].clip, questions)
-                for record in answer_job(model, job, self._read(path, samples[0].clip)):
-                    records[record["id"], mode] = record
-        scored = judge(plan.samples, records, plan.protocol, mode)
-        return float(scored.means()[scored.main] or 0.0)
+
+def main_metrics(model: HfModel, questions: Sequence[Question], read: ReadFrames) -> dict[str, float]:
+    """The main metric in percent, as `harness run` gives it; a question without a video or reply counts 0.
+
+    Of questions under several protocols, that of each, named `PROTOCOL/METRIC`.
+    """
+    groups: dict[tuple[Path, Span | None, VideoRules], list[Question]] = {}
+    for question in questions:
+        if question.video is not None:
+            groups.setdefault((question.video, question.sample.clip, question.protocol.video), []).append(question)
+    protocols = protocols_of(questions)
+    records: dict[str, dict[tuple[str, str], Record]] = {name: {} for name in protocols}
+    for (path, clip, video), asked in groups.items():
+        answered = answer_job(model, Job(path.stem, path, clip, asked), read(path, clip, video))
+        for question, record in zip(asked, answered, strict=True):
+            records[question.protocol.name][question.sample.id, question.mode] = record
+    figures = {}
+    for name, protocol in protocols.items():
+        own = [question for question in questions if question.protocol.name == name]
+        scored = judge([question.sample for question in own], records[name], protocol, own[0].mode)
+        label = scored.main if len(protocols) == 1 else f"{name}/{scored.main}"
+        figures[label] = float(scored.means()[scored.main] or 0.0)
+    return figures

@@ -2,11 +2,20 @@
 
 What TRL does stays TRL's: sampling order, reward calls, loss types, clipping, KL, logging, checkpoints. Replaced are the
 places that would repeat or drop the video: tokenizing, generating and computing log-probabilities.
+
+One step, file by file, below `trainers/`:
+
+1. `methods/grpo.py`, here: `_generate_and_score_completions`, then `_compute_loss`, from which TRL calls the other hooks.
+2. `examples.py`: from rows of the dataset to prompts with their videos.
+3. `rollout.py`: replies to them.
+4. `rewards/__init__.py`: what each reply is worth, by the rewards that the recipe names.
+5. `methods/advantages.py`: from rewards to advantages.
+6. `methods/packed.py`: the rows of which log-probabilities, and so the loss, are computed.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -17,13 +26,9 @@ from trl import GRPOTrainer
 from trl.models.utils import unwrap_model_for_generation
 
 from harness.models import generate
-from trainers.examples import Examples, Prompt
+from trainers import rollout
+from trainers.examples import Examples, Prompt, Row
 from trainers.methods import advantages, packed
-from trainers.methods.rollout_metrics import Watch
-from trainers.methods.safe_checkpoints import Steady
-from trainers.rewards.shape import shape_nonlinear
-from trainers.rollout import vllm
-from trainers.rollout.local import rollout
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +46,34 @@ class OffPolicy:
     shaping: str = "nonlinear"
 
 
-class VideoGRPOTrainer(Steady, GRPOTrainer):
+@dataclass(frozen=True)
+class Turn:
+    """One generation, from its rows to their loss: what the hooks that TRL calls hand to one another.
+
+    Attributes:
+        step: The optimizer step it is generated in.
+        number: How many were generated in that step before.
+        rows: Rows of the dataset, a group one after the other.
+        prompts: The prompt of each row.
+        sampled: Log-probabilities of each reply's tokens as they were drawn, None for one that was not.
+        rewards: `(rows of all processes, rewards)`.
+        logprobs: `(rows, tokens)` log-probabilities as they were last computed.
+    """
+
+    step: int = -1
+    number: int = 0
+    rows: Sequence[Row] = ()
+    prompts: Sequence[Prompt] = ()
+    sampled: Sequence[Sequence[float] | None] = ()
+    rewards: torch.Tensor | None = None
+    logprobs: torch.Tensor | None = None
+
+
+Metrics = Callable[[int, Sequence[Row], Sequence[str], Sequence[bool]], Mapping[str, float]]
+"""From a step, rows, their replies, and which of those are the policy's own, to figures for the log."""
+
+
+class VideoGRPOTrainer(GRPOTrainer):
     """`trl.GRPOTrainer` for prompts with a video.
 
     Args:
@@ -49,7 +81,7 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         rules: How tokens are chosen in generation.
         off_policy: The off-policy answer, or None for groups of the policy's own replies.
         shaped: Which reward functions make up the accuracy that is shaped, by position; the others are added afterwards.
-        watch: What else is logged.
+        metrics: What else is logged of replies.
         share: Whether a group shares its prompt; off, each row is computed on its own (for comparison).
         options: Arguments of `trl.GRPOTrainer`.
 
@@ -65,7 +97,7 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         rules: generate.Rules,
         off_policy: OffPolicy | None = None,
         shaped: Sequence[bool] = (),
-        watch: Watch,
+        metrics: Metrics,
         share: bool = True,
         **options: Any,
     ) -> None:
@@ -74,25 +106,22 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         self.rules = rules
         self.off_policy = off_policy
         self.shaped = list(shaped) or [True] * len(self.reward_funcs)
-        self.watch = watch
+        self.metrics = metrics
         reason = packed.packable(self.accelerator.unwrap_model(self.model).config)
         if share and reason:
             logger.warning("the prompt of a group is not shared in the loss, but repeated for each reply: %s", reason)
         self.share = share and reason is None
-        self._prompts: list[Prompt] = []
-        self._turn = (-1, 0)
+        self.turn = Turn()
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         started = perf_counter()
-        taken: dict[tuple[str, str], tuple[dict[str, Any], Prompt]] = {}
-        for row in inputs:
-            if (row["id"], row["mode"]) not in taken:
-                taken[row["id"], row["mode"]] = self.examples.take(row)
-        rows = [taken[row["id"], row["mode"]] for row in inputs]
-        self._prompts = [prompt for _, prompt in rows]
-        self._rows = [row for row, _ in rows]
+        keys = [(row["id"], row["mode"], row["protocol_name"]) for row in inputs]
+        taken = {key: self.examples.take(row) for key, row in dict(zip(keys, inputs, strict=True)).items()}
+        rows, prompts = zip(*(taken[key] for key in keys), strict=True)
+        step, number = self.state.global_step, self.turn.number + 1
+        self.turn = Turn(step, number if self.turn.step == step else 0, rows, prompts)
         self._measure("seconds/read", perf_counter() - started)
-        output = super()._generate_and_score_completions(self._rows)
+        output = super()._generate_and_score_completions(list(rows))
         if self.off_policy is not None and self.model.training:
             output["advantages"] = self._mixed_advantages(output["advantages"])
         if self.model.training:
@@ -100,10 +129,10 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
             self._measure("advantage_skewness", advantages.skewness(groups).mean().item())
         self._measure("seconds/rollout_and_reward", perf_counter() - started)
         # Lists are permuted and cut together with TRL's tensors.
-        return {**output, "video_prompts": self._prompts, "sampled_logprobs": self._sampled}
+        return {**output, "video_prompts": list(prompts), "sampled_logprobs": list(self.turn.sampled)}
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:  # noqa: ARG002
-        return [prompt.row.ids for prompt in self._prompts], None, {}
+        return [prompt.row.ids for prompt in self.turn.prompts], None, {}
 
     def _generate_single_turn(
         self,
@@ -113,16 +142,17 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         num_generations: int,
         **_: Any,
     ) -> tuple[list[list[int]], list[Any] | None]:
-        given = self._given(num_generations)
+        given, prompts = self._given(num_generations), self.turn.prompts
         own = [index for index in range(len(prompt_ids)) if index not in given]
-        distinct = list(dict.fromkeys(self._prompts[index] for index in own))
-        members = [[index for index in own if self._prompts[index] is prompt] for prompt in distinct]
+        distinct = list(dict.fromkeys(prompts[index] for index in own))
+        members = [[index for index in own if prompts[index] is prompt] for prompt in distinct]
         order = [index for group in members for index in group]
         drawn = (self._draw_by_vllm if self.use_vllm else self._draw)(
             distinct, [len(group) for group in members], self._seeds(order), self.rules
         )
         outputs = dict(zip(order, (output for group in drawn for output in group), strict=True))
-        self._sampled = [outputs[index].logprobs if index in outputs else None for index in range(len(prompt_ids))]
+        sampled = [outputs[index].logprobs if index in outputs else None for index in range(len(prompt_ids))]
+        self.turn = replace(self.turn, sampled=sampled)
         tokenizer = self.processing_class.tokenizer
         answers = {
             index: tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
@@ -132,7 +162,7 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         if not self.use_vllm:
             return ids, None
         # TRL weighs tokens by what vLLM gave them; those it did not draw have no such number and keep their weight.
-        return ids, [outputs[index].logprobs if index in outputs else [None] * len(ids[index]) for index in range(len(ids))]
+        return ids, [[None] * len(reply) if values is None else values for reply, values in zip(ids, sampled, strict=True)]
 
     def _draw(
         self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int], rules: generate.Rules
@@ -148,7 +178,7 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
             self.accelerator.autocast(),
         ):
             model = unwrapped.get_base_model() if is_peft_model(unwrapped) else unwrapped
-            return rollout(model, prompts, copies, rules, seeds)
+            return rollout.draw(model, prompts, copies, rules, seeds)
 
     def _draw_by_vllm(
         self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int], rules: generate.Rules
@@ -157,41 +187,43 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
             self.vllm_generation.sync_weights()
             self._last_loaded_step = self.state.global_step
         config, step = self.accelerator.unwrap_model(self.model).config, self.state.global_step
-        return vllm.rollout(self.vllm_generation, self.processing_class, config, prompts, copies, rules, seeds, step)
+        drawing = self.vllm_generation, self.processing_class, config
+        return rollout.draw_by_vllm(*drawing, prompts, copies, rules, seeds, step)
 
     def _given(self, group_size: int) -> dict[int, str]:
         """Off-policy answers by row: the last of every group, in training."""
         if self.off_policy is None or not self.model.training:
             return {}
-        return {index: self.off_policy.answer(self._rows[index]) for index in range(group_size - 1, len(self._rows), group_size)}
+        rows = self.turn.rows
+        return {index: self.off_policy.answer(rows[index]) for index in range(group_size - 1, len(rows), group_size)}
 
     def _seeds(self, rows: Sequence[int]) -> list[int]:
         """A seed for each row that follows from the step and the row's place in its batch over all processes and turns.
 
         So a resumed run draws what the other would have drawn, and N processes what one draws in N turns.
         """
-        step, turn = self.state.global_step, self._turn[1] + 1 if self._turn[0] == self.state.global_step else 0
-        self._turn = step, turn
-        block = turn * self.accelerator.num_processes + self.accelerator.process_index
-        first = 1_000_003**2 * (self.args.seed * 65_537 + step) + block * len(self._prompts)
+        turn = self.turn
+        block = turn.number * self.accelerator.num_processes + self.accelerator.process_index
+        first = 1_000_003**2 * (self.args.seed * 65_537 + turn.step) + block * len(turn.prompts)
         return [first + row for row in rows]
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
         rewards: torch.Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
-        self._rewards = rewards
+        self.turn = replace(self.turn, rewards=rewards)
         texts = [completion[0]["content"] for completion in completions]
         own = [self.off_policy is None or (index + 1) % self.num_generations != 0 for index in range(len(texts))]
-        for name, value in self.watch.replies(self.state.global_step, self._rows, texts, own).items():
+        for name, value in self.metrics(self.turn.step, self.turn.rows, texts, own).items():
             self._log_metric(name, value)
         return rewards
 
     def _mixed_advantages(self, plain: torch.Tensor) -> torch.Tensor:
         """The advantages of this process's rows. TRL's own, `plain`, are those of eq. 2 without shaping."""
-        assert self.off_policy is not None
-        weighted = (self._rewards * self.reward_weights.to(self._rewards.device)).view(-1, self.num_generations, len(self.shaped))
+        rewards = self.turn.rewards
+        assert self.off_policy is not None and rewards is not None
+        weighted = (rewards * self.reward_weights.to(rewards.device)).view(-1, self.num_generations, len(self.shaped))
         accuracy = torch.tensor(self.shaped, device=weighted.device)
         parts = [weighted[..., chosen].nansum(dim=-1) for chosen in (accuracy, ~accuracy)]
-        made = advantages.mixed(parts[0], parts[1], self.off_policy.shaping, shape_nonlinear, self.scale_rewards != "none")
+        made = advantages.mixed(parts[0], parts[1], self.off_policy.shaping, self.scale_rewards != "none")
         size = made.abs().sum().clamp(min=1e-12)
         self._measure("off_policy/advantage_share", (made[:, -1].abs().sum() / size).item())
         first = self.accelerator.process_index * len(plain)
@@ -214,11 +246,10 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
         names = ["log_probs", *(["entropy"] if compute_entropy else [])]
         found: dict[str, dict[int, torch.Tensor]] = {name: {} for name in names}
         auxiliary = []
+        prompts = self.turn.prompts
         for chunk in self._chunks(batch_size or len(replies)):
-            groups = [
-                packed.completions(self._prompts[rows[0]].row, self._prompts[rows[0]].video, [replies[row] for row in rows])
-                for rows in chunk
-            ]
+            shared = [(prompts[rows[0]], [replies[row] for row in rows]) for rows in chunk]
+            groups = [packed.completions(prompt.row, prompt.video, some) for prompt, some in shared]
             inputs = packed.pack(groups, next(model.parameters()).dtype, input_ids.device)
             router = {"output_router_logits": True} if compute_aux_loss else {}
             with self.accelerator.autocast():
@@ -232,27 +263,30 @@ class VideoGRPOTrainer(Steady, GRPOTrainer):
             name: torch.stack([pad(values[row], (0, logits_to_keep - len(values[row]))) for row in range(len(replies))])
             for name, values in found.items()
         }
-        self._logprobs = wide["log_probs"].detach()
+        self.turn = replace(self.turn, logprobs=wide["log_probs"].detach())
         return wide["log_probs"], wide.get("entropy"), torch.stack(auxiliary).mean() if auxiliary else None
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         started = perf_counter()
-        self._prompts = inputs["video_prompts"]
+        # Of a generation, TRL hands over a part at a time, shuffled.
+        self.turn = replace(self.turn, rows=(), prompts=inputs["video_prompts"], sampled=inputs["sampled_logprobs"])
         loss: torch.Tensor = super()._compute_loss(model, inputs)
-        self._measure("rollout_logprob_gap", self._gap(inputs["sampled_logprobs"]))
+        self._measure("rollout_logprob_gap", self._gap())
         self._measure("seconds/loss", perf_counter() - started)
         return loss
 
-    def _gap(self, sampled: Sequence[Sequence[float] | None]) -> float:
+    def _gap(self) -> float:
         """Mean distance of the log-probabilities in generation from those in the loss; after an update it holds that too."""
-        pairs = [(row, torch.tensor(values)) for row, values in enumerate(sampled) if values]
-        gaps = [(self._logprobs[row, : len(values)].cpu() - values).abs() for row, values in pairs]
-        return float(torch.cat(gaps).mean()) if gaps else 0.0
+        pairs = [(row, torch.tensor(values)) for row, values in enumerate(self.turn.sampled) if values]
+        if self.turn.logprobs is None or not pairs:
+            return 0.0
+        computed = self.turn.logprobs.cpu()
+        return float(torch.cat([(computed[row, : len(values)] - values).abs() for row, values in pairs]).mean())
 
     def _chunks(self, most_rows: int) -> list[list[list[int]]]:
         """Rows by shared prompt, in chunks of at most `most_rows` rows (a group is never cut)."""
         groups: dict[Any, list[int]] = {}
-        for index, prompt in enumerate(self._prompts):
+        for index, prompt in enumerate(self.turn.prompts):
             groups.setdefault(prompt if self.share else index, []).append(index)
         chunks: list[list[list[int]]] = []
         for group in groups.values():

@@ -3,52 +3,50 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tasks.parsers import parser
 from tasks.protocol import Protocol
-from trainers.rewards.iou import iou
+from trainers.examples import Row
+from trainers.rewards import RecipeReward
 
 QUANTILES = (0.25, 0.5, 0.75)
+COLUMNS = ("targets", "duration_s", "mode", "protocol_name")
 SHOWN = 2
 """Groups of a step that are written out."""
 
 
-class Watch:
-    """Looks at the replies of each generation.
+class RolloutMetrics:
+    """Figures of the replies of each generation.
 
     Args:
-        protocol: The rules replies are read by.
+        protocols: The rules replies are read by, by name.
         folder: Where `rollouts.jsonl` grows; None to write nothing.
         every: Steps between two entries.
     """
 
-    def __init__(self, protocol: Protocol, folder: Path | None = None, every: int = 50) -> None:
-        self.protocol = protocol
+    def __init__(self, protocols: Mapping[str, Protocol], folder: Path | None = None, every: int = 50) -> None:
+        self._iou = RecipeReward("iou", protocols)
+        self._readers = {name: parser(protocol.answer) for name, protocol in protocols.items()}
         self.folder = folder
         self.every = every
 
-    def replies(
-        self, step: int, rows: Sequence[Mapping[str, Any]], texts: Sequence[str], own: Sequence[bool]
-    ) -> dict[str, float]:
+    def __call__(self, step: int, rows: Sequence[Row], texts: Sequence[str], own: Sequence[bool]) -> dict[str, float]:
         """Figures of one generation; off-policy answers (`own` is false) play no part.
 
         `top1_iou/*` are quantiles over groups of the largest IoU in a group (Fig. 4 of TempSamp-R1).
         """
-        targets, durations = [row["targets"] for row in rows], [row["duration_s"] for row in rows]
-        values = iou(list(texts), targets=targets, duration_s=durations, protocol=self.protocol)
+        values = self._iou(completions=list(texts), **{name: [row[name] for row in rows] for name in COLUMNS})
         if self.folder is not None and step % self.every == 0:
             self._write(step, rows, texts, own, values)
-        read_reply = parser(self.protocol.answer)
         chosen = [index for index, mine in enumerate(own) if mine]
-        best: dict[tuple[str, str], float] = {}
+        best: dict[tuple[str, str, str], float] = {}
         for index in chosen:
-            key = rows[index]["id"], rows[index]["mode"]
+            key = rows[index]["id"], rows[index]["mode"], rows[index]["protocol_name"]
             best[key] = max(best.get(key, 0.0), values[index] or 0.0)
         quantiles: list[float] = np.quantile(list(best.values()), QUANTILES).tolist() if best else []
-        read = [read_reply(texts[index]).failure is None for index in chosen]
+        read = [self._readers[rows[index]["protocol_name"]](texts[index]).failure is None for index in chosen]
         return {
             **{f"top1_iou/q{round(100 * q)}": value for q, value in zip(QUANTILES, quantiles, strict=False)},
             "iou": float(np.mean([values[index] or 0.0 for index in chosen])) if chosen else 0.0,
@@ -58,7 +56,7 @@ class Watch:
     def _write(
         self,
         step: int,
-        rows: Sequence[Mapping[str, Any]],
+        rows: Sequence[Row],
         texts: Sequence[str],
         own: Sequence[bool],
         values: Sequence[float | None],

@@ -20,8 +20,8 @@ WHOLE = "whole.json"
 """Written last into a checkpoint; a folder without it is the rest of an interrupted save."""
 
 
-class Steady:
-    """Mixed into a `transformers.Trainer`, before it."""
+class SafeCheckpoints:
+    """Mixed into a trainer of examples, before it."""
 
     examples: Examples
 

@@ -10,10 +10,9 @@ from trl import SFTTrainer
 
 from trainers.examples import Examples
 from trainers.methods import packed
-from trainers.methods.safe_checkpoints import Steady
 
 
-class VideoSFTTrainer(Steady, SFTTrainer):
+class VideoSFTTrainer(SFTTrainer):
     """`trl.SFTTrainer` for prompts with a video.
 
     Args:

@@ -13,6 +13,7 @@ from harness.models import sight
 from harness.models.inputs import Inputs
 from harness.models.torchvision_fix import TRANSFORMERS
 from tasks.errors import InputError
+from tasks.protocol import PromptRules
 from trainers.examples import Prompt
 from trainers.methods import packed
 
@@ -34,12 +35,14 @@ class Sight(TrainerCallback):
     Args:
         trainer: Whose functions are probed.
         inputs: The input builder of the checkpoint.
+        rules: Of the prompts it is probed with.
         record: Called with what was found, by path.
     """
 
-    def __init__(self, trainer: Any, inputs: Inputs, record: Callable[[dict[str, str]], None]) -> None:
+    def __init__(self, trainer: Any, inputs: Inputs, rules: PromptRules, record: Callable[[dict[str, str]], None]) -> None:
         self.trainer = trainer
         self.inputs = inputs
+        self.rules = rules
         self.record = record
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
@@ -49,12 +52,12 @@ class Sight(TrainerCallback):
         wrapped.eval()
         try:
             with torch.no_grad():
-                self.record(probe(self.trainer, self.inputs))
+                self.record(probe(self.trainer, self.inputs, self.rules))
         finally:
             wrapped.train(training)
 
 
-def probe(trainer: Any, inputs: Inputs) -> dict[str, str]:
+def probe(trainer: Any, inputs: Inputs, prompt_rules: PromptRules) -> dict[str, str]:
     """What the loss and the rollouts of a trainer were seen to follow. Raises InputError where they do not."""
     unwrapped = trainer.accelerator.unwrap_model(trainer.model)
     model = unwrapped.get_base_model() if is_peft_model(unwrapped) else unwrapped
@@ -63,7 +66,8 @@ def probe(trainer: Any, inputs: Inputs) -> dict[str, str]:
 
     def prompts(frames: Frames) -> list[Prompt]:
         """The clip behind another one, so that the features of a neighbour are not taken for its own."""
-        built = [inputs.build(shown, [text], "cpu") for shown, text in zip((other, frames), sight.TEXTS, strict=True)]
+        shown = zip((other, frames), sight.TEXTS, strict=True)
+        built = [inputs.build(clip, prompt_rules, [text], "cpu") for clip, text in shown]
         return [Prompt(rows[0], video) for rows, video in built]
 
     def loss(frames: Frames) -> torch.Tensor:

@@ -10,7 +10,7 @@
   `tasks.protocol.Protocol`), so that training and evaluation share parser and IoU; the peers' rewards bring their own rules.
 - A value of None says that the row has nothing to score, as TRL understands it. Nothing else raises or depends on other rows.
 
-`find("iou", protocol=protocol, signed=True)` binds settings with `functools.partial`, which TRL pickles and logs by name. Sums
+`find("iou", protocol=protocol, signed=True)` binds settings with `functools.partial`. `RecipeReward` is what a trainer gets. Sums
 are the trainer's business: TimeZero is `timezero` + `think_answer`, MUSEG `museg` + `museg_format`, with weight 1 each.
 No module here holds a regular expression: replies are read by `tasks.parsers`.
 """
@@ -18,14 +18,16 @@ No module here holds a regular expression: replies are read by `tasks.parsers`.
 import functools
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import InputError, unknown
 from tasks.protocol import Protocol
+from trainers.rewards import user
 
 Reward = Callable[..., list[float | None]]
+MODES = ("direct", "cot")
 
 HELPERS = ("__init__", "common", "gauntlet", "hostile", "shape", "user")
 
@@ -58,6 +60,48 @@ def find(name: str, protocol: Protocol | None = None, **settings: Any) -> Reward
     if protocol is not None and "protocol" in settings_of(reward):
         settings["protocol"] = protocol
     return functools.partial(reward, **settings) if settings else reward
+
+
+class RecipeReward:
+    """A reward as TRL calls it: each row by the rules of its own protocol, None in modes where it does not count.
+
+    Args:
+        name: One of `names()`, or `FILE.py:function`.
+        protocols: Those of the rows, by name.
+        modes: In which it counts.
+        settings: Keyword arguments of the reward.
+
+    Raises:
+        InputError: There is no such reward, or it has no such setting.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        protocols: Mapping[str, Protocol],
+        modes: Sequence[str] = MODES,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        own = functools.partial(user.load(name), **settings or {}) if ".py" in name else None
+        self._rewards = {key: own or find(name, protocol, **settings or {}) for key, protocol in protocols.items()}
+        self.modes = modes
+        self.__name__ = name
+
+    def __call__(self, *, mode: Sequence[str], protocol_name: Sequence[str], **columns: Any) -> list[float | None]:
+        """One value a completion."""
+        values: list[float | None] = [None] * len(mode)
+        columns |= {"mode": mode, "protocol_name": protocol_name}
+        # One call for all rows that are scored alike.
+        for reward in {id(reward): reward for reward in self._rewards.values()}.values():
+            rows = [row for row, name in enumerate(protocol_name) if self._rewards[name] is reward]
+            for row, value in zip(rows, reward(**_chosen(columns, rows)) if rows else (), strict=True):
+                values[row] = value if mode[row] in self.modes else None
+        return values
+
+
+def _chosen(columns: Mapping[str, Any], rows: Sequence[int]) -> dict[str, Any]:
+    """The columns of some rows; what TRL passes besides stays as it is."""
+    return {name: [value[row] for row in rows] if isinstance(value, list) else value for name, value in columns.items()}
 
 
 def settings_of(reward: Reward) -> list[str]:

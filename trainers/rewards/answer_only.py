@@ -12,8 +12,5 @@ def answer_only(completions: Sequence[Completion], **_: Any) -> list[float | Non
 
     Source: VideoChat-R1.5 src/open_r1/reward_funcs.py, format_reward (c9194bf6). Reproduced: an empty answer and further tags
     inside pass; the case counts; a thought in front fails. Truncated: 0. What the answer says is not looked at.
-
-    Args:
-        completions: n replies.
     """
     return [float(well_formed(text)) for text in texts(completions)]

@@ -12,12 +12,7 @@ FORMS = {"direct": ("answer",), "cot": ("think", "answer")}
 _TAGS = tuple(f"<{slash}{name}>" for name in ("think", "answer") for slash in ("", "/"))
 
 
-def format(
-    completions: Sequence[Completion],
-    *,
-    mode: Sequence[str],
-    **_: Any,
-) -> list[float | None]:
+def format(completions: Sequence[Completion], *, mode: Sequence[str], **_: Any) -> list[float | None]:
     """1 if the reply has the form its mode asks for, else 0.
 
     `direct`: `<answer>…</answer>`, `cot`: `<think>…</think><answer>…</answer>`; blanks and line breaks may stand around the tags.
@@ -28,10 +23,6 @@ def format(
     is not looked at: that is for `iou` and `timestamp`.
 
     - Empty, truncated, or text before, between or behind: 0. Reversed, NaN, huge or several spans play no part.
-
-    Args:
-        completions: n replies.
-        mode: `direct` or `cot`, one a row.
 
     Raises:
         InputError: A mode is neither.

@@ -14,12 +14,7 @@ EPSILON = 1e-6
 Segments = Sequence[tuple[float, float]]
 
 
-def museg(
-    completions: Sequence[Completion],
-    *,
-    targets: Sequence[Targets],
-    **_: Any,
-) -> list[float | None]:
+def museg(completions: Sequence[Completion], *, targets: Sequence[Targets], **_: Any) -> list[float | None]:
     """R = global + local, in [0, 2] for targets that do not overlap one another.
 
     Global: F1 = 2PR / (P + R) of time covered, P = overlap / length of the reply's segments, merged, and R = overlap / length
@@ -35,10 +30,6 @@ def museg(
     - Huge times: up to 0.5 in local matching. `nan` voids.
     - Not reproduced: `inf` (NaN there) voids; a reversed target (negative or more than 2 there) is passed over. None left: 0.
     - No targets: None.
-
-    Args:
-        completions: n replies.
-        targets: True spans of each row in seconds, in order.
     """
     return [_row(text, spans) for text, spans in zip(texts(completions), targets, strict=True)]
 

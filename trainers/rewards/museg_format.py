@@ -10,12 +10,7 @@ MOST = 10
 """A time that the thought names more often than this counts as not named."""
 
 
-def museg_format(
-    completions: Sequence[Completion],
-    *,
-    timestamps: bool = True,
-    **_: Any,
-) -> list[float | None]:
+def museg_format(completions: Sequence[Completion], *, timestamps: bool = True, **_: Any) -> list[float | None]:
     """0, 0.2, 0.6 or 1: no form; an answer that is not `a-b` items; times the thought does not name; all in order.
 
     Source: MUSEG src/train.py, reward_format (stage 1) and, without the check of timestamps, reward_format_n_timestamp (stage
@@ -27,7 +22,6 @@ def museg_format(
     - Truncated: 0. Huge times play no part. The search takes as long as the thought times the number of different times.
 
     Args:
-        completions: n replies.
         timestamps: Whether the thought must name every time of the answer.
     """
     return [_row(text, timestamps) for text in texts(completions)]

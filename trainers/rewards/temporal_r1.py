@@ -9,12 +9,7 @@ from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 IOU_WEIGHT, FORMAT_WEIGHT = 0.5, 0.5
 
 
-def temporal_r1(
-    completions: Sequence[Completion],
-    *,
-    targets: Sequence[Targets],
-    **_: Any,
-) -> list[float | None]:
+def temporal_r1(completions: Sequence[Completion], *, targets: Sequence[Targets], **_: Any) -> list[float | None]:
     """R = 0.5 * IoU + 0.5 * format, in [0, 1]; overlap over hull.
 
     Source: Temporal-R1 verl/utils/reward_score/tvg.py (f364f6c; an earlier version weighs them 0.9 and 0.1). The original divides
@@ -27,10 +22,6 @@ def temporal_r1(
     - Nothing to read, truncated: 0. Reversed or empty span: IoU 0. `NaN`, infinite or overlong numbers: IoU 0 (a NaN may score
       there, by the order of a comparison). Several answers: the first.
     - Several targets, which the original does not know: the best. None: None. An empty or reversed target: IoU 0.
-
-    Args:
-        completions: n replies.
-        targets: True spans of each row in seconds.
     """
     return [_row(text, spans) for text, spans in zip(texts(completions), targets, strict=True)]
 

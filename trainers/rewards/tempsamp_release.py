@@ -11,11 +11,7 @@ FORMAT_WEIGHT = 0.1
 
 
 def tempsamp_release(
-    completions: Sequence[Completion],
-    *,
-    targets: Sequence[Targets],
-    shaped: bool = True,
-    **_: Any,
+    completions: Sequence[Completion], *, targets: Sequence[Targets], shaped: bool = True, **_: Any
 ) -> list[float | None]:
     """R = f(IoU) + 0.1 * format, f of TempSamp-R1's eq. 4 (`shape_nonlinear`); in [0.0868, 0.9018].
 
@@ -30,8 +26,6 @@ def tempsamp_release(
     - Several targets, which the original does not know: the best. None: None.
 
     Args:
-        completions: n replies.
-        targets: True spans of each row in seconds.
         shaped: Whether f is applied.
     """
     return [_row(text, spans, shaped) for text, spans in zip(texts(completions), targets, strict=True)]

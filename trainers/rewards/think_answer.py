@@ -7,12 +7,7 @@ from tasks.parsers.rewards.time_r1 import well_formed
 from trainers.rewards.common import Completion, texts
 
 
-def think_answer(
-    completions: Sequence[Completion],
-    *,
-    strip: bool = True,
-    **_: Any,
-) -> list[float | None]:
+def think_answer(completions: Sequence[Completion], *, strip: bool = True, **_: Any) -> list[float | None]:
     """1 if the whole reply is `<think>…</think><answer>…</answer>`, else 0.
 
     Source: Time-R1 main.py, format_reward (7f2b594), the same in TimeZero and VideoChat-R1; TimeLens
@@ -22,7 +17,6 @@ def think_answer(
     before or behind fails. Truncated: 0. What the answer says is not looked at.
 
     Args:
-        completions: n replies.
         strip: Whether blanks around the reply are dropped first; False for TimeLens.
     """
     return [float(well_formed(text.strip() if strip else text)) for text in texts(completions)]

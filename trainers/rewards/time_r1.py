@@ -13,11 +13,7 @@ from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
 
 def time_r1(
-    completions: Sequence[Completion],
-    *,
-    targets: Sequence[Targets],
-    duration_s: Sequence[float],
-    **_: Any,
+    completions: Sequence[Completion], *, targets: Sequence[Targets], duration_s: Sequence[float], **_: Any
 ) -> list[float | None]:
     """R = IoU * (1 - |s - s'| / D) * (1 - |e - e'| / D), D the duration; in (-1, 1] for targets inside the video.
 
@@ -29,11 +25,6 @@ def time_r1(
     - `nan` is no number. Huge end: towards -(e - max(s, s')) / D.
     - Not reproduced: a hull without length, see `timezero`; 0. A duration that is not positive (the original raises): 0.
     - Several targets, which the original does not know: the best. None: None.
-
-    Args:
-        completions: n replies.
-        targets: True spans of each row in seconds.
-        duration_s: Length of each video in seconds.
     """
     rows = zip(texts(completions), targets, duration_s, strict=True)
     return [best(parse(text), spans, partial(_values, duration_s=seconds)) for text, spans, seconds in rows]

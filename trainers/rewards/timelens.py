@@ -7,12 +7,7 @@ from tasks.parsers.rewards.timelens import parse
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
 
-def timelens(
-    completions: Sequence[Completion],
-    *,
-    targets: Sequence[Targets],
-    **_: Any,
-) -> list[float | None]:
+def timelens(completions: Sequence[Completion], *, targets: Sequence[Targets], **_: Any) -> list[float | None]:
     """R = IoU of the first span read, in [0, 1]; overlap over hull.
 
     Source: TimeLens training/train/reward_funcs.py, tiou_reward (5d90c06), its only reward; `think_answer` with strip=False is
@@ -23,9 +18,5 @@ def timelens(
       0.776 of 12.5 to 17.8; `12.5to17.8` is read here though not by the evaluation.
     - Nothing to read, start >= end: 0. `nan` is no number. Huge times: near 0. An empty or reversed target: 0.
     - Several targets: the best; the original takes the first. None: None.
-
-    Args:
-        completions: n replies.
-        targets: True spans of each row in seconds.
     """
     return [best(parse(text), spans, hull_iou) for text, spans in zip(texts(completions), targets, strict=True)]

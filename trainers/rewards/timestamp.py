@@ -42,9 +42,6 @@ def timestamp(
     - No saliency, or no highlight in it: None.
 
     Args:
-        completions: n replies.
-        saliency: Per row None, or per clip of 2 s one score an annotator.
-        duration_s: Length of each video in seconds.
         protocol: Whose parser and rule from times to clips to use; `qvh-hl-aligned` if None.
 
     Raises:

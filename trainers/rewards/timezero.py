@@ -7,12 +7,7 @@ from tasks.parsers.rewards.time_r1 import parse
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
 
-def timezero(
-    completions: Sequence[Completion],
-    *,
-    targets: Sequence[Targets],
-    **_: Any,
-) -> list[float | None]:
+def timezero(completions: Sequence[Completion], *, targets: Sequence[Targets], **_: Any) -> list[float | None]:
     """R = max(0, min(e, e') - max(s, s')) / (max(e, e') - min(s, s')), in [0, 1].
 
     Source: TimeZero grpo_video.py:97-145 (a7c3523); Time-R1 main.py, iou_timestamp_reward (7f2b594); VideoChat-R1
@@ -24,9 +19,5 @@ def timezero(
     - Not reproduced: where the hull has no length (an empty or reversed target met by an empty or reversed reply) the
       original raises, or pays the IoU of the sample before; here 0.
     - Several targets, which the original does not know: the best. None: None.
-
-    Args:
-        completions: n replies.
-        targets: True spans of each row in seconds.
     """
     return [best(parse(text), spans, hull_iou) for text, spans in zip(texts(completions), targets, strict=True)]

@@ -11,12 +11,7 @@ from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
 
-def videochat_r1(
-    completions: Sequence[Completion],
-    *,
-    targets: Sequence[Targets],
-    **_: Any,
-) -> list[float | None]:
+def videochat_r1(completions: Sequence[Completion], *, targets: Sequence[Targets], **_: Any) -> list[float | None]:
     """The reward of `timezero`, except that a hull without length is a full hit; in [0, 1].
 
     Source: VideoChat-R1 src/open_r1/grpo_tg.py (73b2ea9), with `think_answer` beside it; its joint training (`grpo_tasks.py`)
@@ -25,10 +20,6 @@ def videochat_r1(
     - Reproduced: 1 where max(e, e') <= min(s, s'), an empty reply exactly on an empty target, or a point inside a reversed one.
     - Nothing to read, no closed answer tag (truncated), reversed span: 0. Several spans: the last counts.
     - `nan` is no number. Huge times: near 0. Several targets, which the original does not know: the best. None: None.
-
-    Args:
-        completions: n replies.
-        targets: True spans of each row in seconds.
     """
     return [best(parse(text), spans, _values) for text, spans in zip(texts(completions), targets, strict=True)]
 

@@ -9,12 +9,7 @@ from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, texts
 
 
-def videochat_r1_5(
-    completions: Sequence[Completion],
-    *,
-    targets: Sequence[Targets],
-    **_: Any,
-) -> list[float | None]:
+def videochat_r1_5(completions: Sequence[Completion], *, targets: Sequence[Targets], **_: Any) -> list[float | None]:
     """IoU of all spans of the reply, overlapping ones merged, with the target; in [0, 1].
 
     Source: VideoChat-R1.5 src/open_r1/reward_funcs.py, iou_timestamp_reward (c9194bf6), with `answer_only` beside it. The first
@@ -24,10 +19,6 @@ def videochat_r1_5(
     - Reproduced: an empty reply on an empty target is a full hit, 1. Huge times: near 0.
     - A reversed target counts with its negative length; where that leads out of [0, 1] it is cut off here, not there.
     - Several targets: all as one set, as its evaluation does; its training has one. None: None.
-
-    Args:
-        completions: n replies.
-        targets: True spans of each row in seconds.
     """
     return [_row(text, spans) for text, spans in zip(texts(completions), targets, strict=True)]
 

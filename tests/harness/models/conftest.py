@@ -1,6 +1,7 @@
 """Tiny checkpoints, synthetic frames and questions for the model tests."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import torch
 
 from harness.frames import Frames
 from harness.models import hf, tiny
-from harness.models.base import Question
 from harness.models.options import Options
 from tasks import protocol
-from tasks.sample import make_samples, one_query
+from tasks.question import Question
+from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span
 
 QUERIES = ("a person opens the door", "the dog jumps over 3 chairs, then sleeps.", "someone laughs")
@@ -49,11 +50,32 @@ def make_frames() -> Callable[..., Frames]:
 
 
 @pytest.fixture(scope="session")
-def questions() -> list[Question]:
-    """Three queries in two modes of the default protocol."""
-    rules = protocol.load("default")
-    samples = make_samples("t", [one_query("v", 4.0, query, [Span(1.0, 2.0)]) for query in QUERIES])
-    return [Question(sample, mode, rules.question(sample.query, mode)) for sample in samples for mode in ("direct", "cot")]
+def ask(make_protocol: Callable[..., protocol.Protocol]) -> Callable[..., list[Question]]:
+    """Three queries in two modes of the protocol that `make_protocol` gives for these keyword arguments."""
+
+    def ask(**changes: Any) -> list[Question]:
+        rules = make_protocol(**changes)
+        samples = make_samples("t", [one_query("v", 4.0, query, [Span(1.0, 2.0)]) for query in QUERIES])
+        return [Question(sample, mode, rules) for sample in samples for mode in ("direct", "cot")]
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def questions(ask: Callable[..., list[Question]]) -> list[Question]:
+    """Those of the default protocol with short replies."""
+    return ask()
+
+
+@pytest.fixture(scope="session")
+def verbatim() -> Callable[[Sample, protocol.Protocol, str], Question]:
+    """Makes a question of exactly this text: its protocol hands the query on as it is."""
+
+    def verbatim(sample: Sample, rules: protocol.Protocol, text: str) -> Question:
+        prompt = replace(rules.prompt, modes={"direct": "{query}"}, clean="none")
+        return Question(replace(sample, queries=(text,)), "direct", replace(rules, prompt=prompt))
+
+    return verbatim
 
 
 @pytest.fixture(scope="session")
@@ -72,10 +94,10 @@ def make_protocol() -> Callable[..., protocol.Protocol]:
 
 @pytest.fixture(scope="session")
 def load(checkpoints: dict[str, Path], make_protocol: Callable[..., protocol.Protocol]) -> Callable[..., hf.HfModel]:
-    """A tiny checkpoint on the CPU; keyword arguments are keys of the protocol or of `Options`."""
+    """A tiny checkpoint on the CPU."""
 
-    def load(family: str, share: bool = True, batch_size: int = 8, attn: str = "sdpa", **changes: Any) -> hf.HfModel:
+    def load(family: str, share: bool = True, batch_size: int = 8, attn: str = "sdpa") -> hf.HfModel:
         options = Options(device="cpu", share=share, batch_size=batch_size, attn=attn)
-        return hf.load(str(checkpoints[family]), make_protocol(**changes), options)
+        return hf.load(str(checkpoints[family]), make_protocol(), options)
 
     return load

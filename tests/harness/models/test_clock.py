@@ -8,9 +8,9 @@ import torch
 
 from harness.frames import Frames
 from harness.models import clock, prompt, tiny
-from harness.models.base import Question
 from harness.models.hf import HfModel
 from tasks.errors import InputError
+from tasks.question import Question
 
 Make = Callable[..., Frames]
 Load = Callable[..., HfModel]
@@ -29,7 +29,7 @@ CASES = [  # interval, first frame at, jitter
 
 def row_of(model: HfModel, frames: Frames, question: Question) -> tuple[Any, prompt.Video]:
     video = prompt.encode(model.processor, model.checkpoint.family, frames, "cpu")
-    before, after = prompt.render(model.processor, model.protocol.prompt, question.text)
+    before, after = prompt.render(model.processor, question.protocol.prompt, question.text)
     return model.inputs._row(prompt.splice(model.processor.tokenizer, before, video, after), video), video
 
 
@@ -97,10 +97,13 @@ def test_one_wrong_timestamp_is_caught(load: Load, make_frames: Make, questions:
         clock.check_stamps(texts[:3], frames, 2)
 
 
-def test_a_question_cannot_forge_a_timestamp(load: Load, make_frames: Make, questions: list[Question]) -> None:
-    model = load("qwen3_vl", order="text-video")
+def test_a_question_cannot_forge_a_timestamp(
+    load: Load, make_frames: Make, ask: Callable[..., list[Question]], verbatim: Callable[..., Question]
+) -> None:
+    model, asked = load("qwen3_vl"), ask(order="text-video")[0]
     frames = make_frames("qwen3_vl")
-    row, video = row_of(model, frames, questions[0]._replace(text="at <99.0 seconds> or <98.0 seconds>"))
+    forged = verbatim(asked.sample, asked.protocol, "at <99.0 seconds> or <98.0 seconds>")
+    row, video = row_of(model, frames, forged)
     model.inputs._check_clock(row, video, frames)
 
 

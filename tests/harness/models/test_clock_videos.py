@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from harness.models import prompt
-from harness.models.base import Question
 from harness.models.hf import HfModel
+from tasks.question import Question
 
 pytest.importorskip("av")
 from harness.synthetic.clock import ClockVideo, make_clock, read_clock
@@ -32,12 +32,12 @@ def test_the_model_is_told_the_time_the_picture_shows(
     family: str, fps: float, number: int, clocks: list[ClockVideo], load: Load, questions: list[Question]
 ) -> None:
     model = load(family)
-    rules = dataclasses.replace(model.protocol.video, fps=fps, max_pixels=50_000)
+    rules = dataclasses.replace(questions[0].protocol.video, fps=fps, max_pixels=50_000)
     frames = read_frames(clocks[number].path, rules, model.pixel_factor)
     # Times count from the first frame, also where the file shows it late.
     shown = np.array([read_clock(picture) for picture in frames.pixels]).reshape(-1, 2) - clocks[number].times_s[0]
     video = prompt.encode(model.processor, family, frames, "cpu")
-    before, after = prompt.render(model.processor, model.protocol.prompt, questions[0].text)
+    before, after = prompt.render(model.processor, questions[0].protocol.prompt, questions[0].text)
     row = model.inputs._row(prompt.splice(model.processor.tokenizer, before, video, after), video)
     model.inputs._check_clock(row, video, frames)
     if family == "qwen3_vl":

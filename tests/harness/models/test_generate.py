@@ -1,6 +1,7 @@
 """The shared prefix changes the speed and nothing else: tokens and logits against independent calls and plain generate."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,18 +10,20 @@ import torch
 
 from harness.frames import Frames
 from harness.models import clock, generate, prompt, tiny
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.models.hf import HfModel
+from tasks.question import Question
 
 Make = Callable[..., Frames]
 Load = Callable[..., HfModel]
+Ask = Callable[..., list[Question]]
 ORDERS = ("video-text", "text-video")
 
 
 def plain(model: HfModel, frames: Frames, question: Question) -> str:
     """The same question through the processor and `generate` of transformers, on its own."""
     family = model.checkpoint.family
-    before, after = prompt.render(model.processor, model.protocol.prompt, question.text)
+    before, after = prompt.render(model.processor, question.protocol.prompt, question.text)
     inputs = model.processor(
         text=[before + (prompt.PAD if family.startswith("qwen3") else prompt.SLOT) + after],
         videos=[frames.pixels],
@@ -30,12 +33,13 @@ def plain(model: HfModel, frames: Frames, question: Question) -> str:
         cap_pixels_per_frame=False,
         return_tensors="pt",
     )
+    decoding = question.protocol.decoding
     ids = model.model.generate(
         **inputs,
         do_sample=False,
-        max_new_tokens=model.rules.max_new_tokens,
-        repetition_penalty=model.rules.repetition_penalty,
-        suppress_tokens=list(model.rules.suppress),
+        max_new_tokens=decoding.max_new_tokens,
+        repetition_penalty=decoding.repetition_penalty,
+        suppress_tokens=list(model.rules(decoding).suppress),
     )[0, inputs["input_ids"].shape[1] :]
     return str(model.processor.tokenizer.decode(ids, skip_special_tokens=True))
 
@@ -47,31 +51,30 @@ def texts(replies: list[Any]) -> list[str]:
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 @pytest.mark.parametrize(("order", "penalty"), [("video-text", 1.0), ("text-video", 1.0), ("video-text", 1.3)])
 def test_shared_independent_and_plain_replies_are_the_same(
-    family: str, order: str, penalty: float, load: Load, make_frames: Make, questions: list[Question]
+    family: str, order: str, penalty: float, load: Load, make_frames: Make, ask: Ask
 ) -> None:
-    rules = {"order": order, "repetition_penalty": penalty}
+    questions = ask(order=order, repetition_penalty=penalty)
     frames = make_frames(family)
-    alone = load(family, share=False, **rules)
+    alone = load(family, share=False)
     expected = alone.answer(frames, questions)
     assert len(set(texts(expected))) >= 4, "replies that do not depend on the question prove nothing"
     assert texts(expected) == [plain(alone, frames, question) for question in questions]
     for size in (1, 2, 4):
-        assert load(family, batch_size=size, **rules).answer(frames, questions) == expected
+        assert load(family, batch_size=size).answer(frames, questions) == expected
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 @pytest.mark.parametrize("attn", ["sdpa", "eager"])
 @pytest.mark.parametrize("order", ORDERS)
 def test_logits_are_those_of_one_full_forward(
-    family: str, attn: str, order: str, load: Load, make_frames: Make, questions: list[Question], monkeypatch: pytest.MonkeyPatch
+    family: str, attn: str, order: str, load: Load, make_frames: Make, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = load(family, attn=attn, order=order)
-    rows, video = rows_of(model, make_frames(family), questions)
+    model = load(family, attn=attn)
+    rows, video = rows_of(model, make_frames(family), ask(order=order))
     seen: list[torch.Tensor] = []
     forward = generate._forward
     monkeypatch.setattr(generate, "_forward", lambda *a: seen.append(forward(*a)) or seen[-1])
-    monkeypatch.setattr(model, "rules", generate.Rules(6, frozenset()))
-    outputs = model._generate(rows, model._see(video), model.rules)
+    outputs = model._generate(rows, model._see(video), generate.Rules(6, frozenset()))
     del seen[: len(seen) - 6]  # the prefix
     for index, (row, output) in enumerate(zip(rows, outputs, strict=True)):
         full = whole_logits(model, row, output.ids, video)
@@ -125,9 +128,10 @@ def test_rows_that_end_leave_the_batch(family: str, load: Load, make_frames: Mak
     free = load(family, share=False)
     rows, video = rows_of(free, frames, questions)
     seen = free._see(video)
-    replies = [generate.generate(free.model, [row], free.rules, None, seen)[0].ids for row in rows]
+    rules = free.rules(questions[0].protocol.decoding)
+    replies = [generate.generate(free.model, [row], rules, None, seen)[0].ids for row in rows]
     stop = frozenset(reply[step] for step, reply in zip((0, 3, 5), replies, strict=False))
-    rules = generate.Rules(12, stop, free.rules.suppress)
+    rules = generate.Rules(12, stop, rules.suppress)
     alone = [generate.generate(free.model, [row], rules, None, seen)[0] for row in rows]
     prefix = generate.prefill(free.model, rows[:1], [generate.shared_length(rows)], seen)
     assert generate.generate(free.model, rows, rules, prefix, seen) == alone
@@ -137,13 +141,13 @@ def test_rows_that_end_leave_the_batch(family: str, load: Load, make_frames: Mak
         assert not set(output.ids[:-1]) & stop
 
 
-def test_sampling_depends_on_seed_and_prompt_not_on_the_batch(load: Load, make_frames: Make, questions: list[Question]) -> None:
-    frames = make_frames("qwen2_5_vl")
-    one = load("qwen2_5_vl", batch_size=1, temperature=1.0).answer(frames, questions)
-    model = load("qwen2_5_vl", batch_size=4, temperature=1.0)
+def test_sampling_depends_on_seed_and_prompt_not_on_the_batch(load: Load, make_frames: Make, ask: Ask) -> None:
+    frames, questions = make_frames("qwen2_5_vl"), ask(temperature=1.0)
+    one = load("qwen2_5_vl", batch_size=1).answer(frames, questions)
+    model = load("qwen2_5_vl", batch_size=4)
     assert model.answer(frames, questions) == one == model.answer(frames, questions)
-    assert texts(one) != texts(load("qwen2_5_vl").answer(frames, questions))
-    model.rules = generate.Rules(12, model.rules.stop, model.rules.suppress, 1.0, 1.0, seed=1)
+    assert texts(one) != texts(model.answer(frames, ask()))
+    model.options = replace(model.options, seed=1)
     assert texts(model.answer(frames, questions)) != texts(one)
 
 
@@ -178,7 +182,7 @@ def test_replies_count_their_tokens(load: Load, make_frames: Make, questions: li
 
 def rows_of(model: HfModel, frames: Frames, questions: list[Question]) -> tuple[list[generate.Row], prompt.Video]:
     video = prompt.encode(model.processor, model.checkpoint.family, frames, "cpu")
-    parts = [prompt.render(model.processor, model.protocol.prompt, question.text) for question in questions]
+    parts = [prompt.render(model.processor, question.protocol.prompt, question.text) for question in questions]
     return [model.inputs._row(prompt.splice(model.processor.tokenizer, a, video, b), video) for a, b in parts], video
 
 
@@ -195,3 +199,15 @@ def whole_logits(model: HfModel, row: generate.Row, reply: list[int], video: pro
         use_cache=False,
     ).logits[0, len(row.ids) - 1 :]
     return torch.as_tensor(logits)
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_questions_of_two_protocols_are_answered_as_two_lists(share: bool, load: Load, make_frames: Make, ask: Ask) -> None:
+    """Another order, system message, length and penalty: everything that a protocol says about prompt and decoding."""
+    model, frames = load("qwen2_5_vl", share=share), make_frames("qwen2_5_vl")
+    first = ask()
+    second = ask(order="text-video", system="Be brief.", max_new_tokens=5, repetition_penalty=1.3)
+    mixed = [question for pair in zip(first, second, strict=True) for question in pair]
+    replies = model.answer(frames, mixed)
+    assert replies[::2] == model.answer(frames, first) and replies[1::2] == model.answer(frames, second)
+    assert len({reply.text for reply in replies if isinstance(reply, Reply)}) > 4

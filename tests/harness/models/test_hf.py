@@ -11,11 +11,12 @@ from safetensors.torch import load_file, save_file
 
 from harness.frames import Frames
 from harness.models import generate, hf, loading, tiny
-from harness.models.base import AnswerError, Model, Question
+from harness.models.base import AnswerError, Model
 from harness.models.hf import HfModel
 from harness.models.options import Options
 from tasks.errors import InputError
 from tasks.protocol import Protocol
+from tasks.question import Question
 
 Make = Callable[..., Frames]
 Load = Callable[..., HfModel]

@@ -15,12 +15,13 @@ from PIL import Image
 
 from harness.cli import main
 from harness.frames import Frames
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.models.openai_api import OpenAiModel
 from harness.models.options import Options
 from harness.synthetic.make import make
 from tasks import protocol
 from tasks.errors import Failure, InputError
+from tasks.question import Question
 from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
@@ -82,7 +83,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 FRAMES = Frames(np.full((4, 28, 56, 3), 200, np.uint8), np.array([0.0, 0.5, 1.04, 1.5]), 0.5, 0.05, "pyav")
 SAMPLES = make_samples("t", [one_query("v", 2.0, f"query {i}", (Span(0, 1),)) for i in range(3)])
-QUESTIONS = [Question(sample, "direct", f"When is {sample.query}?") for sample in SAMPLES]
 
 
 def url(server: Server) -> str:
@@ -90,7 +90,9 @@ def url(server: Server) -> str:
 
 
 def ask(server: Server, name: str = "default") -> list[Reply | Failure]:
-    return OpenAiModel("served", protocol.load(name), Options(base_url=url(server), batch_size=2)).answer(FRAMES, QUESTIONS)
+    rules = protocol.load(name)
+    model = OpenAiModel("served", rules, Options(base_url=url(server), batch_size=2))
+    return model.answer(FRAMES, [Question(sample, "direct", rules) for sample in SAMPLES])
 
 
 def test_frames_go_with_their_times_in_the_order_of_the_protocol(server: Server) -> None:
@@ -103,7 +105,7 @@ def test_frames_go_with_their_times_in_the_order_of_the_protocol(server: Server)
     picture = Image.open(io.BytesIO(base64.b64decode(parts[1]["image_url"]["url"].partition("base64,")[2])))
     assert picture.size == (56, 28)
     assert abs(int(np.asarray(picture).mean()) - 200) < 3
-    assert parts[-1]["text"].startswith("When is query")
+    assert 'the event "query ' in parts[-1]["text"]
     assert (body["temperature"], body["max_tokens"], body["model"]) == (0.0, 2048, "served")
 
 

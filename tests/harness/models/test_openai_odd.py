@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from harness import export, secret, store
 from harness.frames import Frames
 from harness.models import openai_client
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.models.openai_api import OpenAiModel
 from harness.models.openai_reply import LARGEST, Said, read
 from harness.models.options import Options
@@ -32,6 +32,7 @@ from leaderboards.view.data import Shown, page_data
 from leaderboards.view.page import run_page
 from tasks import protocol
 from tasks.errors import Failure
+from tasks.question import Question
 
 GOOD = "<answer> 1 to 4 </answer>"
 HALF = "\ud83d said 1 to 4 \udc00"
@@ -275,11 +276,11 @@ def plan(benchmark_root: Path) -> Plan:
     return make_plan("synthetic@train", None, None, (), benchmark_root)
 
 
-def test_odd_connections_are_typed_failures(server: Server, plan: Plan) -> None:
+def test_odd_connections_are_typed_failures(server: Server, plan: Plan, verbatim: Callable[..., Question]) -> None:
     names = [*CONNECTION, *FINE]
     every = {**{name: odd for name, (odd, _) in CONNECTION.items()}, **FINE}
     server.answer = lambda text: every[text]
-    questions = [Question(plan.samples[0], "direct", name) for name in names]
+    questions = [verbatim(plan.samples[0], plan.protocol, name) for name in names]
     found = dict(zip(names, model(server).answer(FRAMES, questions), strict=True))
     for name, (_, kind) in CONNECTION.items():
         outcome = found[name]

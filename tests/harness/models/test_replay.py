@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.models.base import Question, Reply
+from harness.models.base import Reply
 from harness.models.replay import ReplayModel
+from tasks import protocol
 from tasks.errors import Failure, InputError
+from tasks.question import Question
 from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
@@ -17,7 +19,7 @@ SAMPLES = make_samples("t", [one_query(f"v{i}", 30.0, f"thing {i}", (Span(1.0, 2
 
 def replies(path: Path, key: str | None = None) -> list[str | Failure]:
     model = ReplayModel(path, SAMPLES, key)
-    answers = model.answer(None, [Question(sample, "direct", "?") for sample in SAMPLES])
+    answers = model.answer(None, [Question(sample, "direct", protocol.load("default")) for sample in SAMPLES])
     return [answer.text if isinstance(answer, Reply) else answer for answer in answers]
 
 

@@ -16,8 +16,7 @@ from jsonschema import Draft202012Validator
 from harness.cli import main
 from harness.frames import Frames
 from harness.models import cache as caches
-from harness.models import generate, hf, prompt, sight, tiny
-from harness.models import torchvision_fix as stack
+from harness.models import generate, hf, prompt, sight, tiny, torchvision_fix
 from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.synthetic.make import make
@@ -145,7 +144,7 @@ def test_a_blind_model_is_refused(kind: str, family: str, load: Callable[..., hf
     with pytest.raises(InputError) as refused:
         load(family)
     assert words in refused.value.found and transformers.__version__ in refused.value.found
-    assert stack.TRANSFORMERS in refused.value.next_command
+    assert torchvision_fix.TRANSFORMERS in refused.value.next_command
 
 
 @pytest.mark.parametrize("family", ["qwen3_vl", "qwen3_vl_moe"])
@@ -206,8 +205,11 @@ def test_a_model_that_sees_passes(family: str, options: Options, checkpoints: di
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_model_sees_a_video_behind_the_text(family: str, load: Callable[..., hf.HfModel]) -> None:
-    assert load(family, order="text-video", system="Be brief.", prefill="<answer>").sight.startswith("probed")
+def test_a_model_sees_a_video_behind_the_text(
+    family: str, checkpoints: dict[str, Path], make_protocol: Callable[..., protocol.Protocol]
+) -> None:
+    rules = make_protocol(order="text-video", system="Be brief.", prefill="<answer>")
+    assert hf.load(str(checkpoints[family]), rules, Options(device="cpu")).sight.startswith("probed")
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0])
@@ -263,7 +265,7 @@ def test_a_run_stops_before_the_first_question(
     assert main([*typed, "--output", str(tmp_path / "seeing")]) == 0
     document = json.loads((tmp_path / "seeing" / "run.json").read_text(encoding="utf-8"))
     assert document["spec"]["model"]["sight"].startswith(f"probed: logits follow {ALL}")
-    schema = Path(stack.__file__).parents[1] / "schemas" / "run.schema.json"
+    schema = Path(torchvision_fix.__file__).parents[1] / "schemas" / "run.schema.json"
     Draft202012Validator(json.loads(schema.read_text(encoding="utf-8"))).validate(document)
 
 
@@ -271,5 +273,6 @@ def test_the_clip_is_one_that_every_family_takes(load: Callable[..., hf.HfModel]
     for family in FAMILIES:
         model = load(family)
         inputs: Inputs = model.inputs
-        rows, video = inputs.build(sight.clip(inputs.pixel_factor, inputs.patch), sight.TEXTS, "cpu")
+        clip, rules = sight.clip(inputs.pixel_factor, inputs.patch), protocol.load("default").prompt
+        rows, video = inputs.build(clip, rules, sight.TEXTS, "cpu")
         assert video.grid.tolist()[0][0] == sight.PATCHES and len(rows[0].ids) != len(rows[1].ids)

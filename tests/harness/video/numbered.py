@@ -66,7 +66,7 @@ def encode(
         if b_frames is not None:
             stream.gop_size, stream.max_b_frames = 12, b_frames
         packets = []
-        for number, time in enumerate(times or steady(), first):
+        for number, time in enumerate(times or constant_rate(), first):
             frame = av.VideoFrame.from_ndarray(draw(number, width), format="gray").reformat(format=pixels)
             frame.pts, frame.time_base = round(time / time_base), time_base
             packets += stream.encode(frame)
@@ -75,7 +75,7 @@ def encode(
     return path
 
 
-def steady(start: Fraction | int = 0) -> list[Fraction]:
+def constant_rate(start: Fraction | int = 0) -> list[Fraction]:
     """Times of `COUNT` frames at `RATE` from `start` on."""
     return [start + number / RATE for number in range(COUNT)]
 

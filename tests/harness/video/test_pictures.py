@@ -9,7 +9,7 @@ from typing import Any
 import numbered
 import numpy as np
 import pytest
-from numbered import CLEAR, COUNT, OPEN_H264, OPEN_HEVC, QUICK_H264, RATE, encode, packed, read, remux, steady, uneven
+from numbered import CLEAR, COUNT, OPEN_H264, OPEN_HEVC, QUICK_H264, RATE, constant_rate, encode, packed, read, remux, uneven
 
 from harness.video.decode import read_frames
 from harness.video.failure import DecodeError
@@ -37,11 +37,11 @@ SURE: dict[str, dict[str, Any]] = {
     "mpeg2.mp4": MPEG2,
     "uneven.mp4": {"options": QUICK_H264, "times": uneven()},
     "uneven.mkv": {"options": QUICK_H264, "times": uneven()},
-    "late.mp4": {"options": OPEN_H264, "times": steady(10)},
-    "late.mov": {"options": QUICK_H264, "times": steady(10)},
-    "late.mkv": {"options": OPEN_H264, "times": steady(Fraction(3, 2))},
-    "later.mkv": {"options": OPEN_H264, "times": steady(10)},
-    "late.webm": {"codec": "libvpx-vp9", "options": VP9, "times": steady(10)},
+    "late.mp4": {"options": OPEN_H264, "times": constant_rate(10)},
+    "late.mov": {"options": QUICK_H264, "times": constant_rate(10)},
+    "late.mkv": {"options": OPEN_H264, "times": constant_rate(Fraction(3, 2))},
+    "later.mkv": {"options": OPEN_H264, "times": constant_rate(10)},
+    "late.webm": {"codec": "libvpx-vp9", "options": VP9, "times": constant_rate(10)},
     "interlaced.mp4": {"options": {"preset": "veryfast", "crf": "10", "x264-params": "interlaced=1"}},
 }
 """Files that every decoder must read."""
@@ -49,11 +49,11 @@ SURE: dict[str, dict[str, Any]] = {
 DOUBTFUL: dict[str, dict[str, Any]] = {
     "open-h264.ts": {"options": OPEN_H264},
     "open-hevc.ts": {"codec": "libx265", "options": OPEN_HEVC},
-    "late.ts": {"options": QUICK_H264, "times": steady(10)},
-    "around-the-clock.ts": {"options": QUICK_H264, "times": steady(Fraction(2**33, 90_000) - 1)},
+    "late.ts": {"options": QUICK_H264, "times": constant_rate(10)},
+    "around-the-clock.ts": {"options": QUICK_H264, "times": constant_rate(Fraction(2**33, 90_000) - 1)},
     "mpeg2.ts": MPEG2,
-    "late.asf": {"codec": "wmv2", "options": CLEAR, "times": steady(2), "format": "asf"},
-    "late.flv": {"options": QUICK_H264, "times": steady(10), **LATE},
+    "late.asf": {"codec": "wmv2", "options": CLEAR, "times": constant_rate(2), "format": "asf"},
+    "late.flv": {"options": QUICK_H264, "times": constant_rate(10), **LATE},
     "whole.wmv": {"codec": "wmv2", "options": CLEAR, "format": "asf"},
     "interlaced.ts": {**MPEG2, "options": CLEAR | {"flags": "+ildct+ilme"}},
     "mpeg2.mpg": MPEG2,
@@ -65,7 +65,7 @@ DOUBTFUL: dict[str, dict[str, Any]] = {
     "fragments.mp4": {"options": QUICK_H264, "container_options": {"movflags": "frag_keyframe+empty_moov"}},
     "late-fragments.mp4": {
         "options": QUICK_H264,
-        "times": steady(10),
+        "times": constant_rate(10),
         "container_options": {"movflags": "frag_keyframe+empty_moov", "avoid_negative_ts": "disabled"},
     },
     "live.webm": {"codec": "libvpx-vp9", "options": VP9, "container_options": {"live": "1"}},
@@ -106,13 +106,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", SURE)
 def test_every_decoder_reads(files: Path, rules: VideoRules, each_decoder: str, name: str) -> None:
-    agree(files / name, rules, each_decoder, [float(time) for time in SURE[name].get("times", steady())])
+    agree(files / name, rules, each_decoder, [float(time) for time in SURE[name].get("times", constant_rate())])
 
 
 @pytest.mark.parametrize("name", DOUBTFUL)
 def test_right_or_refused(files: Path, rules: VideoRules, each_decoder: str, name: str) -> None:
     try:
-        agree(files / name, rules, each_decoder, [float(time) for time in DOUBTFUL[name].get("times", steady())])
+        agree(files / name, rules, each_decoder, [float(time) for time in DOUBTFUL[name].get("times", constant_rate())])
     except DecodeError as error:
         assert each_decoder != "pyav", error
         assert error.failure.type in ("video-unreadable", "video-truncated")
@@ -120,14 +120,14 @@ def test_right_or_refused(files: Path, rules: VideoRules, each_decoder: str, nam
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_narrow(tmp_path: Path, rules: VideoRules, each_decoder: str, width: int) -> None:
-    lossless = encode(tmp_path / "a.mkv", "ffv1", width=width, times=steady()[:20])
-    coded = encode(tmp_path / "a.mp4", "libx264", QUICK_H264, width=width, pixels="yuv444p", times=steady()[:20])
+    lossless = encode(tmp_path / "a.mkv", "ffv1", width=width, times=constant_rate()[:20])
+    coded = encode(tmp_path / "a.mp4", "libx264", QUICK_H264, width=width, pixels="yuv444p", times=constant_rate()[:20])
     for path in (lossless, coded):
-        agree(path, rules, each_decoder, [float(time) for time in steady()[:20]])
+        agree(path, rules, each_decoder, [float(time) for time in constant_rate()[:20]])
 
 
 def test_packed_b_frames(tmp_path: Path, rules: VideoRules) -> None:
-    agree(packed(tmp_path / "a.avi"), rules, "pyav", [float(time) for time in steady()])
+    agree(packed(tmp_path / "a.avi"), rules, "pyav", [float(time) for time in constant_rate()])
 
 
 @pytest.mark.parametrize("suffix", ["avi", "mp4"])
@@ -210,7 +210,7 @@ def test_another_stream_or_sound_changes_nothing(tmp_path: Path, rules: VideoRul
             packets += sound.encode(silence)
         for packet in sorted([*packets, *sound.encode(None)], key=lambda packet: packet.dts * packet.time_base):
             after.mux(packet)
-    agree(path, rules, each_decoder, [float(time) for time in steady()])
+    agree(path, rules, each_decoder, [float(time) for time in constant_rate()])
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from tasks.sample import one_query
 from trainers.base import curriculum
 from trainers.base.model import FAMILIES
-from trainers.base.train import Settings, Trainer, losses
+from trainers.base.train import RULES, Settings, Trainer, losses
 from trainers.methods.packed import IGNORED
 
 
@@ -18,16 +19,16 @@ def trainer(request: pytest.FixtureRequest) -> Trainer:
 
 @pytest.fixture(scope="module")
 def lessons(trainer: Trainer) -> list[curriculum.Lesson]:
-    rng, video, factor = np.random.default_rng(3), trainer.model.protocol.video, trainer.model.pixel_factor
+    rng, video, factor = np.random.default_rng(3), RULES.video, trainer.batches.inputs.pixel_factor
     return [lesson for _ in range(4) for lesson in curriculum.lessons(rng, 3, curriculum.WHOLE, video, factor)]
 
 
 def test_prompts_and_pixels_are_those_of_inputs_build(trainer: Trainer, lessons: list[curriculum.Lesson]) -> None:
-    rules, tokenizer = trainer.model.protocol, trainer.model.processor.tokenizer
+    tokenizer = trainer.processor.tokenizer
     assert len({len(lesson.frames.time_s) for lesson in lessons}) > 1
     for lesson, group in zip(lessons, trainer.batches.groups(lessons), strict=True):
-        texts = [rules.question(query, "direct") for query in lesson.queries]
-        rows, video = trainer.model.inputs.build(lesson.frames, texts, "cpu")
+        texts = [RULES.question(one_query("", 24.0, query, []), "direct") for query in lesson.queries]
+        rows, video = trainer.batches.inputs.build(lesson.frames, RULES.prompt, texts, "cpu")
         assert torch.equal(group.video.pixels, video.pixels) and torch.equal(group.video.grid, video.grid)
         start = len(group.prefix.ids)
         for row, branch, event in zip(rows, group.branches, lesson.events, strict=True):
@@ -40,13 +41,13 @@ def test_prompts_and_pixels_are_those_of_inputs_build(trainer: Trainer, lessons:
 
 
 def test_loss_is_that_of_every_question_on_its_own(trainer: Trainer, lessons: list[curriculum.Lesson]) -> None:
-    network, groups = trainer.model.model, trainer.batches.groups(lessons)
+    network, groups = trainer.model, trainer.batches.groups(lessons)
     values = []
     with torch.inference_mode():
         found, _ = losses(network, trainer.batches, lessons)
         for lesson, group in zip(lessons, groups, strict=True):
-            texts = [trainer.model.protocol.question(query, "direct") for query in lesson.queries]
-            rows, video = trainer.model.inputs.build(lesson.frames, texts, "cpu")
+            texts = [RULES.question(one_query("", 24.0, query, []), "direct") for query in lesson.queries]
+            rows, video = trainer.batches.inputs.build(lesson.frames, RULES.prompt, texts, "cpu")
             for row, branch in zip(rows, group.branches, strict=True):
                 answer = [label for label in branch.labels if label != IGNORED]
                 following = int(row.positions.max()) + 1 + torch.arange(len(answer)).expand(3, -1)
@@ -61,7 +62,7 @@ def test_loss_is_that_of_every_question_on_its_own(trainer: Trainer, lessons: li
 
 
 def test_a_visual_token_is_named_after_what_its_two_frames_show(trainer: Trainer, lessons: list[curriculum.Lesson]) -> None:
-    tokenizer = trainer.model.processor.tokenizer
+    tokenizer = trainer.processor.tokenizer
     rows = iter(trainer.batches.word_targets(lessons))
     for lesson in lessons:
         for first_s in range(0, len(lesson.frames.time_s), 2):

@@ -10,6 +10,9 @@ from transformers import AutoProcessor
 
 from harness.synthetic.scene import COLOURS, DURATIONS_S, SHAPES
 from tasks import protocol
+from tasks.answer import Answer
+from tasks.sample import one_query
+from tasks.say import say
 from tasks.span import Span
 from trainers.base import model
 
@@ -31,13 +34,13 @@ def test_a_question_has_one_token_a_word(tokenizer: Any) -> None:
     for colour in COLOURS:
         for shape in (*SHAPES, "shape"):
             words = ["When", "Ġis", "Ġthe", f"Ġ{colour}", f"Ġ{shape}", "Ġvisible", "?"]
-            assert tokenizer.tokenize(RULES.question(f"{colour} {shape}", "direct")) == words
+            assert tokenizer.tokenize(RULES.question(one_query("v", 24.0, f"{colour} {shape}", []), "direct")) == words
 
 
 def test_an_answer_has_a_token_for_each_time(tokenizer: Any) -> None:
     for end_s in range(1, max(DURATIONS_S) + 1):
         start_s = end_s - 1
-        text = RULES.answer.render(Span(float(start_s), float(end_s)), 24.0)
+        text = say(Answer((Span(float(start_s), float(end_s)),)), one_query("v", 24.0, "", []), RULES)
         assert tokenizer.tokenize(text) == [f"{start_s}.0", " to ", f"{end_s}.0"]
         assert tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
 

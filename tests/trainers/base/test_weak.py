@@ -9,7 +9,7 @@ from harness.cli import main
 from harness.models.checkpoint import fingerprint
 from harness.synthetic.make import make
 from trainers.base import WEAK
-from trainers.base.build import RECORD
+from trainers.base.train import RECORD
 
 
 def test_it_scores_as_its_figures_say_on_encoded_videos(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
-"""Rollouts by vLLM, in this process or on a server: it gets the token ids, pixels and grids that training computes with.
+"""Replies drawn for training, by the model itself or by vLLM: a video is encoded and its prompt prefilled once for all of them.
 
-vLLM's own processors would choose, resize and time frames by rules of their own, and TRL hands it images only.
+vLLM, in this process or on a server, gets the token ids, pixels and grids that training computes with: its own processors would
+choose, resize and time frames by rules of their own, and TRL hands it images only.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
 
+from harness.models import generate
 from harness.models.generate import Output, Rules
 from tasks.errors import InputError
 from trainers.examples import Prompt
@@ -24,13 +26,44 @@ ASKED_AT_ONCE = 32
 """Prompts that a server works on at a time."""
 
 
-def check() -> None:
+def draw(model: Any, prompts: Sequence[Prompt], copies: Sequence[int], rules: Rules, seeds: Sequence[int]) -> list[list[Output]]:
+    """Replies drawn by the model itself.
+
+    Args:
+        model: The plain model (not wrapped, not sharded), on its device.
+        prompts: Distinct prompts.
+        copies: Replies to each.
+        rules: How tokens are chosen; the seed is not read.
+        seeds: One a reply, prompt by prompt.
+
+    Returns:
+        The replies to each prompt.
+    """
+    asked = [index for index, count in enumerate(copies) if count]
+    if not asked:
+        return [[] for _ in prompts]
+    videos = [prompts[index].video for index in asked]
+    rows = [prompts[index].row for index in asked]
+    device = model.device
+    with torch.no_grad():
+        seen = model.model.get_video_features(
+            torch.cat([video.pixels for video in videos]).to(device, model.dtype),
+            torch.cat([video.grid for video in videos]).to(device),
+            return_dict=True,
+        )
+    prefix = generate.prefill(model, rows, [len(row.ids) - 1 for row in rows], seen)
+    sources = [source for source, index in enumerate(asked) for _ in range(copies[index])]
+    outputs = iter(generate.generate(model, [rows[source] for source in sources], rules, prefix, None, sources, seeds))
+    return [[next(outputs) for _ in range(count)] for count in copies]
+
+
+def check_vllm() -> None:
     """Raises InputError where vLLM is not installed."""
     if importlib.util.find_spec("vllm") is None:
         raise InputError("vLLM, for rollouts by it", "not installed", "pip install vllm==0.31.0, or --set use_vllm=false")
 
 
-def rollout(
+def draw_by_vllm(
     generation: Any,
     processor: Any,
     config: Any,
@@ -40,7 +73,7 @@ def rollout(
     seeds: Sequence[int],
     step: int,
 ) -> list[list[Output]]:
-    """Draw replies, as `trainers.rollout.local.rollout` does.
+    """Replies drawn by vLLM, as `draw` draws them.
 
     Args:
         generation: `trl.generation.vllm_generation.VLLMGeneration` with the weights of this step.

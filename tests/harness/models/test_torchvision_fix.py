@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.models import torchvision_fix as stack
+from harness.models import torchvision_fix
 
 
 def run(code: str) -> str:
@@ -15,8 +15,8 @@ def run(code: str) -> str:
 
 def test_the_hook_is_there_once_and_needs_no_torch() -> None:
     code = (
-        "import sys, harness.models; from harness.models import stack; stack.install();"
-        "print(sum(isinstance(f, stack.TorchvisionHook) for f in sys.meta_path), 'torch' in sys.modules)"
+        "import sys, harness.models; from harness.models import torchvision_fix; torchvision_fix.install();"
+        "print(sum(isinstance(f, torchvision_fix.TorchvisionHook) for f in sys.meta_path), 'torch' in sys.modules)"
     )
     assert run(code) == "1 False"
 
@@ -24,8 +24,9 @@ def test_the_hook_is_there_once_and_needs_no_torch() -> None:
 def test_video_processors_import_whatever_torchvision_is_installed() -> None:
     code = (
         "import harness.models; from torchvision.transforms.v2 import functional; import torchvision.extension as e;"
-        "from transformers import Qwen2VLVideoProcessor, Qwen3VLVideoProcessor; from harness.models import stack; import sys;"
-        "hook = next(f for f in sys.meta_path if isinstance(f, stack.TorchvisionHook));"
+        "from transformers import Qwen2VLVideoProcessor, Qwen3VLVideoProcessor;"
+        "from harness.models import torchvision_fix; import sys;"
+        "hook = next(f for f in sys.meta_path if isinstance(f, torchvision_fix.TorchvisionHook));"
         "print((hook.library is None) == e._has_ops())"
     )
     assert run(code) == "True"
@@ -45,7 +46,7 @@ def test_operators_are_defined_only_where_the_library_did_not_load(
 
     monkeypatch.setattr(torch.library, "Library", Library)
     monkeypatch.setitem(sys.modules, "torchvision.extension", SimpleNamespace(_has_ops=lambda: loads))
-    hook = stack.TorchvisionHook()
+    hook = torchvision_fix.TorchvisionHook()
     assert hook.find_spec("torchvision._meta_registrations", None) is None
     assert hook.find_spec("torchvision.transforms", None) is None
     assert made == defined

@@ -1,1 +1,0 @@
-"""Replies drawn for training: by the model itself, or by vLLM."""
