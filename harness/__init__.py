@@ -1,3 +1,3 @@
 """How a model is run over tasks: video, models, runs, the command line."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
