@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.query_gap import query_gap
 from harness.records import is_cut_off
 from tasks import kinds
 from tasks.answer import Answer
-from tasks.kinds import Columns, Kind, moment
+from tasks.kinds import Columns, Kind
 from tasks.metrics import Bools, Floats
 from tasks.parsers import in_seconds, parser
 from tasks.protocol import Protocol
@@ -22,9 +23,6 @@ from tasks.statistics import interval
 
 SCHEMA = "vtg-harness/scores/2"
 ORACLE_MODE = "mixed-cot"
-
-NEIGHBOURS = 32
-"""Other queries of the same video that an answer is compared with, so that one long video cannot take quadratic time."""
 
 Record = Mapping[str, Any]
 Records = Mapping[tuple[str, str], Record]
@@ -82,7 +80,11 @@ class Scored:
     @cached_property
     def query_gap(self) -> float:
         """See `query_gap`; NaN where one span is not held against the best target."""
-        return query_gap(self) if self.kind.single and not self.averaged else float("nan")
+        if not self.kind.single or self.averaged:
+            return float("nan")
+        pairs = zip(self.outcomes, self.samples, strict=True)
+        spans = [_judged(outcome, sample, self.protocol).spans for outcome, sample in pairs]
+        return query_gap(self.samples, spans, self.columns[self.main], self.kept, self.protocol)
 
     def means(self, members: Bools | None = None) -> dict[str, Any]:
         """`n` and the metrics in percent, of all samples that count or of these."""
@@ -261,35 +263,6 @@ def _line(sample: Sample, value: float, outcome: Outcome, keep: bool) -> dict[st
     line |= {"option": answer.option} if answer.option is not None else {}
     line |= {"marks": [list(map(float, mark)) for mark in answer.marks]} if answer.marks else {}
     return line if keep else {**line, "dropped": True}
-
-
-def query_gap(scored: Scored) -> float:
-    """How much better answers fit their own query than the other queries of the same video, in points of mIoU.
-
-    A model that answers without regard to the sentence, always the same in a video, has a gap of exactly 0. Only samples in the
-    denominator are compared.
-
-    Returns:
-        Mean own IoU minus mean over answers of the mean IoU with (at most 32) other queries, times 100; NaN where no video
-        has two queries.
-    """
-    samples, protocol = scored.samples, scored.protocol
-    spans = [_judged(outcome, sample, protocol).spans for outcome, sample in zip(scored.outcomes, samples, strict=True)]
-    videos: dict[tuple[str, Any], list[int]] = {}
-    for i in np.flatnonzero(scored.kept).tolist():
-        videos.setdefault((samples[i].video, samples[i].clip), []).append(i)
-    answers, others = [], []
-    for group in videos.values():
-        for step in range(1, min(len(group), NEIGHBOURS + 1)):
-            answers += group
-            others += group[step:] + group[:step]
-    if not answers:
-        return float("nan")
-    targets, durations = [samples[j].truth.spans for j in others], [samples[i].duration_s for i in answers]
-    values = moment.ious(protocol, [spans[i] for i in answers], targets, durations)
-    sums, counts = (np.bincount(answers, weights=w, minlength=len(samples)) for w in (values, np.ones(len(values))))
-    compared = counts > 0
-    return float(np.mean(scored.columns[scored.main][compared] - sums[compared] / counts[compared]) * 100)
 
 
 def seconds(spans: Iterable[Span]) -> list[list[float]]:
