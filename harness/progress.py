@@ -20,9 +20,9 @@ from tasks import kinds
 class Progress:
     """Done of total, the main metric so far, parse rate, errors and the share of time spent waiting for frames, on stderr."""
 
-    def __init__(self, total: int, done: int, plan: Plan) -> None:
+    def __init__(self, total: int, plan: Plan) -> None:
         interval_s = 1 if sys.stderr.isatty() else 30
-        self._bar = tqdm(total=total, initial=done, desc=plan.name, unit="q", file=sys.stderr, mininterval=interval_s)
+        self._bar = tqdm(total=total, desc=plan.name, unit="q", file=sys.stderr, mininterval=interval_s)
         self._protocol, self._samples = plan.protocol, {sample.id: sample for sample in plan.samples}
         self._counts: Counter[str] = Counter()
         self._values: list[float] = []
@@ -41,7 +41,7 @@ class Progress:
         return 100 * math.fsum(self._values) / len(self._values) if self._values else math.nan
 
     def update(self, records: Sequence[Record], waited_s: float) -> None:
-        """Take in newly written records, all of a video at once."""
+        """Take in records, all of a video at once."""
         for mode in dict.fromkeys(record["mode"] for record in records):
             given = {(record["id"], mode): record for record in records if record["mode"] == mode}
             scored = judge([self._samples[identifier] for identifier, _ in given], given, self._protocol, mode)

@@ -148,7 +148,9 @@ def _answer(
 ) -> None:
     jobs = open_jobs(plan, records, launch)
     total = len(plan.samples) * len(plan.modes)
-    with Progress(total, total - sum(len(job.questions) for job in jobs), plan) as progress:
+    asked = {(sample.id, mode) for sample in plan.samples for mode in plan.modes}
+    with Progress(total, plan) as progress:
+        progress.update([new for key, new in records.items() if key in asked and new["error"] is None], 0.0)
         if model.needs_video:
             missing = _missing_records(plan, [job for job in jobs if job.path is None])
             store.append(folder, [new for new in missing if error_type(records.get((new["id"], new["mode"]))) != MISSING_VIDEO])
