@@ -36,7 +36,7 @@ class Slow(trivial.TrivialModel):
     def answer(self, frames, questions):
         time.sleep(0.004)
         return super().answer(frames, questions)
-slow = Slow(model.name, model.span_of, model.render, model.note)
+slow = Slow(model.name, model.answer_of, model.protocol, model.note)
 run(plan, Path(sys.argv[2]), lambda: slow, None)
 """
 

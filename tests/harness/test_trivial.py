@@ -133,7 +133,7 @@ def test_the_rounding_ceiling_is_what_a_reply_says(name: str) -> None:
     assert model is not None
     for sample in some_samples():
         (span,) = model.answer_of(sample).spans
-        (reply,) = model.answer(None, [Question(sample, "direct", "")])
+        (reply,) = model.answer(None, [Question(sample, next(iter(ours.prompt.modes)), ours)])
         (read,) = reader(ours)(reply.text, sample.duration_s).spans
         assert [float(time) for time in read] == pytest.approx([float(time) for time in span], abs=1e-9)
         percent = ours.answer.unit == "percent"
