@@ -31,13 +31,12 @@ from harness.plan import make_plan
 from harness.run import run, NO_VIDEO
 plan = make_plan("synthetic@train", None, None, ["direct", "cot"], Path(sys.argv[1]))
 model = trivial.trivial("random", plan.protocol, lambda: (), 0)
-answer = model.answer
-class Slow(trivial.TrivialModel):
-    def answer(self, frames, questions):
-        time.sleep(0.004)
-        return super().answer(frames, questions)
-slow = Slow(model.name, model.span_of, model.render, model.note)
-run(plan, Path(sys.argv[2]), lambda: slow, None)
+at_once = trivial.TrivialModel.answer
+def slowly(self, frames, questions):
+    time.sleep(0.004)
+    return at_once(self, frames, questions)
+trivial.TrivialModel.answer = slowly
+run(plan, Path(sys.argv[2]), lambda: model, None)
 """
 
 
