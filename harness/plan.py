@@ -138,7 +138,7 @@ def listed(words: str | Sequence[str] | None) -> tuple[str, ...]:
 def _check_fits(rules: Protocol, modes: Sequence[str], samples: Sequence[Sample], name: str) -> None:
     """Refuse modes that the protocol does not have, and samples whose truth lacks what its kind needs. Raises InputError."""
     for mode in modes:
-        rules.question(samples[0], mode)
+        rules.asked_in(mode)
     if (missing := kinds.lacking(kinds.find(rules.kind), samples)) is not None:
         fitting = ", ".join(n for n in protocols.names() if not kinds.lacking(kinds.find(protocols.load(n).kind), samples))
         expected = f"samples with {missing}, which protocol {rules.name} (kind {rules.kind}) needs"

@@ -205,14 +205,18 @@ class Protocol:
         }
         return hashlib.sha256(json.dumps({"kind": self.kind, **moved}, sort_keys=True).encode()).hexdigest()
 
+    def asked_in(self, mode: str) -> str:
+        """The text of a mode as it stands in the protocol. Raises InputError on an unknown mode."""
+        if mode not in self.prompt.modes:
+            known = ", ".join(self.prompt.modes)
+            raise InputError(f"a mode of protocol {self.name}: {known}", unknown(mode, self.prompt.modes), "harness ls protocols")
+        return self.prompt.modes[mode]
+
     def question(self, sample: Sample, mode: str) -> str:
         """The text of the user turn for a sample. Raises InputError on an unknown mode.
 
         `{query}` is its sentence, `{queries}` all of them and `{options}` what may be chosen, a line each with number or letter.
         """
-        if mode not in self.prompt.modes:
-            known = ", ".join(self.prompt.modes)
-            raise InputError(f"a mode of protocol {self.name}: {known}", unknown(mode, self.prompt.modes), "harness ls protocols")
         clean = CLEAN[self.prompt.clean]
         said = {
             "{query}": clean(sample.query),
@@ -220,7 +224,7 @@ class Protocol:
             "{options}": "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, sample.options, strict=False)),
         }
         # In one pass: what a sentence says in braces stays as it is.
-        return _PLACE.sub(lambda place: said[place[0]], self.prompt.modes[mode])
+        return _PLACE.sub(lambda place: said[place[0]], self.asked_in(mode))
 
 
 LETTERS = ascii_uppercase

@@ -164,8 +164,8 @@ def test_a_server_that_stops_at_the_limit(server: str, tmp_path: Path, capsys: p
 @pytest.mark.parametrize(
     ("recipe", "setting", "warns"),
     [
-        ("grpo", "max_completion_length=4", ["of max_completion_length (--set max_completion_length=6)"]),
-        ("grpo", "max_completion_length=6", []),
+        ("grpo", "max_completion_length=3", ["of max_completion_length (--set max_completion_length=4)"]),
+        ("grpo", "max_completion_length=4", []),
         ("tempsamp", "max_completion_length=3", ["of max_completion_length"]),
         ("sft", "epochs=[direct]", []),
         ("sft", "answers={long}", ["decoding.max_new_tokens of protocol synthetic"]),
