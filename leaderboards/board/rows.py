@@ -9,6 +9,7 @@ from harness import report, sessions
 from harness.models import naming
 from harness.plan import Plan
 from harness.scoring import ORACLE_MODE
+from tasks.protocol import from_dict
 
 RUN, PUBLISHED, TRIVIAL, CEILING = "run", "published", "trivial", "ceiling"
 UNKNOWN = "unknown"
@@ -145,6 +146,8 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
     spec, model = run["spec"], run["spec"]["model"]
     rules, trained = spec["protocol"], model.get("trained_on") or {}
     found, trivial = judged(scores, rules["score"]), model["backend"] == "trivial"
+    # Of the rules themselves: a run of version 0.1 has another hash in its file, and the same rules.
+    identity = Identity(spec["task_version"], spec["split_sha256"], rules["name"], from_dict(rules).sha256)
     called, commit, differ = naming.shown(model), sessions.commits(run["sessions"]), sessions.differences(run["sessions"])
     return [
         Row(
@@ -155,7 +158,7 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
             mode=mode,
             metrics=_metrics(entry, found.headings),
             main=found.headings[found.main],
-            identity=Identity(spec["task_version"], spec["split_sha256"], rules["name"], rules["sha256"]),
+            identity=identity,
             counts=_counts(entry, trained.get("seconds")),
             protocol=rules["name"],
             trained_on="-" if trivial else _trained_on(trained),

@@ -6,6 +6,7 @@ import shutil
 import statistics
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from harness.plan import make_plan
 from harness.report import floor_rows
 from leaderboards.board.formats import FORMATS
 from leaderboards.board.request import layouts
+from tasks import protocol
 from tasks.errors import InputError
 
 Show = Callable[..., str]
@@ -133,15 +135,19 @@ def spec(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda run: run["spec"].update(values)
 
 
+DEFAULT = protocol.load("default")
+SHORTER = replace(DEFAULT, decoding=replace(DEFAULT.decoding, max_new_tokens=9))
+
+
 @pytest.mark.parametrize(
     ("edit", "scores", "reason"),
     [
         (spec(task_version=9), {}, "other version of the task: v9"),
         (spec(split_sha256="0" * 64), {"split_sha256": "0" * 64}, "other split hash: 00000000"),
         (
-            lambda run: run["spec"]["protocol"].update(sha256="1" * 64),
-            {"protocol_sha256": "1" * 64},
-            "other protocol: default (11111111)",
+            lambda run: run["spec"]["protocol"]["decoding"].update(max_new_tokens=9),
+            {},
+            f"other protocol: default ({SHORTER.sha256[:8]})",
         ),
         (spec(limit=30), {}, "limited to 30 samples"),
         (spec(ids_sha256="2" * 64), {}, "only the samples of --ids (22222222)"),
