@@ -15,7 +15,7 @@ RESAMPLES_OF_MEANS = 2_000
 """For the interval of a mean: its width is then known to about 2 %, and scoring 17,031 replies stays fast."""
 FEWER, FEWEST = 3, 2
 """A resample has three clusters less than the sample, but no fewer than two."""
-BLOCK = 1 << 22
+BLOCK = 1 << 20
 """Draws held in memory at once."""
 ROUNDING = 1e-12
 """A variance this small beside its own terms is what cancelling them leaves of 0."""

@@ -20,8 +20,9 @@ import numpy as np
 import torch
 import transformers
 
+from harness import environment
 from harness.frames import Frames
-from harness.models import generate, hf, tiny, torchvision_fix
+from harness.models import generate, hf, tiny
 from harness.models.checkpoint import Checkpoint
 from harness.models.options import Options
 from tasks import protocol
@@ -183,7 +184,7 @@ def main(arguments: list[str] | None = None) -> None:
         "hardware": hardware,
         "dtype": str(model.model.dtype),
         "positions": model.positions,
-        "versions": torchvision_fix.versions(),
+        "versions": environment.describe("pyav")["packages"],
     }
     result["parameters"] = sum(parameter.numel() for parameter in model.model.parameters())
     options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -25,7 +25,8 @@ from typing import Any
 import torch
 import transformers
 
-from harness.models import tiny, torchvision_fix
+from harness import environment
+from harness.models import tiny
 from trainers.methods.grpo import VideoGRPOTrainer
 
 PASSES: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("training_passes.py")))
@@ -178,7 +179,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--tokens", type=int, default=32)
     options = parser.parse_args(arguments)
     hardware = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    result: dict[str, Any] = {"hardware": hardware, "versions": torchvision_fix.versions(), "cases": []}
+    result: dict[str, Any] = {"hardware": hardware, "versions": environment.describe("pyav")["packages"], "cases": []}
     size = (8, 56, 84) if options.tiny else (FRAMES, HEIGHT, WIDTH)
     for shape in ["tiny"] if options.tiny else options.shapes:
         with tempfile.TemporaryDirectory() as folder:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from harness.scoring import Scored, judge_answers
 from leaderboards.compare.errors import diagnose
 from leaderboards.compare.paired import paired
 from leaderboards.compare.result import System, compare
-from leaderboards.compare.values import CURVE, Values
-from tasks.metrics import iou
+from tasks import protocol
+from tasks.answer import Answer
 from tasks.sample import Sample, make_samples, one_query
 from tasks.span import Span
 
@@ -29,20 +30,16 @@ def samples() -> list[Sample]:
     )
 
 
-def answered(samples: list[Sample], seed: int) -> Values:
+def answered(samples: list[Sample], seed: int) -> Scored:
     """Answers that miss their moment by some seconds."""
     targets = np.array([sample.truth.spans[0] for sample in samples], dtype=np.float64)
     spans = targets + np.random.default_rng(seed).normal(0, 6, size=targets.shape)
-    ious = iou(spans, targets)
-    hits = [100.0 * (ious >= threshold) for threshold in (0.3, 0.5, 0.7)]
-    curve = np.stack([100.0 * (ious >= threshold) for threshold in CURVE], axis=1)
-    table = np.stack([100 * ious, *hits], axis=1)
-    return Values(("mIoU", "R1@0.3", "R1@0.5", "R1@0.7"), table, curve, spans, (None,) * len(samples))
+    return judge_answers(samples, [Answer((Span(*span),)) for span in spans.tolist()], protocol.load("default"))
 
 
 def test_paired_bootstrap_of_17031_queries(benchmark: BenchmarkFixture, samples: list[Sample]) -> None:
-    a, b = answered(samples, 0), answered(samples, 1)
-    found = benchmark.pedantic(lambda: paired(a.table, b.table, [s.video for s in samples]), rounds=3)
+    a, b = (100 * np.stack(list(answered(samples, seed).columns.values()), axis=1) for seed in (0, 1))
+    found = benchmark.pedantic(lambda: paired(a, b, [s.video for s in samples]), rounds=3)
     assert found.videos.tolist() == [VIDEOS] * 4
 
 
@@ -54,6 +51,5 @@ def test_compare_two_runs_of_17031_queries(benchmark: BenchmarkFixture, samples:
 
 def test_diagnose_17031_answers(benchmark: BenchmarkFixture, samples: list[Sample]) -> None:
     run = answered(samples, 0)
-    ious, right = run.table[:, 0] / 100, run.table[:, 2] > 0
-    found = benchmark.pedantic(lambda: diagnose(samples, ious, right, run.spans, run.failures), rounds=3)
+    found = benchmark.pedantic(lambda: diagnose(run), rounds=3)
     assert sum(found.count.values()) == QUERIES

@@ -31,7 +31,7 @@ READERS: dict[str, Callable[[str], Answer]] = {
 
 
 def test_every_parser_is_measured() -> None:
-    assert {name.split()[0] for name in READERS} == set(NAMES)
+    assert {name.split()[0] for name in READERS} == {name for name in NAMES if not name.startswith("rewards.")}
 
 
 def hurting(unit: str, frame: str, length: int) -> str:

@@ -113,7 +113,7 @@ def test_every_table_says_that_sessions_differ(tmp_path: Path, benchmark_root: P
     document["sessions"].insert(0, other)
     store.write_json(run / store.RUN, document)
     (row,) = of_run(document, json.loads((run / store.SCORES).read_text()), run)
-    assert row.facts["commit"].startswith("cccccccc, ")
+    assert row.commit.startswith("cccccccc, ")
     for command in (["score", str(run)], ["board", str(run), "--published", "none"], ["compare", str(run)], typed[:-2]):
         assert main([*command, *root]) == 0
         out = capsys.readouterr().out
