@@ -30,8 +30,8 @@ def _tasks() -> str:
 
 
 def _protocols() -> str:
-    table = [[p.name, p.sha256[:8], p.summary] for p in map(protocol.load, protocol.names())]
-    return str(tabulate(table, headers=["protocol", "hash", "summary"]))
+    table = [[p.name, p.kind, p.sha256[:8], p.summary] for p in map(protocol.load, protocol.names())]
+    return str(tabulate(table, headers=["protocol", "kind", "hash", "summary"]))
 
 
 def _models() -> str:
