@@ -36,14 +36,15 @@ def score(
     """
     rule = protocol or named("default")
     kind, read = kinds.find(rule.kind), reader(rule)
-    rows = zip(texts(completions), targets, duration_s, saliency, strict=True)
-    found: list[float | None] = []
-    for text, spans, seconds, clips in rows:
+    samples, answers = [], []
+    for text, spans, seconds, clips in zip(texts(completions), targets, duration_s, saliency, strict=True):
         truth = Answer(tuple(Span(*span) for span in spans), clips=None if clips is None else tuple(map(tuple, clips)))
-        sample = Sample(video="", duration_s=seconds, queries=("",), truth=truth)
-        if kinds.lacking(kind, [sample]):
-            found.append(None)
-            continue
-        value = kind.values([sample], [read(text, seconds)], rule)[kind.main].item()
-        found.append(None if math.isnan(value) else float(value))
+        samples.append(Sample(video="", duration_s=seconds, queries=("",), truth=truth))
+        answers.append(read(text, seconds))
+    asked = [i for i, sample in enumerate(samples) if not kinds.lacking(kind, [sample])]
+    found: list[float | None] = [None] * len(samples)
+    if asked:
+        values = kind.values([samples[i] for i in asked], [answers[i] for i in asked], rule)[kind.main].tolist()
+        for place, i in enumerate(asked):
+            found[i] = None if math.isnan(values[place]) else values[place]
     return found
