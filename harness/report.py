@@ -13,7 +13,7 @@ from tasks.answer import Answer
 from tasks.errors import InputError
 from tasks.parsers import reader
 from tasks.sample import Sample
-from tasks.say import blind, say
+from tasks.say import blind, say, sayable
 
 CUT_OFF = "cut off"
 """Column of replies that the length limit ended; only where there are any."""
@@ -48,8 +48,9 @@ def floors(plan: Plan) -> list[tuple[str, str, dict[str, Any]]]:
     """
     found: list[tuple[str, str, dict[str, Any]]] = []
     ceilings: list[dict[str, str]] = []
+    truth = {sample.id: sayable(sample, plan.protocol) for sample in plan.samples}
     for name, kind in FLOORS.items():
-        if (answers := _answers(name, plan)) is None:
+        if (answers := _answers(name, plan, truth)) is None:
             continue
         scored = judge_answers(plan.samples, answers, plan.protocol)
         headings, aggregate = scored.kind.shown(scored.columns), scored.means()
@@ -78,7 +79,7 @@ def heading(plan: Plan) -> str:
     )
 
 
-def _answers(name: str, plan: Plan) -> list[Answer] | None:
+def _answers(name: str, plan: Plan, truth: Mapping[str, Answer]) -> list[Answer] | None:
     """One answer in seconds a sample; None where the rule does not apply."""
     samples, protocol = plan.samples, plan.protocol
     if name == "zero-saliency":
@@ -86,15 +87,19 @@ def _answers(name: str, plan: Plan) -> list[Answer] | None:
             return None
         return [Answer(clips=((0.0,),) * len(sample.truth.clips or ())) for sample in samples]
     read = reader(protocol)
+    # The default parser reads any span of seconds as it was said (tests/tasks/test_say.py), so that it need not.
+    exact = (protocol.answer.parser, protocol.kind) == ("careful", "moment")
 
     def said(answer: Answer, sample: Sample) -> Answer:
+        if exact and 0 <= answer.spans[0].start_s < answer.spans[0].end_s:
+            return answer
         return read(say(answer, sample, protocol), sample.duration_s)
 
     if name == "train-prior":
         if (prior := PRIORS.get(plan.task.name) or _prior(plan)) is None:
             return None
         return [said(blind(share(*prior, s.duration_s), s, protocol), s) for s in samples]
-    model = trivial(name, protocol, list, plan.seed)
+    model = trivial(name, protocol, list, plan.seed, lambda sample: truth[sample.id])
     assert model is not None, name
     return [said(model.answer_of(sample), sample) for sample in samples]
 

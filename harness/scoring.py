@@ -125,9 +125,11 @@ def _scored(
     samples: Sequence[Sample], protocol: Protocol, given: Sequence[tuple[int, Outcome]], last: Sequence[Outcome]
 ) -> Scored:
     places = np.array([i for i, _ in given], dtype=np.intp)
-    asked = [samples[i] for i, _ in given]
-    answers = [_judged(outcome, sample, protocol) for (_, outcome), sample in zip(given, asked, strict=True)]
-    counted = np.array([_counts(outcome, protocol) for _, outcome in given], dtype=np.bool_) & unique(samples, protocol)[places]
+    asked = samples if len(given) == len(samples) else [samples[i] for i, _ in given]
+    answers, counted = [outcome.answer for _, outcome in given], unique(samples, protocol)[places]
+    if (protocol.score.failure, protocol.score.error) != ("zero", "zero"):
+        answers = [_judged(outcome, sample, protocol) for (_, outcome), sample in zip(given, asked, strict=True)]
+        counted &= np.array([_counts(outcome, protocol) for _, outcome in given], dtype=np.bool_)
     found = kinds.find(protocol.kind).values(asked, answers, protocol)
     columns = {name: np.where(counted, column, np.nan) for name, column in found.items()}
     averaged = len(given) > len(samples)

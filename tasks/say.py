@@ -1,7 +1,6 @@
 """Replies that say an answer in the words of a protocol: the inverse of its parser, so that `read(say(truth)) == truth`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 from tasks import kinds, parsers
@@ -59,8 +58,7 @@ def sayable(sample: Sample, protocol: Protocol) -> Answer:
 
 def blind(span: Span, sample: Sample, protocol: Protocol) -> Answer:
     """An answer that knows nothing but a span: the same for every sentence, its clips alike, the first option."""
-    clips = flat([span], int(sample.duration_s / CLIP_S)) if _says_marks(protocol) else []
-    marks = marked(clips, protocol).marks
+    marks = marked(flat([span], int(sample.duration_s / CLIP_S)), protocol).marks if _says_marks(protocol) else ()
     return Answer((span,) * len(sample.queries), marks=marks, option=LETTERS[0] if sample.options else None)
 
 
@@ -82,7 +80,7 @@ def rounded(answer: Answer, sample: Sample, protocol: Protocol) -> Answer:
     else:
         decimals = 0 if protocol.score.round_prediction == "integer" else rules.decimals
         spans = [Span(*(Decimal(f"{time:.{decimals}f}") for time in span)) for span in answer.spans]
-    return replace(answer, spans=tuple(spans))
+    return Answer(tuple(spans), marks=answer.marks, option=answer.option)
 
 
 def _times(span: Span, duration_s: float, unit: str) -> tuple[str, str]:

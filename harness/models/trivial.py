@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,13 @@ class TrivialModel:
         ]
 
 
-def trivial(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]], seed: int) -> TrivialModel | None:
+def trivial(
+    name: str,
+    protocol: Protocol,
+    train: Callable[[], Sequence[Sample]],
+    seed: int,
+    truth_of: Callable[[Sample], Answer] | None = None,
+) -> TrivialModel | None:
     """A trivial model by name, None if the name is not one.
 
     Args:
@@ -70,15 +76,19 @@ def trivial(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]]
         protocol: In its words the model speaks.
         train: Loads the train split; called by the `train-prior` rows only.
         seed: Seed of `random`.
+        truth_of: What an oracle knows; by default the truth as far as the protocol can say it.
     """
+    truth_of = truth_of or partial(sayable, protocol=protocol)
 
     def guess(rule: Callable[[Sample], Span], note: str) -> TrivialModel:
         return TrivialModel(name, lambda sample: blind(rule(sample), sample, protocol), protocol, note)
 
     def oracle(change: Callable[[Span, Sample], Span] | None, note: str) -> TrivialModel:
         def answer_of(sample: Sample) -> Answer:
-            truth = sayable(sample, protocol)
-            return truth if change is None else replace(truth, spans=tuple(change(span, sample) for span in truth.spans))
+            truth = truth_of(sample)
+            if change is None:
+                return truth
+            return Answer(tuple(change(span, sample) for span in truth.spans), marks=truth.marks, option=truth.option)
 
         return TrivialModel(name, answer_of, protocol, note)
 
@@ -105,7 +115,7 @@ def trivial(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]]
             return oracle(lambda span, s: _on_grid(span, s.duration_s, count(s.duration_s)), note)
         case "oracle-rounded":
             note = "the oracle's answer as exactly as the protocol teaches to say it: in its unit, rounding and decimals"
-            return TrivialModel(name, lambda s: rounded(sayable(s, protocol), s, protocol), protocol, note)
+            return TrivialModel(name, lambda s: rounded(truth_of(s), s, protocol), protocol, note)
         case "oracle-clamped":
             return oracle(lambda span, s: _clamped(span, s.duration_s), "the oracle's times cut to the annotated duration")
     return None
