@@ -43,8 +43,8 @@ def floor_rows(plan: Plan) -> list[dict[str, str]]:
 def floors(plan: Plan) -> list[tuple[str, str, dict[str, Any]]]:
     """Name, `trivial` or `ceiling`, and an entry as in `scores.json`, with `main` and `headings`, of each row without a model.
 
-    Each answer is said in the protocol's words and read back. Left out are `train-prior` without a train split, `zero-saliency`
-    without highlights, and a ceiling that is 100 in every column or the same as one above it.
+    Each answer is what a reader gets of it when it is said in the protocol's words. Left out are `train-prior` without a train
+    split, `zero-saliency` without highlights, and a ceiling that is 100 in every column or the same as one above it.
     """
     found: list[tuple[str, str, dict[str, Any]]] = []
     ceilings: list[dict[str, str]] = []
@@ -88,7 +88,7 @@ def _answers(name: str, plan: Plan, truth: Mapping[str, Answer]) -> list[Answer]
         return [Answer(clips=((0.0,),) * len(sample.truth.clips or ())) for sample in samples]
     read = reader(protocol)
     # The default parser reads any span of seconds as it was said (tests/tasks/test_say.py), so that it need not.
-    exact = (protocol.answer.parser, protocol.kind) == ("careful", "moment")
+    exact = (protocol.answer.parser, protocol.answer.unit, protocol.kind) == ("careful", "seconds", "moment")
 
     def said(answer: Answer, sample: Sample) -> Answer:
         if exact and 0 <= answer.spans[0].start_s < answer.spans[0].end_s:
