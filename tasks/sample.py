@@ -22,6 +22,8 @@ class Sample:
         truth: The ground truth, as published.
         options: What may be chosen from, in the order of its letters.
         clip: Bounds in seconds where the video is a cut of a longer file.
+        grid: Bounds in seconds of the clips that have scores; empty where they are the whole clips of 2 s.
+        labels: Names and values by which results are broken down, such as a type of question; outside id and hash.
         native_id: The id the annotations themselves give the query, by which prediction files name it.
         id: `task/video/digest`; the digest covers the content, so the id does not depend on row order or split. Readers of
             annotations leave it to `make_samples`, as they do the next.
@@ -34,6 +36,8 @@ class Sample:
     truth: Answer
     options: tuple[str, ...] = ()
     clip: Span | None = None
+    grid: tuple[Span, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
     native_id: str | None = None
     id: str = ""
     task: str = ""
@@ -85,5 +89,7 @@ def split_sha256(samples: Iterable[Sample]) -> str:
         content = [sample.id, float(sample.duration_s), query, *rest]
         if sample.truth.clips is not None:
             content.append(sample.truth.clips)
+        if sample.grid:
+            content.append([[float(time) for time in span] for span in sample.grid])
         digest.update(json.dumps(content).encode() + b"\n")
     return digest.hexdigest()

@@ -78,6 +78,8 @@ class Task:
         licence: Terms of the data.
         homepage: Where the data comes from.
         citation: Paper.
+        kinds: Kinds of question its samples can be asked, the usual one first: of a family of protocols, the first that it has
+            a form for is used.
         aliases: Other names.
         has_cuts: Whether questions may be about a cut of a longer file.
         notes: Known anomalies of the published files, kept as they are.
@@ -94,6 +96,7 @@ class Task:
     licence: str
     homepage: str
     citation: str
+    kinds: tuple[str, ...] = ("moment",)
     aliases: tuple[str, ...] = ()
     has_cuts: bool = False
     notes: tuple[str, ...] = ()

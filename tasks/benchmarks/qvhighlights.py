@@ -23,6 +23,7 @@ TASK = Task(
     published=SPLITS,
     default_split="val",
     protocol="qvh-official",
+    kinds=("windows", "union", "highlights", "moment"),
     video_folders=("qvhighlights/videos", "qvh/videos", "videos/qvhighlights", "videos"),
     obtain="harness data fetch --task qvhighlights",
     licence="CC BY-NC-SA 4.0 (annotations)",
