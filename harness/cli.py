@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import importlib
 import io
 import sys
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         stopping.install()
+        # Replies and answers are many small objects without circles, and live to the end: looking for circles takes a tenth.
+        gc.set_threshold(100_000, 20, 20)
         if isinstance(sys.stdout, io.TextIOWrapper):
             # Names of files can be of bytes that are no text.
             sys.stdout.reconfigure(errors="backslashreplace")

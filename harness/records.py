@@ -20,6 +20,7 @@ NEEDED = ("id", "mode", "text", "error", "tokens")
 _REASONS, _LIMITS = ("finish_reason", "finishReason", "stop_reason", "done_reason"), ("length", "max_tokens", "max_length")
 _PARTS = ("tokens", "response", "body", "choices", "outputs", "candidates", "details")
 """Where records and the answers of servers tell why a reply ended."""
+_TELLING = frozenset(("truncated", *_REASONS, *_PARTS))
 
 
 def make_record(
@@ -101,8 +102,15 @@ def _number(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value < math.inf
 
 
+def was_truncated(record: Mapping[str, Any]) -> bool:
+    """Whether the length limit ended the reply of a record of ours."""
+    return bool(record.get("truncated") or (record.get("tokens") or {}).get("truncated"))
+
+
 def is_cut_off(row: Mapping[str, Any]) -> bool:
-    """Whether the length limit ended a reply, as far as a record of ours or a row of another program says so."""
+    """Whether the length limit ended a reply, as far as a row of any program says so."""
+    if _TELLING.isdisjoint(row):
+        return False
     if str(row.get("truncated")).casefold() == "true" or any(str(row.get(key)).casefold() in _LIMITS for key in _REASONS):
         return True
     parts = (part[0] if isinstance(part, list) and part else part for key in _PARTS if (part := row.get(key)) is not None)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.query_gap import query_gap
-from harness.records import is_cut_off
+from harness.records import was_truncated
 from tasks import kinds
 from tasks.answer import Answer
 from tasks.kinds import Columns, Kind
@@ -155,7 +155,7 @@ def _outcome(record: Record | None, read: Any, sample: Sample, protocol: Protoco
     if (given := record.get("prediction")) is None:
         said = record["read"] if "read" in record else read(record["text"])
         given = in_seconds(said, sample.duration_s, protocol.answer)
-    return Outcome(given, cut_off=is_cut_off(record))
+    return Outcome(given, cut_off=was_truncated(record))
 
 
 def _is_empty(answer: Answer) -> bool:

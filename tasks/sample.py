@@ -10,6 +10,8 @@ from typing import Any
 from tasks.answer import Answer
 from tasks.span import Span
 
+_JSON = json.JSONEncoder(check_circular=False).encode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -73,7 +75,7 @@ def make_samples(task: str, samples: Iterable[Sample]) -> list[Sample]:
     seen: Counter[str] = Counter()
     named = []
     for sample in samples:
-        identifier = f"{task}/{sample.video}/{hashlib.sha256(json.dumps(sample.content()).encode()).hexdigest()[:12]}"
+        identifier = f"{task}/{sample.video}/{hashlib.sha256(_JSON(sample.content()).encode()).hexdigest()[:12]}"
         seen[identifier] += 1
         if seen[identifier] > 1:
             identifier += f"-{seen[identifier]}"
@@ -91,5 +93,5 @@ def split_sha256(samples: Iterable[Sample]) -> str:
             content.append(sample.truth.clips)
         if sample.grid:
             content.append([[float(time) for time in span] for span in sample.grid])
-        digest.update(json.dumps(content).encode() + b"\n")
+        digest.update(_JSON(content).encode() + b"\n")
     return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 
 from tasks import kinds, parsers
 from tasks.answer import Answer
@@ -41,7 +42,7 @@ def sayable(sample: Sample, protocol: Protocol) -> Answer:
     said by a time and their mean score. Where times mark clips one early, a span may begin that much later.
     """
     truth = sample.truth
-    if truth.clips is not None and _says_marks(protocol):
+    if truth.clips is not None and _says_marks(protocol.answer.template):
         return marked([sum(scores) / len(scores) for scores in truth.clips], protocol)
     first_s = FIRST_TIME_S.get(protocol.score.saliency, 0.0)
     later = tuple(span._replace(start_s=float(span.start_s) + first_s) for span in truth.spans) if first_s else ()
@@ -53,17 +54,18 @@ def sayable(sample: Sample, protocol: Protocol) -> Answer:
         worth = kind.values([sample] * len(spans), alone, protocol)[kind.main].tolist()
         lengths = [float(span.end_s) - float(span.start_s) for span in spans]
         spans = (max(zip(worth, lengths, spans, strict=True), key=lambda each: each[:2])[2],)
-    return Answer(spans, option=truth.option)
+    return truth if spans == truth.spans and truth.clips is None else Answer(spans, option=truth.option)
 
 
 def blind(span: Span, sample: Sample, protocol: Protocol) -> Answer:
     """An answer that knows nothing but a span: the same for every sentence, its clips alike, the first option."""
-    marks = marked(flat([span], int(sample.duration_s / CLIP_S)), protocol).marks if _says_marks(protocol) else ()
+    marks = marked(flat([span], int(sample.duration_s / CLIP_S)), protocol).marks if _says_marks(protocol.answer.template) else ()
     return Answer((span,) * len(sample.queries), marks=marks, option=LETTERS[0] if sample.options else None)
 
 
-def _says_marks(protocol: Protocol) -> bool:
-    return any(f"{{{part}}}" in protocol.answer.template for part in ("marks", "times", "scores"))
+@cache
+def _says_marks(template: str) -> bool:
+    return any(f"{{{part}}}" in template for part in ("marks", "times", "scores"))
 
 
 def marked(clips: Sequence[float], protocol: Protocol) -> Answer:

@@ -219,8 +219,8 @@ def _rows(task: Task, name: str, data_root: Path) -> list[Sample]:
         )
     if split.videos not in (None, videos) or split.queries not in (None, len(rows)):
         raise InputError(f"{split.counts()} in {task.name}@{name}", f"{counts} in {found}", task.obtain)
-    for row in rows:
-        check_video_key(row.video, found)
+    for video in dict.fromkeys(row.video for row in rows):
+        check_video_key(video, found)
     return rows
 
 
