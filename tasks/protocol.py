@@ -153,7 +153,13 @@ class ScoreRules:
         error: The same for a sample without a reply.
         duplicates: `last` keeps the last of rows with the same video, sentence and spans; `keep` keeps all.
         saliency: How clips of 2 s get their scores where highlights are asked for. From spans: `flat` or `centre` (see
-            `tasks.highlights`). From times t: clip int(t/2), int((t-1)/2), or int(t/2)-1. `none` for moments only.
+            `tasks.highlights`). From times t: clip int(t/2), int((t-1)/2), or int(t/2)-1; `nearest`: the clip whose middle is
+            nearest. `none` for moments only.
+        points: What a span without length is worth that lies inside a true one, as precision (IoP): nothing (`zero`) or 1
+            (`inside`).
+        ties: What answers of equal score earn: the mean over their orders (`expected`), or what their order gives (`stable`).
+        positive: Which clips of an annotator count as highlights: those above the lower `median`, or `above-zero`.
+        top: Number of best clips that average precision looks at; 0 for all.
     """
 
     thresholds: tuple[float, ...]
@@ -166,7 +172,11 @@ class ScoreRules:
     failure: Missing = "zero"
     error: Missing = "zero"
     duplicates: Literal["keep", "last"] = "keep"
-    saliency: Literal["none", "flat", "centre", "t/2", "(t-1)/2", "t/2-1"] = "none"
+    saliency: Literal["none", "flat", "centre", "t/2", "(t-1)/2", "t/2-1", "nearest"] = "none"
+    points: Literal["zero", "inside"] = "zero"
+    ties: Literal["expected", "stable"] = "expected"
+    positive: Literal["median", "above-zero"] = "above-zero"
+    top: int = 0
 
 
 PARTS: dict[str, Any] = {

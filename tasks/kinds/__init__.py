@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Columns = dict[str, Floats]
 Values = Callable[[Sequence[Sample], Sequence[Answer], "Protocol"], Columns]
+Corpus = Callable[[Sequence[Sample], Sequence[Answer], "Protocol"], dict[str, float]]
 
 NAMES = tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__"))
 
@@ -31,6 +32,11 @@ class Kind:
             the mean of a column; a sample with NaN does not count in it.
         headings: What tables call a column, where that is not its name; empty for a column that tables leave out.
         single: Whether one span is held against the best target, so that types of errors, query gap and IoU curve apply.
+        weights: From n samples to `(n,)` weights, where metrics are weighted means.
+        unweighted: Columns that are a plain mean all the same.
+        corpus: Metrics in [0, 1] that are no mean over samples: they have no interval, and nothing is paired by them.
+        misfit: Why an answer cannot be one to its sample, in a word that failures are counted by; None where it can. Such an
+            answer is worth 0.
     """
 
     needs: tuple[str, ...]
@@ -38,6 +44,10 @@ class Kind:
     values: Values
     headings: Mapping[str, str] = field(default_factory=dict)
     single: bool = False
+    weights: Callable[[Sequence[Sample]], Floats] | None = None
+    unweighted: tuple[str, ...] = ()
+    corpus: Corpus | None = None
+    misfit: Callable[[Answer, Sample], str | None] | None = None
 
     def shown(self, columns: Iterable[str]) -> dict[str, str]:
         """Headings of those of these columns that tables show, by column."""

@@ -10,6 +10,8 @@ from tasks.kinds.moment import Spans, adjusted
 from tasks.protocol import Protocol
 from tasks.sample import Sample
 
+Pair = tuple[float, float]
+
 
 def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Columns:
     """`set-mIoU`, and `set-R1@t` at the thresholds of the protocol, which are compared in floats."""
@@ -28,20 +30,27 @@ def merged_set(predicted: Spans, target: Spans) -> float:
     Source: VideoChat-R1.5 src_eval/evaluate_chara.py, compute_iou (67d2d75). Reversed spans count with negative length there
     and here; a value outside [0, 1] that comes of it is cut off here only.
     """
-    left, right = _merged(predicted), _merged(target)
-    overlap, i, j = 0.0, 0, 0
+    left, right = (merged([(float(start), float(end)) for start, end in spans]) for spans in (predicted, target))
+    shared = overlap(left, right)
+    length = sum(end - start for start, end in (*left, *right)) - shared
+    return min(max(shared / length, 0.0), 1.0) if length else 1.0
+
+
+def overlap(left: Sequence[Pair], right: Sequence[Pair]) -> float:
+    """Seconds that two lists of spans share; each list is in order of time."""
+    shared, i, j = 0.0, 0, 0
     while i < len(left) and j < len(right):
-        overlap += max(min(left[i][1], right[j][1]) - max(left[i][0], right[j][0]), 0.0)
+        shared += max(min(left[i][1], right[j][1]) - max(left[i][0], right[j][0]), 0.0)
         i, j = (i + 1, j) if left[i][1] < right[j][1] else (i, j + 1)
-    length = sum(end - start for start, end in left) + sum(end - start for start, end in right) - overlap
-    return min(max(overlap / length, 0.0), 1.0) if length else 1.0
+    return shared
 
 
-def _merged(spans: Spans) -> list[list[float]]:
-    result: list[list[float]] = []
-    for start, end in sorted([[float(span.start_s), float(span.end_s)] for span in spans], key=lambda span: span[0]):
+def merged(spans: Sequence[Pair]) -> list[Pair]:
+    """Spans in order of time; those that touch are one."""
+    result: list[Pair] = []
+    for start, end in sorted(spans, key=lambda span: span[0]):
         if result and start <= result[-1][1]:
-            result[-1][1] = max(result[-1][1], end)
+            result[-1] = (result[-1][0], max(result[-1][1], end))
         else:
-            result.append([start, end])
+            result.append((start, end))
     return result

@@ -1,0 +1,55 @@
+"""One option, and the region of the video that shows it: grounded question answering."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tasks.answer import Answer
+from tasks.kinds import Columns, Kind, moment, union
+from tasks.protocol import LETTERS, Protocol
+from tasks.sample import Sample
+from tasks.span import Span
+
+THRESHOLDS = (0.3, 0.5)
+"""Of IoP and of the IoU with the best window."""
+
+
+def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Columns:
+    """`Acc@GQA`, `Acc`, `set-mIoU` and `set-R1@t` of all spans, `mIoP`, `IoP@t`, `mIoU` and `IoU@t` of the first span.
+
+    The first span is held against the window that it fits best. `Acc@GQA` is a right option with an IoP of at least 0.5.
+
+    Source: NExT-GQA eval_ground.py (63772e0); VideoChat-R1 evaluate_gqa.py (73b2ea9) for the sets.
+    """
+    judged = [Answer() if misfit(answer, sample) else answer for answer, sample in zip(answers, samples, strict=True)]
+    right = np.array([a.option == s.truth.option for a, s in zip(judged, samples, strict=True)], dtype=np.float64)
+    spans, durations = [answer.spans for answer in judged], [sample.duration_s for sample in samples]
+    targets = [sample.truth.spans for sample in samples]
+    found = moment.ious(protocol, spans, targets, durations)
+    precision = np.array([_precision(p[:1], t, protocol) for p, t in zip(spans, targets, strict=True)], dtype=np.float64)
+    columns: Columns = {"Acc@GQA": right * (precision >= 0.5), "Acc": right, **union.values(samples, judged, protocol)}
+    for name, value in (("IoP", precision), ("IoU", found)):
+        columns |= {f"m{name}": value, **{f"{name}@{t}": (value >= t).astype(np.float64) for t in THRESHOLDS}}
+    return columns
+
+
+def misfit(answer: Answer, sample: Sample) -> str | None:
+    """`no-option` or `no-such-option` where the answer has no letter of an option of the sample."""
+    if answer.option is None:
+        return "no-option"
+    return "no-such-option" if answer.option not in LETTERS[: len(sample.options)] else None
+
+
+def _precision(predicted: Sequence[Span], windows: Sequence[Span], protocol: Protocol) -> float:
+    """Share of the span that lies in the window which holds most of it (IoP)."""
+    best = 0.0
+    for start, end in ((float(span.start_s), float(span.end_s)) for span in predicted):
+        for low, high in windows:
+            if start == end and protocol.score.points == "inside":
+                best = max(best, float(low <= start <= high))
+            elif start < end:
+                best = max(best, (min(end, float(high)) - max(start, float(low))) / (end - start))
+    return best
+
+
+KIND = Kind(needs=("option", "spans"), main="Acc@GQA", values=values, misfit=misfit)
