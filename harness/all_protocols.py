@@ -70,16 +70,14 @@ def table(
         return known[key]
 
     found = [scored(protocol) for protocol in protocols]
-    headings = {title: "-" for one in (scored(base), *found) for title in one.kind.shown(one.columns).values()}
+    headings = {title: "-" for one in (scored(base), *found) for title in one.headings.values()}
     reference = scored(base).means()
     compared: list[str] = [name for name in ("R1@0.5", "mIoU") if name in reference] or [scored(base).main]
     result = []
     for protocol, one in zip(protocols, found, strict=True):
         means, parsed = one.means(), sum(1 for outcome in one.outcomes if outcome.failure is None)
         row: dict[str, Any] = {"protocol": protocol.name, "n": str(means["n"]), "read": str(parsed), **headings}
-        row |= {
-            title: "-" if means[name] is None else f"{means[name]:.2f}" for name, title in one.kind.shown(one.columns).items()
-        }
+        row |= {title: "-" if means[name] is None else f"{means[name]:.2f}" for name, title in one.headings.items()}
         alone = {"parse": replace(base, answer=protocol.answer)}
         for name, fields in GROUPS.items():
             changed = {field: getattr(protocol.score, field) for field in fields}

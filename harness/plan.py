@@ -109,7 +109,7 @@ def make_plan(
     root = paths.data_root(data_root)
     task = tasks.find(task_name, root)
     split = own_split or split or task.default_split
-    rules = protocol if isinstance(protocol, Protocol) else protocols.load(protocol or task.protocol)
+    rules = protocol if isinstance(protocol, Protocol) else protocols.form(protocol or task.protocol, task.kinds)
     modes = listed(modes) or ("direct" if "direct" in rules.prompt.modes else next(iter(rules.prompt.modes)),)
     samples = tasks.load(task, split, root)
     _check_fits(rules, modes, samples, f"{task.name}@{split}")

@@ -53,7 +53,7 @@ def floors(plan: Plan) -> list[tuple[str, str, dict[str, Any]]]:
         if (answers := _answers(name, plan, truth)) is None:
             continue
         scored = judge_answers(plan.samples, answers, plan.protocol)
-        headings, aggregate = scored.kind.shown(scored.columns), scored.means()
+        headings, aggregate = scored.headings, scored.means()
         shown = {column: _two(aggregate[column]) for column in headings}
         if kind == "ceiling":
             if shown in ceilings or set(shown.values()) <= {"100.00", "-"}:

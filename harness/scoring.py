@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -58,6 +58,7 @@ class Scored:
         columns: `(n,)` values in [0, 1] by metric; NaN where a sample does not count. The metric is the mean.
         kept: `(n,)` samples in the denominator.
         averaged: Whether several replies to a sample were averaged.
+        corpus: Metrics in [0, 1] that are no mean over samples, of all that count.
     """
 
     samples: Sequence[Sample]
@@ -66,6 +67,7 @@ class Scored:
     columns: Columns
     kept: Bools
     averaged: bool = False
+    corpus: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def kind(self) -> Kind:
@@ -86,10 +88,24 @@ class Scored:
         spans = [_judged(outcome, sample, self.protocol).spans for outcome, sample in pairs]
         return query_gap(self.samples, spans, self.columns[self.main], self.kept, self.protocol)
 
+    @cached_property
+    def weights(self) -> Columns:
+        """`(n,)` weights of the samples in the mean of each column."""
+        ones = np.ones(len(self.samples))
+        weigh = self.kind.weights(self.samples) if self.kind.weights else ones
+        return {name: ones if name in self.kind.unweighted else weigh for name in self.columns}
+
+    @property
+    def headings(self) -> dict[str, str]:
+        """What tables call the metrics that they show."""
+        return self.kind.shown((*self.columns, *self.corpus))
+
     def means(self, members: Bools | None = None) -> dict[str, Any]:
-        """`n` and the metrics in percent, of all samples that count or of these."""
+        """`n` and the metrics in percent, of all samples that count or of these; what is no mean, only of all."""
         counted = self.kept if members is None else self.kept & members
-        return {"n": int(counted.sum()), **{name: percent(column[counted]) for name, column in self.columns.items()}}
+        means = {name: percent(column[counted], self.weights[name][counted]) for name, column in self.columns.items()}
+        corpus = {} if members is not None else {name: 100 * value for name, value in self.corpus.items()}
+        return {"n": int(counted.sum()), **means, **corpus}
 
 
 def judge(samples: Sequence[Sample], records: Records, protocol: Protocol, mode: str) -> Scored:
@@ -103,13 +119,15 @@ def judge(samples: Sequence[Sample], records: Records, protocol: Protocol, mode:
         protocol: How replies are read and compared.
         mode: Which replies.
     """
-    read = parser(protocol.answer)
+    read, misfit = parser(protocol.answer), kinds.find(protocol.kind).misfit
     given: list[tuple[int, Outcome]] = []
     last: list[Outcome] = []
     for i, sample in enumerate(samples):
         record = records.get((sample.id, mode))
         for one in (*(record or {}).get("earlier", ()), record):
             outcome = _outcome(one, read, sample, protocol)
+            if misfit is not None and outcome.failure is None and (why := misfit(outcome.answer, sample)) is not None:
+                outcome = outcome._replace(answer=Answer(failure=why))
             given.append((i, outcome))
         last.append(outcome)
     return _scored(samples, protocol, given, last)
@@ -136,7 +154,11 @@ def _scored(
     if averaged:
         columns = {name: _averaged(column, places, len(samples)) for name, column in columns.items()}
     kept = np.bincount(places, counted, minlength=len(samples)) > 0
-    return Scored(samples, protocol, last, columns, kept, averaged)
+    corpus: Mapping[str, float] = {}
+    if (whole := kinds.find(protocol.kind).corpus) is not None and not averaged:
+        pairs = [(asked[i], answers[i]) for i in np.flatnonzero(counted).tolist()]
+        corpus = whole([sample for sample, _ in pairs], [answer for _, answer in pairs], protocol)
+    return Scored(samples, protocol, last, columns, kept, averaged, corpus)
 
 
 def _averaged(column: Floats, places: Any, size: int) -> Floats:
@@ -216,7 +238,7 @@ def scores_of(found: Mapping[str, Scored]) -> dict[str, Any]:
         "protocol_sha256": first.protocol.sha256,
         "kind": first.protocol.kind,
         "main": first.main,
-        "headings": first.kind.shown(first.columns),
+        "headings": first.headings,
         "modes": modes,
     }
 
@@ -236,8 +258,9 @@ def _entry(scored: Scored) -> dict[str, Any]:
 
 def _aggregate(scored: Scored) -> dict[str, Any]:
     table = np.stack(list(scored.columns.values()), axis=1)[scored.kept]
+    weights = np.stack(list(scored.weights.values()), axis=1)[scored.kept] if scored.kind.weights else None
     videos = [sample.video for sample, keep in zip(scored.samples, scored.kept.tolist(), strict=True) if keep]
-    bounds = np.clip(100 * interval(table, videos), 0, 100).tolist()
+    bounds = np.clip(100 * interval(table, videos, weights=weights), 0, 100).tolist()
     intervals = {name: [number(low), number(high)] for name, (low, high) in zip(scored.columns, bounds, strict=True)}
     return {"aggregate": scored.means(), "interval_95": intervals}
 
@@ -272,10 +295,11 @@ def seconds(spans: Iterable[Span]) -> list[list[float]]:
     return [[float(time) for time in span] for span in spans]
 
 
-def percent(column: Floats) -> float | None:
+def percent(column: Floats, weights: Floats) -> float | None:
     """The mean of a column in percent over the samples that count in it, None over nothing; exactly rounded, in any order."""
-    counted = column[~np.isnan(column)].tolist()
-    return 100 * (math.fsum(counted) / len(counted)) if counted else None
+    counted = ~np.isnan(column)
+    total = math.fsum(weights[counted].tolist())
+    return 100 * (math.fsum((column * weights)[counted].tolist()) / total) if total else None
 
 
 def number(value: float) -> float | None:

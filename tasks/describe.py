@@ -42,6 +42,7 @@ SALIENCY = {
     "t/2": "a time t marks clip int(t / 2)",
     "(t-1)/2": "a time t marks clip int((t - 1) / 2), which is one early for even t",
     "t/2-1": "a time t marks clip int(t / 2) - 1, which is one early",
+    "nearest": "a time marks the clip whose middle is nearest",
 }
 DUPLICATES = {"keep": "all count", "last": "of rows with the same video, sentence and spans the last counts"}
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from string import ascii_uppercase
@@ -51,7 +51,7 @@ class About:
 
 @dataclass(frozen=True)
 class PromptRules:
-    """What the model is told. `{query}`, `{queries}` and `{options}` in a mode's text stand for what a sample asks.
+    """What the model is told. `{query}`, `{queries}`, `{count}` and `{options}` in a mode's text stand for what a sample asks.
 
     Attributes:
         modes: Text by mode name (`direct`, `cot`).
@@ -225,12 +225,14 @@ class Protocol:
     def question(self, sample: Sample, mode: str) -> str:
         """The text of the user turn for a sample. Raises InputError on an unknown mode.
 
-        `{query}` is its sentence, `{queries}` all of them and `{options}` what may be chosen, a line each with number or letter.
+        `{query}` is its sentence, `{queries}` all of them and `{options}` what may be chosen, a line each with number or letter;
+        `{count}` is the number of sentences.
         """
         clean = CLEAN[self.prompt.clean]
         said = {
             "{query}": clean(sample.query),
             "{queries}": "\n".join(f"{number}. {clean(query)}" for number, query in enumerate(sample.queries, 1)),
+            "{count}": str(len(sample.queries)),
             "{options}": "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, sample.options, strict=False)),
         }
         # In one pass: what a sentence says in braces stays as it is.
@@ -238,7 +240,7 @@ class Protocol:
 
 
 LETTERS = ascii_uppercase
-_PLACE = re.compile(r"\{query\}|\{queries\}|\{options\}")
+_PLACE = re.compile(r"\{(?:query|queries|count|options)\}")
 
 
 def names() -> list[str]:
@@ -251,6 +253,21 @@ def load(name: str) -> Protocol:
     if name not in names():
         raise InputError("the name of a protocol", unknown(name, names()), "harness ls protocols")
     return from_dict({"name": name, **tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))})
+
+
+def form(name: str, wanted: Sequence[str]) -> Protocol:
+    """The protocol of that name, or the form of its family, `NAME-KIND`, for the first of these kinds that it has one for.
+
+    Raises:
+        InputError: There is no protocol of that name.
+    """
+    known = names()
+    for kind in wanted if name in known else ():
+        if (member := f"{name}-{kind}") in known:
+            return load(member)
+        if (found := load(name)).kind == kind:
+            return found
+    return load(name)
 
 
 def from_dict(values: dict[str, Any]) -> Protocol:

@@ -39,14 +39,16 @@ def sayable(sample: Sample, protocol: Protocol) -> Answer:
     """The truth of a sample, as far as the protocol's template can say it.
 
     Of several spans a template with one says the one of highest value, of equals the longest. Clips that annotators liked are
-    said by a time and their mean score. Where times mark clips one early, a span may begin that much later.
+    said by a time and their mean score. Where times mark clips one early, a span may begin that much later; one that begins
+    before the video begins with it.
     """
     truth = sample.truth
     if truth.clips is not None and _says_marks(protocol.answer.template):
-        return marked([sum(scores) / len(scores) for scores in truth.clips], protocol)
+        return marked([sum(scores) / len(scores) for scores in truth.clips], protocol, sample.grid)
     first_s = FIRST_TIME_S.get(protocol.score.saliency, 0.0)
     later = tuple(span._replace(start_s=float(span.start_s) + first_s) for span in truth.spans) if first_s else ()
-    spans = (*later, *truth.spans)
+    # No reply can name a time before the video.
+    spans = (*later, *(Span(0.0, span.end_s) if span.start_s < 0 < span.end_s else span for span in truth.spans))
     if len(spans) > 1 and "{spans}" not in protocol.answer.template:
         kind = kinds.find(protocol.kind)
         read = parsers.reader(protocol)
@@ -59,8 +61,16 @@ def sayable(sample: Sample, protocol: Protocol) -> Answer:
 
 def blind(span: Span, sample: Sample, protocol: Protocol) -> Answer:
     """An answer that knows nothing but a span: the same for every sentence, its clips alike, the first option."""
-    marks = marked(flat([span], int(sample.duration_s / CLIP_S)), protocol).marks if _says_marks(protocol.answer.template) else ()
+    marks: tuple[tuple[float, float], ...] = ()
+    if _says_marks(protocol.answer.template):
+        clips = [float(within(span, clip)) for clip in sample.grid] or flat([span], int(sample.duration_s / CLIP_S))
+        marks = marked(clips, protocol, sample.grid).marks
     return Answer((span,) * len(sample.queries), marks=marks, option=LETTERS[0] if sample.options else None)
+
+
+def within(span: Span, clip: Span) -> bool:
+    """Whether the middle of a clip lies in a span."""
+    return span.start_s <= (float(clip.start_s) + float(clip.end_s)) / 2 < span.end_s
 
 
 @cache
@@ -68,10 +78,14 @@ def _says_marks(template: str) -> bool:
     return any(f"{{{part}}}" in template for part in ("marks", "times", "scores"))
 
 
-def marked(clips: Sequence[float], protocol: Protocol) -> Answer:
-    """Scores of clips of 2 s as times that mark these clips under the protocol's rule; clips of score 0 are not said."""
+def marked(clips: Sequence[float], protocol: Protocol, grid: Sequence[Span] = ()) -> Answer:
+    """Scores of clips as times that mark these clips under the protocol's rule; clips of score 0 are not said.
+
+    Clips are those of `grid`, by default of 2 s each.
+    """
     first_s = FIRST_TIME_S.get(protocol.score.saliency, 0.0)
-    return Answer(marks=tuple((first_s + CLIP_S * clip, score) for clip, score in enumerate(clips) if score))
+    times = [(float(low) + float(high)) / 2 for low, high in grid] or [first_s + CLIP_S * clip for clip in range(len(clips))]
+    return Answer(marks=tuple((time, score) for time, score in zip(times, clips, strict=True) if score))
 
 
 def rounded(answer: Answer, sample: Sample, protocol: Protocol) -> Answer:

@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
     error: Floats
 
 
-def estimate(values: Floats, clusters: Sequence[str]) -> Estimate:
+def estimate(values: Floats, clusters: Sequence[str], weights: Floats | None = None) -> Estimate:
     """Mean and standard error of each column.
 
     With clusters of equal size the error is `std(cluster means, ddof=1) / sqrt(clusters)`, otherwise that of a ratio of sums.
@@ -45,27 +45,31 @@ def estimate(values: Floats, clusters: Sequence[str]) -> Estimate:
     Args:
         values: `(n, m)`, NaN where a query does not count.
         clusters: `(n,)` video of each query.
+        weights: `(n, m)` weights of the values in the means; None for equal ones. `n` is then the sum of those that count.
 
     Source: Cochran, Sampling Techniques (1977), section 2.11 (ratio of two sums), with clusters as units.
     """
-    return _estimate(*_totals(values, clusters))
+    return _estimate(*_totals(values, clusters, weights))
 
 
-def interval(values: Floats, clusters: Sequence[str], resamples: int = RESAMPLES_OF_MEANS) -> Floats:
+def interval(
+    values: Floats, clusters: Sequence[str], resamples: int = RESAMPLES_OF_MEANS, weights: Floats | None = None
+) -> Floats:
     """The 95 % interval of the mean of each column: the means that a test with the law of `studentised` would not refuse.
 
     Args:
         values: `(n, m)`, NaN where a query does not count.
         clusters: `(n,)` video of each query.
         resamples: Number of bootstrap samples.
+        weights: `(n, m)` weights of the values in the means; None for equal ones.
 
     Returns:
         `(m, 2)` bounds, NaN where too few clusters differ to bound the mean.
     """
     if not len(values):
         return np.full((values.shape[1], 2), np.nan)
-    found = estimate(values, clusters)
-    margin = critical(found.error, studentised(values, clusters, resamples)) * found.error
+    found = estimate(values, clusters, weights)
+    margin = critical(found.error, studentised(values, clusters, resamples, weights=weights)) * found.error
     bounds = np.stack([found.mean - margin, found.mean + margin], axis=1)
     return np.where(np.isfinite(bounds), bounds, np.nan)
 
@@ -82,7 +86,9 @@ def critical(error: Floats, distances: Floats) -> Floats:
     return np.where(error > 0, found, np.where(np.isnan(error), np.nan, 0.0))
 
 
-def studentised(values: Floats, clusters: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> Floats:
+def studentised(
+    values: Floats, clusters: Sequence[str], resamples: int = RESAMPLES, seed: int = 0, weights: Floats | None = None
+) -> Floats:
     """How many standard errors the mean of a resample lies from the mean of the sample: the law of |t| without a true effect.
 
     Each resample draws whole clusters with replacement and is divided by its own standard error; this is what keeps the error
@@ -95,6 +101,7 @@ def studentised(values: Floats, clusters: Sequence[str], resamples: int = RESAMP
         clusters: `(n,)` video of each query.
         resamples: Number of bootstrap samples.
         seed: Seed of the draws.
+        weights: `(n, m)` weights of the values in the mean; None for equal ones.
 
     Returns:
         `(resamples, m)`, infinite where a resample varies in no way or holds no query.
@@ -102,7 +109,7 @@ def studentised(values: Floats, clusters: Sequence[str], resamples: int = RESAMP
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 12.5; clusters as in section 8. Rao and Wu,
     Journal of the American Statistical Association 83 (1988), for the number drawn, (n - 2)^2 / (n - 1), which is about n - 3.
     """
-    counts, sums = _totals(values, clusters)
+    counts, sums = _totals(values, clusters, weights)
     sample = _estimate(counts, sums)
     residuals = sums - np.nan_to_num(sample.mean) * counts
     moments = np.concatenate([residuals, counts, residuals**2, residuals * counts, counts**2, counts > 0], axis=1)
@@ -120,13 +127,14 @@ def draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(drawn.ravel(), minlength=rows * clusters).reshape(rows, clusters).astype(np.float64)
 
 
-def _totals(values: Floats, clusters: Sequence[str]) -> tuple[Floats, Floats]:
-    """`(clusters, m)` number and sum of the values that count, clusters in the order of their names."""
+def _totals(values: Floats, clusters: Sequence[str], weights: Floats | None) -> tuple[Floats, Floats]:
+    """`(clusters, m)` weight and weighted sum of the values that count, clusters in the order of their names."""
     _, index = np.unique(np.asarray(clusters), return_inverse=True)
     order = np.argsort(index, kind="stable")
     starts = np.flatnonzero(np.diff(index[order], prepend=-1))
     counted = ~np.isnan(values[order])
-    return np.add.reduceat(counted.astype(np.float64), starts), np.add.reduceat(np.where(counted, values[order], 0.0), starts)
+    weight = counted * (1.0 if weights is None else weights[order])
+    return np.add.reduceat(weight, starts), np.add.reduceat(np.where(counted, values[order], 0.0) * weight, starts)
 
 
 def _estimate(counts: Floats, sums: Floats) -> Estimate:

@@ -14,6 +14,7 @@ CLIPS: dict[str, Callable[[float], int]] = {
     "t/2": lambda time: int(time / 2),
     "(t-1)/2": lambda time: int((time - 1) / 2),
     "t/2-1": lambda time: int(time / 2) - 1,
+    "nearest": lambda time: int(time / 2),
 }
 """The clip that a time in seconds marks, by rule."""
 HEADINGS = {"HL-min-VeryGood-mAP": "HL-mAP", "HL-min-VeryGood-Hit1": "HIT@1"}

@@ -49,17 +49,18 @@ def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Proto
 def corpus(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> dict[str, float]:
     """Mean over classes and thresholds of the interpolated average precision of all spans of a class.
 
-    The question gives the class, so the numbers do not compare with those of detectors, which have to find it. Spans of equal
-    score form one step; under the rule `stable` they rank in the order of the file. A class without spans has 0.
+    The question gives the class, so the numbers do not compare with those of detectors, which have to find it. Spans choose
+    their instances by score, then in the order said; those of equal score form one step, but for the rule `stable`. A class
+    without spans has 0.
 
     Source: ActivityNet Evaluation, eval_detection.py (82304fa).
     """
     m, n = ([len(spans) for spans in rows] for rows in ([a.spans for a in answers], [s.truth.spans for s in samples]))
     scores = np.array([score for a in answers for score in (a.scores or (1.0,) * len(a.spans))], dtype=np.float64)
     order = np.argsort(-scores, kind="stable")
-    steps = np.cumsum(np.diff(-scores[order], prepend=-np.inf) != 0)
     turn = np.empty(len(scores), dtype=np.intp)
-    turn[order] = np.arange(len(scores)) if protocol.score.ties == "stable" else steps
+    turn[order] = np.arange(len(scores))
+    step = turn if protocol.score.ties == "stable" else -scores
     pairs = _pairs(samples, answers, protocol, min(chain(*RANGES.values())))
     classes, index = np.unique(np.array([sample.query for sample in samples]), return_inverse=True)
     totals = np.bincount(np.repeat(index, n), minlength=len(classes)).tolist()
@@ -69,7 +70,7 @@ def corpus(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Proto
     for threshold in {*chain(*RANGES.values())}:
         reached = Pairs(*(part[pairs.iou >= threshold] for part in pairs))
         hit = matching.in_turn(reached, turn, (sum(m), sum(n)))
-        average = [_average_precision(hit[c], turn[c], total) for c, total in zip(by_class, totals, strict=True)]
+        average = [_average_precision(hit[c], step[c], total) for c, total in zip(by_class, totals, strict=True)]
         found[threshold] = float(np.mean(average)) if average else 0.0
     return {name: float(np.mean([found[t] for t in thresholds])) for name, thresholds in RANGES.items()}
 
@@ -89,9 +90,9 @@ def _harmonic(a: Floats, b: Floats) -> Floats:
     return np.where(a + b > 0, 2 * a * b / np.where(a + b > 0, a + b, 1), 0.0)
 
 
-def _average_precision(hit: Bools, turn: matching.Ints, total: int) -> float:
-    """Area under the precision, made monotone, over the recall of spans in the order of their turns."""
-    ends = np.flatnonzero(np.diff(turn, append=-1))
+def _average_precision(hit: Bools, step: Floats, total: int) -> float:
+    """Area under the precision, made monotone, over the recall at the end of each step; spans are in order."""
+    ends = np.flatnonzero(np.diff(step, append=np.inf))
     true = np.cumsum(hit)[ends]
     precision = np.maximum.accumulate((true / (ends + 1))[::-1])[::-1]
     return float((np.diff(true, prepend=0) * precision).sum() / total) if total else 0.0

@@ -36,44 +36,50 @@ def parse(text: str, where: tuple[str, ...]) -> Answer:
         percent, a length of time), `bad-number` (`1:75`, `1.2.3`, `-5`), `too-long`, `reversed-span`, `empty-span`
         (start = end).
     """
+    scope = found(text, where)
+    return checked(spans_in(scope)) if isinstance(scope, str) else scope
+
+
+def found(text: str, where: tuple[str, ...]) -> str | Answer:
+    """The first of these places that exists, or the failure `unclosed-answer` or `no-answer`."""
     for place in where:
-        if place == "answer" and _is_unclosed(text):
-            return Answer(failure="unclosed-answer")
-        scope = _scope(text, place)
+        scope = last_tag(text, _ANSWER_TAG) if place == "answer" else _scope(text, place)
         if scope is not None:
-            return _read(scope)
+            return scope
     return Answer(failure="no-answer")
 
 
-def _is_unclosed(text: str) -> bool:
-    tags = _ANSWER_TAG.findall(text)
-    return bool(tags) and tags[-1] == ""
+def last_tag(text: str, tag: re.Pattern[str]) -> str | Answer | None:
+    """What stands in the last closed tag, None where there is none; a failure where a tag is still open at the end."""
+    begin = scope = None
+    for match in tag.finditer(text):
+        if not match[1]:
+            begin = match.end()
+        elif begin is not None:
+            scope, begin = text[begin : match.start()], None
+    return Answer(failure="unclosed-answer") if begin is not None else scope
 
 
 def _scope(text: str, place: str) -> str | None:
     if place == "whole":
         return text
-    if place == "after-think":
-        ends = [match.end() for match in _THINK_END.finditer(text)]
-        return text[ends[-1] :] if ends else None
-    begin = scope = None
-    for tag in _ANSWER_TAG.finditer(text):
-        if not tag[1]:
-            begin = tag.end()
-        elif begin is not None:
-            scope, begin = text[begin : tag.start()], None
-    return scope
+    ends = [match.end() for match in _THINK_END.finditer(text)]
+    return text[ends[-1] :] if ends else None
 
 
-def _read(scope: str) -> Answer:
+def checked(answer: Answer) -> Answer:
+    """The answer, or the failure that one of its spans is: `reversed-span` or `empty-span`."""
+    if any(span.start_s > span.end_s for span in answer.spans):
+        return Answer(failure="reversed-span")
+    if any(span.start_s == span.end_s for span in answer.spans):
+        return Answer(failure="empty-span")
+    return answer
+
+
+def spans_in(scope: str) -> Answer:
+    """All pairs of times in a part of a reply, in order, also reversed and empty ones; or why it cannot be read."""
     match = _PLAIN_PAIR.fullmatch(scope)
     if not match and len(scope := near_numbers(scope)) > LONGEST:
         return Answer(failure="too-long")
     spans = (Span(Decimal(match[1]), Decimal(match[2])),) if match else read(tokens(plain(scope)))
-    if isinstance(spans, str):
-        return Answer(failure=spans)
-    if any(span.start_s > span.end_s for span in spans):
-        return Answer(failure="reversed-span")
-    if any(span.start_s == span.end_s for span in spans):
-        return Answer(failure="empty-span")
-    return Answer(spans)
+    return Answer(failure=spans) if isinstance(spans, str) else Answer(spans)
