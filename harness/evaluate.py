@@ -1,13 +1,14 @@
 """One model asked the questions of several plans, a run folder each: what `harness run` does, and `harness train --evaluate`."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
 from harness import environment, extras, paths, secret
 from harness.again import Asked
+from harness.asking import NO_VIDEO, Decoder, Part
 from harness.data.notes import video_notes
 from harness.models import naming
 from harness.models.base import Model
@@ -16,7 +17,7 @@ from harness.models.options import Options
 from harness.models.replay import ReplayModel
 from harness.paths import AnyPath
 from harness.plan import Plan
-from harness.run import NO_VIDEO, Decoder, run
+from harness.run import run_together
 from harness.summary import Summary
 from tasks import task as tasks
 
@@ -44,7 +45,7 @@ def evaluate(
     workers: int = 1,
     deadline: float = 120.0,
 ) -> Iterator[tuple[Plan, Summary]]:
-    """Run plan by plan; each continues where it stopped.
+    """Run all plans; each continues where it stopped. Plans under the same video rules are asked together, video by video.
 
     Args:
         plans: What to ask.
@@ -60,11 +61,15 @@ def evaluate(
     """
     loader = _Loader(model, backend, settings)
     secrets = secret.known(os.environ, (model, settings.model_args, settings.base_url or ""))
+    groups: dict[Hashable, list[Part]] = {}
     for plan in plans:
         folder = paths.run_folder(output, model, _run_name(plan), len(plans) == 1)
+        groups.setdefault(loader.alike(plan), []).append(Part(plan, folder))
+    for parts in groups.values():
+        plan = parts[0].plan
         load, decoder = partial(loader.load, plan), partial(_decoder, plan, workers, deadline)
-        summary = run(plan, folder, load, decoder, loader.asked, secrets)
-        yield plan, replace(summary, notes=loader.notes)
+        for part, summary in zip(parts, run_together(parts, load, decoder, loader.asked, secrets), strict=True):
+            yield part.plan, replace(summary, notes=loader.notes)
 
 
 def _run_name(plan: Plan) -> str:
@@ -73,23 +78,31 @@ def _run_name(plan: Plan) -> str:
 
 
 class _Loader:
-    """Opens the model for each plan; tasks under the same protocol share one loaded checkpoint."""
+    """Opens the model for each plan; plans whose protocols tell it the same about frames and turns share a loaded checkpoint."""
 
     def __init__(self, name: str, backend: str, settings: Options) -> None:
         self._name, self._backend, self._settings = name, backend, settings
         self.asked = Asked(name, backend, settings) if is_checkpoint(name) else None
         self.notes: tuple[str, ...] = ()
-        self._loaded: tuple[str, Model] | None = None
+        self._loaded: tuple[Hashable, Model] | None = None
+
+    def alike(self, plan: Plan) -> Hashable:
+        """Equal for plans whose questions one opened model can be asked together."""
+        if self.asked is None:
+            return plan.name, plan.protocol.sha256
+        prompt = plan.protocol.prompt
+        return plan.protocol.video, prompt.order, prompt.system, prompt.prefill
 
     def load(self, plan: Plan) -> Model:
         """The model for this plan's protocol and train split."""
-        if self._loaded is not None and is_checkpoint(self._name) and self._loaded[0] == plan.protocol.sha256:
+        alike = self.alike(plan)
+        if self._loaded is not None and self._loaded[0] == alike:
             return self._loaded[1]
         self._loaded = None
         train = partial(tasks.load, plan.task, "train", plan.data_root)
         model = open_model(self._name, plan.protocol, train, self._settings, self._backend, plan.samples)
         self.notes = tuple(model.notes) if isinstance(model, ReplayModel) and environment.launch().rank == 0 else ()
-        self._loaded = plan.protocol.sha256, model
+        self._loaded = alike, model
         return model
 
 

@@ -20,12 +20,14 @@ class Job(NamedTuple):
         path: The video file, None where it is missing.
         clip: Bounds in seconds, or None for the whole video.
         questions: What is asked about it; empty where only frames are wanted.
+        owners: The number of the run that asks each question, where several runs share the frames.
     """
 
     key: str
     path: Path | None
     clip: Span | None = None
     questions: Sequence[Question] = ()
+    owners: Sequence[int] = ()
 
 
 @dataclass(frozen=True)

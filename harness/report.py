@@ -5,9 +5,11 @@ from typing import Any
 
 from tabulate import tabulate
 
-from harness.models.trivial import PRIORS, best_constant_span, share, trivial
+from harness.models.priors import PRIORS
+from harness.models.trivial import share, trivial
 from harness.plan import Plan
 from harness.scoring import ORACLE_MODE, judge_answers
+from tasks import kinds
 from tasks import task as tasks
 from tasks.answer import Answer
 from tasks.errors import InputError
@@ -18,16 +20,28 @@ from tasks.say import blind, say, sayable
 CUT_OFF = "cut off"
 """Column of replies that the length limit ended; only where there are any."""
 
-FLOORS = {
-    "whole-video": "trivial",
-    "middle-half": "trivial",
-    "train-prior": "trivial",
-    "zero-saliency": "trivial",
-    "oracle": "ceiling",
-    "oracle-grid": "ceiling",
-    "oracle-rounded": "ceiling",
-    "oracle-clamped": "ceiling",
+SETS = ("union", "windows", "choice", "instances", "retrieval")
+"""Kinds that take several spans for one sentence."""
+FLOORS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "whole-video": ("trivial", kinds.NAMES),
+    "middle-half": ("trivial", kinds.NAMES),
+    "train-prior": ("trivial", kinds.NAMES),
+    "equal-parts": ("trivial", ("pairs",)),
+    "place-prior": ("trivial", ("pairs",)),
+    "tiles:4": ("trivial", ("instances",)),
+    "tiles:10": ("trivial", ("instances",)),
+    "majority-option": ("trivial", ("choice",)),
+    "zero-saliency": ("trivial", ("highlights", "windows", "clips")),
+    "oracle": ("ceiling", kinds.NAMES),
+    "oracle-grid": ("ceiling", kinds.NAMES),
+    "oracle-rounded": ("ceiling", kinds.NAMES),
+    "oracle-clamped": ("ceiling", kinds.NAMES),
+    "longest-window": ("ceiling", SETS),
+    "hull": ("ceiling", SETS),
 }
+"""Rows without a model: whether they do not look or know the truth, and for which kinds they stand in a table."""
+CEILINGS = tuple(name for name, (kind, _) in FLOORS.items() if kind == "ceiling")
+FROM_TRAIN = ("train-prior", "place-prior", "majority-option")
 
 
 def rows(model: str, scores: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -43,14 +57,14 @@ def floor_rows(plan: Plan) -> list[dict[str, str]]:
 def floors(plan: Plan) -> list[tuple[str, str, dict[str, Any]]]:
     """Name, `trivial` or `ceiling`, and an entry as in `scores.json`, with `main` and `headings`, of each row without a model.
 
-    Each answer is what a reader gets of it when it is said in the protocol's words. Left out are `train-prior` without a train
-    split, `zero-saliency` without highlights, and a ceiling that is 100 in every column or the same as one above it.
+    Each answer is what a reader gets of it when it is said in the protocol's words. Left out are rows of the train split where
+    there is none, `zero-saliency` without highlights, and a ceiling that is 100 in every column or the same as one above it.
     """
     found: list[tuple[str, str, dict[str, Any]]] = []
     ceilings: list[dict[str, str]] = []
     truth = {sample.id: sayable(sample, plan.protocol) for sample in plan.samples}
-    for name, kind in FLOORS.items():
-        if (answers := _answers(name, plan, truth)) is None:
+    for name, (kind, asked) in FLOORS.items():
+        if plan.protocol.kind not in asked or (answers := _answers(name, plan, truth)) is None:
             continue
         scored = judge_answers(plan.samples, answers, plan.protocol)
         headings, aggregate = scored.headings, scored.means()
@@ -83,7 +97,8 @@ def _answers(name: str, plan: Plan, truth: Mapping[str, Answer]) -> list[Answer]
     """One answer in seconds a sample; None where the rule does not apply."""
     samples, protocol = plan.samples, plan.protocol
     if name == "zero-saliency":
-        if protocol.score.saliency == "none" or any(sample.truth.clips is None for sample in samples):
+        rule = protocol.score.saliency
+        if (rule == "none" and protocol.kind != "clips") or any(sample.truth.clips is None for sample in samples):
             return None
         return [Answer(clips=((0.0,),) * len(sample.truth.clips or ())) for sample in samples]
     read = reader(protocol)
@@ -95,23 +110,24 @@ def _answers(name: str, plan: Plan, truth: Mapping[str, Answer]) -> list[Answer]
             return answer
         return read(say(answer, sample, protocol), sample.duration_s)
 
-    if name == "train-prior":
-        if (prior := PRIORS.get(plan.task.name) or _prior(plan)) is None:
-            return None
+    if name == "train-prior" and (prior := PRIORS.get((plan.task.name, protocol.kind))) is not None:
         return [said(blind(share(*prior, s.duration_s), s, protocol), s) for s in samples]
-    model = trivial(name, protocol, list, plan.seed, lambda sample: truth[sample.id])
+    train = _train(plan) if name in FROM_TRAIN else ()
+    if name in FROM_TRAIN and not (train and train[0].truth.spans):
+        return None
+    model = trivial(name, protocol, lambda: train, plan.seed, lambda sample: truth[sample.id])
     assert model is not None, name
     return [said(model.answer_of(sample), sample) for sample in samples]
 
 
-def _prior(plan: Plan) -> tuple[float, float] | None:
+def _train(plan: Plan) -> Sequence[Sample]:
+    """The train split; empty where there is none, or where it cannot be read, of which `harness data check` says why."""
     if "train" not in plan.task.splits(plan.data_root):
-        return None
+        return ()
     try:
-        train = tasks.load(plan.task, "train", plan.data_root)
+        return tasks.load(plan.task, "train", plan.data_root)
     except InputError:
-        return None  # scores do not need the train split, and `harness data check` says what is wrong with it
-    return best_constant_span(train, relative=True) if train and train[0].truth.spans else None
+        return ()
 
 
 def _row(model: str, mode: str, entry: Mapping[str, Any], headings: Mapping[str, str], main: str) -> dict[str, str]:

@@ -30,6 +30,11 @@ class Pairs(NamedTuple):
     right: Ints
     iou: Floats
 
+    def reaching(self, threshold: float) -> "Pairs":
+        """Those of them with at least this IoU."""
+        kept = self.iou >= threshold
+        return Pairs(self.left[kept], self.right[kept], self.iou[kept])
+
 
 def overlapping(predicted: Sequence[Sequence[Span]], true: Sequence[Sequence[Span]], least: float, dtype: type) -> Pairs:
     """All pairs within a row whose IoU, overlap over summed lengths minus overlap, is at least `least`.

@@ -2,18 +2,16 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, partial
 from typing import Any
 
-import numpy as np
-
 from harness.frames import Frames
 from harness.models.base import Reply
+from harness.models.priors import best_constant_span, by_place, usual_option
 from harness.video.sampling import frame_count
 from tasks.answer import Answer
-from tasks.metrics import Floats, iou
 from tasks.protocol import Protocol
 from tasks.question import Question
 from tasks.sample import Sample
@@ -22,18 +20,12 @@ from tasks.span import Span
 
 NAMES = (
     *("whole-video", "middle-half", "train-prior", "train-prior:absolute", "random"),
-    *("oracle", "oracle-grid", "oracle-rounded", "oracle-clamped"),
+    *("equal-parts", "place-prior", "tiles:4", "tiles:10", "majority-option"),
+    *("oracle", "oracle-grid", "oracle-rounded", "oracle-clamped", "longest-window", "hull"),
 )
-GRID_POINTS = 51
-PRIORS = {
-    "anet": (0.0, 1.0),
-    "charades": (0.0, 0.46),
-    "charades-cd": (0.0, 0.4),
-    "charades-cg": (0.0, 0.44),
-    "qvhighlights": (0.0, 0.98),
-    "tacos": (0.1, 0.9),
-}
-"""`best_constant_span` of train splits that never change, as fractions of the duration: a table need not read them again."""
+Rule = tuple[Callable[[Sample], Answer], str]
+TILES = "tiles:"
+"""Before the length in seconds of the tiles that a video is cut into."""
 
 
 @dataclass(frozen=True)
@@ -79,74 +71,112 @@ def trivial(
         truth_of: What an oracle knows; by default the truth as far as the protocol can say it.
     """
     truth_of = truth_of or partial(sayable, protocol=protocol)
+    found = _blind(name, protocol, train, seed) or _ceiling(name, protocol, truth_of)
+    return TrivialModel(name, found[0], protocol, found[1]) if found is not None else None
 
-    def guess(rule: Callable[[Sample], Span], note: str) -> TrivialModel:
-        return TrivialModel(name, lambda sample: blind(rule(sample), sample, protocol), protocol, note)
 
-    def oracle(change: Callable[[Span, Sample], Span] | None, note: str) -> TrivialModel:
-        def answer_of(sample: Sample) -> Answer:
-            truth = truth_of(sample)
-            if change is None:
-                return truth
-            return Answer(tuple(change(span, sample) for span in truth.spans), marks=truth.marks, option=truth.option)
+def _blind(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]], seed: int) -> Rule | None:
+    """An answer that does not look at the video, and the rule in words."""
 
-        return TrivialModel(name, answer_of, protocol, note)
+    def guess(span: Callable[[Sample], Span], note: str) -> Rule:
+        return lambda sample: blind(span(sample), sample, protocol), note
 
+    def several(spans: Callable[[Sample], Sequence[Span]], note: str) -> Rule:
+        return lambda sample: replace(blind(_whole(sample), sample, protocol), spans=tuple(spans(sample))), note
+
+    if name.startswith(TILES) and name in NAMES:
+        tile_s = float(name.removeprefix(TILES))
+        return several(lambda s: _tiles(s.duration_s, tile_s), f"the video cut into equal tiles of about {tile_s:g} s")
     match name:
         case "whole-video":
-            return guess(lambda s: Span(0.0, s.duration_s), "from 0 to the annotated duration")
+            return guess(_whole, "from 0 to the annotated duration")
         case "middle-half":
             middle = cache(lambda duration_s: Span(*(Decimal(repr(duration_s)) * k / 4 for k in (1, 3))))
             return guess(lambda s: middle(s.duration_s), "from 1/4 to 3/4 of the duration")
         case "train-prior" | "train-prior:relative":
-            low, high = best_constant_span(train(), relative=True)
+            low, high = best_constant_span(train(), True, protocol)
             note = f"best constant span of the train split: {low:.2f} to {high:.2f} of the duration"
             return guess(lambda s: share(low, high, s.duration_s), note)
         case "train-prior:absolute":
-            start, end = best_constant_span(train(), relative=False)
+            start, end = best_constant_span(train(), False, protocol)
             return guess(lambda _: Span(start, end), f"best constant span of the train split: {start} to {end} s")
         case "random":
             return guess(lambda s: _random_span(s, seed), f"two uniform times in the video, seed {seed}")
+        case "equal-parts":
+            return several(lambda s: parts(s.duration_s, len(s.queries)), "equal parts of the video in order, one a sentence")
+        case "place-prior":
+            return several(by_place(train()), "the best span of the train split for event i of N")
+        case "majority-option":
+            letter = usual_option(train())
+            note = f"the option that is right most often in the train split, {letter}, and the whole video"
+            return lambda sample: replace(blind(_whole(sample), sample, protocol), option=letter), note
+    return None
+
+
+def _ceiling(name: str, protocol: Protocol, truth_of: Callable[[Sample], Answer]) -> Rule | None:
+    """What one who knows the truth can say, and the rule in words."""
+
+    def moved(change: Callable[[Span, Sample], Span], note: str) -> Rule:
+        def answer_of(sample: Sample) -> Answer:
+            truth = truth_of(sample)
+            return Answer(tuple(change(span, sample) for span in truth.spans), marks=truth.marks, option=truth.option)
+
+        return answer_of, note
+
+    def one(choose: Callable[[Sequence[Span]], Span], note: str) -> Rule:
+        def answer_of(sample: Sample) -> Answer:
+            truth = truth_of(sample)
+            return replace(truth, spans=(choose(truth.spans),)) if truth.spans else truth
+
+        return answer_of, note
+
+    match name:
+        case "longest-window":
+            return one(lambda spans: max(spans, key=_length), "of several true spans the longest alone")
+        case "hull":
+            return one(_hull, "one span from the first true start to the last true end")
         case "oracle":
-            return oracle(None, "the ground truth; where one span can be said of several, the one that scores best alone")
+            return truth_of, "the ground truth; where one span can be said of several, the one that scores best alone"
         case "oracle-grid":
             note = "the oracle's times moved to the nearest sampled frames: what a model can at best tell by frame"
             count = cache(lambda duration_s: frame_count(protocol.video.max_frames, duration_s, protocol.video))
-            return oracle(lambda span, s: _on_grid(span, s.duration_s, count(s.duration_s)), note)
+            return moved(lambda span, s: _on_grid(span, s.duration_s, count(s.duration_s)), note)
         case "oracle-rounded":
             note = "the oracle's answer as exactly as the protocol teaches to say it: in its unit, rounding and decimals"
-            return TrivialModel(name, lambda s: rounded(truth_of(s), s, protocol), protocol, note)
+            return lambda s: rounded(truth_of(s), s, protocol), note
         case "oracle-clamped":
-            return oracle(lambda span, s: _clamped(span, s.duration_s), "the oracle's times cut to the annotated duration")
+            return moved(lambda span, s: _clamped(span, s.duration_s), "the oracle's times cut to the annotated duration")
     return None
 
 
 def share(low: float, high: float, duration_s: float) -> Span:
     """The span between two fractions of the duration, to 0.01 s."""
-    return Span(round(low * duration_s, 2), round(high * duration_s, 2))
+    return _hundredths(Span(low * duration_s, high * duration_s))
 
 
-def best_constant_span(samples: Sequence[Sample], relative: bool) -> tuple[float, float]:
-    """The one span with the highest mIoU over the samples, on a grid of 51 points.
-
-    Args:
-        samples: Usually a train split; the first target of each counts.
-        relative: Whether the span is a fraction of the duration, or seconds (grid up to the 99th percentile of the ends).
-
-    Returns:
-        Start and end, as fractions or as seconds rounded to two decimals.
-    """
-    targets = np.array([sample.truth.spans[0] for sample in samples], dtype=np.float64)
-    scale = np.array([sample.duration_s if relative else 1.0 for sample in samples])[:, None]
-    targets = targets / scale
-    top = 1.0 if relative else float(np.quantile(targets[:, 1], 0.99))
-    grid = np.round(np.linspace(0, top, GRID_POINTS), 2)
-    candidates = [(low, high) for i, low in enumerate(grid.tolist()) for high in grid[i + 1 :].tolist()]
-    return max(candidates, key=lambda span: _mean_iou(span, targets))
+def parts(duration_s: float, count: int) -> list[Span]:
+    """A video cut into `count` equal parts."""
+    return [Span(i * duration_s / count, (i + 1) * duration_s / count) for i in range(count)]
 
 
-def _mean_iou(span: tuple[float, float], targets: Floats) -> float:
-    return float(iou(np.broadcast_to(span, targets.shape), targets).mean())
+def _tiles(duration_s: float, tile_s: float) -> list[Span]:
+    return [_hundredths(span) for span in parts(duration_s, max(1, round(duration_s / tile_s)))]
+
+
+def _hundredths(span: Span) -> Span:
+    return Span(round(float(span.start_s), 2), round(float(span.end_s), 2))
+
+
+def _whole(sample: Sample) -> Span:
+    return Span(0.0, sample.duration_s)
+
+
+def _length(span: Span) -> float:
+    return float(span.end_s) - float(span.start_s)
+
+
+def _hull(spans: Sequence[Span]) -> Span:
+    return Span(min(span.start_s for span in spans), max(span.end_s for span in spans))
 
 
 def _on_grid(span: Span, duration_s: float, count: int) -> Span:

@@ -151,7 +151,7 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
     called, commit, differ = naming.shown(model), sessions.commits(run["sessions"]), sessions.differences(run["sessions"])
     return [
         Row(
-            kind=report.FLOORS.get(model["name"], TRIVIAL) if trivial else RUN,
+            kind=(CEILING if model["name"] in report.CEILINGS else TRIVIAL) if trivial else RUN,
             task=spec["task"],
             split=spec["split"],
             model=called,

@@ -60,13 +60,13 @@ def _video(sample: Sample, answer: Answer, protocol: Protocol) -> float:
     scores = np.array(clip_scores(sample, answer, protocol), dtype=np.float64)
     least = np.zeros(labels.shape[1]) if rules.positive == "above-zero" else np.sort(labels, axis=0)[(len(labels) - 1) // 2]
     order = np.argsort(-scores, kind="stable")
-    ends = np.arange(1, len(scores) + 1) if rules.ties == "stable" else _ends(scores[order])
+    ends = list(range(1, len(scores) + 1)) if rules.ties == "stable" else _ends(scores[order])
     return float(np.mean([average_precision(positive, ends, rules.top) for positive in (labels > least)[order].T]))
 
 
-def _ends(ranked: Floats) -> Floats:
+def _ends(ranked: Floats) -> list[int]:
     """Where blocks of equal scores end, as numbers of clips up to there."""
-    return np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) + 1
+    return [int(end) + 1 for end in np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))]
 
 
 def average_precision(positive: Sequence[bool], ends: Sequence[int], top: int = 0) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from tasks import matching
 from tasks.answer import Answer
 from tasks.kinds import Columns, Kind
-from tasks.matching import Pairs
+from tasks.matching import Ints, Pairs
 from tasks.metrics import Bools, Floats
 from tasks.protocol import Protocol
 from tasks.sample import Sample
@@ -32,7 +32,7 @@ def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Proto
     dtype = np.dtype(np.float32 if protocol.score.float_bits == 32 else np.float64)
     columns, matched = {}, []
     for threshold in protocol.score.thresholds:
-        reached = Pairs(*(part[pairs.iou >= float(dtype.type(threshold))] for part in pairs))
+        reached = pairs.reaching(float(dtype.type(threshold)))
         precision, recall = (
             _shares(np.bincount(hits, minlength=int(counts.sum())) > 0, counts)
             for hits, counts in ((reached.left, m), (reached.right, n))
@@ -60,7 +60,7 @@ def corpus(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Proto
     order = np.argsort(-scores, kind="stable")
     turn = np.empty(len(scores), dtype=np.intp)
     turn[order] = np.arange(len(scores))
-    step = turn if protocol.score.ties == "stable" else -scores
+    step = turn.astype(np.float64) if protocol.score.ties == "stable" else -scores
     pairs = _pairs(samples, answers, protocol, min(chain(*RANGES.values())))
     classes, index = np.unique(np.array([sample.query for sample in samples]), return_inverse=True)
     totals = np.bincount(np.repeat(index, n), minlength=len(classes)).tolist()
@@ -68,7 +68,7 @@ def corpus(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Proto
     by_class = np.split(order[np.argsort(label, kind="stable")], np.cumsum(np.bincount(label, minlength=len(classes)))[:-1])
     found: dict[float, float] = {}
     for threshold in {*chain(*RANGES.values())}:
-        reached = Pairs(*(part[pairs.iou >= threshold] for part in pairs))
+        reached = pairs.reaching(threshold)
         hit = matching.in_turn(reached, turn, (sum(m), sum(n)))
         average = [_average_precision(hit[c], step[c], total) for c, total in zip(by_class, totals, strict=True)]
         found[threshold] = float(np.mean(average)) if average else 0.0
@@ -80,7 +80,7 @@ def _pairs(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Proto
     return matching.overlapping([a.spans for a in answers], [s.truth.spans for s in samples], least, dtype)
 
 
-def _shares(hit: Bools, counts: Floats) -> Floats:
+def _shares(hit: Bools, counts: Ints) -> Floats:
     """`(n,)` share of the spans of each row that hit; 0 where there are none."""
     rows = np.repeat(np.arange(len(counts)), counts)
     return np.bincount(rows, hit, minlength=len(counts)) / np.maximum(counts, 1)

@@ -49,7 +49,7 @@ def misfit(answer: Answer, sample: Sample) -> str | None:
 def _means(values_: Floats, counts: Sequence[int]) -> Floats:
     if not counts:
         return np.zeros(0)
-    return np.add.reduceat(values_, np.cumsum([0, *counts[:-1]])) / np.array(counts)
+    return np.asarray(np.add.reduceat(values_, np.cumsum([0, *counts[:-1]])) / np.array(counts))
 
 
 KIND = Kind(needs=("spans",), main="mIoU", values=values, weights=weights, unweighted=(OVER_VIDEOS,), misfit=misfit)

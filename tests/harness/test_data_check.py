@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.asking import open_jobs
 from harness.cli import main
 from harness.data.check import askable, differences
 from harness.environment import launch
 from harness.plan import make_plan
-from harness.run import open_jobs
 from harness.synthetic.make import make
 from tasks.errors import Failure
 
@@ -116,7 +116,7 @@ def test_the_real_video(shared_data: Path, tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.shared_data
 def test_cuts_of_one_file_are_asked_apart(shared_data: Path) -> None:
     plan = make_plan("tvgbench", None, None, ("direct",), shared_data)
-    jobs = open_jobs(plan, {}, launch())
+    jobs = open_jobs([plan], [{}], launch())
     assert len(jobs) == 540 == len({(job.key, job.clip) for job in jobs})
     assert all(question.sample.clip == job.clip for job in jobs for question in job.questions)
     lengths_s = dict.fromkeys(plan.videos.values(), 20.0)

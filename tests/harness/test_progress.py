@@ -32,8 +32,8 @@ def test_the_line_equals_the_final_value_under_every_protocol(benchmark_root: Pa
     questions = [Question(sample, mode, rules) for sample in SAMPLES]
     replies = zip(questions, answering.answer(None, questions), strict=True)
     records = [make_record(question, reply) for question, reply in replies]
-    with Progress(len(records), plan) as progress:
+    with Progress(len(records), [plan]) as progress:
         for i in range(0, len(records), 3):
             progress.update(records[i : i + 3], 0.0)
     scored = judge(SAMPLES, {(record["id"], mode): record for record in records}, rules, mode)
-    assert progress.value == pytest.approx(scored.means()[scored.main])
+    assert progress.values[0] == pytest.approx(scored.means()[scored.main])

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.asking import Decoder, Part
 from harness.cli import main
 from harness.frames import Frames
 from harness.models.base import AnswerError, Reply
 from harness.plan import Plan, make_plan, spread
-from harness.run import Decoder, run
+from harness.run import run, run_together
 from tasks.errors import Failure, InputError
 from tasks.question import Question
 
@@ -28,7 +29,8 @@ import sys, time
 from pathlib import Path
 from harness.models import trivial
 from harness.plan import make_plan
-from harness.run import run, NO_VIDEO
+from harness.run import run, run_together
+from harness.asking import NO_VIDEO
 plan = make_plan("synthetic@train", None, None, ["direct", "cot"], Path(sys.argv[1]))
 model = trivial.trivial("random", plan.protocol, lambda: (), 0)
 answer = model.answer
@@ -328,3 +330,28 @@ def test_a_video_replaced_while_a_run_is_at_work(benchmark_root: Path, tmp_path:
     with pytest.raises(InputError, match=r"a\.mp4"):
         run(make_plan(str(own), None, None, (), benchmark_root), tmp_path / "run", lambda: model, decoder)
     assert len(lines(tmp_path / "run")) == 2
+
+
+def test_runs_that_share_videos_decode_each_once(benchmark_root: Path, tmp_path: Path) -> None:
+    """Two plans on the same videos: one pass over them, a folder each, the scores of runs that were made alone."""
+    plan, decoded = plan_with_videos(benchmark_root, 10), []
+    other = make_plan("synthetic", None, "default", ("direct", "cot"), benchmark_root)
+
+    @contextmanager
+    def counting(model: Any) -> Iterator[Decoder]:
+        with fake_decoder(model) as decoder:
+            yield Decoder(lambda jobs: decoder.frames(decoded.append(job.key) or job for job in jobs), decoder.waited_s)
+
+    parts = [Part(plan, tmp_path / "a"), Part(other, tmp_path / "b")]
+    together = run_together(parts, Scripted, counting)
+    assert len(decoded) == len(set(decoded)) == 10
+    alone = [run(part.plan, tmp_path / f"alone-{part.folder.name}", Scripted, fake_decoder) for part in parts]
+    assert [one.scores for one in together] == [one.scores for one in alone]
+    assert [len(lines(part.folder)) for part in parts] == [36, 72]
+    # What failed in one folder alone is asked again there alone.
+    decoded.clear()
+    text = (tmp_path / "b" / "samples.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "b" / "samples.jsonl").write_text("".join(text[:-6]))
+    run_together(parts, Scripted, counting)
+    assert len(decoded) <= 4
+    assert [one.scores for one in run_together(parts, Scripted, counting)] == [one.scores for one in alone]

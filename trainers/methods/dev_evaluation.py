@@ -8,10 +8,10 @@ from typing import Any
 from accelerate.utils import is_peft_model
 from transformers import TrainerCallback
 
+from harness.asking import answer_job
 from harness.frames import Job
 from harness.models.hf import HfModel
 from harness.records import Record
-from harness.run import answer_job
 from harness.scoring import judge
 from tasks.protocol import VideoRules
 from tasks.question import Question

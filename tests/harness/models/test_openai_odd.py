@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from harness import export, secret, store
+from harness.asking import Decoder
 from harness.frames import Frames
 from harness.models import openai_client
 from harness.models.base import Reply
@@ -26,7 +27,7 @@ from harness.models.openai_reply import LARGEST, Said, read
 from harness.models.options import Options
 from harness.output import write as write_page
 from harness.plan import Plan, make_plan
-from harness.run import Decoder, run
+from harness.run import run
 from harness.summary import judge_plan
 from leaderboards.view.data import Shown, page_data
 from leaderboards.view.page import run_page
