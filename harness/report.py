@@ -1,6 +1,6 @@
 """Tables of scores for a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
@@ -44,23 +44,43 @@ CEILINGS = tuple(name for name, (kind, _) in FLOORS.items() if kind == "ceiling"
 FROM_TRAIN = ("train-prior", "place-prior", "majority-option")
 
 
+Floor = tuple[str, str, dict[str, Any]]
+
+
 def rows(model: str, scores: Mapping[str, Any]) -> list[dict[str, str]]:
     """Table rows of a `scores.json`, one a mode."""
     return [_row(model, mode, entry, scores["headings"], scores["main"]) for mode, entry in scores["modes"].items()]
 
 
-def floor_rows(plan: Plan) -> list[dict[str, str]]:
+def floor_rows(plan: Plan, found: Sequence[Floor] | None = None) -> list[dict[str, str]]:
     """Rows of models that do not look and of ceilings, on the same samples: no number stands without them."""
-    return [_row(name, kind, entry, entry["headings"], entry["main"]) for name, kind, entry in floors(plan)]
+    found = floors(plan) if found is None else found
+    return [_row(name, kind, entry, entry["headings"], entry["main"]) for name, kind, entry in found]
 
 
-def floors(plan: Plan) -> list[tuple[str, str, dict[str, Any]]]:
+def by_task(tasks_: Iterable[tuple[Plan, Mapping[str, Any], Sequence[Floor]]]) -> list[dict[str, str]]:
+    """Rows of one table over several tasks: of each the main metric, beside the best that does not look at the video."""
+    table = []
+    for plan, scores, found in tasks_:
+        main = scores["main"]
+        blind = [(entry["aggregate"].get(main) or 0.0, name) for name, kind, entry in found if kind == "trivial"]
+        best = max(blind, default=None)
+        for mode, entry in scores["modes"].items():
+            low, high = entry["interval_95"].get(main, (None, None))
+            row = {"task": plan.name, "protocol": plan.protocol.name, "mode": _mode(mode), "metric": scores["headings"][main]}
+            row |= {"value": _two(entry["aggregate"][main]), "95 %": _interval(low, high)}
+            row |= {"best without a look": "-" if best is None else f"{best[0]:.2f} ({best[1]})"}
+            table.append({**row, "coverage": _percent(entry.get("coverage")), "parsed": _percent(entry.get("parse_rate"))})
+    return table
+
+
+def floors(plan: Plan) -> list[Floor]:
     """Name, `trivial` or `ceiling`, and an entry as in `scores.json`, with `main` and `headings`, of each row without a model.
 
     Each answer is what a reader gets of it when it is said in the protocol's words. Left out are rows of the train split where
     there is none, `zero-saliency` without highlights, and a ceiling that is 100 in every column or the same as one above it.
     """
-    found: list[tuple[str, str, dict[str, Any]]] = []
+    found: list[Floor] = []
     ceilings: list[dict[str, str]] = []
     truth = {sample.id: sayable(sample, plan.protocol) for sample in plan.samples}
     for name, (kind, asked) in FLOORS.items():
@@ -132,7 +152,7 @@ def _train(plan: Plan) -> Sequence[Sample]:
 
 def _row(model: str, mode: str, entry: Mapping[str, Any], headings: Mapping[str, str], main: str) -> dict[str, str]:
     aggregate, interval = entry["aggregate"], entry["interval_95"]
-    row = {"model": _short(model), "mode": "mixed (oracle)" if mode == ORACLE_MODE else mode}
+    row = {"model": _short(model), "mode": _mode(mode)}
     answered = entry["counts"]["answered"] if "counts" in entry else None
     row["coverage"] = "-" if answered is None else f"{answered}/{aggregate['n']} ({_percent(entry['coverage'])})"
     row["parsed"] = _percent(entry.get("parse_rate"))
@@ -142,10 +162,18 @@ def _row(model: str, mode: str, entry: Mapping[str, Any], headings: Mapping[str,
         row[title] = _two(aggregate.get(name))
         if name == main:
             low, high = interval.get(name, (None, None))
-            row["95 %"] = "-" if low is None else f"{low:.1f}-{high:.1f}"
+            row["95 %"] = _interval(low, high)
     gap = entry.get("query_gap")
     row["gap"] = "-" if gap is None else f"{round(gap, 1) + 0.0:.1f}"
     return row
+
+
+def _mode(mode: str) -> str:
+    return "mixed (oracle)" if mode == ORACLE_MODE else mode
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "-" if low is None else f"{low:.1f}-{high:.1f}"
 
 
 def _two(value: float | None) -> str:

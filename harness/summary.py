@@ -9,7 +9,7 @@ from harness import sessions, store
 from harness.models import naming
 from harness.plan import Plan
 from harness.records import MODEL_ERROR, Record, error_type
-from harness.report import floor_rows, heading, render, rows
+from harness.report import Floor, floor_rows, heading, render, rows
 from harness.scoring import Scored, judge, scores_of
 
 
@@ -75,11 +75,11 @@ def scores_for(plan: Plan, judged: Mapping[str, Scored]) -> dict[str, Any]:
     return {**scores_of(judged), **identity, "limit": plan.limit, **ids, "seed": plan.seed}
 
 
-def conclusion(model: str, plan: Plan, summary: Summary) -> str:
+def conclusion(model: str, plan: Plan, summary: Summary, found: Sequence[Floor] | None = None) -> str:
     """The table that ends a run, with the rows of models that do not look, and where the run lies."""
     if summary.scores is None:
         return f"{plan.name}: this process is done; another of its launch scores {summary.folder}\n"
-    table = [*rows(naming.local(model), summary.scores), *floor_rows(plan)]
+    table = [*rows(naming.local(model), summary.scores), *floor_rows(plan, found)]
     lines = [heading(plan), render(table)]
     for mode, entry in summary.scores["modes"].items():
         counts = entry.get("counts", {})

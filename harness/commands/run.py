@@ -2,11 +2,14 @@
 
 import sys
 from argparse import Namespace
+from typing import Any
 
 from harness.arguments import given
 from harness.evaluate import evaluate, notes_before
+from harness.models import naming
 from harness.models.options import Options
-from harness.plan import listed, make_plan
+from harness.plan import Plan, listed, make_plan
+from harness.report import Floor, by_task, floors, render
 from harness.summary import conclusion, usage
 
 
@@ -15,9 +18,14 @@ def main(options: Namespace) -> int:
     plans = [make_plan(name, **given(make_plan, options)) for name in listed(options.tasks)]
     sys.stderr.write("".join(f"{note}\n" for note in notes_before(options.model, plans)))
     failed, broke = 0, False
+    done: list[tuple[Plan, dict[str, Any], list[Floor]]] = []
     for plan, summary in evaluate(plans, settings=Options(**given(Options, options)), **given(evaluate, options)):
         failed += summary.failed
         broke = broke or summary.broke
         sys.stderr.write("".join(f"{note}\n" for note in summary.notes))
-        sys.stdout.write(conclusion(options.model, plan, summary) + usage(summary, options.price))
+        found = floors(plan) if summary.scores is not None else []
+        sys.stdout.write(conclusion(options.model, plan, summary, found) + usage(summary, options.price))
+        done += [(plan, summary.scores, found)] if summary.scores is not None else []
+    if len(done) > 1:
+        sys.stdout.write(f"\n{naming.local(options.model)}, the main metric of each task:\n{render(by_task(done))}\n")
     return int(broke if options.max_errors is None else failed > options.max_errors)
