@@ -1,12 +1,15 @@
 """How much of a score is owed to the sentence: answers against the other queries of the same video."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from tasks.kinds import moment
-from tasks.metrics import Bools, Floats
+from tasks import kinds
+from tasks.answer import Answer
+from tasks.metrics import Bools
 from tasks.protocol import Protocol
 from tasks.sample import Sample
 
@@ -14,34 +17,50 @@ NEIGHBOURS = 32
 """Other queries of the same video that an answer is compared with, so that one long video cannot take quadratic time."""
 
 
-def query_gap(samples: Sequence[Sample], spans: Sequence[moment.Spans], own: Floats, kept: Bools, protocol: Protocol) -> float:
+def query_gap(samples: Sequence[Sample], answers: Sequence[Answer], kept: Bools, protocol: Protocol) -> float:
     """How much better answers fit their own query than the other queries of the same video, in points of mIoU.
 
-    A model that answers without regard to the sentence, always the same in a video, has a gap of exactly 0.
+    A model that answers without regard to the sentence, always the same in a video, has a gap of exactly 0. Of several
+    sentences asked together each counts; an answer that only follows their order has a gap above 0 there.
 
     Args:
         samples: The split.
-        spans: Predicted spans of each sample in seconds.
-        own: `(n,)` IoU of each answer with its own query.
+        answers: What was read of each sample, in seconds.
         kept: `(n,)` samples in the denominator; only they are compared.
-        protocol: Its IoU is used.
+        protocol: The IoU of its kind is used.
 
     Returns:
         Mean own IoU minus mean over answers of the mean IoU with (at most 32) other queries, times 100; NaN where no video
-        has two queries.
+        has two queries, or where answers of the kind have no IoU.
     """
+    fit = kinds.find(protocol.kind).fit
+    if fit is None:
+        return float("nan")
+    counted = np.flatnonzero(kept).tolist()
+    events = [_events(samples[i], answers[i]) for i in counted]
+    asked = [*chain.from_iterable(questions for questions, _ in events)]
+    given = [*chain.from_iterable(parts for _, parts in events)]
     videos: dict[tuple[str, Any], list[int]] = {}
-    for i in np.flatnonzero(kept).tolist():
-        videos.setdefault((samples[i].video, samples[i].clip), []).append(i)
-    answers, others = [], []
+    for i, sample in enumerate(asked):
+        videos.setdefault((sample.video, sample.clip), []).append(i)
+    own, others = [], []
     for group in videos.values():
         for step in range(1, min(len(group), NEIGHBOURS + 1)):
-            answers += group
+            own += group
             others += group[step:] + group[:step]
-    if not answers:
+    if not own:
         return float("nan")
-    targets, durations = [samples[j].truth.spans for j in others], [samples[i].duration_s for i in answers]
-    values = moment.ious(protocol, [spans[i] for i in answers], targets, durations)
-    sums, counts = (np.bincount(answers, weights=w, minlength=len(samples)) for w in (values, np.ones(len(values))))
+    values = fit([asked[j] for j in others], [given[i] for i in own], protocol)
+    sums, counts = (np.bincount(own, weights=w, minlength=len(asked)) for w in (values, np.ones(len(values))))
     compared = counts > 0
-    return float(np.mean(own[compared] - sums[compared] / counts[compared]) * 100)
+    return float(np.mean(fit(asked, given, protocol)[compared] - sums[compared] / counts[compared]) * 100)
+
+
+def _events(sample: Sample, answer: Answer) -> tuple[Sequence[Sample], Sequence[Answer]]:
+    """The question and its answer; of several sentences, a question and an answer each."""
+    if len(sample.queries) == 1:
+        return [sample], [answer]
+    spans = answer.spans if len(answer.spans) == len(sample.queries) else ()
+    pairs = zip(sample.queries, sample.truth.spans, strict=True)
+    asked = [replace(sample, queries=(query,), truth=Answer((span,))) for query, span in pairs]
+    return asked, [Answer((span,)) for span in spans] or [Answer()] * len(asked)

@@ -81,12 +81,12 @@ class Scored:
 
     @cached_property
     def query_gap(self) -> float:
-        """See `query_gap`; NaN where one span is not held against the best target."""
-        if not self.kind.single or self.averaged:
+        """See `query_gap`; NaN where several replies to a sample were averaged."""
+        if self.averaged:
             return float("nan")
         pairs = zip(self.outcomes, self.samples, strict=True)
-        spans = [_judged(outcome, sample, self.protocol).spans for outcome, sample in pairs]
-        return query_gap(self.samples, spans, self.columns[self.main], self.kept, self.protocol)
+        answers = [_judged(outcome, sample, self.protocol) for outcome, sample in pairs]
+        return query_gap(self.samples, answers, self.kept, self.protocol)
 
     @cached_property
     def weights(self) -> Columns:

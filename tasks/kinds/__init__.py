@@ -31,7 +31,8 @@ class Kind:
         values: From n samples, n answers in seconds and a protocol to named columns, `(n,)` values in [0, 1] each. The metric is
             the mean of a column; a sample with NaN does not count in it.
         headings: What tables call a column, where that is not its name; empty for a column that tables leave out.
-        single: Whether one span is held against the best target, so that types of errors, query gap and IoU curve apply.
+        single: Whether one span is held against the best target, so that types of errors and IoU curve apply.
+        fit: From n samples and n answers to `(n,)` IoU, by which an answer is held against other queries of its video.
         weights: From n samples to `(n,)` weights, where metrics are weighted means.
         unweighted: Columns that are a plain mean all the same.
         corpus: Metrics in [0, 1] that are no mean over samples: they have no interval, and nothing is paired by them.
@@ -44,6 +45,7 @@ class Kind:
     values: Values
     headings: Mapping[str, str] = field(default_factory=dict)
     single: bool = False
+    fit: Callable[[Sequence[Sample], Sequence[Answer], "Protocol"], Floats] | None = None
     weights: Callable[[Sequence[Sample]], Floats] | None = None
     unweighted: tuple[str, ...] = ()
     corpus: Corpus | None = None

@@ -52,4 +52,4 @@ def _precision(predicted: Sequence[Span], windows: Sequence[Span], protocol: Pro
     return best
 
 
-KIND = Kind(needs=("option", "spans"), main="Acc@GQA", values=values, misfit=misfit)
+KIND = Kind(needs=("option", "spans"), main="Acc@GQA", values=values, fit=union.fit, misfit=misfit)

@@ -30,7 +30,13 @@ def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Proto
     return {"mIoU": found, **{f"R1@{t}": reached[t].astype(np.float64) for t in protocol.score.thresholds}}
 
 
-KIND = Kind(needs=("spans",), main="mIoU", values=values, single=True)
+def fit(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Floats:
+    """IoU of the first span of each answer with the true span that it fits best."""
+    spans, targets = [answer.spans for answer in answers], [sample.truth.spans for sample in samples]
+    return ious(protocol, spans, targets, [sample.duration_s for sample in samples])
+
+
+KIND = Kind(needs=("spans",), main="mIoU", values=values, single=True, fit=fit)
 
 
 def hull(predicted: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.floating]:

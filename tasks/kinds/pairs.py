@@ -52,4 +52,6 @@ def _means(values_: Floats, counts: Sequence[int]) -> Floats:
     return np.asarray(np.add.reduceat(values_, np.cumsum([0, *counts[:-1]])) / np.array(counts))
 
 
-KIND = Kind(needs=("spans",), main="mIoU", values=values, weights=weights, unweighted=(OVER_VIDEOS,), misfit=misfit)
+KIND = Kind(
+    needs=("spans",), main="mIoU", values=values, weights=weights, unweighted=(OVER_VIDEOS,), fit=moment.fit, misfit=misfit
+)

@@ -7,6 +7,7 @@ import numpy as np
 from tasks.answer import Answer
 from tasks.kinds import Columns, Kind
 from tasks.kinds.moment import Spans, adjusted
+from tasks.metrics import Floats
 from tasks.protocol import Protocol
 from tasks.sample import Sample
 
@@ -15,13 +16,18 @@ Pair = tuple[float, float]
 
 def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Columns:
     """`set-mIoU`, and `set-R1@t` at the thresholds of the protocol, which are compared in floats."""
-    spans, durations = [answer.spans for answer in answers], [sample.duration_s for sample in samples]
-    left, right = adjusted(protocol, spans, [sample.truth.spans for sample in samples], durations)
-    found = np.array([merged_set(p, t) if p else 0.0 for p, t in zip(left, right, strict=True)], dtype=np.float64)
+    found = fit(samples, answers, protocol)
     return {"set-mIoU": found, **{f"set-R1@{t}": (found >= t).astype(np.float64) for t in protocol.score.thresholds}}
 
 
-KIND = Kind(needs=("spans",), main="set-mIoU", values=values)
+def fit(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Floats:
+    """IoU of the region of each answer with the true region."""
+    spans, durations = [answer.spans for answer in answers], [sample.duration_s for sample in samples]
+    left, right = adjusted(protocol, spans, [sample.truth.spans for sample in samples], durations)
+    return np.array([merged_set(p, t) if p else 0.0 for p, t in zip(left, right, strict=True)], dtype=np.float64)
+
+
+KIND = Kind(needs=("spans",), main="set-mIoU", values=values, fit=fit)
 
 
 def merged_set(predicted: Spans, target: Spans) -> float:
