@@ -202,7 +202,9 @@ def _rows(task: Task, name: str, data_root: Path) -> list[Sample]:
     source = next((s for s in split.sources if all((data_root / path).is_file() for path in s.files)), None)
     if source is None:
         wanted = "\n          or ".join(" with ".join(s.files) for s in split.sources)
-        raise InputError(f"annotations of {task.name}@{name}: {wanted}", f"none of these below {data_root}", task.obtain)
+        there = [path for s in split.sources for path in s.files if (data_root / path).is_file()]
+        found = f"only {', '.join(there)} below {data_root}" if there else f"none of these below {data_root}"
+        raise InputError(f"annotations of {task.name}@{name}: {wanted}", found, task.obtain)
     found = " with ".join(str(data_root / path) for path in source.files)
     contents = {path: (data_root / path).read_bytes() for path in source.files}
     altered = [

@@ -51,7 +51,7 @@ TASK = Task(
     licence="MIT (doc-doc/NExT-GQA); OpenGVLab/VideoChat-R1 states none",
     homepage="https://github.com/doc-doc/NExT-GQA",
     citation="Xiao et al., Can I Trust Your Answer? Visually Grounded Video Question Answering, CVPR 2024 (arXiv 2309.01327)",
-    aliases=("next-gqa", "nextgqa-grounded"),
+    aliases=("next-gqa",),
     notes=(
         "`train` is the published val file: the published train file has no windows. No video of it is in test.",
         "Windows start at -0.1 s in 36 places of test; durations are whole seconds, and three windows of val end after them.",

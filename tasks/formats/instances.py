@@ -1,7 +1,7 @@
 """Temporal action localization: all instances of one class in one video are one sample, whose query is the class."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -104,15 +104,17 @@ def read_museg_training(*texts: str, folder: str) -> list[Sample]:
     Raises:
         ValueError: A text is not of this shape; the message names the line.
     """
-    rows = []
+    rows: list[Sample] = []
     for text in texts:
-        chosen = (row for row in objects(text.split("\n")) if row[1].get("task") == "tal" and _folder(row[1]) == folder)
-        rows += each(chosen, _training)
+        rows += each(_localization(objects(text.split("\n")), folder), _training)
     return rows
 
 
-def _folder(entry: Mapping[str, Any]) -> str:
-    return PurePosixPath(expect(entry.get("video"), str, "the path of a video")).parent.name
+def _localization(entries: Iterable[tuple[str, dict[str, Any]]], folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for where, entry in entries:
+        path = PurePosixPath(expect(get(entry, "video", where), str, f"the path of a video in {where}"))
+        if get(entry, "task", where) == "tal" and path.parent.name == folder:
+            yield where, entry
 
 
 def _training(entry: dict[str, Any]) -> Sample:
