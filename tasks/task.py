@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from tasks import benchmarks, splits
 from tasks.errors import InputError, unknown
-from tasks.formats.own import read_own
+from tasks.formats.own import kinds_of, read_own
 from tasks.formats.published import read_timestamps_json
 from tasks.sample import Sample, make_samples
 
@@ -154,6 +154,8 @@ def _own(name: str, data_root: Path) -> Task:
             f"a file {name}, here or below {data_root}", "no such file", f"give its path: --task DIR/{Path(name).name}"
         )
     split = Split((Source({str(file): None}, partial(read_own, where=name)),), None, None)
+    with file.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines:
+        kinds = kinds_of(lines)
     return Task(
         name=file.name,
         version=1,
@@ -166,6 +168,7 @@ def _own(name: str, data_root: Path) -> Task:
         licence="your own",
         homepage=str(file),
         citation="none",
+        kinds=kinds,
     )
 
 
@@ -199,7 +202,9 @@ def _rows(task: Task, name: str, data_root: Path) -> list[Sample]:
     source = next((s for s in split.sources if all((data_root / path).is_file() for path in s.files)), None)
     if source is None:
         wanted = "\n          or ".join(" with ".join(s.files) for s in split.sources)
-        raise InputError(f"annotations of {task.name}@{name}: {wanted}", f"none of these below {data_root}", task.obtain)
+        there = [path for s in split.sources for path in s.files if (data_root / path).is_file()]
+        found = f"only {', '.join(there)} below {data_root}" if there else f"none of these below {data_root}"
+        raise InputError(f"annotations of {task.name}@{name}: {wanted}", found, task.obtain)
     found = " with ".join(str(data_root / path) for path in source.files)
     contents = {path: (data_root / path).read_bytes() for path in source.files}
     altered = [

@@ -2,7 +2,6 @@
 
 import sys
 from argparse import Namespace
-from typing import Any
 
 from harness import extras
 from harness.arguments import given
@@ -14,9 +13,11 @@ from tasks import protocol, task
 from tasks.anomalies import anomalies
 from tasks.describe import describe
 from tasks.errors import Failure, InputError
+from tasks.sample import Sample
 from tasks.splits import DERIVED
 
 PROTOCOL = "protocol:"
+SHOWN = 3
 
 
 def main(options: Namespace) -> int:
@@ -38,6 +39,7 @@ def _card(plan: Plan) -> list[str]:
         f"{benchmark.name} v{benchmark.version}: {benchmark.title}",
         *(f"  {name}: {counts}" for name, counts in published.items()),
         *([f"  derived from train: {', '.join(DERIVED)} …"] if "train" in published else []),
+        f"  kinds of question: {', '.join(benchmark.kinds)}",
         f"  licence: {benchmark.licence}",
         f"  source: {benchmark.homepage}",
         f"  citation: {benchmark.citation}",
@@ -46,8 +48,7 @@ def _card(plan: Plan) -> list[str]:
     ]
     for name, hits in anomalies(plan.samples).items():
         lines.append(
-            f"  kept as published: {len(hits):,} x {name}, e.g. {hits[0].id} "
-            f"{_spans(hits[0].truth.spans)} of {hits[0].duration_s} s"
+            f"  kept as published: {len(hits):,} x {name}, e.g. {hits[0].id} {_truth(hits[0], SHOWN)} of {hits[0].duration_s} s"
         )
     return lines + video_notes(plan)
 
@@ -61,7 +62,9 @@ def _sample(plan: Plan, identifier: str | None) -> list[str]:
     lines = [
         f"sample {sample.id}",
         f"  query: {sample.query!r}",
-        f"  ground truth: {_spans(sample.truth.spans)} of {sample.duration_s} s",
+        *([f"  options: {', '.join(sample.options)}"] if sample.options else []),
+        f"  ground truth: {_truth(sample)} of {sample.duration_s} s",
+        *(f"  {name}: {value}" for name, value in sample.labels),
     ]
     lines += [f"  {mode} prompt: {plan.protocol.question(sample, mode)}" for mode in plan.protocol.prompt.modes]
     if sample.video not in plan.videos:
@@ -79,5 +82,11 @@ def _sample(plan: Plan, identifier: str | None) -> list[str]:
     return [*lines, f"  frames: {frames.fingerprint()}", f"  times in seconds: {times}"]
 
 
-def _spans(spans: Any) -> str:
-    return ", ".join(f"[{span.start_s}, {span.end_s}]" for span in spans)
+def _truth(sample: Sample, most: int | None = None) -> str:
+    """What is true of a sample, in words: the option, its spans (at most so many), and how many clips have scores."""
+    truth = sample.truth
+    parts = [truth.option] if truth.option is not None else []
+    parts += [f"[{span.start_s}, {span.end_s}]" for span in truth.spans[:most]]
+    parts += [f"{more:,} more"] if most is not None and (more := len(truth.spans) - most) > 0 else []
+    parts += [f"scores of {len(truth.clips)} clips"] if truth.clips is not None else []
+    return ", ".join(parts) or "nothing"

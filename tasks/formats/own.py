@@ -1,16 +1,33 @@
 """A user's own data: JSON Lines, described in docs/own-data.md. Stricter than the readers of published files."""
 
+from collections.abc import Iterable
+from string import ascii_uppercase
 from typing import Any
 
+from tasks.answer import Answer
 from tasks.errors import InputError
-from tasks.formats.published import expect, parse_json, seconds, sentence, shown, span
-from tasks.sample import Sample, one_query
+from tasks.formats.published import expect, length, parse_json, sentence, shown, span
+from tasks.highlights import CLIP_S
+from tasks.sample import Sample
 from tasks.span import Span
 
 FORMAT = (
     'a JSON object a line: {"video": file name, "duration": seconds, "query": text, "spans": [[start, end], …]}, '
-    'and if you like "id" and "clip" (see docs/own-data.md)'
+    'and if you like "id" and "clip"; for other kinds of question other fields (see docs/own-data.md)'
 )
+MOMENTS = ("moment", "instances", "union", "retrieval", "windows")
+SHAPES: dict[frozenset[str], tuple[str, ...]] = {
+    frozenset({"query", "spans"}): MOMENTS,
+    frozenset({"queries", "spans"}): ("pairs",),
+    frozenset({"query", "options", "answer", "spans"}): ("choice",),
+    frozenset({"query", "scores"}): ("highlights", "clips"),
+    frozenset({"query", "scores", "spans"}): ("windows", "union", "highlights", "moment", "clips"),
+    frozenset({"query", "scores", "clips"}): ("clips",),
+    frozenset({"query", "scores", "clips", "spans"}): ("clips", *MOMENTS),
+}
+"""Kinds of question that rows with these fields can be asked, the usual one first."""
+FIELDS = ("query", "queries", "options", "answer", "scores", "clips", "spans")
+HIGHEST_SCORE = 1e15
 LONGEST_LINE = 2**20
 SHOWN = 10
 CLIP_SLACK_S = 1.0
@@ -29,12 +46,19 @@ def read_own(text: str, where: str) -> list[Sample]:
     rows: list[Sample] = []
     problems: list[str] = []
     line_of_id: dict[str | None, int] = {}
+    first_shape: tuple[int, frozenset[str]] | None = None
     # Not splitlines: it also splits at characters that JSON allows inside a string.
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if not line.strip():
             continue
         try:
-            row = _row(line)
+            entry = _object(line)
+            shape = _shape(entry)
+            row = _row(entry, shape)
+            first_shape = first_shape or (number, shape)
+            if shape != first_shape[1]:
+                other = f"line {first_shape[0]} has {_named(first_shape[1])}"
+                raise ValueError(f"the fields {_named(shape)}, but {other}: all rows of a file have the same")
             first = line_of_id.setdefault(row.native_id, number)
             if row.native_id is not None and first != number:
                 raise ValueError(f"id {row.native_id!r} is already that of line {first}")
@@ -51,24 +75,122 @@ def read_own(text: str, where: str) -> list[Sample]:
     return rows
 
 
-def _row(line: str) -> Sample:
+def kinds_of(lines: Iterable[str]) -> tuple[str, ...]:
+    """Kinds of question that a file with these lines can be asked, by its first row; of moments if it is unreadable."""
+    try:
+        return SHAPES.get(_shape(_object(next((line for line in lines if line.strip()), ""))), MOMENTS)
+    except ValueError:
+        return MOMENTS
+
+
+def _object(line: str) -> dict[str, Any]:
     if len(line) > LONGEST_LINE:
         raise ValueError(f"{len(line):,} characters, {LONGEST_LINE:,} are allowed")
-    entry = expect(parse_json(line), dict, "an object")
-    if missing := [key for key in ("video", "duration", "query", "spans") if key not in entry]:
+    entry: dict[str, Any] = expect(parse_json(line), dict, "an object")
+    return entry
+
+
+def _shape(entry: dict[str, Any]) -> frozenset[str]:
+    return frozenset(name for name in FIELDS if entry.get(name) is not None)
+
+
+def _check_shape(entry: dict[str, Any], shape: frozenset[str]) -> None:
+    """Refuse a row without a video, and fields that make no question together. Raises ValueError."""
+    needed = [name for name in ("query", "spans") if shape <= {"query", "spans"} and name not in shape]
+    if missing := [*(name for name in ("video", "duration") if name not in entry), *needed]:
         raise ValueError(f"no {', '.join(missing)}")
-    duration_s = seconds(entry["duration"])
-    if duration_s <= 0:
-        raise ValueError(f"a duration of {duration_s:g} s")
-    query = sentence(entry["query"])
+    if shape not in SHAPES:
+        known = "; ".join(map(_named, SHAPES))
+        raise ValueError(f"the fields {_named(shape)} do not go together, these do: {known}")
+
+
+def _named(shape: frozenset[str]) -> str:
+    return ", ".join(sorted(shape, key=FIELDS.index))
+
+
+def _row(entry: dict[str, Any], shape: frozenset[str]) -> Sample:
+    _check_shape(entry, shape)
+    duration_s = length(entry["duration"])
+    queries = _queries(entry["queries"]) if "queries" in shape else (_query(entry["query"]),)
+    spans = _spans(entry["spans"]) if "spans" in shape else ()
+    if "queries" in shape and len(spans) != len(queries):
+        raise ValueError(f"{len(queries)} queries need one span each, found {len(spans)}")
+    options = _options(entry["options"]) if "options" in shape else ()
+    clips = _scores(entry["scores"]) if "scores" in shape else None
+    return Sample(
+        video=_video(entry["video"]),
+        duration_s=duration_s,
+        queries=queries,
+        truth=Answer(spans, option=_answer(entry["answer"], options) if options else None, clips=clips),
+        options=options,
+        clip=_clip(entry.get("clip"), duration_s),
+        grid=_grid(entry, shape, duration_s, len(clips or ())),
+        native_id=_id(entry.get("id")),
+    )
+
+
+def _query(value: Any) -> str:
+    query = sentence(value)
     if not query.strip():
         raise ValueError("an empty query")
-    moments = tuple(_moment(moment) for moment in expect(entry["spans"], list, "a list of spans [[start, end], …]"))
+    return query
+
+
+def _queries(value: Any) -> tuple[str, ...]:
+    queries = tuple(_query(query) for query in expect(value, list, "a list of sentences"))
+    if not queries:
+        raise ValueError("no query")
+    return queries
+
+
+def _spans(value: Any) -> tuple[Span, ...]:
+    moments = tuple(_moment(moment) for moment in expect(value, list, "a list of spans [[start, end], …]"))
     if not moments:
         raise ValueError("no span")
-    return one_query(
-        _video(entry["video"]), duration_s, query, moments, _clip(entry.get("clip"), duration_s), _id(entry.get("id"))
-    )
+    return moments
+
+
+def _options(value: Any) -> tuple[str, ...]:
+    options = tuple(sentence(option) for option in expect(value, list, "a list of options"))
+    if not 2 <= len(options) <= len(ascii_uppercase) or len(set(options)) < len(options) or not all(map(str.strip, options)):
+        raise ValueError(f"expected 2 to {len(ascii_uppercase)} different options that are not empty, found {shown(value)}")
+    return options
+
+
+def _answer(value: Any, options: tuple[str, ...]) -> str:
+    letters = ascii_uppercase[: len(options)]
+    if not isinstance(value, str) or len(value) != 1 or value not in letters:
+        raise ValueError(f"expected an answer of {letters[0]} to {letters[-1]}, the letter of an option, found {shown(value)}")
+    return value
+
+
+def _scores(value: Any) -> tuple[tuple[float, ...], ...]:
+    """Scores by clip: a number, or a list with one of every annotator."""
+    rows = [row if isinstance(row, list) else [row] for row in expect(value, list, "a list of scores by clip")]
+    if len({len(row) for row in rows}) != 1 or not rows[0]:
+        raise ValueError("scores need at least one clip, and every clip a score of every annotator")
+    return tuple(tuple(_score(score) for score in row) for row in rows)
+
+
+def _score(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < HIGHEST_SCORE:
+        raise ValueError(f"expected a score that is a finite number, found {shown(value)}")
+    return float(value)
+
+
+def _grid(entry: dict[str, Any], shape: frozenset[str], duration_s: float, count: int) -> tuple[Span, ...]:
+    """Bounds of the clips that have scores; without any these are the whole clips of 2 s."""
+    if "scores" not in shape:
+        return ()
+    if "clips" not in shape:
+        if count != int(duration_s / CLIP_S):
+            expected = f"{int(duration_s / CLIP_S)} whole clips of {CLIP_S:g} s in {duration_s:g} s"
+            raise ValueError(f"{count} scores for {expected}; bounds of other clips are given as clips")
+        return ()
+    bounds = tuple(_moment(one) for one in expect(entry["clips"], list, "a list of clips [[start, end], …]"))
+    if len(bounds) != count or not all(start < end for start, end in bounds):
+        raise ValueError(f"{count} scores need as many clips [start, end] with start < end, found {len(bounds)}")
+    return bounds
 
 
 def _moment(value: Any) -> Span:

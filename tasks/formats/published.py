@@ -1,10 +1,11 @@
 """Readers of the annotation formats found in the wild. Each turns the text of a file into rows, as published."""
 
 import csv
+import io
 import json
 import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -26,8 +27,8 @@ def read_timestamps_json(text: str) -> list[Sample]:
         ValueError: The text is not JSON, or not of this shape.
     """
     rows: list[Sample] = []
-    for video, entry in _videos(text):
-        duration = entry["video_duration"] if "video_duration" in entry else _get(entry, "duration", video)
+    for video, entry in videos(text):
+        duration = entry["video_duration"] if "video_duration" in entry else get(entry, "duration", video)
         rows += _paired(video, seconds(duration), entry, ("timestamps", "sentences"))
     return rows
 
@@ -39,11 +40,11 @@ def read_frames_json(text: str) -> list[Sample]:
         ValueError: The text is not JSON, or not of this shape.
     """
     rows: list[Sample] = []
-    for video, entry in _videos(text):
-        fps = seconds(_get(entry, "fps", video))
+    for video, entry in videos(text):
+        fps = seconds(get(entry, "fps", video))
         if fps < SLOWEST_FPS:
             raise ValueError(f"video {video!r} has {fps} frames a second")
-        duration_s = seconds(_get(entry, "num_frames", video)) / fps
+        duration_s = seconds(get(entry, "num_frames", video)) / fps
         rows += _paired(video.removesuffix(".avi"), duration_s, entry, ("timestamps", "sentences"), fps)
     return rows
 
@@ -55,8 +56,8 @@ def read_queries_json(text: str) -> list[Sample]:
         ValueError: The text is not JSON, or not of this shape.
     """
     rows: list[Sample] = []
-    for video, entry in _videos(text):
-        rows += _paired(video, seconds(_get(entry, "duration", video)), entry, ("spans", "queries"))
+    for video, entry in videos(text):
+        rows += _paired(video, seconds(get(entry, "duration", video)), entry, ("spans", "queries"))
     return rows
 
 
@@ -69,11 +70,9 @@ def read_tvgbench(text: str) -> list[Sample]:
         ValueError: The text is not JSON, or not of this shape.
     """
     rows = []
-    for number, entry in enumerate(expect(parse_json(text), list, "a list of rows"), 1):
-        where = f"row {number}"
-        expect(entry, dict, f"an object as {where}")
-        video = PurePosixPath(expect(_get(entry, "path", where), str, f"a path in {where}")).stem
-        answer = _get(entry, "answer", where)
+    for where, entry in listed(parse_json(text)):
+        video = PurePosixPath(expect(get(entry, "path", where), str, f"a path in {where}")).stem
+        answer = get(entry, "answer", where)
         match = _ANSWER.fullmatch(answer) if isinstance(answer, str) else None
         if match is None:
             raise ValueError(f"{where} has answer {shown(answer)}, not `start-end`")
@@ -81,7 +80,7 @@ def read_tvgbench(text: str) -> list[Sample]:
         bounds = [entry.get("start"), entry.get("end")]
         clip = None if bounds == [None, None] else span(bounds)
         rows.append(
-            one_query(video, seconds(_get(entry, "duration", where)), sentence(_get(entry, "question", where)), (moment,), clip)
+            one_query(video, seconds(get(entry, "duration", where)), sentence(get(entry, "question", where)), (moment,), clip)
         )
     return rows
 
@@ -111,13 +110,69 @@ def read_tall_text(text: str, durations_s: dict[str, float]) -> list[Sample]:
 
 def read_charades_durations(text: str) -> dict[str, float]:
     """Duration in seconds by video, from the `length` column of Charades' own csv. Raises ValueError on another shape."""
+    return {row["id"]: written_seconds(row["length"]) for _, row in table(text, "id", "length")}
+
+
+def table(text: str, *columns: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Rows of a csv with the names of their places. Raises ValueError where one of these columns is missing, or a cell of one."""
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
-        table = list(csv.DictReader(text.splitlines()))
+        if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+            raise ValueError(f"the csv has no column {', '.join(missing)}")
+        for row in reader:
+            if empty := [name for name in columns if row[name] is None]:
+                raise ValueError(f"line {reader.line_num} has no {', '.join(empty)}")
+            yield f"line {reader.line_num}", row
     except csv.Error as error:
         raise ValueError(f"no csv: {error}") from error
-    if not table or not {"id", "length"} <= table[0].keys():
-        raise ValueError("the csv has no columns `id` and `length`")
-    return {row["id"]: seconds(float(row["length"] or "nan")) for row in table}
+
+
+def listed(rows: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Objects of a list with the names of their places. Raises ValueError on another shape."""
+    for number, entry in enumerate(expect(rows, list, "a list of rows"), 1):
+        yield f"row {number}", expect(entry, dict, f"an object as row {number}")
+
+
+def each(entries: Iterable[tuple[str, dict[str, Any]]], build: Callable[[dict[str, Any]], Sample]) -> list[Sample]:
+    """A sample of every object. Raises ValueError that begins with the place of the first object that gives none."""
+    samples = []
+    for where, entry in entries:
+        try:
+            samples.append(build(entry))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+    return samples
+
+
+def field(entry: Mapping[str, Any], key: str) -> Any:
+    """The value under a key. Raises ValueError where there is none."""
+    if key not in entry:
+        raise ValueError(f"no {key}")
+    return entry[key]
+
+
+def spans(value: Any) -> tuple[Span, ...]:
+    """`[[start, end], …]` in seconds, in their order; it may be empty. Raises ValueError."""
+    return tuple(span(one) for one in expect(value, list, "a list of spans [[start, end], …]"))
+
+
+def stem(path: Any) -> str:
+    """The name of a video without folders and suffix. Raises ValueError."""
+    return PurePosixPath(expect(path, str, "the path of a video")).stem
+
+
+def objects(texts: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Objects of a JSONL file with the names of their lines; blank lines are passed over. Raises ValueError on another shape."""
+    for number, text in enumerate(texts, 1):
+        if not text.strip():
+            continue
+        try:
+            entry = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"line {number} is not JSON: {error}") from error
+        if not isinstance(entry, dict):
+            raise ValueError(f"line {number}: expected an object, found {text[:80]!r}")
+        yield f"line {number}", entry
 
 
 def parse_json(text: str) -> Any:
@@ -155,6 +210,21 @@ def seconds(value: Any) -> float:
     return float(value)
 
 
+def written_seconds(text: Any) -> float:
+    """A finite number of seconds that is written as text. Raises ValueError."""
+    try:
+        return seconds(float(expect(text, str, "a number as text")))
+    except ValueError as error:
+        raise ValueError(f"expected a time in seconds, found {shown(text)}") from error
+
+
+def length(value: Any) -> float:
+    """A duration in seconds, above 0. Raises ValueError."""
+    if (found := seconds(value)) <= 0:
+        raise ValueError(f"a duration of {found:g} s")
+    return found
+
+
 def span(value: Any, fps: float = 1.0) -> Span:
     """`[start, end]`, in seconds or in frames at `fps`. Raises ValueError."""
     if not isinstance(value, list) or len(value) != 2:
@@ -162,12 +232,14 @@ def span(value: Any, fps: float = 1.0) -> Span:
     return Span(seconds(value[0]) / fps, seconds(value[1]) / fps)
 
 
-def _videos(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def videos(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Entries of an object by video. Raises ValueError on another shape."""
     for video, entry in expect(parse_json(text), dict, "an object of videos").items():
         yield video, expect(entry, dict, f"an object for video {video!r}")
 
 
-def _get(entry: dict[str, Any], key: str, where: str) -> Any:
+def get(entry: Mapping[str, Any], key: str, where: str) -> Any:
+    """The value under a key. Raises ValueError that names the place where there is none."""
     if key not in entry:
         raise ValueError(f"{where!r} has no {key}")
     return entry[key]
@@ -175,7 +247,7 @@ def _get(entry: dict[str, Any], key: str, where: str) -> Any:
 
 def _paired(video: str, duration_s: float, entry: dict[str, Any], keys: tuple[str, str], fps: float = 1.0) -> Iterator[Sample]:
     """Rows of one video from two lists of equal length: its moments and their sentences, under these keys."""
-    moments, sentences = (expect(_get(entry, key, video), list, f"a list of {key} for {video!r}") for key in keys)
+    moments, sentences = (expect(get(entry, key, video), list, f"a list of {key} for {video!r}") for key in keys)
     if len(moments) != len(sentences):
         raise ValueError(f"video {video!r} has {len(moments)} moments but {len(sentences)} sentences")
     for moment, text in zip(moments, sentences, strict=True):

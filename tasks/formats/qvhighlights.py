@@ -1,6 +1,5 @@
 """Files of QVHighlights: the released annotations, submissions in the form of moment_detr, and the official score report."""
 
-import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +8,7 @@ from typing import Any
 from tasks import highlights, moments
 from tasks.answer import Answer
 from tasks.errors import InputError
-from tasks.formats.published import shown
+from tasks.formats.published import objects, shown
 from tasks.sample import Sample, one_query
 from tasks.span import Span
 
@@ -28,7 +27,7 @@ def read_release(text: str) -> list[Sample]:
     Raises:
         ValueError: A line is not JSON, or not of this shape; the message names the line.
     """
-    return [_row(entry, line) for line, entry in _objects(text.split("\n"))]
+    return [_row(entry, line) for line, entry in objects(text.split("\n"))]
 
 
 def _row(entry: Mapping[str, Any], line: str) -> Sample:
@@ -64,7 +63,7 @@ def read_submission(lines: Iterable[str]) -> Iterator[tuple[str, Answer]]:
     Raises:
         ValueError: A line is not JSON, or not of this shape; the message names the line.
     """
-    for line, entry in _objects(lines):
+    for line, entry in objects(lines):
         yield query_id(entry, line), submitted(entry, line)
 
 
@@ -132,20 +131,6 @@ def report(
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {name: float(f"{value:.2f}") for name, value in values.items()}
-
-
-def _objects(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Objects of a JSONL file with the name of their line; blank lines are passed over."""
-    for number, text in enumerate(lines, 1):
-        if not text.strip():
-            continue
-        try:
-            entry = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"line {number} is not JSON: {error}") from error
-        if not isinstance(entry, dict):
-            raise ValueError(f"line {number}: expected an object, found {text[:80]!r}")
-        yield f"line {number}", entry
 
 
 def query_id(entry: Mapping[str, Any], line: str) -> str:

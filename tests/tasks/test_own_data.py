@@ -91,6 +91,100 @@ def test_bad_lines_are_named(tmp_path: Path, line: Any, words: str) -> None:
     assert len(error.value.found) < 1000
 
 
+BASE = {"video": "kitchen.mp4", "duration": 7.5}
+PAIRS = {**BASE, "queries": ["it shuts", "it opens"], "spans": [[3, 4], [0, 1]]}
+CHOICE = {**BASE, "query": "why?", "options": ["heat", "cold"], "answer": "B", "spans": [[0, 1], [3, 4]]}
+HIGHLIGHTS = {**BASE, "query": "a cook", "scores": [0, 4, 2.5]}
+WINDOWS = {**BASE, "query": "a cook", "scores": [[0, 1], [4, 4], [2, 3]], "spans": [[2, 6]]}
+CLIPS = {**BASE, "query": "a cook", "scores": [1, 0], "clips": [[0, 3.3], [1.6, 5]]}
+MOMENTS = ("moment", "instances", "union", "retrieval", "windows")
+
+
+@pytest.mark.parametrize(
+    ("row", "kinds"),
+    [
+        (GOOD, MOMENTS),
+        (PAIRS, ("pairs",)),
+        (CHOICE, ("choice",)),
+        (HIGHLIGHTS, ("highlights", "clips")),
+        (WINDOWS, ("windows", "union", "highlights", "moment", "clips")),
+        (CLIPS, ("clips",)),
+        ({**CLIPS, "spans": [[0, 1]]}, ("clips", *MOMENTS)),
+        ("not json", MOMENTS),
+    ],
+)
+def test_kinds_follow_from_the_fields(tmp_path: Path, row: Any, kinds: tuple[str, ...]) -> None:
+    path = write(tmp_path / "my.jsonl", "", row, GOOD)
+    path.write_text("\ufeff" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert tasks.find(str(path)).kinds == kinds
+
+
+def test_every_kind_can_be_held(tmp_path: Path) -> None:
+    def only(row: object) -> Sample:
+        (sample,) = load(write(tmp_path / "my.jsonl", row))
+        return sample
+
+    pairs = only(PAIRS)
+    assert (pairs.queries, pairs.truth.spans) == (("it shuts", "it opens"), (Span(3, 4), Span(0, 1)))
+    choice = only(CHOICE)
+    assert (choice.options, choice.truth.option, len(choice.truth.spans)) == (("heat", "cold"), "B", 2)
+    highlights = only(HIGHLIGHTS)
+    assert (highlights.truth.clips, highlights.grid, highlights.truth.spans) == (((0.0,), (4.0,), (2.5,)), (), ())
+    assert only(WINDOWS).truth.clips == ((0.0, 1.0), (4.0, 4.0), (2.0, 3.0))
+    clips = only(CLIPS)
+    assert (clips.truth.clips, clips.grid) == (((1.0,), (0.0,)), (Span(0, 3.3), Span(1.6, 5)))
+    # A field that is null is one that is absent.
+    assert only({**GOOD, "options": None, "scores": None}) == only(GOOD)
+
+
+def test_files_of_before_keep_ids_and_hash() -> None:
+    text = json.dumps(GOOD) + "\n" + json.dumps({**GOOD, "clip": [10, 72.5]})
+    rows = make_samples("my.jsonl", read_own(text, "my.jsonl"))
+    assert rows[0].id == "my.jsonl/kitchen.mp4/d51e3896e466"
+    assert split_sha256(rows) == "3638637ac1f2d1fa325ffdb45a644d5b1646737b97779244de478a8f94bc01a4"
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({**PAIRS, "spans": [[0, 1]]}, "2 queries need one span each, found 1"),
+        ({**PAIRS, "queries": []}, "no query"),
+        ({**PAIRS, "queries": ["a", " "]}, "an empty query"),
+        ({**PAIRS, "queries": "a"}, "expected a list of sentences"),
+        ({**PAIRS, "query": "a"}, "the fields query, queries, spans do not go together"),
+        ({**CHOICE, "answer": "C"}, "expected an answer of A to B, the letter of an option, found 'C'"),
+        ({**CHOICE, "answer": "AB"}, "expected an answer of A to B"),
+        ({**CHOICE, "answer": ["A"]}, "expected an answer of A to B"),
+        ({**CHOICE, "options": ["heat", "heat"]}, "2 to 26 different options"),
+        ({**CHOICE, "options": ["heat", ""]}, "2 to 26 different options"),
+        ({**CHOICE, "options": [str(i) for i in range(27)]}, "2 to 26 different options"),
+        ({**CHOICE, "options": None}, "the fields query, answer, spans do not go together"),
+        ({**CHOICE, "scores": [1]}, "the fields query, options, answer, scores, spans do not go together"),
+        ({**GOOD, "clips": [[0, 1]]}, "the fields query, clips, spans do not go together"),
+        ({**HIGHLIGHTS, "scores": [1, 2]}, "2 scores for 3 whole clips of 2 s in 7.5 s"),
+        ({**HIGHLIGHTS, "scores": [1, [2, 3], 1]}, "every clip a score of every annotator"),
+        ({**HIGHLIGHTS, "scores": []}, "at least one clip"),
+        ({**HIGHLIGHTS, "scores": [1, 2, float("nan")]}, "a score that is a finite number, found 'nan'"),
+        ({**HIGHLIGHTS, "scores": [1, 2, True]}, "a score that is a finite number, found 'True'"),
+        ({**HIGHLIGHTS, "scores": [1, 2, 10**400]}, "a score that is a finite number"),
+        ({**CLIPS, "clips": [[0, 1]]}, "2 scores need as many clips"),
+        ({**CLIPS, "clips": [[0, 1], [2, 2]]}, "with start < end"),
+        ({**CLIPS, "clips": 7}, "expected a list of clips"),
+        ({"queries": ["a"]}, "no video, duration"),
+    ],
+)
+def test_bad_rows_of_other_kinds_are_named(tmp_path: Path, row: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError) as error:
+        load(write(tmp_path / "my.jsonl", row))
+    assert "line 1: " in error.value.found and words in error.value.found
+
+
+def test_all_rows_have_the_same_fields(tmp_path: Path) -> None:
+    words = "line 3: the fields query, scores, but line 1 has query, spans: all rows of a file have the same"
+    with pytest.raises(InputError, match=words):
+        load(write(tmp_path / "my.jsonl", GOOD, GOOD, HIGHLIGHTS))
+
+
 def test_duplicate_ids_name_both_lines(tmp_path: Path) -> None:
     path = write(tmp_path / "my.jsonl", {**GOOD, "id": "a"}, GOOD, GOOD, {**GOOD, "id": "a", "query": "other"})
     with pytest.raises(InputError, match="line 4: id 'a' is already that of line 1"):
@@ -139,7 +233,16 @@ values = st.recursive(
 spans = st.lists(st.lists(st.floats(0, 50) | values, min_size=2, max_size=2) | values, max_size=3)
 objects = st.fixed_dictionaries(
     {"video": st.text(max_size=9) | values, "duration": st.floats(1, 100) | values, "query": st.text(max_size=9) | values},
-    optional={"spans": spans | values, "id": values, "clip": values},
+    optional={
+        "spans": spans | values,
+        "id": values,
+        "clip": values,
+        "queries": st.lists(st.text(max_size=3), max_size=2) | values,
+        "options": st.just(["x", "y"]) | values,
+        "answer": st.sampled_from("ABC") | values,
+        "scores": st.lists(st.floats(0, 4), max_size=3) | values,
+        "clips": spans | values,
+    },
 )
 lines = (objects | values).map(json.dumps) | st.text(max_size=60)
 
@@ -153,7 +256,7 @@ def test_any_text_gives_rows_or_a_typed_error(texts: list[str]) -> None:
         return
     for sample in make_samples("my.jsonl", rows):
         tasks.check_video_key(sample.video, "my.jsonl")
-        sample.id.encode(), sample.query.encode()
+        sample.id.encode(), sample.query.encode(), "".join(sample.options).encode()
 
 
 @given(st.binary(max_size=200))
@@ -163,3 +266,21 @@ def test_any_bytes_load_or_are_a_typed_error(tmp_path_factory: pytest.TempPathFa
     path.write_bytes(content)
     with pytest.raises(InputError):
         load(path)
+
+
+def test_the_lines_of_the_documentation_load() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "own-data.md").read_text(encoding="utf-8")
+    examples = [line for line in text.splitlines() if line.startswith("{")]
+    assert len(examples) == 7
+    assert len(read_own("\n".join(examples[:2]), "my.jsonl")) == 2
+    for line in examples[2:]:
+        assert len(read_own(line, "my.jsonl")) == 1
+
+
+def test_show_tells_the_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "my.jsonl", CHOICE)
+    assert main(["show", "my.jsonl"]) == 0
+    shown = capsys.readouterr().out
+    assert "kinds of question: choice" in shown and "options: heat, cold" in shown
+    assert "ground truth: B, [0.0, 1.0], [3.0, 4.0] of 7.5 s" in shown
