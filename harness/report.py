@@ -41,6 +41,8 @@ FLOORS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Rows without a model: whether they do not look or know the truth, and for which kinds they stand in a table."""
 CEILINGS = tuple(name for name, (kind, _) in FLOORS.items() if kind == "ceiling")
+OF_SPANS = ("moment", "pairs", "union", "instances", "retrieval")
+"""Kinds whose answers are spans alone."""
 FROM_TRAIN = ("train-prior", "place-prior", "majority-option")
 
 
@@ -122,16 +124,16 @@ def _answers(name: str, plan: Plan, truth: Mapping[str, Answer]) -> list[Answer]
             return None
         return [Answer(clips=((0.0,),) * len(sample.truth.clips or ())) for sample in samples]
     read = reader(protocol)
-    # The default parser reads any span of seconds as it was said (tests/tasks/test_say.py), so that it need not.
-    exact = (protocol.answer.parser, protocol.answer.unit, protocol.kind) == ("careful", "seconds", "moment")
+    # Our parsers read spans of seconds as they were said (tests/tasks/test_say.py), so that they need not.
+    exact = protocol.answer.unit == "seconds" and protocol.answer.parser in ("careful", "spans") and protocol.kind in OF_SPANS
 
     def said(answer: Answer, sample: Sample) -> Answer:
-        if exact and 0 <= answer.spans[0].start_s < answer.spans[0].end_s:
+        if exact and answer.spans and all(0 <= start < end for start, end in answer.spans):
             return answer
         return read(say(answer, sample, protocol), sample.duration_s)
 
     if name == "train-prior" and (prior := PRIORS.get((plan.task.name, protocol.kind))) is not None:
-        return [said(blind(share(*prior, s.duration_s), s, protocol), s) for s in samples]
+        return [said(blind(share(*prior, s.duration_s, protocol.kind), s, protocol), s) for s in samples]
     train = _train(plan) if name in FROM_TRAIN else ()
     if name in FROM_TRAIN and not (train and train[0].truth.spans):
         return None

@@ -96,7 +96,7 @@ def _blind(name: str, protocol: Protocol, train: Callable[[], Sequence[Sample]],
         case "train-prior" | "train-prior:relative":
             low, high = best_constant_span(train(), True, protocol)
             note = f"best constant span of the train split: {low:.2f} to {high:.2f} of the duration"
-            return guess(lambda s: share(low, high, s.duration_s), note)
+            return guess(lambda s: share(low, high, s.duration_s, protocol.kind), note)
         case "train-prior:absolute":
             start, end = best_constant_span(train(), False, protocol)
             return guess(lambda _: Span(start, end), f"best constant span of the train split: {start} to {end} s")
@@ -149,9 +149,10 @@ def _ceiling(name: str, protocol: Protocol, truth_of: Callable[[Sample], Answer]
     return None
 
 
-def share(low: float, high: float, duration_s: float) -> Span:
-    """The span between two fractions of the duration, to 0.01 s."""
-    return _hundredths(Span(low * duration_s, high * duration_s))
+def share(low: float, high: float, duration_s: float, kind: str) -> Span:
+    """The span between two fractions of the duration; to 0.01 s for the kinds of version 0.2, whose numbers stay."""
+    span = Span(low * duration_s, high * duration_s)
+    return _hundredths(span) if kind in ("moment", "union", "windows", "highlights") else span
 
 
 def parts(duration_s: float, count: int) -> list[Span]:

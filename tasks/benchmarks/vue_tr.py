@@ -12,7 +12,7 @@ def _task(version: str, folder: str, file: str, home: str, sha256: str, counts: 
         title=f"VUE-TR{version.upper()}",
         published={"test": Split((Source({f"{folder}/{file}": sha256}, read_vue_tr, (address,)),), *counts)},
         default_split="test",
-        protocol="default",
+        protocol="vue-tr",
         kinds=("retrieval", "union"),
         video_folders=(f"{folder}/videos", f"videos/{folder}", "videos"),
         obtain=f"harness data fetch --task vue-tr{version}",
