@@ -16,6 +16,7 @@ from harness import __version__
 
 PACKAGES = (
     "numpy",
+    "scipy",
     "torch",
     "torchvision",
     "transformers",

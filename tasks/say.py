@@ -109,5 +109,5 @@ def _hundredth(time: float | Decimal, duration_s: float) -> int:
 
 
 def _number(time: float | Decimal) -> str:
-    time = time or abs(time)  # no reply says -0.0
-    return format(time if isinstance(time, Decimal) else Decimal(repr(time)), "f")
+    exact = time if isinstance(time, Decimal) else Decimal(repr(time))
+    return format(exact if exact else abs(exact), "f")  # no reply says -0.0

@@ -8,6 +8,7 @@ from tabulate import tabulate
 from harness.lmms_tasks import write
 from harness.models.trivial import NAMES
 from tasks import protocol
+from tasks.protocol import form
 from tasks.splits import DERIVED
 from tasks.task import all_tasks
 
@@ -24,8 +25,11 @@ def main(options: Namespace) -> int:
 
 
 def _tasks() -> str:
-    headers = ["task", "also", "default split", "protocol", "title"]
-    table = [[t.name, ", ".join(t.aliases), t.default_split, t.protocol, t.title] for t in all_tasks().values()]
+    headers = ["task", "also", "kinds", "default split", "protocol", "title"]
+    table = [
+        [t.name, ", ".join(t.aliases), ", ".join(t.kinds), t.default_split, form(t.protocol, t.kinds).name, t.title]
+        for t in all_tasks().values()
+    ]
     return f"{tabulate(table, headers=headers)}\nderived splits: {', '.join(DERIVED)} …"
 
 

@@ -33,14 +33,15 @@ def strata(samples: Sequence[Sample]) -> list[Stratum]:
 
     Durations and lengths are cut at the quartiles of these queries, positions at the thirds of the video. Where a query has
     several moments, the longest gives length and position. A feature that does not vary is left out, and so are moments where a
-    sample has none.
+    sample has none. Labels that the samples carry, such as a type of question, come last.
     """
     duration = np.array([sample.duration_s for sample in samples], dtype=np.float64)
     words = np.array([len(sample.query.split()) for sample in samples], dtype=np.float64)
     about_video = _cut("video duration, s", duration, np.quantile(duration, QUARTERS))
     about_query = _cut("query length, words", words, np.quantile(words, QUARTERS))
+    labels = _labels(samples)
     if not all(sample.truth.spans for sample in samples):
-        return [*about_video, *about_query]
+        return [*about_video, *about_query, *labels]
     longest = [max(sample.truth.spans, key=lambda t: float(t.end_s) - float(t.start_s)) for sample in samples]
     bounds = np.array(longest, dtype=np.float64)
     windows = np.array([len(sample.truth.spans) for sample in samples], dtype=np.float64)
@@ -51,7 +52,15 @@ def strata(samples: Sequence[Sample]) -> list[Stratum]:
         *_cut("moment position, share of the video", position, np.array(THIRDS)),
         *about_query,
         *_cut("number of windows", windows, np.array(WINDOWS, dtype=np.float64)),
+        *labels,
     ]
+
+
+def _labels(samples: Sequence[Sample]) -> list[Stratum]:
+    """The values of each label, in the order in which they first stand; a sample without the label is in none."""
+    given = [dict(sample.labels) for sample in samples]
+    values = dict.fromkeys(pair for labels in given for pair in labels.items())
+    return [Stratum(name, value, np.array([labels.get(name) == value for labels in given])) for name, value in values]
 
 
 def _cut(feature: str, values: Floats, edges: Floats) -> list[Stratum]:

@@ -20,7 +20,7 @@ TASK = Task(
         )
     },
     default_split="test",
-    protocol="default",
+    protocol="tempr1",
     kinds=("union", "moment"),
     video_folders=("momentseeker/videos", "videos/momentseeker", "videos"),
     obtain="hf download avery00/MomentSeeker t2v.json --repo-type=dataset --local-dir DATA_ROOT/momentseeker, and write "
