@@ -39,9 +39,7 @@ def main(options: Namespace) -> int:
 def _all_protocols(options: Namespace, path: Path) -> int:
     document = store.read_run(path)
     plan = planned(path, document, options.task, **given(make_plan, options))
-    every = map(protocol.load, protocol.names())
-    has_highlights = plan.samples[0].truth.clips is not None
-    protocols = [rules for rules in every if has_highlights or rules.score.saliency == "none"]
+    protocols = [rules for rules in map(protocol.load, protocol.names()) if rules.kind == plan.protocol.kind]
     mode = plan.modes[0]
     check_duplicates(plan, options.duplicates)
     rows = Matching(plan, path if document is None else path / store.SAMPLES, options.reply_key)
@@ -52,8 +50,8 @@ def _all_protocols(options: Namespace, path: Path) -> int:
     if options.json:
         sys.stdout.write(json.dumps(table, indent=1) + "\n")
     else:
-        title = f"{plan.name}, mode {mode}: the same replies under every protocol. The last columns: what the protocol's parser, "
-        title += f"rounding, … alone would do to R1@0.5 and mIoU under {plan.protocol.name}."
+        title = f"{plan.name}, mode {mode}: the same replies under every protocol of kind {plan.protocol.kind}. The last columns: what the protocol's parser, "
+        title += f"rounding, … alone would do under {plan.protocol.name}."
         sys.stdout.write(f"{title}\n{tabulate(table, headers='keys', disable_numparse=True, stralign='right')}\n")
     return 0
 

@@ -34,5 +34,6 @@ def most_readable(texts: Iterable[str], asked: Protocol, shown: int = 3) -> tupl
 
 
 def every(asked: Protocol) -> Sequence[Protocol]:
-    """Protocols under which the same replies could be read: those of the same unit."""
-    return [rules for rules in map(protocols.load, protocols.names()) if rules.answer.unit == asked.answer.unit]
+    """Protocols under which the same replies could be read: those of the same kind and unit."""
+    alike = (asked.kind, asked.answer.unit)
+    return [rules for rules in map(protocols.load, protocols.names()) if (rules.kind, rules.answer.unit) == alike]
