@@ -127,12 +127,13 @@ def _open_session(
         sessions = (store.read_run(folder) or {"sessions": []})["sessions"]
         last = sessions[-1] if sessions else {}
         if launch.world == 1 or last.get("launch") != launch.sha256 or f"timings_rank_{launch.rank}" in last:
-            session = _session(plan, launch, asked, secrets)
-            document = {"schema": store.RUN_SCHEMA, "status": "running", "spec": spec, "sessions": [*sessions, session]}
+            new = session(plan, launch, asked, secrets)
+            document = {"schema": store.RUN_SCHEMA, "status": "running", "spec": spec, "sessions": [*sessions, new]}
             store.write_json(folder / store.RUN, document)
 
 
-def _session(plan: Plan, launch: Launch, asked: Asked | None, secrets: Sequence[str]) -> dict[str, Any]:
+def session(plan: Plan, launch: Launch, asked: Asked | None, secrets: Sequence[str]) -> dict[str, Any]:
+    """What `run.json` tells of this process: when it began, what was typed, and on what it runs."""
     typed = [redact(hidden(argument), secrets) for argument in sys.argv[1:]]
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -10,8 +10,9 @@ from pathlib import Path
 from tabulate import tabulate
 
 from harness import all_protocols as across
-from harness import api, store
+from harness import api, secret, store
 from harness.arguments import given
+from harness.kept import keep
 from harness.plan import Plan, make_plan
 from harness.predicted import Matching, check_duplicates
 from harness.predictions import submission
@@ -20,7 +21,7 @@ from tasks import protocol
 
 
 def main(options: Namespace) -> int:
-    """Score a run folder or anyone's predictions under a protocol; nothing is written."""
+    """Score a run folder or anyone's predictions under a protocol; only `--output` writes."""
     path = Path(options.path)
     if options.all_protocols:
         return _all_protocols(options, path)
@@ -33,6 +34,8 @@ def main(options: Namespace) -> int:
     gc.freeze()
     _tell([*run.notes, *([run.hint] if run.hint else [])])
     sys.stdout.write(json.dumps(run.scores, indent=1) + "\n" if options.json else f"{run!r}\n")
+    if options.output is not None:
+        sys.stderr.write(f"kept: {keep(run, options.output, options.name, secret.of(options))}\n")
     return 0
 
 
@@ -50,8 +53,10 @@ def _all_protocols(options: Namespace, path: Path) -> int:
     if options.json:
         sys.stdout.write(json.dumps(table, indent=1) + "\n")
     else:
-        title = f"{plan.name}, mode {mode}: the same replies under every protocol of kind {plan.protocol.kind}. The last columns: what the protocol's parser, "
-        title += f"rounding, … alone would do under {plan.protocol.name}."
+        title = (
+            f"{plan.name}, mode {mode}: the same replies under every protocol of kind {plan.protocol.kind}. The last columns: "
+        )
+        title += f"what the protocol's parser, rounding, … alone would do under {plan.protocol.name}."
         sys.stdout.write(f"{title}\n{tabulate(table, headers='keys', disable_numparse=True, stralign='right')}\n")
     return 0
 

@@ -1,7 +1,7 @@
 """What is wrong with wrong answers of several spans, of options and of clips: a type each, and the points that it costs."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,7 +23,8 @@ TYPES = {
 """In the order in which they are tried."""
 
 
-class SetDiagnosis(NamedTuple):
+@dataclass(frozen=True)
+class SetDiagnosis:
     """The errors of one run.
 
     Attributes:

@@ -1,0 +1,41 @@
+"""The scores of a file of predictions kept as a run: a board takes it like any other, without its replies."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import environment, store
+from harness.paths import AnyPath
+from harness.recorded import Recorded
+from harness.run import check_same_run, session
+from tasks.errors import InputError
+
+
+def keep(run: Recorded, output: AnyPath, name: str | None = None, secrets: Sequence[str] = ()) -> Path:
+    """Write `run.json` and `scores.json` of predictions that were scored.
+
+    Args:
+        run: A file of predictions, as `harness.recorded.open_run` gives it.
+        output: Run folder; written again where it holds the same file under the same rules.
+        name: What tables call the system; the name of the file by default.
+        secrets: Texts that are written nowhere.
+
+    Raises:
+        InputError: It is a run already, or the folder holds another one or cannot be written.
+    """
+    if run.document is not None:
+        raise InputError("a file of predictions to keep", f"the run {run.path}, which is kept", "harness board RUN")
+    folder, path = Path(output), Path(run.path)
+    with path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    model = {"name": name or path.name, "backend": "predictions", "file": path.name, "sha256": digest}
+    spec = {**run.plan.spec(), "model": model}
+    store.prepare_folder(folder)
+    check_same_run(folder, previous := store.read_run(folder), spec)
+    sessions = [*(previous or {"sessions": []})["sessions"], session(run.plan, environment.launch(), None, secrets)]
+    failed = sum(outcome.error is not None for scored in run.judged.values() for outcome in scored.outcomes)
+    counts = {"questions": len(run.plan.samples) * len(run.plan.modes), "failed": failed}
+    document = {"schema": store.RUN_SCHEMA, "status": "finished", "spec": spec, "sessions": sessions, "counts": counts}
+    store.write_json(folder / store.SCORES, run.scores)
+    store.write_json(folder / store.RUN, document)
+    return folder
