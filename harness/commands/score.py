@@ -53,9 +53,7 @@ def _all_protocols(options: Namespace, path: Path) -> int:
     if options.json:
         sys.stdout.write(json.dumps(table, indent=1) + "\n")
     else:
-        title = (
-            f"{plan.name}, mode {mode}: the same replies under every protocol of kind {plan.protocol.kind}. The last columns: "
-        )
+        title = f"{plan.name}, mode {mode}: the same replies under every protocol of kind {plan.protocol.kind}. Last columns: "
         title += f"what the protocol's parser, rounding, … alone would do under {plan.protocol.name}."
         sys.stdout.write(f"{title}\n{tabulate(table, headers='keys', disable_numparse=True, stralign='right')}\n")
     return 0

@@ -15,7 +15,7 @@ OVER_VIDEOS = "video-mIoU"
 
 
 def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Columns:
-    """`mIoU` and `R@t` over all events, and `video-mIoU` over videos: mean IoU of the events of each.
+    """`mIoU` and `R1@t` over all events, and `video-mIoU` over videos: mean IoU of the events of each.
 
     An answer with another number of spans than sentences is worth 0: which span belongs to which sentence is not known.
 
@@ -32,7 +32,7 @@ def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Proto
     found = moment.ious(protocol, spans, targets, durations)
     reached = moment.hits(protocol, found, spans, targets, durations)
     columns = {"mIoU": _means(found, events)}
-    columns |= {f"R@{t}": _means(reached[t].astype(np.float64), events) for t in protocol.score.thresholds}
+    columns |= {f"R1@{t}": _means(reached[t].astype(np.float64), events) for t in protocol.score.thresholds}
     return {**columns, OVER_VIDEOS: columns["mIoU"]}
 
 
