@@ -67,7 +67,7 @@ def _score(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     )
     score.add_argument("--json", action="store_true", help="print scores.json")
     score.add_argument("--output", help="keep the scores of a file as a run in this folder, for harness board")
-    score.add_argument("--name", help="what tables call the system of a file that is kept")
+    score.add_argument("--system", metavar="NAME", help="what tables call the system of a file that is kept")
 
 
 def _train(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:

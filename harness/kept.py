@@ -11,13 +11,13 @@ from harness.run import check_same_run, session
 from tasks.errors import InputError
 
 
-def keep(run: Recorded, output: AnyPath, name: str | None = None, secrets: Sequence[str] = ()) -> Path:
+def keep(run: Recorded, output: AnyPath, system: str | None = None, secrets: Sequence[str] = ()) -> Path:
     """Write `run.json` and `scores.json` of predictions that were scored.
 
     Args:
         run: A file of predictions, as `harness.recorded.open_run` gives it.
         output: Run folder; written again where it holds the same file under the same rules.
-        name: What tables call the system; the name of the file by default.
+        system: What tables call it; the name of the file by default.
         secrets: Texts that are written nowhere.
 
     Raises:
@@ -28,7 +28,7 @@ def keep(run: Recorded, output: AnyPath, name: str | None = None, secrets: Seque
     folder, path = Path(output), Path(run.path)
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    model = {"name": name or path.name, "backend": "predictions", "file": path.name, "sha256": digest}
+    model = {"name": system or path.name, "backend": "predictions", "file": path.name, "sha256": digest}
     spec = {**run.plan.spec(), "model": model}
     store.prepare_folder(folder)
     check_same_run(folder, previous := store.read_run(folder), spec)

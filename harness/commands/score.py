@@ -35,7 +35,7 @@ def main(options: Namespace) -> int:
     _tell([*run.notes, *([run.hint] if run.hint else [])])
     sys.stdout.write(json.dumps(run.scores, indent=1) + "\n" if options.json else f"{run!r}\n")
     if options.output is not None:
-        sys.stderr.write(f"kept: {keep(run, options.output, options.name, secret.of(options))}\n")
+        sys.stderr.write(f"kept: {keep(run, options.output, options.system, secret.of(options))}\n")
     return 0
 
 
@@ -61,7 +61,7 @@ def _all_protocols(options: Namespace, path: Path) -> int:
 
 def _may_be_submission(options: Namespace, path: Path) -> bool:
     """Whether the report of the official evaluator is asked for, if the task has one: a submission, and no other rules."""
-    own_rules = options.task and options.protocol is None and options.reply_key is None
+    own_rules = options.task and options.protocol is None and options.reply_key is None and options.output is None
     return bool(own_rules and path.is_file() and submission.is_submission(path))
 
 
