@@ -30,15 +30,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """A prompt as the model is given it. Rows of a batch that hold the same object share its computation.
+    """A prompt as the model is given it. Rows of a batch that hold the same object share its computation."""
 
-    Attributes:
-        row: Token ids and positions.
-        video: The video in it.
-    """
-
-    row: generate.Row
-    video: Video
+    row: generate.Row  # Token ids and positions
+    video: Video  # The video in it
 
 
 def curriculum(questions: Sequence[Question], modes: Sequence[str], seed: int) -> list[dict[str, Any]]:

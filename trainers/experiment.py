@@ -29,50 +29,30 @@ PACKAGES = ("pebble", "av", "PIL", "torch", "torchvision", "transformers", "acce
 
 @dataclass(frozen=True)
 class Variant:
-    """One recipe of an experiment.
+    """One recipe of an experiment."""
 
-    Attributes:
-        recipe: Name or file of the recipe.
-        set: Changes of it.
-    """
-
-    recipe: str
-    set: tuple[str, ...] = ()
+    recipe: str  # Name or file of the recipe
+    set: tuple[str, ...] = ()  # Changes of it
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is compared with what.
+    """What is compared with what."""
 
-    Attributes:
-        name: Name of the file.
-        model: Checkpoint that every cell starts from.
-        train: Splits to train on, one row of cells each.
-        evaluate: Splits every trained model is evaluated on.
-        recipes: What is compared, by label.
-        baseline: Label the others are compared with.
-        seeds: One training each.
-        modes: Prompt modes of the evaluation.
-        protocol: Rules of prompts, frames and scores; None for the task's own.
-        grid: Values of one argument, tried with the first seed and chosen on `dev` by mIoU, for every recipe alike.
-        dev: Split the choice is made on; never one of `evaluate`.
-        set: Changes of every recipe.
-        options: Further arguments of `harness train`.
-    """
-
-    name: str
-    model: str
-    train: tuple[str, ...]
-    evaluate: tuple[str, ...]
-    recipes: Mapping[str, Variant]
-    baseline: str
-    seeds: tuple[int, ...] = (0,)
-    modes: tuple[str, ...] = ("direct",)
-    protocol: str | None = None
+    name: str  # Name of the file
+    model: str  # Checkpoint that every cell starts from
+    train: tuple[str, ...]  # Splits to train on, one row of cells each
+    evaluate: tuple[str, ...]  # Splits every trained model is evaluated on
+    recipes: Mapping[str, Variant]  # What is compared, by label
+    baseline: str  # Label the others are compared with
+    seeds: tuple[int, ...] = (0,)  # One training each
+    modes: tuple[str, ...] = ("direct",)  # Prompt modes of the evaluation
+    protocol: str | None = None  # Rules of prompts, frames and scores; None for the task's own
+    # Values of one argument, tried with the first seed and chosen on `dev` by mIoU, for every recipe alike
     grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    dev: str | None = None
-    set: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
+    dev: str | None = None  # Split the choice is made on; never one of `evaluate`
+    set: tuple[str, ...] = ()  # Changes of every recipe
+    options: tuple[str, ...] = ()  # Further arguments of `harness train`
 
 
 KINDS: Kinds = {
@@ -88,21 +68,13 @@ KINDS: Kinds = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One training.
+    """One training."""
 
-    Attributes:
-        split: What is trained on.
-        label: Label of its recipe.
-        change: `KEY=VALUE` of the grid, "" without one.
-        seed: Its seed.
-        folder: Where the trained model and its runs lie.
-    """
-
-    split: str
-    label: str
-    change: str
-    seed: int
-    folder: Path
+    split: str  # What is trained on
+    label: str  # Label of its recipe
+    change: str  # `KEY=VALUE` of the grid, "" without one
+    seed: int  # Its seed
+    folder: Path  # Where the trained model and its runs lie
 
 
 def check_packages() -> None:

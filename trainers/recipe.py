@@ -27,54 +27,32 @@ REWARD_KINDS: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class RewardPart:
-    """One term of the reward.
+    """One term of the reward."""
 
-    Attributes:
-        name: A module of `trainers.rewards`, or `FILE.py:function`.
-        weight: Its weight in the sum.
-        modes: Modes in which it counts.
-        shaped: Whether it is part of what `shaping` shapes (accuracy); the rest (format) is added afterwards.
-        settings: Keyword arguments of the reward.
-    """
-
-    name: str
-    weight: float = 1.0
-    modes: tuple[str, ...] = MODES
-    shaped: bool = True
-    settings: dict[str, Any] = field(default_factory=dict)
+    name: str  # A module of `trainers.rewards`, or `FILE.py:function`
+    weight: float = 1.0  # Its weight in the sum
+    modes: tuple[str, ...] = MODES  # Modes in which it counts
+    shaped: bool = True  # Whether it is part of what `shaping` shapes (accuracy); the rest (format) is added afterwards
+    settings: dict[str, Any] = field(default_factory=dict)  # Keyword arguments of the reward
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained. Everything the trainers of TRL know is in `trainer`, under TRL's own names.
+    """How a model is trained. Everything the trainers of TRL know is in `trainer`, under TRL's own names."""
 
-    Attributes:
-        name: Name of the file.
-        method: `sft` or `grpo`.
-        summary: One sentence.
-        epochs: The mode of each epoch.
-        answers: `ground-truth` or a JSONL: what `sft` learns; in `grpo` the off-policy answer of each group, None for none.
-        group_size: G of the papers: replies a prompt, the off-policy one included.
-        shaping: How the off-policy answer enters the advantages.
-        rewards: Terms of the reward.
-        prompts_per_device: Prompts (SFT: answers) in a micro-batch of one process.
-        freeze_vision: Whether the vision tower stays as it is.
-        lora: Settings of `peft.LoraConfig`, None for full training.
-        trainer: Arguments of `trl.GRPOConfig` or `trl.SFTConfig`.
-    """
-
-    name: str
-    method: str
-    summary: str = ""
-    epochs: tuple[str, ...] = ("direct",)
+    name: str  # Name of the file
+    method: str  # `sft` or `grpo`
+    summary: str = ""  # One sentence
+    epochs: tuple[str, ...] = ("direct",)  # The mode of each epoch
+    # `ground-truth` or a JSONL: what `sft` learns; in `grpo` the off-policy answer of each group, None for none
     answers: str | None = None
-    group_size: int = 4
-    shaping: str = "none"
-    rewards: tuple[RewardPart, ...] = ()
-    prompts_per_device: int = 1
-    freeze_vision: bool = False
-    lora: dict[str, Any] | None = None
-    trainer: dict[str, Any] = field(default_factory=dict)
+    group_size: int = 4  # G of the papers: replies a prompt, the off-policy one included
+    shaping: str = "none"  # How the off-policy answer enters the advantages
+    rewards: tuple[RewardPart, ...] = ()  # Terms of the reward
+    prompts_per_device: int = 1  # Prompts (SFT: answers) in a micro-batch of one process
+    freeze_vision: bool = False  # Whether the vision tower stays as it is
+    lora: dict[str, Any] | None = None  # Settings of `peft.LoraConfig`, None for full training
+    trainer: dict[str, Any] = field(default_factory=dict)  # Arguments of `trl.GRPOConfig` or `trl.SFTConfig`
 
 
 KEYS = tuple(f.name for f in fields(Recipe) if f.name != "name")

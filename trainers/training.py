@@ -22,45 +22,27 @@ MIXED = "mixed"
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained.
+    """What is trained."""
 
-    Attributes:
-        recipe: How.
-        plan: The train split and the rules of its prompts.
-        model: Checkpoint folder or hub id.
-        folder: Where everything goes; the trained model lies there itself.
-        seed: Of order, sampling and adapters.
-        skip_missing: Whether samples without a video file are left out; otherwise they stop the training.
-        dtype: `float32`, `bfloat16`, `mixed` (weights in float32, computed with in bfloat16), or `auto`: see `precision`.
-        attn: Attention implementation.
-        deadline_s: Seconds after which decoding a video is given up.
-        dev_every: Steps between two evaluations on the task's `dev` split, 0 for none.
-        dev_limit: Samples of `dev` for that.
-    """
-
-    recipe: Recipe
-    plan: Plan
-    model: str
-    folder: Path
-    seed: int = 0
-    skip_missing: bool = False
+    recipe: Recipe  # How
+    plan: Plan  # The train split and the rules of its prompts
+    model: str  # Checkpoint folder or hub id
+    folder: Path  # Where everything goes; the trained model lies there itself
+    seed: int = 0  # Of order, sampling and adapters
+    skip_missing: bool = False  # Whether samples without a video file are left out; otherwise they stop the training
+    # `float32`, `bfloat16`, `mixed` (weights in float32, computed with in bfloat16), or `auto`: see `precision`
     dtype: str = "auto"
-    attn: str = "sdpa"
-    deadline_s: float = 120.0
-    dev_every: int = 0
-    dev_limit: int = 100
+    attn: str = "sdpa"  # Attention implementation
+    deadline_s: float = 120.0  # Seconds after which decoding a video is given up
+    dev_every: int = 0  # Steps between two evaluations on the task's `dev` split, 0 for none
+    dev_limit: int = 100  # Samples of `dev` for that
 
 
 class Precision(NamedTuple):
-    """Numbers a training computes with.
+    """Numbers a training computes with."""
 
-    Attributes:
-        weights: Dtype of the weights.
-        bf16: Whether their products are in bfloat16 (autocast).
-    """
-
-    weights: str
-    bf16: bool
+    weights: str  # Dtype of the weights
+    bf16: bool  # Whether their products are in bfloat16 (autocast)
 
 
 @dataclass(frozen=True)

@@ -25,19 +25,12 @@ teaches nothing about every other time, and answers like "9.0 to 7.0" follow."""
 
 
 class Lesson(NamedTuple):
-    """One video with its questions.
+    """One video with its questions."""
 
-    Attributes:
-        frames: What a model is given.
-        events: What is visible when.
-        queries: What each event is called.
-        level: One of the levels above.
-    """
-
-    frames: Frames
-    events: tuple[Event, ...]
-    queries: tuple[str, ...]
-    level: int
+    frames: Frames  # What a model is given
+    events: tuple[Event, ...]  # What is visible when
+    queries: tuple[str, ...]  # What each event is called
+    level: int  # One of the levels above
 
 
 def lessons(rng: np.random.Generator, count: int, levels: dict[int, float], rules: VideoRules, factor: int) -> list[Lesson]:

@@ -40,39 +40,25 @@ WEAK_COOLDOWN = 40
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides the weights.
+    """Everything that decides the weights."""
 
-    Attributes:
-        family: One of `model.FAMILIES`.
-        seed: Initial weights and all lessons.
-        steps: Length of the schedule.
-        cooldown: Stop so many steps after the first level is learned, the learning rate falling to 0: a weak base. None
-            for the whole schedule.
-        videos: Videos a step; each is asked about all its events.
-        warmup: Steps until the full learning rate.
-        matrix_rate: Learning rate of Muon, for the matrices inside the layers.
-        rate: Learning rate of AdamW, for everything else.
-        decay: Weight decay of both.
-        clip: Largest norm of the gradient.
-        naming: Weight of the loss that has visual tokens named; without it shapes are not learned.
-        gate: The first level is learned when the loss per answer token is below this. An answer that ignores the query
-            cannot get below ln(3) / 4 = 0.275: three events, four answer tokens.
-        window: Steps over which that loss is averaged.
-    """
-
-    family: str = "qwen3_vl"
-    seed: int = 0
-    steps: int = 1200
+    family: str = "qwen3_vl"  # One of `model.FAMILIES`
+    seed: int = 0  # Initial weights and all lessons
+    steps: int = 1200  # Length of the schedule
+    # Stop so many steps after the first level is learned, the learning rate falling to 0: a weak base. None for the whole
+    # schedule.
     cooldown: int | None = None
-    videos: int = 32
-    warmup: int = 50
-    matrix_rate: float = 2e-2
-    rate: float = 2e-3
-    decay: float = 0.01
-    clip: float = 1.0
-    naming: float = 0.5
+    videos: int = 32  # Videos a step; each is asked about all its events
+    warmup: int = 50  # Steps until the full learning rate
+    matrix_rate: float = 2e-2  # Learning rate of Muon, for the matrices inside the layers
+    rate: float = 2e-3  # Learning rate of AdamW, for everything else
+    decay: float = 0.01  # Weight decay of both
+    clip: float = 1.0  # Largest norm of the gradient
+    naming: float = 0.5  # Weight of the loss that has visual tokens named; without it shapes are not learned
+    # The first level is learned when the loss per answer token is below this. An answer that ignores the query cannot get below
+    # ln(3) / 4 = 0.275: three events, four answer tokens.
     gate: float = 0.26
-    window: int = 30
+    window: int = 30  # Steps over which that loss is averaged
 
 
 class Trainer:

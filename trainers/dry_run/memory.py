@@ -39,62 +39,35 @@ STRATEGIES = ("plain", "zero2", "zero3", "zero3-offload")
 
 @dataclass(frozen=True)
 class Shape:
-    """What of a model decides its memory.
+    """What of a model decides its memory."""
 
-    Attributes:
-        weights: Number of weights.
-        trained: Number of weights that are trained.
-        width: Of the text tower.
-        inner: Width of its feed-forward layers, over all experts that a token is sent to.
-        layers: Layers of the text tower.
-        key_value: Keys' and values' width together, of one layer.
-        vision_width: Of the vision tower.
-        vision_inner: Width of its feed-forward layers.
-        vision_layers: Its layers.
-        merged: Patches in one visual token.
-        frozen_vision: Whether its activations need no gradient.
-    """
-
-    weights: int
-    trained: int
-    width: int
-    inner: int
-    layers: int
-    key_value: int
-    vision_width: int
-    vision_inner: int
-    vision_layers: int
-    merged: int
-    frozen_vision: bool = False
+    weights: int  # Number of weights
+    trained: int  # Number of weights that are trained
+    width: int  # Of the text tower
+    inner: int  # Width of its feed-forward layers, over all experts that a token is sent to
+    layers: int  # Layers of the text tower
+    key_value: int  # Keys' and values' width together, of one layer
+    vision_width: int  # Of the vision tower
+    vision_inner: int  # Width of its feed-forward layers
+    vision_layers: int  # Its layers
+    merged: int  # Patches in one visual token
+    frozen_vision: bool = False  # Whether its activations need no gradient
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one process computes at a time, at the longest.
+    """What one process computes at a time, at the longest."""
 
-    Attributes:
-        prompts: Prompts in a micro-batch.
-        prompt_tokens: Tokens of a prompt, visual ones included.
-        visual_tokens: Visual tokens of a prompt.
-        reply_tokens: Tokens of a reply.
-        replies: Replies to a prompt in the loss.
-        generated: Replies to a prompt that are generated, 0 for none.
-        dtype_bytes: Of activations, and of the weights that they are products of.
-        kept_bytes: Of the weights as they are kept without DeepSpeed.
-        checkpointing: Whether activations are computed again in the backward pass.
-        reference: Whether a second model stays in memory, for the KL term.
-    """
-
-    prompts: int
-    prompt_tokens: int
-    visual_tokens: int
-    reply_tokens: int
-    replies: int
-    generated: int
-    dtype_bytes: int
-    kept_bytes: int
-    checkpointing: bool
-    reference: bool
+    prompts: int  # Prompts in a micro-batch
+    prompt_tokens: int  # Tokens of a prompt, visual ones included
+    visual_tokens: int  # Visual tokens of a prompt
+    reply_tokens: int  # Tokens of a reply
+    replies: int  # Replies to a prompt in the loss
+    generated: int  # Replies to a prompt that are generated, 0 for none
+    dtype_bytes: int  # Of activations, and of the weights that they are products of
+    kept_bytes: int  # Of the weights as they are kept without DeepSpeed
+    checkpointing: bool  # Whether activations are computed again in the backward pass
+    reference: bool  # Whether a second model stays in memory, for the KL term
 
     @property
     def row_tokens(self) -> int:
@@ -104,25 +77,15 @@ class Load:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes in one process.
+    """Bytes in one process."""
 
-    Attributes:
-        weights: Of the model that is trained.
-        reference: Of the reference model.
-        gradients: Of the trained weights, with the buffers they are exchanged through.
-        optimizer: Adam's states.
-        activations: Of the loss pass, with its attention mask.
-        generation: Keys and values of the replies, and weights gathered for it.
-        host: Main memory that offloading needs, of one process.
-    """
-
-    weights: int
-    reference: int
-    gradients: int
-    optimizer: int
-    activations: int
-    generation: int
-    host: int = 0
+    weights: int  # Of the model that is trained
+    reference: int  # Of the reference model
+    gradients: int  # Of the trained weights, with the buffers they are exchanged through
+    optimizer: int  # Adam's states
+    activations: int  # Of the loss pass, with its attention mask
+    generation: int  # Keys and values of the replies, and weights gathered for it
+    host: int = 0  # Main memory that offloading needs, of one process
 
     @property
     def peak(self) -> int:

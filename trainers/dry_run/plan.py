@@ -35,15 +35,10 @@ STEP = 2.0**-9
 
 
 class Lengths(NamedTuple):
-    """Tokens of one sample's prompt.
+    """Tokens of one sample's prompt."""
 
-    Attributes:
-        visual: Visual tokens.
-        prompt: All tokens, visual ones included.
-    """
-
-    visual: int
-    prompt: int
+    visual: int  # Visual tokens
+    prompt: int  # All tokens, visual ones included
 
 
 def forecast(training: Training) -> str:

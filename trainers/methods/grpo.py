@@ -35,38 +35,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class OffPolicy:
-    """The answer that takes the last place in every group.
+    """The answer that takes the last place in every group."""
 
-    Attributes:
-        answer: Text of the answer, given a row of the dataset.
-        shaping: How it enters the advantages.
-    """
-
-    answer: Callable[[Mapping[str, Any]], str]
-    shaping: str = "nonlinear"
+    answer: Callable[[Mapping[str, Any]], str]  # Text of the answer, given a row of the dataset
+    shaping: str = "nonlinear"  # How it enters the advantages
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One generation, from its rows to their loss: what the hooks that TRL calls hand to one another.
+    """One generation, from its rows to their loss: what the hooks that TRL calls hand to one another."""
 
-    Attributes:
-        step: The optimizer step it is generated in.
-        number: How many were generated in that step before.
-        rows: Rows of the dataset, a group one after the other.
-        prompts: The prompt of each row.
-        sampled: Log-probabilities of each reply's tokens as they were drawn, None for one that was not.
-        rewards: `(rows of all processes, rewards)`.
-        logprobs: `(rows, tokens)` log-probabilities as they were last computed.
-    """
-
-    step: int = -1
-    number: int = 0
-    rows: Sequence[Row] = ()
-    prompts: Sequence[Prompt] = ()
+    step: int = -1  # The optimizer step it is generated in
+    number: int = 0  # How many were generated in that step before
+    rows: Sequence[Row] = ()  # Rows of the dataset, a group one after the other
+    prompts: Sequence[Prompt] = ()  # The prompt of each row
+    # Log-probabilities of each reply's tokens as they were drawn, None for one that was not
     sampled: Sequence[Sequence[float] | None] = ()
-    rewards: torch.Tensor | None = None
-    logprobs: torch.Tensor | None = None
+    rewards: torch.Tensor | None = None  # `(rows of all processes, rewards)`
+    logprobs: torch.Tensor | None = None  # `(rows, tokens)` log-probabilities as they were last computed
 
 
 Metrics = Callable[[int, Sequence[Row], Sequence[str], Sequence[bool]], Mapping[str, float]]

@@ -20,30 +20,19 @@ IGNORED = -100
 
 
 class Branch(NamedTuple):
-    """What follows a prefix.
+    """What follows a prefix."""
 
-    Attributes:
-        ids: Token ids.
-        labels: The same ids, `IGNORED` where no log-probability is asked for; the first is never scored.
-    """
-
-    ids: Sequence[int]
-    labels: Sequence[int]
+    ids: Sequence[int]  # Token ids
+    labels: Sequence[int]  # The same ids, `IGNORED` where no log-probability is asked for; the first is never scored
 
 
 @dataclass(frozen=True)
 class Group:
-    """Branches that share a prefix.
+    """Branches that share a prefix."""
 
-    Attributes:
-        prefix: Token ids and `(3, tokens)` rotary positions; contains the whole video.
-        video: The video of the prefix.
-        branches: What follows; text only.
-    """
-
-    prefix: Row
-    video: Video
-    branches: Sequence[Branch]
+    prefix: Row  # Token ids and `(3, tokens)` rotary positions; contains the whole video
+    video: Video  # The video of the prefix
+    branches: Sequence[Branch]  # What follows; text only
 
 
 def completions(prompt: Row, video: Video, replies: Sequence[Sequence[int]]) -> Group:

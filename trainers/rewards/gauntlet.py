@@ -31,15 +31,10 @@ class Row(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something that breaks.
+    """Something that breaks."""
 
-    Attributes:
-        check: A key of `CHECKS`.
-        message: The first case and how many there are.
-    """
-
-    check: str
-    message: str
+    check: str  # A key of `CHECKS`
+    message: str  # The first case and how many there are
 
 
 CHECKS = {
