@@ -19,13 +19,9 @@ from tasks.question import Question
 from tasks.span import Span
 
 logger = logging.getLogger(__name__)
-
-MOST_REPLACEMENTS = 20
-"""Samples tried in place of one whose video cannot be read."""
-
+MOST_REPLACEMENTS = 20  # Samples tried in place of one whose video cannot be read
 ReadFrames = Callable[[Path, Span | None, VideoRules], Frames | Failure]
-Row = Mapping[str, Any]
-"""One row of the dataset that is trained on, see `columns`."""
+Row = Mapping[str, Any]  # One row of the dataset that is trained on, see `columns`
 
 
 @dataclass(frozen=True, eq=False)

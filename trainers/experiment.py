@@ -20,9 +20,7 @@ from trainers import recipe as recipes
 
 FOLDER = Path(__file__).parent / "experiments"
 OUTPUT = "output.txt"
-BASE = "base"
-"""Label of the model before training."""
-
+BASE = "base"  # Label of the model before training
 PACKAGES = ("pebble", "av", "PIL", "torch", "torchvision", "transformers", "accelerate", "safetensors", "trl", "datasets", "peft")
 """What the commands of a cell import."""
 

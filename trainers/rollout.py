@@ -19,11 +19,8 @@ from harness.models.generate import Output, Rules
 from tasks.errors import InputError
 from trainers.examples import Prompt
 
-SEEDS = 2**62
-"""vLLM takes seeds of 64 bits; the replies to a prompt get the seeds that follow its first."""
-
-ASKED_AT_ONCE = 32
-"""Prompts that a server works on at a time."""
+SEEDS = 2**62  # vLLM takes seeds of 64 bits; the replies to a prompt get the seeds that follow its first
+ASKED_AT_ONCE = 32  # Prompts that a server works on at a time
 
 
 def draw(model: Any, prompts: Sequence[Prompt], copies: Sequence[int], rules: Rules, seeds: Sequence[int]) -> list[list[Output]]:
@@ -99,12 +96,9 @@ def draw_by_vllm(
     return drawn
 
 
-Reply = tuple[list[int], list[float]]
-"""Token ids and their log-probabilities."""
-
+Reply = tuple[list[int], list[float]]  # Token ids and their log-probabilities
 Asked = Sequence[tuple[Prompt, dict[str, Any]]]
-Request = tuple[list[int], dict[str, Any], dict[str, Any]]
-"""Token ids, what vLLM calls features, and how tokens are chosen."""
+Request = tuple[list[int], dict[str, Any], dict[str, Any]]  # Token ids, what vLLM calls features, and how tokens are chosen
 
 
 def _sampling(rules: Rules, count: int, seed: int) -> dict[str, Any]:

@@ -18,8 +18,7 @@ from trainers.base.curriculum import FULL_FRAME, Lesson
 from trainers.methods.packed import IGNORED, Branch, Group
 
 QUERIES = [f"{colour} {shape}" for colour in COLOURS for shape in (*SHAPES, "shape")]
-NOTHING = "<|endoftext|>"
-"""The word for a picture in which nothing is visible."""
+NOTHING = "<|endoftext|>"  # The word for a picture in which nothing is visible
 
 
 class Batches:

@@ -30,12 +30,8 @@ SCHEMA = "vtg-harness/base/1"
 SAVE_EVERY_S = 20.0
 REPORT_EVERY = 200
 RULES = protocol.load("synthetic")
-
-STREAM = 0xBA5E
-"""Keeps the random numbers of lessons apart from those of the benchmark's own videos."""
-
-WEAK_COOLDOWN = 40
-"""Steps after the first level that leave a base with a query gap of 10 to 20."""
+STREAM = 0xBA5E  # Keeps the random numbers of lessons apart from those of the benchmark's own videos
+WEAK_COOLDOWN = 40  # Steps after the first level that leave a base with a query gap of 10 to 20
 
 
 @dataclass(frozen=True)

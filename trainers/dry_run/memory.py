@@ -17,24 +17,15 @@ import torch
 from tabulate import tabulate
 
 GIB = 2**30
-WORLDS = (1, 4, 8)
-"""Numbers of processes to compare where none was launched."""
-
-USABLE = 0.9
-"""Share of a GPU's memory that tensors can fill; the rest is context, workspace and fragments."""
-
-ADAM_FLOAT32 = 12
-"""Bytes a weight: float32 copy, first and second moment."""
-
+WORLDS = (1, 4, 8)  # Numbers of processes to compare where none was launched
+USABLE = 0.9  # Share of a GPU's memory that tensors can fill; the rest is context, workspace and fragments
+ADAM_FLOAT32 = 12  # Bytes a weight: float32 copy, first and second moment
 BUCKET = 500_000_000
 """Elements that DeepSpeed communicates at a time, and of which it holds one bucket to send and one to receive."""
 
-LIVE = 1_000_000_000
-"""Weights that ZeRO-3 holds whole at a time (`stage3_max_live_parameters`)."""
-
+LIVE = 1_000_000_000  # Weights that ZeRO-3 holds whole at a time (`stage3_max_live_parameters`)
 COLUMNS = ("weights", "reference", "gradients", "optimizer", "activations", "generation", "peak", "host")
-STRATEGIES = ("plain", "zero2", "zero3", "zero3-offload")
-"""`plain` is one process, or DDP."""
+STRATEGIES = ("plain", "zero2", "zero3", "zero3-offload")  # `plain` is one process, or DDP
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,7 @@ from trainers.methods.configs import adapters, arguments
 from trainers.train import quiet
 from trainers.training import Precision, Training, given_answers, precision, usable
 
-LOOKED_AT = 64
-"""Samples whose videos' headers are read, a seeded choice."""
-
+LOOKED_AT = 64  # Samples whose videos' headers are read, a seeded choice
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 STEP = 2.0**-9
 """Relative change below which a bfloat16 number, with 8 bits of precision, always rounds back: half its finest spacing."""

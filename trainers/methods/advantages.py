@@ -9,10 +9,8 @@ import torch
 from trainers.rewards.shape import shape_nonlinear
 
 EPSILON = 1e-4
-DOWNSCALE = 0.8
-"""Section 3.2: the off-policy reward as a fraction of itself ("e.g., 80 %" of the largest possible, which it has)."""
-ANCHOR = 1.2
-"""lambda_off of eq. 3."""
+DOWNSCALE = 0.8  # Section 3.2: the off-policy reward as a fraction of itself ("e.g., 80 %" of the largest possible, which it has)
+ANCHOR = 1.2  # lambda_off of eq. 3
 
 
 def group_relative(rewards: torch.Tensor, scale: bool = True) -> torch.Tensor:

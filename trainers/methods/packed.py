@@ -15,8 +15,7 @@ import torch
 from harness.models.generate import Row
 from harness.models.prompt import Video
 
-IGNORED = -100
-"""Label of a token that is not scored."""
+IGNORED = -100  # Label of a token that is not scored
 
 
 class Branch(NamedTuple):

@@ -13,8 +13,7 @@ from trainers.rewards import RecipeReward
 
 QUANTILES = (0.25, 0.5, 0.75)
 COLUMNS = ("targets", "duration_s", "mode", "protocol_name")
-SHOWN = 2
-"""Groups of a step that are written out."""
+SHOWN = 2  # Groups of a step that are written out
 
 
 class RolloutMetrics:

@@ -16,8 +16,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from tasks.errors import InputError
 from trainers.examples import Examples
 
-WHOLE = "whole.json"
-"""Written last into a checkpoint; a folder without it is the rest of an interrupted save."""
+WHOLE = "whole.json"  # Written last into a checkpoint; a folder without it is the rest of an interrupted save
 
 
 class SafeCheckpoints:

@@ -17,12 +17,8 @@ from tasks.protocol import PromptRules
 from trainers.examples import Prompt
 from trainers.methods import packed
 
-REPLIES = ("1.0 to 2.0", "3.0 to 4.0")
-"""What the loss is probed with; a group that shares its prompt has two."""
-
-DRAWN = 4
-"""Replies of vLLM to each of two videos, of at most `DRAWN_TOKENS` tokens."""
-
+REPLIES = ("1.0 to 2.0", "3.0 to 4.0")  # What the loss is probed with; a group that shares its prompt has two
+DRAWN = 4  # Replies of vLLM to each of two videos, of at most `DRAWN_TOKENS` tokens
 DRAWN_TOKENS = 8
 
 CLOSER = 2.0

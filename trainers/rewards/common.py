@@ -13,8 +13,7 @@ from tasks.protocol import Protocol, load
 from tasks.span import Span
 
 Completion = str | Sequence[dict[str, Any]]
-Targets = Sequence[Sequence[float]]
-"""True spans of one row, `[[start_s, end_s], …]`."""
+Targets = Sequence[Sequence[float]]  # True spans of one row, `[[start_s, end_s], …]`
 
 
 def texts(completions: Sequence[Completion]) -> list[str]:

@@ -60,8 +60,7 @@ SCORED = tuple(row for row in ROWS if len(row.targets) == 1 and row.targets[0][0
 """Rows on which the perfect answer is one span."""
 
 LONG, SLOW_S, NEAR = 50_000, 2.0, 1e-9
-LARGEST = 3.4e38
-"""TRL keeps rewards in 32 bits."""
+LARGEST = 3.4e38  # TRL keeps rewards in 32 bits
 
 
 def spoken(row: Row, template: str | None = None) -> str:
