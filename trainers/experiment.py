@@ -63,6 +63,8 @@ KINDS: Kinds = {
 }
 """What stands behind each key of a file."""
 
+VARIANT_KINDS: Kinds = {"recipe": (str,), "set": (str, list)}
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -86,42 +88,27 @@ def load(name: str) -> Experiment:
     known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
     what = f"an experiment ({', '.join(known)}) or a YAML file: a mapping with the keys {', '.join(KINDS)}"
     values = yaml_file.read(path, what, "harness experiment FILE")
-    required = ("model", "train", "evaluate", "recipes", "baseline")
-    mapping(values, Place(path), KINDS, required)
-    experiment = _build(path, values)
-    _check_kinds(experiment, path)
-    return _check(experiment, path)
+    mapping(values, Place(path), KINDS, ("model", "train", "evaluate", "recipes", "baseline"))
 
+    def several(key: str, value: Any, *kinds: type) -> tuple[Any, ...]:
+        """Values of these kinds; one may stand without a list."""
+        found = tuple(value) if isinstance(value, list) else (value,)
+        for one in found:
+            if not isinstance(one, kinds) or (isinstance(one, bool) and bool not in kinds):
+                expected = f"{key}: {' or '.join(kind.__name__ for kind in kinds)}"
+                raise InputError(expected, f"{path}: a {type(one).__name__}", f"edit {path}")
+        return found
 
-def _check_kinds(experiment: Experiment, path: Path) -> None:
-    """Every name is a text and every seed an integer. Raises InputError."""
-    texts = {key: getattr(experiment, key) for key in ("train", "evaluate", "modes", "set", "options")}
-    texts |= {"recipes": [text for variant in experiment.recipes.values() for text in (variant.recipe, *variant.set)]}
-    kinds: dict[str, tuple[Sequence[Any], tuple[type, ...]]] = {key: (values, (str,)) for key, values in texts.items()}
-    kinds["seeds"] = experiment.seeds, (int,)
-    kinds["grid"] = [value for values in experiment.grid.values() for value in values], (str, int, float, bool)
-    for key, (values, kind) in kinds.items():
-        if wrong := [value for value in values if not isinstance(value, kind) or (key == "seeds" and isinstance(value, bool))]:
-            expected = f"{key}: {' or '.join(one.__name__ for one in kind)}"
-            raise InputError(expected, f"{path}: a {type(wrong[0]).__name__}", f"edit {path}")
-
-
-def _build(path: Path, values: Mapping[str, Any]) -> Experiment:
-    def several(value: Any) -> tuple[Any, ...]:
-        return tuple(value) if isinstance(value, list) else (value,)
-
-    try:
-        variants = {
-            label: Variant(entry) if isinstance(entry, str) else Variant(entry["recipe"], several(entry.get("set", [])))
-            for label, entry in values["recipes"].items()
-        }
-        grid = {key: several(options) for key, options in (values.get("grid") or {}).items()}
-        lists = {key: several(values[key]) for key in ("train", "evaluate", "seeds", "modes", "set", "options") if key in values}
-        return Experiment(**{**values, **lists, "name": path.stem, "recipes": variants, "grid": grid})
-    except (TypeError, KeyError, AttributeError) as error:
-        raise InputError(
-            "recipes: {LABEL: RECIPE} or {LABEL: {recipe: RECIPE, set: [KEY=VALUE]}}", repr(error), f"edit {path}"
-        ) from error
+    variants = {}
+    for label, entry in values["recipes"].items():
+        entry = {"recipe": entry} if isinstance(entry, str) else entry
+        mapping(entry, Place(path, (f"recipes: {label}",)), VARIANT_KINDS, ("recipe",))
+        variants[label] = Variant(entry["recipe"], several("recipes", entry.get("set", []), str))
+    grid = {key: several("grid", tried, str, int, float, bool) for key, tried in (values.get("grid") or {}).items()}
+    texts = {key: several(key, values[key], str) for key in ("train", "evaluate", "modes", "set", "options") if key in values}
+    seeds = several("seeds", values.get("seeds", 0), int)
+    made = {**values, **texts, "name": path.stem, "recipes": variants, "grid": grid, "seeds": seeds}
+    return _check(Experiment(**made), path)
 
 
 def _check(experiment: Experiment, path: Path) -> Experiment:
@@ -140,11 +127,6 @@ def _check(experiment: Experiment, path: Path) -> Experiment:
     return experiment
 
 
-def changes(experiment: Experiment) -> list[str]:
-    """The points of the grid, [""] without one."""
-    return [f"{key}={value}" for key, values in experiment.grid.items() for value in values] or [""]
-
-
 def cell(output: Path, split: str, label: str, change: str, seed: int) -> Cell:
     """One cell and its folder."""
     names = [split, label, *([change] if change else []), f"seed-{seed}"]
@@ -153,10 +135,8 @@ def cell(output: Path, split: str, label: str, change: str, seed: int) -> Cell:
 
 def grid_cells(experiment: Experiment, output: Path) -> list[Cell]:
     """What is trained to choose in the grid; empty without one."""
-    if not experiment.grid:
-        return []
-    points = product(experiment.train, experiment.recipes, changes(experiment))
-    return [cell(output, *point, experiment.seeds[0]) for point in points]
+    changes = [f"{key}={value}" for key, values in experiment.grid.items() for value in values]
+    return [cell(output, *point, experiment.seeds[0]) for point in product(experiment.train, experiment.recipes, changes)]
 
 
 def final_cells(experiment: Experiment, output: Path, chosen: Mapping[tuple[str, str], str]) -> list[Cell]:
@@ -171,22 +151,23 @@ def commands(experiment: Experiment, one: Cell, evaluate: Sequence[str], common:
     """Arguments of `harness` that train a cell and evaluate it; what is done already is left out."""
     variant = experiment.recipes[one.label]
     sets = [*experiment.set, *variant.set, *([one.change] if one.change else [])]
-    rules = ["--modes", ",".join(experiment.modes), *_protocol(experiment), *common]
     if _finished(one.folder / RECORD):
         return _runs(experiment, one, evaluate, str(one.folder), common)
     train = ["train", "--recipe", variant.recipe, "--model", experiment.model, "--task", one.split, "--output", str(one.folder)]
-    train += ["--seed", str(one.seed), *(part for change in sets for part in ("--set", change)), *experiment.options, *rules]
+    train += ["--seed", str(one.seed), *(part for change in sets for part in ("--set", change)), *experiment.options]
+    train += _rules(experiment, common)
     return [[*train, "--evaluate", ",".join(evaluate)] if evaluate else train]
 
 
 def _runs(experiment: Experiment, one: Cell, evaluate: Sequence[str], model: str, common: Sequence[str]) -> list[list[str]]:
-    run = ["run", "--model", model, "--modes", ",".join(experiment.modes), *_protocol(experiment), *common]
+    run = ["run", "--model", model, *_rules(experiment, common)]
     folders = [(split, run_beside(one.folder, split)) for split in evaluate]
     return [[*run, "--tasks", s, "--output", str(folder)] for s, folder in folders if not _finished(folder / store.RUN)]
 
 
-def _protocol(experiment: Experiment) -> list[str]:
-    return ["--protocol", experiment.protocol] if experiment.protocol else []
+def _rules(experiment: Experiment, common: Sequence[str]) -> list[str]:
+    protocol = ["--protocol", experiment.protocol] if experiment.protocol else []
+    return ["--modes", ",".join(experiment.modes), *protocol, *common]
 
 
 def base_commands(experiment: Experiment, output: Path, common: Sequence[str]) -> tuple[Cell, list[list[str]]]:
@@ -227,11 +208,11 @@ def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher
         for arguments in listed:
             starter = launcher.split() if launcher and arguments[0] == "train" else [sys.executable]
             with (one.folder / OUTPUT).open("ab") as file:
-                typed = [*starter, "-m", "harness", *arguments]
-                code = children.run(typed, file, environment)
+                code = children.run([*starter, "-m", "harness", *arguments], file, environment)
             if code:
-                end = f"exit code {code}; the end of {one.folder / OUTPUT}:\n{_tail(one)}"
-                return f"harness {' '.join(arguments)}\n  {end}"
+                lines = (one.folder / OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+                tail = "\n".join(f"    {line}" for line in lines)
+                return f"harness {' '.join(arguments)}\n  exit code {code}; the end of {one.folder / OUTPUT}:\n{tail}"
             tell(" ".join(part for part in (one.split, one.label, one.change, f"seed {one.seed}: {arguments[0]} done") if part))
         return None
 
@@ -243,22 +224,11 @@ def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher
             raise
 
 
-def _tail(one: Cell) -> str:
-    lines = (one.folder / OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
-    return "\n".join(f"    {line}" for line in lines)
-
-
-def record(one: Cell) -> dict[str, Any]:
-    """`train.json` of a finished cell."""
-    found: dict[str, Any] = json.loads((one.folder / RECORD).read_text(encoding="utf-8"))
-    return found
-
-
 def check_identical(cells: Sequence[Cell]) -> None:
     """Every cell of a split was trained on the same samples. Raises InputError."""
     seen: dict[str, tuple[str, Cell]] = {}
     for one in cells:
-        digest = record(one)["trained_on"]["used_sha256"]
+        digest = json.loads((one.folder / RECORD).read_text(encoding="utf-8"))["trained_on"]["used_sha256"]
         first, other = seen.setdefault(one.split, (digest, one))
         if digest != first:
             found = f"{one.folder} was trained on others than {other.folder}"

@@ -12,7 +12,6 @@ import torch
 from harness.plan import Plan
 from tasks.errors import InputError
 from tasks.question import Question
-from tasks.sample import Sample
 from trainers.examples import Row, protocols_of
 from trainers.given_answers import answers
 from trainers.recipe import Recipe
@@ -45,21 +44,8 @@ class Precision(NamedTuple):
     bf16: bool  # Whether their products are in bfloat16 (autocast)
 
 
-@dataclass(frozen=True)
-class Usable:
-    """What of a split can be trained on, and why the rest cannot."""
-
-    questions: list[Question]
-    dropped: dict[str, list[str]]
-
-    @property
-    def samples(self) -> list[Sample]:
-        """What the questions are about."""
-        return [question.sample for question in self.questions]
-
-
-def usable(training: Training) -> Usable:
-    """Leave out moments without length, which no answer can match, and with `skip_missing` what has no video.
+def usable(training: Training) -> tuple[list[Question], dict[str, list[str]]]:
+    """What can be trained on, and by reason what cannot: no answer matches a moment without length; videos, with `skip_missing`.
 
     Raises:
         InputError: Videos are missing, or nothing is left.
@@ -70,16 +56,12 @@ def usable(training: Training) -> Usable:
     if missing and not training.skip_missing:
         found = f"{len(plan.missing()):,} videos of {len(missing):,} samples are missing, e.g. {plan.missing()[0]}"
         raise InputError(f"the videos of {plan.name}", found, f"harness data check {plan.name}, or --skip-missing")
-    left_out = {*flat, *missing}
-    mode = training.recipe.epochs[0]
-    questions = [
-        Question(sample, mode, plan.protocol, plan.videos.get(sample.video))
-        for sample in plan.samples
-        if sample.id not in left_out
-    ]
+    left_out, mode = {*flat, *missing}, training.recipe.epochs[0]
+    kept = [sample for sample in plan.samples if sample.id not in left_out]
+    questions = [Question(sample, mode, plan.protocol, plan.videos.get(sample.video)) for sample in kept]
     if not questions:
         raise InputError(f"samples of {plan.name} to train on", "none", f"harness data check {plan.name}")
-    return Usable(questions, {"moment without length": flat, "missing video": missing})
+    return questions, {"moment without length": flat, "missing video": missing}
 
 
 def given_answers(source: str, questions: Sequence[Question], modes: Sequence[str]) -> Callable[[Row], str]:

@@ -9,7 +9,6 @@ layers with checkpointing: the input of every layer, and everything inside one. 
 the workspace of kernels.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,17 +143,15 @@ def activations(shape: Shape, load: Load) -> int:
     """
     size, tokens = load.dtype_bytes, load.prompts * load.row_tokens
     patches = load.prompts * load.visual_tokens * shape.merged
-    text = _tower(tokens, shape.width, 8 * shape.width + shape.key_value + 4 * shape.inner, shape.layers, load.checkpointing)
+
+    def tower(width: int, inside: int, layers: int) -> int:
+        return layers * width + inside if load.checkpointing else layers * inside
+
+    text = tower(shape.width, 8 * shape.width + shape.key_value + 4 * shape.inner, shape.layers)
     inside = 10 * shape.vision_width + 4 * shape.vision_inner
-    vision = patches * inside
-    if not shape.frozen_vision:
-        vision = _tower(patches, shape.vision_width, inside, shape.vision_layers, load.checkpointing)
+    vision = inside if shape.frozen_vision else tower(shape.vision_width, inside, shape.vision_layers)
     mask = load.prompts * load.row_tokens**2 * (size + 3) if load.replies > 1 else 0
-    return size * (text + vision) + mask
-
-
-def _tower(tokens: int, width: int, inside: int, layers: int, checkpointing: bool) -> int:
-    return tokens * (layers * width + inside) if checkpointing else tokens * layers * inside
+    return size * (tokens * text + patches * vision) + mask
 
 
 def generation(shape: Shape, load: Load) -> int:
@@ -165,22 +162,19 @@ def generation(shape: Shape, load: Load) -> int:
 
 def table(shape: Shape, load: Load, world: int) -> list[str]:
     """Memory under every strategy, in each of `world` processes or of `WORLDS`, and which of them fit the GPUs that are here."""
-    rows = _rows(shape, load, (world,) if world > 1 else WORLDS)
-    return [
-        str(tabulate(rows, headers=["", "GPUs", *COLUMNS], disable_numparse=True, stralign="right")),
-        *_verdict(shape, load, world),
-    ]
-
-
-def _rows(shape: Shape, load: Load, worlds: Sequence[int]) -> list[list[Any]]:
     rows = []
     for strategy in STRATEGIES:
-        for world in worlds:
-            if world == 1 and strategy in ("zero2", "zero3"):
-                continue
-            found = memory(shape, load, strategy, world)
-            rows.append([strategy, world, *(f"{getattr(found, column) / GIB:.2f}" for column in COLUMNS)])
-    return rows
+        for count in (world,) if world > 1 else WORLDS:
+            if strategy in _strategies(count):
+                found = memory(shape, load, strategy, count)
+                rows.append([strategy, count, *(f"{getattr(found, column) / GIB:.2f}" for column in COLUMNS)])
+    shown = str(tabulate(rows, headers=["", "GPUs", *COLUMNS], disable_numparse=True, stralign="right"))
+    return [shown, *_verdict(shape, load, world)]
+
+
+def _strategies(world: int) -> list[str]:
+    """Those that differ from `plain` in so many processes."""
+    return [strategy for strategy in STRATEGIES if world > 1 or strategy in ("plain", "zero3-offload")]
 
 
 def _verdict(shape: Shape, load: Load, world: int) -> list[str]:
@@ -189,12 +183,8 @@ def _verdict(shape: Shape, load: Load, world: int) -> list[str]:
     here = max(world, torch.cuda.device_count())
     properties = torch.cuda.get_device_properties(0)
     room = properties.total_memory
-    kinds = [strategy for strategy in STRATEGIES if here > 1 or strategy in ("plain", "zero3-offload")]
-    fits = {strategy: memory(shape, load, strategy, here) for strategy in kinds}
     lines = [f"{here} x {properties.name}, {room / GIB:.0f} GiB each:"]
-    lines += [f"  {strategy}: {_fit(found, room)}" for strategy, found in fits.items()]
+    for strategy in _strategies(here):
+        peak = memory(shape, load, strategy, here).peak
+        lines.append(f"  {strategy}: {'fits' if peak <= USABLE * room else f'does not fit ({peak / GIB:.0f} GiB)'}")
     return lines
-
-
-def _fit(found: Memory, room: int) -> str:
-    return "fits" if found.peak <= USABLE * room else f"does not fit ({found.peak / GIB:.0f} GiB)"
