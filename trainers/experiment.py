@@ -101,13 +101,13 @@ def load(name: str) -> Experiment:
 
     variants = {}
     for label, entry in values["recipes"].items():
-        entry = {"recipe": entry} if isinstance(entry, str) else entry
-        mapping(entry, Place(path, (f"recipes: {label}",)), VARIANT_KINDS, ("recipe",))
-        variants[label] = Variant(entry["recipe"], several("recipes", entry.get("set", []), str))
+        one: Any = {"recipe": entry} if isinstance(entry, str) else entry
+        mapping(one, Place(path, (f"recipes: {label}",)), VARIANT_KINDS, ("recipe",))
+        variants[label] = Variant(one["recipe"], several("recipes", one.get("set", []), str))
     grid = {key: several("grid", tried, str, int, float, bool) for key, tried in (values.get("grid") or {}).items()}
     texts = {key: several(key, values[key], str) for key in ("train", "evaluate", "modes", "set", "options") if key in values}
     seeds = several("seeds", values.get("seeds", 0), int)
-    made = {**values, **texts, "name": path.stem, "recipes": variants, "grid": grid, "seeds": seeds}
+    made: dict[str, Any] = {**values, **texts, "name": path.stem, "recipes": variants, "grid": grid, "seeds": seeds}
     return _check(Experiment(**made), path)
 
 
@@ -184,16 +184,13 @@ def _finished(path: Path) -> bool:
 
 
 def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher: str, tell: Callable[[str], None]) -> list[str]:
-    """Work through the commands of each cell, `workers` cells at a time.
+    """Work through the commands of each cell; what failed is returned, while the other cells go on.
 
     Args:
         jobs: Cells with their commands.
         workers: Cells at work at a time; they share the threads of the machine.
         launcher: Put before each training, as `torchrun --nproc-per-node 4`.
         tell: Takes a line about each command that ends.
-
-    Returns:
-        What failed; the other cells go on.
 
     Raises:
         KeyboardInterrupt: This process was told to end; what was at work has ended.

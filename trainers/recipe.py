@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from harness import yaml_file
-from harness.checked import Place, mapping
+from harness.checked import Kinds, Place, mapping
 from tasks.errors import InputError, unknown
 from trainers.rewards import MODES
 
@@ -16,13 +16,7 @@ METHODS = ("sft", "grpo")
 SHAPINGS = ("none", "downscale", "anchor", "nonlinear")
 """How an off-policy answer enters the advantages: see `trainers.methods.advantages.mixed`."""
 
-REWARD_KINDS: Mapping[str, tuple[type, ...]] = {
-    "name": (str,),
-    "weight": (int, float),
-    "modes": (list, tuple),
-    "shaped": (bool,),
-    "settings": (dict,),
-}
+REWARD_KINDS: Kinds = {"name": (str,), "weight": (int, float), "modes": (list, tuple), "shaped": (bool,), "settings": (dict,)}
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,7 @@ class Recipe:
 
 
 KEYS = tuple(f.name for f in fields(Recipe) if f.name != "name")
-KINDS: Mapping[str, tuple[type, ...]] = {
+KINDS: Kinds = {
     **dict.fromkeys(("method", "summary", "shaping"), (str,)),
     **dict.fromkeys(("epochs", "rewards"), (list, tuple)),
     **dict.fromkeys(("group_size", "prompts_per_device"), (int,)),
@@ -83,7 +77,8 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: There is no such recipe, a key is unknown (the nearest is named), or values contradict each other.
     """
-    recipe = from_mapping(Path(name).stem, _read(name))
+    values = _read(name)
+    recipe = from_mapping(Path(name).stem, values)
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals or not key:
@@ -92,11 +87,8 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
             parsed = number(yaml_file.value(value))
         except ValueError as error:
             raise InputError(f"a value of YAML behind {key}=", f"{value[:80]!r}: {error}", "--set learning_rate=1e-6") from error
-        recipe = (
-            from_mapping(recipe.name, {**_plain(recipe), key: parsed})
-            if key in KEYS
-            else replace(recipe, trainer={**recipe.trainer, key: parsed})
-        )
+        values |= {key: parsed} if key in KEYS else {"trainer": {**recipe.trainer, key: parsed}}
+        recipe = from_mapping(recipe.name, values)
     return check(recipe)
 
 
@@ -172,9 +164,3 @@ def _read(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
         raise InputError("the name of a recipe or of a file as base", f"{path}: a {type(base).__name__}", f"edit {path}")
     below = _read(base, (*above, name))
     return {**below, **values, "trainer": {**(below.get("trainer") or {}), **(values.get("trainer") or {})}}
-
-
-def _plain(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as the mapping of a file."""
-    values = {key: getattr(recipe, key) for key in KEYS}
-    return {**values, "rewards": [vars(part) for part in recipe.rewards]}

@@ -5,8 +5,9 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +140,8 @@ def _run(training: Training, questions: Sequence[Question], record: dict[str, An
 
         trainer.add_callback(Sight(trainer, inputs, training.plan.protocol.prompt, record_sight))
         if training.dev_every:
-            answering: Callable[[Any], HfModel] = lambda network: HfModel(checkpoint, network, processor)  # noqa: E731
-            dev = DevEvaluation(dev_questions(training), training.dev_every, training.folder, answering, read_frames)
-            trainer.add_callback(dev)
+            asked, answering = dev_questions(training), partial(HfModel, checkpoint, processor=processor)
+            trainer.add_callback(DevEvaluation(asked, training.dev_every, training.folder, answering, read_frames))
         if whole is not None:
             examples.replaced |= check_whole(whole)["replaced"]
         result = trainer.train(resume_from_checkpoint=None if whole is None else str(whole))

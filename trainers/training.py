@@ -45,10 +45,10 @@ class Precision(NamedTuple):
 
 
 def usable(training: Training) -> tuple[list[Question], dict[str, list[str]]]:
-    """What can be trained on, and by reason what cannot: no answer matches a moment without length; videos, with `skip_missing`.
+    """What can be trained on, and what cannot by reason: moments without length, which no answer can match, and missing videos.
 
     Raises:
-        InputError: Videos are missing, or nothing is left.
+        InputError: Videos are missing without `skip_missing`, or nothing is left.
     """
     plan = training.plan
     flat = [s.id for s in plan.samples if not any(span.end_s > span.start_s for span in s.truth.spans)]

@@ -58,34 +58,23 @@ class Settings:
 
 
 class Trainer:
-    """Weights, optimizers and progress of one training.
-
-    Attributes:
-        settings: What decides the weights.
-        model: The network.
-        batches: Makes its batches.
-        step: Steps done.
-        passed: The step at which the first level was learned.
-        losses: Losses per answer token of the last steps.
-    """
+    """Weights, optimizers and progress of one training."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.model, self.processor = model.make(settings.family, RULES, settings.seed)
         check_positions(self.model)
         self.batches = Batches(Inputs(self.model, self.processor, settings.family), RULES)
-        self.step = 0
-        self.passed: int | None = None
-        self.losses: list[float] = []
+        self.step = 0  # Steps done
+        self.passed: int | None = None  # The step at which the first level was learned
+        self.losses: list[float] = []  # Losses per answer token of the last steps
         self._optimizers = _optimizers(self.model, settings)
 
     @property
     def finished(self) -> bool:
         """Whether the schedule is at its end."""
-        cooldown = self.settings.cooldown
-        return self.step >= self.settings.steps or (
-            cooldown is not None and self.passed is not None and self.step >= self.passed + cooldown
-        )
+        steps, cooldown = self.settings.steps, self.settings.cooldown
+        return self.step >= (steps if cooldown is None or self.passed is None else min(steps, self.passed + cooldown))
 
     def advance(self) -> None:
         """One step. Raises InputError, before any weight moves, if the loss is not a number."""
@@ -130,11 +119,7 @@ class Trainer:
 def build(folder: Path, settings: Settings, report: Callable[[str], None], save_every_s: float = SAVE_EVERY_S) -> None:
     """Train into `folder`; continues what an earlier call with the same settings began, does nothing if that is finished.
 
-    Args:
-        folder: Gets the checkpoint and `training.json`; `state.pt` lies there while training goes on.
-        settings: What decides the weights.
-        report: Takes a line now and then.
-        save_every_s: Seconds between two states: what an interruption costs at most.
+    The folder gets the checkpoint and `training.json`; `state.pt` lies there meanwhile, `save_every_s` seconds old at most.
 
     Raises:
         InputError: The folder holds another training or cannot be written, the loss is not a number, or the first level

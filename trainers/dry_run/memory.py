@@ -19,9 +19,7 @@ GIB = 2**30
 WORLDS = (1, 4, 8)  # Numbers of processes to compare where none was launched
 USABLE = 0.9  # Share of a GPU's memory that tensors can fill; the rest is context, workspace and fragments
 ADAM_FLOAT32 = 12  # Bytes a weight: float32 copy, first and second moment
-BUCKET = 500_000_000
-"""Elements that DeepSpeed communicates at a time, and of which it holds one bucket to send and one to receive."""
-
+BUCKET = 500_000_000  # Elements that DeepSpeed communicates at a time; it holds one bucket to send and one to receive
 LIVE = 1_000_000_000  # Weights that ZeRO-3 holds whole at a time (`stage3_max_live_parameters`)
 COLUMNS = ("weights", "reference", "gradients", "optimizer", "activations", "generation", "peak", "host")
 STRATEGIES = ("plain", "zero2", "zero3", "zero3-offload")  # `plain` is one process, or DDP
@@ -91,8 +89,8 @@ def shape_of(model: Any, frozen_vision: bool = False) -> Shape:
     third = config.model_type != "qwen2_vl"
     experts = getattr(text, "num_experts_per_tok", None)
     return Shape(
-        weights=count_weights(model),
-        trained=count_weights(model, trained=True),
+        weights=sum(weight.numel() for weight in model.parameters()),
+        trained=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
         width=text.hidden_size,
         inner=experts * text.moe_intermediate_size if experts else text.intermediate_size,
         layers=text.num_hidden_layers,
@@ -103,11 +101,6 @@ def shape_of(model: Any, frozen_vision: bool = False) -> Shape:
         merged=vision.spatial_merge_size**2,
         frozen_vision=frozen_vision,
     )
-
-
-def count_weights(model: Any, trained: bool = False) -> int:
-    """Number of weights of a model, or of those that are trained."""
-    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad or not trained)
 
 
 def memory(shape: Shape, load: Load, strategy: str, world: int) -> Memory:

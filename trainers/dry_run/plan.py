@@ -19,7 +19,7 @@ from harness.video.decode import undecoded
 from harness.video.pool import FramePool
 from tasks.errors import Failure, InputError
 from tasks.question import Question
-from trainers.dry_run.memory import Load, count_weights, shape_of, table
+from trainers.dry_run.memory import Load, shape_of, table
 from trainers.examples import curriculum
 from trainers.given_answers import GROUND_TRUTH
 from trainers.methods.configs import adapters, arguments
@@ -57,7 +57,8 @@ def forecast(training: Training) -> str:
     lengths, unread = prompt_lengths(training, questions, model.config, processor)
     answers = answer_lengths(training, processor, questions)
     load = load_of(training, args, model, lengths, max(answers))
-    counted = f"{_count(count_weights(model))} weights ({_count(count_weights(model, trained=True))} trained)"
+    shape = shape_of(model, recipe.freeze_vision)
+    counted = f"{_count(shape.weights)} weights ({_count(shape.trained)} trained)"
     lines = [
         f"{recipe.name} ({recipe.method}) of {checkpoint.family}, {counted}, {_named(precision(training))}",
         f"{training.plan.name}: {len(questions):,} samples, {len({q.sample.video for q in questions}):,} videos",
@@ -70,7 +71,7 @@ def forecast(training: Training) -> str:
         f"packed row of the loss: up to {load.row_tokens:,} tokens",
         "",
         "memory of one process at the longest sample seen, GiB (an estimate: trainers/dry_run/memory.py has the formulas)",
-        *table(shape_of(model, recipe.freeze_vision), load, launch.world),
+        *table(shape, load, launch.world),
     ]
     if model.dtype == torch.bfloat16 and recipe.lora is None:
         lines.append(

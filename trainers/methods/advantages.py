@@ -42,7 +42,7 @@ def mixed(accuracy: torch.Tensor, rest: torch.Tensor, shaping: str, scale: bool 
         accuracy: `(groups, G)` weighted sum of the rewards that are shaped (IoU).
         rest: `(groups, G)` weighted sum of the others (format), added after shaping.
         shaping: `none` (eq. 2), `downscale` (section 3.2), `anchor` (eq. 3) or `nonlinear` (eq. 4, then eq. 2).
-        scale: Whether to divide by the standard deviation.
+        scale: As in `group_relative`.
     """
     if shaping == "anchor":
         return anchored(accuracy + rest, scale)

@@ -82,13 +82,7 @@ def pack(groups: Sequence[Group], dtype: torch.dtype, device: torch.device) -> d
 
 
 def scored(values: torch.Tensor, labels: torch.Tensor, groups: Sequence[Group]) -> list[torch.Tensor]:
-    """Values of the scored tokens of every branch of every group, in order.
-
-    Args:
-        values: `(groups, tokens - 1)`; column `t` belongs to the token at `t + 1`.
-        labels: `labels` of `pack`.
-        groups: What was packed.
-    """
+    """Of `values` `(groups, tokens - 1)`, whose column t belongs to the token at t + 1, those of each branch's scored tokens."""
     counts = [sum(label != IGNORED for label in branch.labels[1:]) for group in groups for branch in group.branches]
     return list(values[labels[:, 1:] != IGNORED].split(counts))
 
