@@ -53,9 +53,10 @@ class Experiment:
     options: tuple[str, ...] = ()  # Further arguments of `harness train`
 
 
+TEXTS = ("train", "evaluate", "modes", "set", "options")
 KINDS: Kinds = {
     **dict.fromkeys(("model", "baseline"), (str,)),
-    **dict.fromkeys(("train", "evaluate", "modes", "set", "options"), (str, list)),
+    **dict.fromkeys(TEXTS, (str, list)),
     **dict.fromkeys(("protocol", "dev"), (str, type(None))),
     "recipes": (dict,),
     "seeds": (int, list),
@@ -105,10 +106,9 @@ def load(name: str) -> Experiment:
         mapping(one, Place(path, (f"recipes: {label}",)), VARIANT_KINDS, ("recipe",))
         variants[label] = Variant(one["recipe"], several("recipes", one.get("set", []), str))
     grid = {key: several("grid", tried, str, int, float, bool) for key, tried in (values.get("grid") or {}).items()}
-    texts = {key: several(key, values[key], str) for key in ("train", "evaluate", "modes", "set", "options") if key in values}
-    seeds = several("seeds", values.get("seeds", 0), int)
-    made: dict[str, Any] = {**values, **texts, "name": path.stem, "recipes": variants, "grid": grid, "seeds": seeds}
-    return _check(Experiment(**made), path)
+    lists: dict[str, Any] = {key: several(key, values[key], str) for key in TEXTS if key in values}
+    lists["seeds"] = several("seeds", values.get("seeds", 0), int)
+    return _check(Experiment(**{**values, **lists, "name": path.stem, "recipes": variants, "grid": grid}), path)
 
 
 def _check(experiment: Experiment, path: Path) -> Experiment:

@@ -34,6 +34,7 @@ from tasks.question import Question
 from tasks.sample import split_sha256
 from tasks.span import Span
 from trainers.examples import Examples, ReadFrames, curriculum
+from trainers.given_answers import given_answers
 from trainers.methods.callbacks import callbacks, trackers
 from trainers.methods.configs import adapters, arguments, check_launch, sampling
 from trainers.methods.dev_evaluation import DevEvaluation
@@ -44,7 +45,7 @@ from trainers.methods.sft import VideoSFTTrainer
 from trainers.methods.sight import Sight
 from trainers.rewards import RecipeReward
 from trainers.rollout import check_vllm
-from trainers.training import Training, given_answers, precision, spec, usable
+from trainers.training import Training, precision, spec, usable
 
 logger = logging.getLogger(__name__)
 

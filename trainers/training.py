@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +11,6 @@ import torch
 from harness.plan import Plan
 from tasks.errors import InputError
 from tasks.question import Question
-from trainers.examples import Row, protocols_of
-from trainers.given_answers import answers
 from trainers.recipe import Recipe
 
 MIXED = "mixed"
@@ -62,15 +59,6 @@ def usable(training: Training) -> tuple[list[Question], dict[str, list[str]]]:
     if not questions:
         raise InputError(f"samples of {plan.name} to train on", "none", f"harness data check {plan.name}")
     return questions, {"moment without length": flat, "missing video": missing}
-
-
-def given_answers(source: str, questions: Sequence[Question], modes: Sequence[str]) -> Callable[[Row], str]:
-    """From a row to its given answer, in the words of its own protocol. Raises InputError where the source misses some."""
-    by_protocol = {
-        name: answers(source, protocol, [question.sample for question in questions if question.protocol.name == name], modes)
-        for name, protocol in protocols_of(questions).items()
-    }
-    return lambda row: by_protocol[row["protocol_name"]](row)
 
 
 def spec(training: Training) -> dict[str, Any]:

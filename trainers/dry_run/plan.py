@@ -21,10 +21,10 @@ from tasks.errors import Failure, InputError
 from tasks.question import Question
 from trainers.dry_run.memory import Load, shape_of, table
 from trainers.examples import curriculum
-from trainers.given_answers import GROUND_TRUTH
+from trainers.given_answers import GROUND_TRUTH, given_answers
 from trainers.methods.configs import adapters, arguments
 from trainers.train import quiet
-from trainers.training import Precision, Training, given_answers, precision, usable
+from trainers.training import Precision, Training, precision, usable
 
 LOOKED_AT = 64  # Samples whose videos' headers are read, a seeded choice
 QUANTILES = {"smallest": 0.0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "95 %": 0.95, "largest": 1.0}
