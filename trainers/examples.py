@@ -19,26 +19,17 @@ from tasks.question import Question
 from tasks.span import Span
 
 logger = logging.getLogger(__name__)
-
-MOST_REPLACEMENTS = 20
-"""Samples tried in place of one whose video cannot be read."""
-
+MOST_REPLACEMENTS = 20  # Samples tried in place of one whose video cannot be read
 ReadFrames = Callable[[Path, Span | None, VideoRules], Frames | Failure]
-Row = Mapping[str, Any]
-"""One row of the dataset that is trained on, see `columns`."""
+Row = Mapping[str, Any]  # One row of the dataset that is trained on, see `columns`
 
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """A prompt as the model is given it. Rows of a batch that hold the same object share its computation.
+    """A prompt as the model is given it. Rows of a batch that hold the same object share its computation."""
 
-    Attributes:
-        row: Token ids and positions.
-        video: The video in it.
-    """
-
-    row: generate.Row
-    video: Video
+    row: generate.Row  # Token ids and positions
+    video: Video  # The video in it
 
 
 def curriculum(questions: Sequence[Question], modes: Sequence[str], seed: int) -> list[dict[str, Any]]:
@@ -78,22 +69,15 @@ def protocols_of(questions: Sequence[Question]) -> dict[str, Protocol]:
 class Examples:
     """Gives each row of a curriculum its prompt.
 
-    Args:
-        questions: What is trained on, in any mode.
-        inputs: The input builder of the checkpoint.
-        read: Reads the frames of a video under the rules of a protocol.
-        cache_bytes: Pixels kept; the video used longest ago goes first.
-
-    Attributes:
-        questions: By id of the sample and name of the protocol.
-        protocols: By name.
-        replaced: What stood in for a sample whose video could not be read, and why, by the id of that sample.
+    Pixels up to `cache_bytes` are kept; the video used longest ago goes first.
     """
 
     def __init__(self, questions: Sequence[Question], inputs: Inputs, read: ReadFrames, cache_bytes: int = 4 * 2**30) -> None:
+        # By id of the sample and name of the protocol.
         self.questions = {(question.sample.id, question.protocol.name): question for question in questions}
         self.protocols = protocols_of(questions)
         self.inputs = inputs
+        # What stood in for a sample whose video could not be read, and why, by the id of that sample.
         self.replaced: dict[str, tuple[str, str]] = {}
         self._read = read
         self._cache_bytes = cache_bytes
@@ -143,11 +127,8 @@ class Examples:
             return self._cache[key]
         if path is None:
             return Failure("missing-video", f"no file for {question.sample.video}")
-        frames = self._read(path, clip, rules)
-        if isinstance(frames, Failure):
-            video: Video | Failure = frames
-        else:
-            video = self.inputs.build(frames, question.protocol.prompt, [text], "cpu")[1]
+        frames, prompt = self._read(path, clip, rules), question.protocol.prompt
+        video: Video | Failure = frames if isinstance(frames, Failure) else self.inputs.build(frames, prompt, [text], "cpu")[1]
         self._cache[key] = video
         self._bytes += _size(video)
         while self._bytes > self._cache_bytes and len(self._cache) > 1:

@@ -20,64 +20,43 @@ from trainers import recipe as recipes
 
 FOLDER = Path(__file__).parent / "experiments"
 OUTPUT = "output.txt"
-BASE = "base"
-"""Label of the model before training."""
-
+BASE = "base"  # Label of the model before training
 PACKAGES = ("pebble", "av", "PIL", "torch", "torchvision", "transformers", "accelerate", "safetensors", "trl", "datasets", "peft")
 """What the commands of a cell import."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One recipe of an experiment.
+    """One recipe of an experiment."""
 
-    Attributes:
-        recipe: Name or file of the recipe.
-        set: Changes of it.
-    """
-
-    recipe: str
-    set: tuple[str, ...] = ()
+    recipe: str  # Name or file of the recipe
+    set: tuple[str, ...] = ()  # Changes of it
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is compared with what.
+    """What is compared with what."""
 
-    Attributes:
-        name: Name of the file.
-        model: Checkpoint that every cell starts from.
-        train: Splits to train on, one row of cells each.
-        evaluate: Splits every trained model is evaluated on.
-        recipes: What is compared, by label.
-        baseline: Label the others are compared with.
-        seeds: One training each.
-        modes: Prompt modes of the evaluation.
-        protocol: Rules of prompts, frames and scores; None for the task's own.
-        grid: Values of one argument, tried with the first seed and chosen on `dev` by mIoU, for every recipe alike.
-        dev: Split the choice is made on; never one of `evaluate`.
-        set: Changes of every recipe.
-        options: Further arguments of `harness train`.
-    """
-
-    name: str
-    model: str
-    train: tuple[str, ...]
-    evaluate: tuple[str, ...]
-    recipes: Mapping[str, Variant]
-    baseline: str
-    seeds: tuple[int, ...] = (0,)
-    modes: tuple[str, ...] = ("direct",)
-    protocol: str | None = None
+    name: str  # Name of the file
+    model: str  # Checkpoint that every cell starts from
+    train: tuple[str, ...]  # Splits to train on, one row of cells each
+    evaluate: tuple[str, ...]  # Splits every trained model is evaluated on
+    recipes: Mapping[str, Variant]  # What is compared, by label
+    baseline: str  # Label the others are compared with
+    seeds: tuple[int, ...] = (0,)  # One training each
+    modes: tuple[str, ...] = ("direct",)  # Prompt modes of the evaluation
+    protocol: str | None = None  # Rules of prompts, frames and scores; None for the task's own
+    # Values of one argument, tried with the first seed and chosen on `dev` by mIoU, for every recipe alike
     grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    dev: str | None = None
-    set: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
+    dev: str | None = None  # Split the choice is made on; never one of `evaluate`
+    set: tuple[str, ...] = ()  # Changes of every recipe
+    options: tuple[str, ...] = ()  # Further arguments of `harness train`
 
 
+TEXTS = ("train", "evaluate", "modes", "set", "options")
 KINDS: Kinds = {
     **dict.fromkeys(("model", "baseline"), (str,)),
-    **dict.fromkeys(("train", "evaluate", "modes", "set", "options"), (str, list)),
+    **dict.fromkeys(TEXTS, (str, list)),
     **dict.fromkeys(("protocol", "dev"), (str, type(None))),
     "recipes": (dict,),
     "seeds": (int, list),
@@ -85,24 +64,18 @@ KINDS: Kinds = {
 }
 """What stands behind each key of a file."""
 
+VARIANT_KINDS: Kinds = {"recipe": (str,), "set": (str, list)}
+
 
 @dataclass(frozen=True)
 class Cell:
-    """One training.
+    """One training."""
 
-    Attributes:
-        split: What is trained on.
-        label: Label of its recipe.
-        change: `KEY=VALUE` of the grid, "" without one.
-        seed: Its seed.
-        folder: Where the trained model and its runs lie.
-    """
-
-    split: str
-    label: str
-    change: str
-    seed: int
-    folder: Path
+    split: str  # What is trained on
+    label: str  # Label of its recipe
+    change: str  # `KEY=VALUE` of the grid, "" without one
+    seed: int  # Its seed
+    folder: Path  # Where the trained model and its runs lie
 
 
 def check_packages() -> None:
@@ -116,42 +89,26 @@ def load(name: str) -> Experiment:
     known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
     what = f"an experiment ({', '.join(known)}) or a YAML file: a mapping with the keys {', '.join(KINDS)}"
     values = yaml_file.read(path, what, "harness experiment FILE")
-    required = ("model", "train", "evaluate", "recipes", "baseline")
-    mapping(values, Place(path), KINDS, required)
-    experiment = _build(path, values)
-    _check_kinds(experiment, path)
-    return _check(experiment, path)
+    mapping(values, Place(path), KINDS, ("model", "train", "evaluate", "recipes", "baseline"))
 
+    def several(key: str, value: Any, *kinds: type) -> tuple[Any, ...]:
+        """Values of these kinds; one may stand without a list."""
+        found = tuple(value) if isinstance(value, list) else (value,)
+        for one in found:
+            if not isinstance(one, kinds) or (isinstance(one, bool) and bool not in kinds):
+                expected = f"{key}: {' or '.join(kind.__name__ for kind in kinds)}"
+                raise InputError(expected, f"{path}: a {type(one).__name__}", f"edit {path}")
+        return found
 
-def _check_kinds(experiment: Experiment, path: Path) -> None:
-    """Every name is a text and every seed an integer. Raises InputError."""
-    texts = {key: getattr(experiment, key) for key in ("train", "evaluate", "modes", "set", "options")}
-    texts |= {"recipes": [text for variant in experiment.recipes.values() for text in (variant.recipe, *variant.set)]}
-    kinds: dict[str, tuple[Sequence[Any], tuple[type, ...]]] = {key: (values, (str,)) for key, values in texts.items()}
-    kinds["seeds"] = experiment.seeds, (int,)
-    kinds["grid"] = [value for values in experiment.grid.values() for value in values], (str, int, float, bool)
-    for key, (values, kind) in kinds.items():
-        if wrong := [value for value in values if not isinstance(value, kind) or (key == "seeds" and isinstance(value, bool))]:
-            expected = f"{key}: {' or '.join(one.__name__ for one in kind)}"
-            raise InputError(expected, f"{path}: a {type(wrong[0]).__name__}", f"edit {path}")
-
-
-def _build(path: Path, values: Mapping[str, Any]) -> Experiment:
-    def several(value: Any) -> tuple[Any, ...]:
-        return tuple(value) if isinstance(value, list) else (value,)
-
-    try:
-        variants = {
-            label: Variant(entry) if isinstance(entry, str) else Variant(entry["recipe"], several(entry.get("set", [])))
-            for label, entry in values["recipes"].items()
-        }
-        grid = {key: several(options) for key, options in (values.get("grid") or {}).items()}
-        lists = {key: several(values[key]) for key in ("train", "evaluate", "seeds", "modes", "set", "options") if key in values}
-        return Experiment(**{**values, **lists, "name": path.stem, "recipes": variants, "grid": grid})
-    except (TypeError, KeyError, AttributeError) as error:
-        raise InputError(
-            "recipes: {LABEL: RECIPE} or {LABEL: {recipe: RECIPE, set: [KEY=VALUE]}}", repr(error), f"edit {path}"
-        ) from error
+    variants = {}
+    for label, entry in values["recipes"].items():
+        one: Any = {"recipe": entry} if isinstance(entry, str) else entry
+        mapping(one, Place(path, (f"recipes: {label}",)), VARIANT_KINDS, ("recipe",))
+        variants[label] = Variant(one["recipe"], several("recipes", one.get("set", []), str))
+    grid = {key: several("grid", tried, str, int, float, bool) for key, tried in (values.get("grid") or {}).items()}
+    lists: dict[str, Any] = {key: several(key, values[key], str) for key in TEXTS if key in values}
+    lists["seeds"] = several("seeds", values.get("seeds", 0), int)
+    return _check(Experiment(**{**values, **lists, "name": path.stem, "recipes": variants, "grid": grid}), path)
 
 
 def _check(experiment: Experiment, path: Path) -> Experiment:
@@ -170,11 +127,6 @@ def _check(experiment: Experiment, path: Path) -> Experiment:
     return experiment
 
 
-def changes(experiment: Experiment) -> list[str]:
-    """The points of the grid, [""] without one."""
-    return [f"{key}={value}" for key, values in experiment.grid.items() for value in values] or [""]
-
-
 def cell(output: Path, split: str, label: str, change: str, seed: int) -> Cell:
     """One cell and its folder."""
     names = [split, label, *([change] if change else []), f"seed-{seed}"]
@@ -183,10 +135,8 @@ def cell(output: Path, split: str, label: str, change: str, seed: int) -> Cell:
 
 def grid_cells(experiment: Experiment, output: Path) -> list[Cell]:
     """What is trained to choose in the grid; empty without one."""
-    if not experiment.grid:
-        return []
-    points = product(experiment.train, experiment.recipes, changes(experiment))
-    return [cell(output, *point, experiment.seeds[0]) for point in points]
+    changes = [f"{key}={value}" for key, values in experiment.grid.items() for value in values]
+    return [cell(output, *point, experiment.seeds[0]) for point in product(experiment.train, experiment.recipes, changes)]
 
 
 def final_cells(experiment: Experiment, output: Path, chosen: Mapping[tuple[str, str], str]) -> list[Cell]:
@@ -201,22 +151,23 @@ def commands(experiment: Experiment, one: Cell, evaluate: Sequence[str], common:
     """Arguments of `harness` that train a cell and evaluate it; what is done already is left out."""
     variant = experiment.recipes[one.label]
     sets = [*experiment.set, *variant.set, *([one.change] if one.change else [])]
-    rules = ["--modes", ",".join(experiment.modes), *_protocol(experiment), *common]
     if _finished(one.folder / RECORD):
         return _runs(experiment, one, evaluate, str(one.folder), common)
     train = ["train", "--recipe", variant.recipe, "--model", experiment.model, "--task", one.split, "--output", str(one.folder)]
-    train += ["--seed", str(one.seed), *(part for change in sets for part in ("--set", change)), *experiment.options, *rules]
+    train += ["--seed", str(one.seed), *(part for change in sets for part in ("--set", change)), *experiment.options]
+    train += _rules(experiment, common)
     return [[*train, "--evaluate", ",".join(evaluate)] if evaluate else train]
 
 
 def _runs(experiment: Experiment, one: Cell, evaluate: Sequence[str], model: str, common: Sequence[str]) -> list[list[str]]:
-    run = ["run", "--model", model, "--modes", ",".join(experiment.modes), *_protocol(experiment), *common]
+    run = ["run", "--model", model, *_rules(experiment, common)]
     folders = [(split, run_beside(one.folder, split)) for split in evaluate]
     return [[*run, "--tasks", s, "--output", str(folder)] for s, folder in folders if not _finished(folder / store.RUN)]
 
 
-def _protocol(experiment: Experiment) -> list[str]:
-    return ["--protocol", experiment.protocol] if experiment.protocol else []
+def _rules(experiment: Experiment, common: Sequence[str]) -> list[str]:
+    protocol = ["--protocol", experiment.protocol] if experiment.protocol else []
+    return ["--modes", ",".join(experiment.modes), *protocol, *common]
 
 
 def base_commands(experiment: Experiment, output: Path, common: Sequence[str]) -> tuple[Cell, list[list[str]]]:
@@ -233,16 +184,13 @@ def _finished(path: Path) -> bool:
 
 
 def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher: str, tell: Callable[[str], None]) -> list[str]:
-    """Work through the commands of each cell, `workers` cells at a time.
+    """Work through the commands of each cell; what failed is returned, while the other cells go on.
 
     Args:
         jobs: Cells with their commands.
         workers: Cells at work at a time; they share the threads of the machine.
         launcher: Put before each training, as `torchrun --nproc-per-node 4`.
         tell: Takes a line about each command that ends.
-
-    Returns:
-        What failed; the other cells go on.
 
     Raises:
         KeyboardInterrupt: This process was told to end; what was at work has ended.
@@ -257,11 +205,11 @@ def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher
         for arguments in listed:
             starter = launcher.split() if launcher and arguments[0] == "train" else [sys.executable]
             with (one.folder / OUTPUT).open("ab") as file:
-                typed = [*starter, "-m", "harness", *arguments]
-                code = children.run(typed, file, environment)
+                code = children.run([*starter, "-m", "harness", *arguments], file, environment)
             if code:
-                end = f"exit code {code}; the end of {one.folder / OUTPUT}:\n{_tail(one)}"
-                return f"harness {' '.join(arguments)}\n  {end}"
+                lines = (one.folder / OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+                tail = "\n".join(f"    {line}" for line in lines)
+                return f"harness {' '.join(arguments)}\n  exit code {code}; the end of {one.folder / OUTPUT}:\n{tail}"
             tell(" ".join(part for part in (one.split, one.label, one.change, f"seed {one.seed}: {arguments[0]} done") if part))
         return None
 
@@ -273,22 +221,11 @@ def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher
             raise
 
 
-def _tail(one: Cell) -> str:
-    lines = (one.folder / OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
-    return "\n".join(f"    {line}" for line in lines)
-
-
-def record(one: Cell) -> dict[str, Any]:
-    """`train.json` of a finished cell."""
-    found: dict[str, Any] = json.loads((one.folder / RECORD).read_text(encoding="utf-8"))
-    return found
-
-
 def check_identical(cells: Sequence[Cell]) -> None:
     """Every cell of a split was trained on the same samples. Raises InputError."""
     seen: dict[str, tuple[str, Cell]] = {}
     for one in cells:
-        digest = record(one)["trained_on"]["used_sha256"]
+        digest = json.loads((one.folder / RECORD).read_text(encoding="utf-8"))["trained_on"]["used_sha256"]
         first, other = seen.setdefault(one.split, (digest, one))
         if digest != first:
             found = f"{one.folder} was trained on others than {other.folder}"

@@ -1,14 +1,15 @@
 """Answers that are given rather than generated: what SFT learns, what takes the off-policy place in a group."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.predictions.read import Predictions
 from tasks.errors import InputError
 from tasks.protocol import Protocol
+from tasks.question import Question
 from tasks.sample import Sample
 from tasks.say import rounded, say, sayable
+from trainers.examples import Row
 
 GROUND_TRUTH = "ground-truth"
 
@@ -26,23 +27,26 @@ def ground_truth(sample: Sample, protocol: Protocol, mode: str) -> str:
     return f"<think> {', '.join(thought)} </think>\n{text}"
 
 
-def answers(
-    source: str, protocol: Protocol, samples: Sequence[Sample], modes: Iterable[str]
-) -> Callable[[Mapping[str, Any]], str]:
+def given_answers(source: str, questions: Sequence[Question], modes: Iterable[str]) -> Callable[[Row], str]:
     """From a row of the dataset to its given answer.
 
     Args:
         source: `ground-truth`, or a JSONL of `{id | video + query, text}`, with `mode` where the modes differ.
-        protocol: In its words the ground truth is said.
-        samples: What must have an answer.
+        questions: What must have an answer; the ground truth is said in the words of the protocol of each.
         modes: In which modes.
 
     Raises:
         InputError: The file cannot be read or misses samples.
     """
     if source == GROUND_TRUTH:
-        by_id = {sample.id: sample for sample in samples}
-        return lambda row: ground_truth(by_id[row["id"]], protocol, row["mode"])
+        asked = {(question.sample.id, question.protocol.name): question for question in questions}
+
+        def true_answer(row: Row) -> str:
+            question = asked[row["id"], row["protocol_name"]]
+            return ground_truth(question.sample, question.protocol, row["mode"])
+
+        return true_answer
+    samples = list({question.sample.id: question.sample for question in questions}.values())
     given: dict[tuple[str, str], str] = {}
     for row in Predictions(Path(source), samples):
         if row.text:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from harness import yaml_file
-from harness.checked import Place, mapping
+from harness.checked import Kinds, Place, mapping
 from tasks.errors import InputError, unknown
 from trainers.rewards import MODES
 
@@ -16,69 +16,41 @@ METHODS = ("sft", "grpo")
 SHAPINGS = ("none", "downscale", "anchor", "nonlinear")
 """How an off-policy answer enters the advantages: see `trainers.methods.advantages.mixed`."""
 
-REWARD_KINDS: Mapping[str, tuple[type, ...]] = {
-    "name": (str,),
-    "weight": (int, float),
-    "modes": (list, tuple),
-    "shaped": (bool,),
-    "settings": (dict,),
-}
+REWARD_KINDS: Kinds = {"name": (str,), "weight": (int, float), "modes": (list, tuple), "shaped": (bool,), "settings": (dict,)}
 
 
 @dataclass(frozen=True)
 class RewardPart:
-    """One term of the reward.
+    """One term of the reward."""
 
-    Attributes:
-        name: A module of `trainers.rewards`, or `FILE.py:function`.
-        weight: Its weight in the sum.
-        modes: Modes in which it counts.
-        shaped: Whether it is part of what `shaping` shapes (accuracy); the rest (format) is added afterwards.
-        settings: Keyword arguments of the reward.
-    """
-
-    name: str
-    weight: float = 1.0
-    modes: tuple[str, ...] = MODES
-    shaped: bool = True
-    settings: dict[str, Any] = field(default_factory=dict)
+    name: str  # A module of `trainers.rewards`, or `FILE.py:function`
+    weight: float = 1.0  # Its weight in the sum
+    modes: tuple[str, ...] = MODES  # Modes in which it counts
+    shaped: bool = True  # Whether it is part of what `shaping` shapes (accuracy); the rest (format) is added afterwards
+    settings: dict[str, Any] = field(default_factory=dict)  # Keyword arguments of the reward
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained. Everything the trainers of TRL know is in `trainer`, under TRL's own names.
+    """How a model is trained. Everything the trainers of TRL know is in `trainer`, under TRL's own names."""
 
-    Attributes:
-        name: Name of the file.
-        method: `sft` or `grpo`.
-        summary: One sentence.
-        epochs: The mode of each epoch.
-        answers: `ground-truth` or a JSONL: what `sft` learns; in `grpo` the off-policy answer of each group, None for none.
-        group_size: G of the papers: replies a prompt, the off-policy one included.
-        shaping: How the off-policy answer enters the advantages.
-        rewards: Terms of the reward.
-        prompts_per_device: Prompts (SFT: answers) in a micro-batch of one process.
-        freeze_vision: Whether the vision tower stays as it is.
-        lora: Settings of `peft.LoraConfig`, None for full training.
-        trainer: Arguments of `trl.GRPOConfig` or `trl.SFTConfig`.
-    """
-
-    name: str
-    method: str
-    summary: str = ""
-    epochs: tuple[str, ...] = ("direct",)
+    name: str  # Name of the file
+    method: str  # `sft` or `grpo`
+    summary: str = ""  # One sentence
+    epochs: tuple[str, ...] = ("direct",)  # The mode of each epoch
+    # `ground-truth` or a JSONL: what `sft` learns; in `grpo` the off-policy answer of each group, None for none
     answers: str | None = None
-    group_size: int = 4
-    shaping: str = "none"
-    rewards: tuple[RewardPart, ...] = ()
-    prompts_per_device: int = 1
-    freeze_vision: bool = False
-    lora: dict[str, Any] | None = None
-    trainer: dict[str, Any] = field(default_factory=dict)
+    group_size: int = 4  # G of the papers: replies a prompt, the off-policy one included
+    shaping: str = "none"  # How the off-policy answer enters the advantages
+    rewards: tuple[RewardPart, ...] = ()  # Terms of the reward
+    prompts_per_device: int = 1  # Prompts (SFT: answers) in a micro-batch of one process
+    freeze_vision: bool = False  # Whether the vision tower stays as it is
+    lora: dict[str, Any] | None = None  # Settings of `peft.LoraConfig`, None for full training
+    trainer: dict[str, Any] = field(default_factory=dict)  # Arguments of `trl.GRPOConfig` or `trl.SFTConfig`
 
 
 KEYS = tuple(f.name for f in fields(Recipe) if f.name != "name")
-KINDS: Mapping[str, tuple[type, ...]] = {
+KINDS: Kinds = {
     **dict.fromkeys(("method", "summary", "shaping"), (str,)),
     **dict.fromkeys(("epochs", "rewards"), (list, tuple)),
     **dict.fromkeys(("group_size", "prompts_per_device"), (int,)),
@@ -105,7 +77,8 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: There is no such recipe, a key is unknown (the nearest is named), or values contradict each other.
     """
-    recipe = from_mapping(Path(name).stem, _read(name))
+    values = _read(name)
+    recipe = from_mapping(Path(name).stem, values)
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals or not key:
@@ -114,11 +87,8 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
             parsed = number(yaml_file.value(value))
         except ValueError as error:
             raise InputError(f"a value of YAML behind {key}=", f"{value[:80]!r}: {error}", "--set learning_rate=1e-6") from error
-        recipe = (
-            from_mapping(recipe.name, {**_plain(recipe), key: parsed})
-            if key in KEYS
-            else replace(recipe, trainer={**recipe.trainer, key: parsed})
-        )
+        values |= {key: parsed} if key in KEYS else {"trainer": {**recipe.trainer, key: parsed}}
+        recipe = from_mapping(recipe.name, values)
     return check(recipe)
 
 
@@ -194,9 +164,3 @@ def _read(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
         raise InputError("the name of a recipe or of a file as base", f"{path}: a {type(base).__name__}", f"edit {path}")
     below = _read(base, (*above, name))
     return {**below, **values, "trainer": {**(below.get("trainer") or {}), **(values.get("trainer") or {})}}
-
-
-def _plain(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as the mapping of a file."""
-    values = {key: getattr(recipe, key) for key in KEYS}
-    return {**values, "rewards": [vars(part) for part in recipe.rewards]}

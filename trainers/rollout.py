@@ -19,25 +19,14 @@ from harness.models.generate import Output, Rules
 from tasks.errors import InputError
 from trainers.examples import Prompt
 
-SEEDS = 2**62
-"""vLLM takes seeds of 64 bits; the replies to a prompt get the seeds that follow its first."""
-
-ASKED_AT_ONCE = 32
-"""Prompts that a server works on at a time."""
+SEEDS = 2**62  # vLLM takes seeds of 64 bits; the replies to a prompt get the seeds that follow its first
+ASKED_AT_ONCE = 32  # Prompts that a server works on at a time
 
 
 def draw(model: Any, prompts: Sequence[Prompt], copies: Sequence[int], rules: Rules, seeds: Sequence[int]) -> list[list[Output]]:
-    """Replies drawn by the model itself.
+    """As many replies to each prompt as `copies` says, drawn by the plain model (not wrapped, not sharded) on its device.
 
-    Args:
-        model: The plain model (not wrapped, not sharded), on its device.
-        prompts: Distinct prompts.
-        copies: Replies to each.
-        rules: How tokens are chosen; the seed is not read.
-        seeds: One a reply, prompt by prompt.
-
-    Returns:
-        The replies to each prompt.
+    Prompts are distinct. There is one seed a reply, prompt by prompt; that of `rules` is not read.
     """
     asked = [index for index, count in enumerate(copies) if count]
     if not asked:
@@ -73,20 +62,12 @@ def draw_by_vllm(
     seeds: Sequence[int],
     step: int,
 ) -> list[list[Output]]:
-    """Replies drawn by vLLM, as `draw` draws them.
+    """Replies as `draw` draws them, by vLLM, with each token's log-probability under it; seeds of a prompt follow one another.
 
     Args:
         generation: `trl.generation.vllm_generation.VLLMGeneration` with the weights of this step.
-        processor: Of the checkpoint, for the normalization of its pixels.
-        config: Of the checkpoint.
-        prompts: Distinct prompts of this process.
-        copies: Replies to each.
-        rules: How tokens are chosen.
-        seeds: One a reply, prompt by prompt; those of a prompt follow one another.
+        processor: Of the checkpoint, for the normalization of its pixels; so is `config`.
         step: Of the weights: vLLM keeps the features of a video that it has met, and may use those of older weights no more.
-
-    Returns:
-        The replies to each prompt, with the log-probability of each token under vLLM.
     """
     firsts = [seeds[sum(copies[:index])] if count else 0 for index, count in enumerate(copies)]
     sampling = [_sampling(rules, count, first) for count, first in zip(copies, firsts, strict=True)]
@@ -99,12 +80,9 @@ def draw_by_vllm(
     return drawn
 
 
-Reply = tuple[list[int], list[float]]
-"""Token ids and their log-probabilities."""
-
+Reply = tuple[list[int], list[float]]  # Token ids and their log-probabilities
 Asked = Sequence[tuple[Prompt, dict[str, Any]]]
-Request = tuple[list[int], dict[str, Any], dict[str, Any]]
-"""Token ids, what vLLM calls features, and how tokens are chosen."""
+Request = tuple[list[int], dict[str, Any], dict[str, Any]]  # Token ids, what vLLM calls features, and how tokens are chosen
 
 
 def _sampling(rules: Rules, count: int, seed: int) -> dict[str, Any]:
@@ -148,25 +126,20 @@ def _here(generation: Any, processor: Any, config: Any, asked: Asked, step: int)
     if generation.enable_sleep_mode:
         generation.llm.sleep(level=2)
         generation._llm_weights_sleeping = True
+
+    def told(reply: Any) -> Reply:
+        return list(reply.token_ids), [scores[t].logprob for t, scores in zip(reply.token_ids, reply.logprobs, strict=True)]
+
     ordered = [sorted(finished[str(index)], key=lambda reply: int(reply.index)) for index in range(len(asked))]
-    return [[(list(reply.token_ids), _logprobs(reply)) for reply in replies] for replies in ordered]
-
-
-def _logprobs(reply: Any) -> list[float]:
-    return [scores[token].logprob for token, scores in zip(reply.token_ids, reply.logprobs, strict=True)]
+    return [[told(reply) for reply in replies] for replies in ordered]
 
 
 def visual(prompt: Prompt, config: Any, processor: Any | None, step: int) -> tuple[str, list[Any], list[str], list[Any]]:
-    """What vLLM calls a prompt's visual part: modality, items, hash and place of each.
+    """What vLLM calls a prompt's visual part: modality, items, hash (into which `step` enters) and place of each.
 
     Qwen3-VL's blocks, with a timestamp before each, are given as one image each: the same patches, computed alike, while of a
     video with gaps vLLM's server cannot be told the places. Positions and features are those of the video (a test compares).
-
-    Args:
-        prompt: The prompt.
-        config: Of the checkpoint.
-        processor: Undo its normalization, because the engine normalizes itself; None to hand pixels over as they are.
-        step: Enters the hash.
+    An engine that normalizes pixels itself is given them as before the `processor`'s own normalization; None: as they are.
     """
     from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems, PlaceholderRange
 
@@ -236,9 +209,8 @@ def _normalizes(generation: Any) -> bool:
     if not hasattr(generation, "_normalizes"):
         answer: list[Any] = [None]
         if generation.accelerator.is_main_process:
-            answer = [
-                bool(generation.vllm_client.get_server_info()["model_config"]["multimodal_config"]["mm_device_do_normalize"])
-            ]
+            told = generation.vllm_client.get_server_info()["model_config"]
+            answer = [bool(told["multimodal_config"]["mm_device_do_normalize"])]
         generation._normalizes = broadcast_object_list(answer)[0]
     return bool(generation._normalizes)
 

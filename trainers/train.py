@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from tasks.question import Question
 from tasks.sample import split_sha256
 from tasks.span import Span
 from trainers.examples import Examples, ReadFrames, curriculum
+from trainers.given_answers import given_answers
 from trainers.methods.callbacks import callbacks, trackers
 from trainers.methods.configs import adapters, arguments, check_launch, sampling
 from trainers.methods.dev_evaluation import DevEvaluation
@@ -44,7 +45,7 @@ from trainers.methods.sft import VideoSFTTrainer
 from trainers.methods.sight import Sight
 from trainers.rewards import RecipeReward
 from trainers.rollout import check_vllm
-from trainers.training import Training, given_answers, precision, spec, usable
+from trainers.training import Training, precision, spec, usable
 
 logger = logging.getLogger(__name__)
 
@@ -73,13 +74,14 @@ def train(training: Training) -> dict[str, Any]:
     quiet()
     store.prepare_folder(folder)
     with store.locked(folder, launch.id):
-        previous = read(folder)
+        previous = store.read_document(folder / RECORD, SCHEMA)
         check_same_run(folder, previous, spec(training))
         if previous is not None and previous["status"] == "finished":
             return previous
-        chosen = usable(training)
-        files = same_files(training, chosen.questions, previous)
-        for reason, ids in chosen.dropped.items():
+        questions, dropped = usable(training)
+        samples = [question.sample for question in questions]
+        files = same_files(training, questions, previous)
+        for reason, ids in dropped.items():
             if ids and launch.rank == 0:
                 logger.warning("%s: %d left out (%s), the first %s", training.plan.name, len(ids), reason, ids[0])
         record: dict[str, Any] = {
@@ -89,16 +91,16 @@ def train(training: Training) -> dict[str, Any]:
             "trained_on": {
                 "split": training.plan.name,
                 "split_sha256": training.plan.split_sha256,
-                "used_sha256": split_sha256(chosen.samples),
-                "samples": len(chosen.samples),
-                "videos": sorted({sample.video for sample in chosen.samples}),
+                "used_sha256": split_sha256(samples),
+                "samples": len(samples),
+                "videos": sorted({sample.video for sample in samples}),
                 "files": files,
-                "dropped": chosen.dropped,
+                "dropped": dropped,
             },
             "sessions": [*(previous["sessions"] if previous else []), {"environment": environment.describe("pyav")}],
         }
         started = time.monotonic()
-        outcome = _run(training, chosen.questions, record, launch.rank == 0)
+        outcome = _run(training, questions, record, launch.rank == 0)
         record["sessions"][-1] |= {"seconds": round(time.monotonic() - started, 2), "from_step": outcome.pop("from_step")}
         record |= {"status": "finished", **outcome}
         if launch.rank == 0:
@@ -116,16 +118,10 @@ def same_files(training: Training, questions: Sequence[Question], previous: Mapp
     return files
 
 
-def read(folder: Path) -> dict[str, Any] | None:
-    """`train.json` of a folder, None if there is none. Raises InputError if it cannot be read."""
-    return store.read_document(folder / RECORD, SCHEMA)
-
-
 def _run(training: Training, questions: Sequence[Question], record: dict[str, Any], main: bool) -> dict[str, Any]:
     checkpoint = find(training.model)
     record["base"] = {"name": checkpoint.name, "revision": checkpoint.revision, "fingerprint": fingerprint(checkpoint.folder)}
     model, processor, inputs = opened(training, checkpoint)
-    prompt = training.plan.protocol.prompt
     with frame_reader(inputs.pixel_factor, training.deadline_s) as read_frames:
         examples = Examples(questions, inputs, read_frames)
         trainer = build(training, model, processor, examples)
@@ -133,12 +129,20 @@ def _run(training: Training, questions: Sequence[Question], record: dict[str, An
         whole = last_checkpoint(Path(trainer.args.output_dir))
         if main:
             store.write_json(training.folder / RECORD, record)
-            _remove_parts(Path(trainer.args.output_dir))
-        trainer.add_callback(Sight(trainer, inputs, prompt, partial(_record_sight, training.folder, record, main)))
+            # What an interrupted save left behind.
+            for path in Path(trainer.args.output_dir).glob("checkpoint-*"):
+                if not (path / WHOLE).is_file():
+                    shutil.rmtree(path)
+
+        def record_sight(found: dict[str, str]) -> None:
+            record["sessions"][-1]["sight"] = found
+            if main:
+                store.write_json(training.folder / RECORD, record)
+
+        trainer.add_callback(Sight(trainer, inputs, training.plan.protocol.prompt, record_sight))
         if training.dev_every:
-            answering: Callable[[Any], HfModel] = lambda network: HfModel(checkpoint, network, processor)  # noqa: E731
-            dev = DevEvaluation(dev_questions(training), training.dev_every, training.folder, answering, read_frames)
-            trainer.add_callback(dev)
+            asked, answering = dev_questions(training), partial(HfModel, checkpoint, processor=processor)
+            trainer.add_callback(DevEvaluation(asked, training.dev_every, training.folder, answering, read_frames))
         if whole is not None:
             examples.replaced |= check_whole(whole)["replaced"]
         result = trainer.train(resume_from_checkpoint=None if whole is None else str(whole))
@@ -225,20 +229,13 @@ def build(training: Training, model: Any, processor: Any, examples: Examples) ->
     return trainer
 
 
-def _record_sight(folder: Path, record: dict[str, Any], main: bool, found: dict[str, str]) -> None:
-    record["sessions"][-1]["sight"] = found
-    if main:
-        store.write_json(folder / RECORD, record)
-
-
 def _save(trainer: Any, training: Training, processor: Any) -> None:
     """The trained model as an ordinary checkpoint; adapters are merged into it."""
-    if trainer.accelerator.is_main_process and is_peft_model(trainer.model):
-        merged = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
-        merged.save_pretrained(training.folder)
-        processor.save_pretrained(training.folder)
-    elif not is_peft_model(trainer.model):
+    if not is_peft_model(trainer.model):
         trainer.save_model(str(training.folder))
+    elif trainer.accelerator.is_main_process:
+        trainer.accelerator.unwrap_model(trainer.model).merge_and_unload().save_pretrained(training.folder)
+        processor.save_pretrained(training.folder)
     # What follows, in every process, may read the model.
     trainer.accelerator.wait_for_everyone()
 
@@ -248,10 +245,3 @@ def quiet() -> None:
     if not sys.stderr.isatty():
         disable_progress_bar()
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-
-
-def _remove_parts(folder: Path) -> None:
-    """What an interrupted save left behind."""
-    for path in folder.glob("checkpoint-*"):
-        if not (path / WHOLE).is_file():
-            shutil.rmtree(path)

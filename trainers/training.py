@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +11,6 @@ import torch
 from harness.plan import Plan
 from tasks.errors import InputError
 from tasks.question import Question
-from tasks.sample import Sample
-from trainers.examples import Row, protocols_of
-from trainers.given_answers import answers
 from trainers.recipe import Recipe
 
 MIXED = "mixed"
@@ -22,65 +18,34 @@ MIXED = "mixed"
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained.
+    """What is trained."""
 
-    Attributes:
-        recipe: How.
-        plan: The train split and the rules of its prompts.
-        model: Checkpoint folder or hub id.
-        folder: Where everything goes; the trained model lies there itself.
-        seed: Of order, sampling and adapters.
-        skip_missing: Whether samples without a video file are left out; otherwise they stop the training.
-        dtype: `float32`, `bfloat16`, `mixed` (weights in float32, computed with in bfloat16), or `auto`: see `precision`.
-        attn: Attention implementation.
-        deadline_s: Seconds after which decoding a video is given up.
-        dev_every: Steps between two evaluations on the task's `dev` split, 0 for none.
-        dev_limit: Samples of `dev` for that.
-    """
-
-    recipe: Recipe
-    plan: Plan
-    model: str
-    folder: Path
-    seed: int = 0
-    skip_missing: bool = False
+    recipe: Recipe  # How
+    plan: Plan  # The train split and the rules of its prompts
+    model: str  # Checkpoint folder or hub id
+    folder: Path  # Where everything goes; the trained model lies there itself
+    seed: int = 0  # Of order, sampling and adapters
+    skip_missing: bool = False  # Whether samples without a video file are left out; otherwise they stop the training
+    # `float32`, `bfloat16`, `mixed` (weights in float32, computed with in bfloat16), or `auto`: see `precision`
     dtype: str = "auto"
-    attn: str = "sdpa"
-    deadline_s: float = 120.0
-    dev_every: int = 0
-    dev_limit: int = 100
+    attn: str = "sdpa"  # Attention implementation
+    deadline_s: float = 120.0  # Seconds after which decoding a video is given up
+    dev_every: int = 0  # Steps between two evaluations on the task's `dev` split, 0 for none
+    dev_limit: int = 100  # Samples of `dev` for that
 
 
 class Precision(NamedTuple):
-    """Numbers a training computes with.
+    """Numbers a training computes with."""
 
-    Attributes:
-        weights: Dtype of the weights.
-        bf16: Whether their products are in bfloat16 (autocast).
-    """
-
-    weights: str
-    bf16: bool
+    weights: str  # Dtype of the weights
+    bf16: bool  # Whether their products are in bfloat16 (autocast)
 
 
-@dataclass(frozen=True)
-class Usable:
-    """What of a split can be trained on, and why the rest cannot."""
-
-    questions: list[Question]
-    dropped: dict[str, list[str]]
-
-    @property
-    def samples(self) -> list[Sample]:
-        """What the questions are about."""
-        return [question.sample for question in self.questions]
-
-
-def usable(training: Training) -> Usable:
-    """Leave out moments without length, which no answer can match, and with `skip_missing` what has no video.
+def usable(training: Training) -> tuple[list[Question], dict[str, list[str]]]:
+    """What can be trained on, and what cannot by reason: moments without length, which no answer can match, and missing videos.
 
     Raises:
-        InputError: Videos are missing, or nothing is left.
+        InputError: Videos are missing without `skip_missing`, or nothing is left.
     """
     plan = training.plan
     flat = [s.id for s in plan.samples if not any(span.end_s > span.start_s for span in s.truth.spans)]
@@ -88,25 +53,12 @@ def usable(training: Training) -> Usable:
     if missing and not training.skip_missing:
         found = f"{len(plan.missing()):,} videos of {len(missing):,} samples are missing, e.g. {plan.missing()[0]}"
         raise InputError(f"the videos of {plan.name}", found, f"harness data check {plan.name}, or --skip-missing")
-    left_out = {*flat, *missing}
-    mode = training.recipe.epochs[0]
-    questions = [
-        Question(sample, mode, plan.protocol, plan.videos.get(sample.video))
-        for sample in plan.samples
-        if sample.id not in left_out
-    ]
+    left_out, mode = {*flat, *missing}, training.recipe.epochs[0]
+    kept = [sample for sample in plan.samples if sample.id not in left_out]
+    questions = [Question(sample, mode, plan.protocol, plan.videos.get(sample.video)) for sample in kept]
     if not questions:
         raise InputError(f"samples of {plan.name} to train on", "none", f"harness data check {plan.name}")
-    return Usable(questions, {"moment without length": flat, "missing video": missing})
-
-
-def given_answers(source: str, questions: Sequence[Question], modes: Sequence[str]) -> Callable[[Row], str]:
-    """From a row to its given answer, in the words of its own protocol. Raises InputError where the source misses some."""
-    by_protocol = {
-        name: answers(source, protocol, [question.sample for question in questions if question.protocol.name == name], modes)
-        for name, protocol in protocols_of(questions).items()
-    }
-    return lambda row: by_protocol[row["protocol_name"]](row)
+    return questions, {"moment without length": flat, "missing video": missing}
 
 
 def spec(training: Training) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tasks.errors import Failure, InputError
 from tasks.sample import Sample, one_query
 from tasks.span import Span
 from trainers.examples import Examples, curriculum
-from trainers.given_answers import answers, ground_truth
+from trainers.given_answers import given_answers, ground_truth
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 
@@ -80,12 +80,12 @@ def test_ground_truth_in_the_words_of_each_mode(load: Load) -> None:
 
 
 def test_answers_of_a_teacher(samples: list[Sample], load: Load, tmp_path: Path) -> None:
-    protocol = load("qwen3_vl")[2].protocols["synthetic"]
+    questions = list(load("qwen3_vl")[2].questions.values())
     path = tmp_path / "teacher.jsonl"
     lines = [f'{{"video": "{s.video}", "query": "{s.query}", "text": "thought, then {i}"}}\n' for i, s in enumerate(samples)]
     path.write_text("".join(lines), encoding="utf-8")
-    give = answers(str(path), protocol, samples, ["direct", "cot"])
+    give = given_answers(str(path), questions, ["direct", "cot"])
     assert [give({"id": sample.id, "mode": "cot"}) for sample in samples] == [f"thought, then {i}" for i in range(len(samples))]
     path.write_text("".join(lines[:-2]), encoding="utf-8")
     with pytest.raises(InputError, match="misses 4 of 20, the first t/e/red circle"):
-        answers(str(path), protocol, samples, ["direct", "cot"])
+        given_answers(str(path), questions, ["direct", "cot"])

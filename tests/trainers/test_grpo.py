@@ -13,12 +13,12 @@ from trl import GRPOConfig, GRPOTrainer
 
 from harness.models.generate import Row
 from trainers.examples import Examples, Prompt, curriculum
+from trainers.given_answers import given_answers
 from trainers.methods.configs import sampling
 from trainers.methods.grpo import OffPolicy, Turn, VideoGRPOTrainer
 from trainers.methods.rollout_metrics import RolloutMetrics
 from trainers.recipe import SHAPINGS
 from trainers.rewards import RecipeReward
-from trainers.training import given_answers
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 

@@ -17,12 +17,12 @@ from tasks.errors import InputError
 from tasks.question import Question
 from tasks.span import Span
 from trainers.examples import Examples, curriculum
+from trainers.given_answers import given_answers
 from trainers.methods.configs import sampling
 from trainers.methods.dev_evaluation import main_metrics
 from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.methods.rollout_metrics import RolloutMetrics
 from trainers.rewards import RecipeReward
-from trainers.training import given_answers
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 TAGGED, PLAIN = protocol.load("default"), protocol.load("synthetic")

@@ -12,8 +12,8 @@ from torch.nn.functional import cross_entropy
 from trl import SFTConfig
 
 from trainers.examples import Examples, curriculum
+from trainers.given_answers import given_answers
 from trainers.methods.sft import VideoSFTTrainer
-from trainers.training import given_answers
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")

@@ -6,5 +6,4 @@ learn, is shipped in `WEAK`.
 
 from pathlib import Path
 
-WEAK = Path(__file__).parent / "weak"
-"""A checkpoint folder: `--weak` of the same command, and the record of that training."""
+WEAK = Path(__file__).parent / "weak"  # A checkpoint folder: `--weak` of the same command, and the record of that training

@@ -18,17 +18,11 @@ from trainers.base.curriculum import FULL_FRAME, Lesson
 from trainers.methods.packed import IGNORED, Branch, Group
 
 QUERIES = [f"{colour} {shape}" for colour in COLOURS for shape in (*SHAPES, "shape")]
-NOTHING = "<|endoftext|>"
-"""The word for a picture in which nothing is visible."""
+NOTHING = "<|endoftext|>"  # The word for a picture in which nothing is visible
 
 
 class Batches:
-    """Makes batches for one checkpoint; prompts are built once for each sequence of frame times.
-
-    Args:
-        inputs: The builder of the checkpoint's inputs.
-        rules: The protocol whose questions are asked, and whose answer is taught.
-    """
+    """Makes batches for one checkpoint, of the questions and answers of a protocol; prompts are built once for equal times."""
 
     def __init__(self, inputs: Inputs, rules: Protocol) -> None:
         self.inputs = inputs
@@ -41,7 +35,19 @@ class Batches:
 
     def groups(self, lessons: Sequence[Lesson]) -> list[Group]:
         """One group a lesson: its queries with their answers are branches behind the video."""
-        return [self._group(lesson) for lesson in lessons]
+        groups = []
+        for lesson in lessons:
+            rows, shared = self._prompt(lesson.frames)
+            branches = []
+            for event, query in zip(lesson.events, lesson.queries, strict=True):
+                question = rows[query].ids[shared:]
+                text = say(Answer((Span(float(event.start_s), float(event.end_s)),)), _sample(""), self.rules)
+                answer = [*self.tokenizer(text)["input_ids"], self._id("<|im_end|>")]
+                branches.append(Branch(question + answer, [IGNORED] * len(question) + answer))
+            row = next(iter(rows.values()))
+            video = encode(self.inputs.processor, self.inputs.family, lesson.frames, "cpu")
+            groups.append(Group(Row(row.ids[:shared], row.positions[:, :shared]), video, branches))
+        return groups
 
     def word_targets(self, lessons: Sequence[Lesson]) -> torch.Tensor:
         """What each visual token should be named: `(visual tokens, vocabulary)` shares of the words of its two frames."""
@@ -59,21 +65,6 @@ class Batches:
         if event is None:
             return [NOTHING]
         return [event.colour] if lesson.level <= FULL_FRAME else [event.colour, event.shape]
-
-    def _group(self, lesson: Lesson) -> Group:
-        rows, shared = self._prompt(lesson.frames)
-        row = next(iter(rows.values()))
-        branches = []
-        for event, query in zip(lesson.events, lesson.queries, strict=True):
-            question = rows[query].ids[shared:]
-            answer = self._answer(Span(float(event.start_s), float(event.end_s)))
-            branches.append(Branch(question + answer, [IGNORED] * len(question) + answer))
-        video = encode(self.inputs.processor, self.inputs.family, lesson.frames, "cpu")
-        return Group(Row(row.ids[:shared], row.positions[:, :shared]), video, branches)
-
-    def _answer(self, span: Span) -> list[int]:
-        text = say(Answer((span,)), _sample(""), self.rules)
-        return [*self.tokenizer(text)["input_ids"], self._id("<|im_end|>")]
 
     def _prompt(self, frames: Frames) -> tuple[dict[str, Row], int]:
         """The prompt of every query at these times, and how many tokens they share."""

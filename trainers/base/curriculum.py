@@ -25,31 +25,16 @@ teaches nothing about every other time, and answers like "9.0 to 7.0" follow."""
 
 
 class Lesson(NamedTuple):
-    """One video with its questions.
+    """One video with its questions."""
 
-    Attributes:
-        frames: What a model is given.
-        events: What is visible when.
-        queries: What each event is called.
-        level: One of the levels above.
-    """
-
-    frames: Frames
-    events: tuple[Event, ...]
-    queries: tuple[str, ...]
-    level: int
+    frames: Frames  # What a model is given
+    events: tuple[Event, ...]  # What is visible when
+    queries: tuple[str, ...]  # What each event is called
+    level: int  # One of the levels above
 
 
 def lessons(rng: np.random.Generator, count: int, levels: dict[int, float], rules: VideoRules, factor: int) -> list[Lesson]:
-    """Draw videos of one length, each of a level of its own.
-
-    Args:
-        rng: Everything that is drawn.
-        count: Number of videos.
-        levels: Share of each level.
-        rules: Frame rate and size.
-        factor: What the sides of a frame are multiples of.
-    """
+    """Draw videos of one length, each of a level of its own by the shares in `levels`; sides are multiples of `factor`."""
     duration_s = int(rng.choice(DURATIONS_S))
     drawn = rng.choice(list(levels), count, p=list(levels.values()))
     return [_lesson(rng, duration_s, int(level), rules, factor) for level in drawn]
@@ -75,31 +60,26 @@ def sample(pixels: NDArray[np.uint8], rules: VideoRules, factor: int) -> Frames:
 
 
 def _simplify(scene: Scene, level: int, rng: np.random.Generator) -> Scene:
+    """Other looks: one colour and distinct shapes, or distinct colours and any shapes."""
     if level == BENCHMARK:
         return scene
-    looks = _one_colour(len(scene.events), rng) if level == ONE_COLOUR else _colours(len(scene.events), rng)
-    events = [event._replace(colour=colour, shape=shape) for event, (colour, shape) in zip(scene.events, looks, strict=True)]
+    count = len(scene.events)
+    if level == ONE_COLOUR:
+        colours = [rng.integers(len(COLOURS))] * count
+        shapes = list(rng.choice(len(SHAPES), count, replace=False))
+    else:
+        colours = list(rng.choice(len(COLOURS), count, replace=False))
+        shapes = [rng.integers(len(SHAPES)) for _ in colours]
+    looks = zip(scene.events, colours, shapes, strict=True)
+    events = [event._replace(colour=list(COLOURS)[colour], shape=SHAPES[shape]) for event, colour, shape in looks]
     if level == WHOLE_PAIRS:
         events = [event._replace(start_s=event.start_s // 2 * 2, end_s=event.end_s // 2 * 2) for event in events]
     return scene._replace(events=tuple(events))
 
 
-def _one_colour(count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
-    """One colour, distinct shapes."""
-    colour = list(COLOURS)[rng.integers(len(COLOURS))]
-    return [(colour, SHAPES[shape]) for shape in rng.choice(len(SHAPES), count, replace=False)]
-
-
-def _colours(count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
-    """Distinct colours, any shapes."""
-    colours = rng.choice(len(COLOURS), count, replace=False)
-    return [(list(COLOURS)[colour], SHAPES[rng.integers(len(SHAPES))]) for colour in colours]
-
-
 def _fill(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Frames `(duration * 2, 64, 64, 3)` in which an event is a colour."""
-    background = np.full((SIDE, SIDE, 3), rng.integers(20, 60, 3), dtype=np.uint8)
-    pixels = np.repeat(background[None], scene.duration_s * FPS, axis=0)
+    pixels = np.full((scene.duration_s * FPS, SIDE, SIDE, 3), rng.integers(20, 60, 3), dtype=np.uint8)
     for event in scene.events:
-        pixels[event.start_s * FPS : event.end_s * FPS] = np.full((SIDE, SIDE, 3), COLOURS[event.colour], dtype=np.uint8)
+        pixels[event.start_s * FPS : event.end_s * FPS] = COLOURS[event.colour]
     return pixels

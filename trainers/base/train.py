@@ -30,80 +30,51 @@ SCHEMA = "vtg-harness/base/1"
 SAVE_EVERY_S = 20.0
 REPORT_EVERY = 200
 RULES = protocol.load("synthetic")
-
-STREAM = 0xBA5E
-"""Keeps the random numbers of lessons apart from those of the benchmark's own videos."""
-
-WEAK_COOLDOWN = 40
-"""Steps after the first level that leave a base with a query gap of 10 to 20."""
+STREAM = 0xBA5E  # Keeps the random numbers of lessons apart from those of the benchmark's own videos
+WEAK_COOLDOWN = 40  # Steps after the first level that leave a base with a query gap of 10 to 20
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides the weights.
+    """Everything that decides the weights."""
 
-    Attributes:
-        family: One of `model.FAMILIES`.
-        seed: Initial weights and all lessons.
-        steps: Length of the schedule.
-        cooldown: Stop so many steps after the first level is learned, the learning rate falling to 0: a weak base. None
-            for the whole schedule.
-        videos: Videos a step; each is asked about all its events.
-        warmup: Steps until the full learning rate.
-        matrix_rate: Learning rate of Muon, for the matrices inside the layers.
-        rate: Learning rate of AdamW, for everything else.
-        decay: Weight decay of both.
-        clip: Largest norm of the gradient.
-        naming: Weight of the loss that has visual tokens named; without it shapes are not learned.
-        gate: The first level is learned when the loss per answer token is below this. An answer that ignores the query
-            cannot get below ln(3) / 4 = 0.275: three events, four answer tokens.
-        window: Steps over which that loss is averaged.
-    """
-
-    family: str = "qwen3_vl"
-    seed: int = 0
-    steps: int = 1200
+    family: str = "qwen3_vl"  # One of `model.FAMILIES`
+    seed: int = 0  # Initial weights and all lessons
+    steps: int = 1200  # Length of the schedule
+    # Stop so many steps after the first level is learned, the learning rate falling to 0: a weak base. None for the whole
+    # schedule.
     cooldown: int | None = None
-    videos: int = 32
-    warmup: int = 50
-    matrix_rate: float = 2e-2
-    rate: float = 2e-3
-    decay: float = 0.01
-    clip: float = 1.0
-    naming: float = 0.5
+    videos: int = 32  # Videos a step; each is asked about all its events
+    warmup: int = 50  # Steps until the full learning rate
+    matrix_rate: float = 2e-2  # Learning rate of Muon, for the matrices inside the layers
+    rate: float = 2e-3  # Learning rate of AdamW, for everything else
+    decay: float = 0.01  # Weight decay of both
+    clip: float = 1.0  # Largest norm of the gradient
+    naming: float = 0.5  # Weight of the loss that has visual tokens named; without it shapes are not learned
+    # The first level is learned when the loss per answer token is below this. An answer that ignores the query cannot get below
+    # ln(3) / 4 = 0.275: three events, four answer tokens.
     gate: float = 0.26
-    window: int = 30
+    window: int = 30  # Steps over which that loss is averaged
 
 
 class Trainer:
-    """Weights, optimizers and progress of one training.
-
-    Attributes:
-        settings: What decides the weights.
-        model: The network.
-        batches: Makes its batches.
-        step: Steps done.
-        passed: The step at which the first level was learned.
-        losses: Losses per answer token of the last steps.
-    """
+    """Weights, optimizers and progress of one training."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.model, self.processor = model.make(settings.family, RULES, settings.seed)
         check_positions(self.model)
         self.batches = Batches(Inputs(self.model, self.processor, settings.family), RULES)
-        self.step = 0
-        self.passed: int | None = None
-        self.losses: list[float] = []
+        self.step = 0  # Steps done
+        self.passed: int | None = None  # The step at which the first level was learned
+        self.losses: list[float] = []  # Losses per answer token of the last steps
         self._optimizers = _optimizers(self.model, settings)
 
     @property
     def finished(self) -> bool:
         """Whether the schedule is at its end."""
-        cooldown = self.settings.cooldown
-        return self.step >= self.settings.steps or (
-            cooldown is not None and self.passed is not None and self.step >= self.passed + cooldown
-        )
+        steps, cooldown = self.settings.steps, self.settings.cooldown
+        return self.step >= (steps if cooldown is None or self.passed is None else min(steps, self.passed + cooldown))
 
     def advance(self) -> None:
         """One step. Raises InputError, before any weight moves, if the loss is not a number."""
@@ -148,11 +119,7 @@ class Trainer:
 def build(folder: Path, settings: Settings, report: Callable[[str], None], save_every_s: float = SAVE_EVERY_S) -> None:
     """Train into `folder`; continues what an earlier call with the same settings began, does nothing if that is finished.
 
-    Args:
-        folder: Gets the checkpoint and `training.json`; `state.pt` lies there while training goes on.
-        settings: What decides the weights.
-        report: Takes a line now and then.
-        save_every_s: Seconds between two states: what an interruption costs at most.
+    The folder gets the checkpoint and `training.json`; `state.pt` lies there meanwhile, `save_every_s` seconds old at most.
 
     Raises:
         InputError: The folder holds another training or cannot be written, the loss is not a number, or the first level

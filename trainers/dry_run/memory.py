@@ -9,7 +9,6 @@ layers with checkpointing: the input of every layer, and everything inside one. 
 the workspace of kernels.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,84 +16,46 @@ import torch
 from tabulate import tabulate
 
 GIB = 2**30
-WORLDS = (1, 4, 8)
-"""Numbers of processes to compare where none was launched."""
-
-USABLE = 0.9
-"""Share of a GPU's memory that tensors can fill; the rest is context, workspace and fragments."""
-
-ADAM_FLOAT32 = 12
-"""Bytes a weight: float32 copy, first and second moment."""
-
-BUCKET = 500_000_000
-"""Elements that DeepSpeed communicates at a time, and of which it holds one bucket to send and one to receive."""
-
-LIVE = 1_000_000_000
-"""Weights that ZeRO-3 holds whole at a time (`stage3_max_live_parameters`)."""
-
+WORLDS = (1, 4, 8)  # Numbers of processes to compare where none was launched
+USABLE = 0.9  # Share of a GPU's memory that tensors can fill; the rest is context, workspace and fragments
+ADAM_FLOAT32 = 12  # Bytes a weight: float32 copy, first and second moment
+BUCKET = 500_000_000  # Elements that DeepSpeed communicates at a time; it holds one bucket to send and one to receive
+LIVE = 1_000_000_000  # Weights that ZeRO-3 holds whole at a time (`stage3_max_live_parameters`)
 COLUMNS = ("weights", "reference", "gradients", "optimizer", "activations", "generation", "peak", "host")
-STRATEGIES = ("plain", "zero2", "zero3", "zero3-offload")
-"""`plain` is one process, or DDP."""
+STRATEGIES = ("plain", "zero2", "zero3", "zero3-offload")  # `plain` is one process, or DDP
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What of a model decides its memory.
+    """What of a model decides its memory."""
 
-    Attributes:
-        weights: Number of weights.
-        trained: Number of weights that are trained.
-        width: Of the text tower.
-        inner: Width of its feed-forward layers, over all experts that a token is sent to.
-        layers: Layers of the text tower.
-        key_value: Keys' and values' width together, of one layer.
-        vision_width: Of the vision tower.
-        vision_inner: Width of its feed-forward layers.
-        vision_layers: Its layers.
-        merged: Patches in one visual token.
-        frozen_vision: Whether its activations need no gradient.
-    """
-
-    weights: int
-    trained: int
-    width: int
-    inner: int
-    layers: int
-    key_value: int
-    vision_width: int
-    vision_inner: int
-    vision_layers: int
-    merged: int
-    frozen_vision: bool = False
+    weights: int  # Number of weights
+    trained: int  # Number of weights that are trained
+    width: int  # Of the text tower
+    inner: int  # Width of its feed-forward layers, over all experts that a token is sent to
+    layers: int  # Layers of the text tower
+    key_value: int  # Keys' and values' width together, of one layer
+    vision_width: int  # Of the vision tower
+    vision_inner: int  # Width of its feed-forward layers
+    vision_layers: int  # Its layers
+    merged: int  # Patches in one visual token
+    frozen_vision: bool = False  # Whether its activations need no gradient
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one process computes at a time, at the longest.
+    """What one process computes at a time, at the longest."""
 
-    Attributes:
-        prompts: Prompts in a micro-batch.
-        prompt_tokens: Tokens of a prompt, visual ones included.
-        visual_tokens: Visual tokens of a prompt.
-        reply_tokens: Tokens of a reply.
-        replies: Replies to a prompt in the loss.
-        generated: Replies to a prompt that are generated, 0 for none.
-        dtype_bytes: Of activations, and of the weights that they are products of.
-        kept_bytes: Of the weights as they are kept without DeepSpeed.
-        checkpointing: Whether activations are computed again in the backward pass.
-        reference: Whether a second model stays in memory, for the KL term.
-    """
-
-    prompts: int
-    prompt_tokens: int
-    visual_tokens: int
-    reply_tokens: int
-    replies: int
-    generated: int
-    dtype_bytes: int
-    kept_bytes: int
-    checkpointing: bool
-    reference: bool
+    prompts: int  # Prompts in a micro-batch
+    prompt_tokens: int  # Tokens of a prompt, visual ones included
+    visual_tokens: int  # Visual tokens of a prompt
+    reply_tokens: int  # Tokens of a reply
+    replies: int  # Replies to a prompt in the loss
+    generated: int  # Replies to a prompt that are generated, 0 for none
+    dtype_bytes: int  # Of activations, and of the weights that they are products of
+    kept_bytes: int  # Of the weights as they are kept without DeepSpeed
+    checkpointing: bool  # Whether activations are computed again in the backward pass
+    reference: bool  # Whether a second model stays in memory, for the KL term
 
     @property
     def row_tokens(self) -> int:
@@ -104,25 +65,15 @@ class Load:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes in one process.
+    """Bytes in one process."""
 
-    Attributes:
-        weights: Of the model that is trained.
-        reference: Of the reference model.
-        gradients: Of the trained weights, with the buffers they are exchanged through.
-        optimizer: Adam's states.
-        activations: Of the loss pass, with its attention mask.
-        generation: Keys and values of the replies, and weights gathered for it.
-        host: Main memory that offloading needs, of one process.
-    """
-
-    weights: int
-    reference: int
-    gradients: int
-    optimizer: int
-    activations: int
-    generation: int
-    host: int = 0
+    weights: int  # Of the model that is trained
+    reference: int  # Of the reference model
+    gradients: int  # Of the trained weights, with the buffers they are exchanged through
+    optimizer: int  # Adam's states
+    activations: int  # Of the loss pass, with its attention mask
+    generation: int  # Keys and values of the replies, and weights gathered for it
+    host: int = 0  # Main memory that offloading needs, of one process
 
     @property
     def peak(self) -> int:
@@ -138,8 +89,8 @@ def shape_of(model: Any, frozen_vision: bool = False) -> Shape:
     third = config.model_type != "qwen2_vl"
     experts = getattr(text, "num_experts_per_tok", None)
     return Shape(
-        weights=count_weights(model),
-        trained=count_weights(model, trained=True),
+        weights=sum(weight.numel() for weight in model.parameters()),
+        trained=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
         width=text.hidden_size,
         inner=experts * text.moe_intermediate_size if experts else text.intermediate_size,
         layers=text.num_hidden_layers,
@@ -150,11 +101,6 @@ def shape_of(model: Any, frozen_vision: bool = False) -> Shape:
         merged=vision.spatial_merge_size**2,
         frozen_vision=frozen_vision,
     )
-
-
-def count_weights(model: Any, trained: bool = False) -> int:
-    """Number of weights of a model, or of those that are trained."""
-    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad or not trained)
 
 
 def memory(shape: Shape, load: Load, strategy: str, world: int) -> Memory:
@@ -190,17 +136,15 @@ def activations(shape: Shape, load: Load) -> int:
     """
     size, tokens = load.dtype_bytes, load.prompts * load.row_tokens
     patches = load.prompts * load.visual_tokens * shape.merged
-    text = _tower(tokens, shape.width, 8 * shape.width + shape.key_value + 4 * shape.inner, shape.layers, load.checkpointing)
+
+    def tower(width: int, inside: int, layers: int) -> int:
+        return layers * width + inside if load.checkpointing else layers * inside
+
+    text = tower(shape.width, 8 * shape.width + shape.key_value + 4 * shape.inner, shape.layers)
     inside = 10 * shape.vision_width + 4 * shape.vision_inner
-    vision = patches * inside
-    if not shape.frozen_vision:
-        vision = _tower(patches, shape.vision_width, inside, shape.vision_layers, load.checkpointing)
+    vision = inside if shape.frozen_vision else tower(shape.vision_width, inside, shape.vision_layers)
     mask = load.prompts * load.row_tokens**2 * (size + 3) if load.replies > 1 else 0
-    return size * (text + vision) + mask
-
-
-def _tower(tokens: int, width: int, inside: int, layers: int, checkpointing: bool) -> int:
-    return tokens * (layers * width + inside) if checkpointing else tokens * layers * inside
+    return size * (tokens * text + patches * vision) + mask
 
 
 def generation(shape: Shape, load: Load) -> int:
@@ -211,22 +155,19 @@ def generation(shape: Shape, load: Load) -> int:
 
 def table(shape: Shape, load: Load, world: int) -> list[str]:
     """Memory under every strategy, in each of `world` processes or of `WORLDS`, and which of them fit the GPUs that are here."""
-    rows = _rows(shape, load, (world,) if world > 1 else WORLDS)
-    return [
-        str(tabulate(rows, headers=["", "GPUs", *COLUMNS], disable_numparse=True, stralign="right")),
-        *_verdict(shape, load, world),
-    ]
-
-
-def _rows(shape: Shape, load: Load, worlds: Sequence[int]) -> list[list[Any]]:
     rows = []
     for strategy in STRATEGIES:
-        for world in worlds:
-            if world == 1 and strategy in ("zero2", "zero3"):
-                continue
-            found = memory(shape, load, strategy, world)
-            rows.append([strategy, world, *(f"{getattr(found, column) / GIB:.2f}" for column in COLUMNS)])
-    return rows
+        for count in (world,) if world > 1 else WORLDS:
+            if strategy in _strategies(count):
+                found = memory(shape, load, strategy, count)
+                rows.append([strategy, count, *(f"{getattr(found, column) / GIB:.2f}" for column in COLUMNS)])
+    shown = str(tabulate(rows, headers=["", "GPUs", *COLUMNS], disable_numparse=True, stralign="right"))
+    return [shown, *_verdict(shape, load, world)]
+
+
+def _strategies(world: int) -> list[str]:
+    """Those that differ from `plain` in so many processes."""
+    return [strategy for strategy in STRATEGIES if world > 1 or strategy in ("plain", "zero3-offload")]
 
 
 def _verdict(shape: Shape, load: Load, world: int) -> list[str]:
@@ -235,12 +176,8 @@ def _verdict(shape: Shape, load: Load, world: int) -> list[str]:
     here = max(world, torch.cuda.device_count())
     properties = torch.cuda.get_device_properties(0)
     room = properties.total_memory
-    kinds = [strategy for strategy in STRATEGIES if here > 1 or strategy in ("plain", "zero3-offload")]
-    fits = {strategy: memory(shape, load, strategy, here) for strategy in kinds}
     lines = [f"{here} x {properties.name}, {room / GIB:.0f} GiB each:"]
-    lines += [f"  {strategy}: {_fit(found, room)}" for strategy, found in fits.items()]
+    for strategy in _strategies(here):
+        peak = memory(shape, load, strategy, here).peak
+        lines.append(f"  {strategy}: {'fits' if peak <= USABLE * room else f'does not fit ({peak / GIB:.0f} GiB)'}")
     return lines
-
-
-def _fit(found: Memory, room: int) -> str:
-    return "fits" if found.peak <= USABLE * room else f"does not fit ({found.peak / GIB:.0f} GiB)"

@@ -19,31 +19,24 @@ from harness.video.decode import undecoded
 from harness.video.pool import FramePool
 from tasks.errors import Failure, InputError
 from tasks.question import Question
-from trainers.dry_run.memory import Load, count_weights, shape_of, table
+from trainers.dry_run.memory import Load, shape_of, table
 from trainers.examples import curriculum
-from trainers.given_answers import GROUND_TRUTH
+from trainers.given_answers import GROUND_TRUTH, given_answers
 from trainers.methods.configs import adapters, arguments
 from trainers.train import quiet
-from trainers.training import Precision, Training, given_answers, precision, usable
+from trainers.training import Precision, Training, precision, usable
 
-LOOKED_AT = 64
-"""Samples whose videos' headers are read, a seeded choice."""
-
-QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
+LOOKED_AT = 64  # Samples whose videos' headers are read, a seeded choice
+QUANTILES = {"smallest": 0.0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "95 %": 0.95, "largest": 1.0}
 STEP = 2.0**-9
 """Relative change below which a bfloat16 number, with 8 bits of precision, always rounds back: half its finest spacing."""
 
 
 class Lengths(NamedTuple):
-    """Tokens of one sample's prompt.
+    """Tokens of one sample's prompt."""
 
-    Attributes:
-        visual: Visual tokens.
-        prompt: All tokens, visual ones included.
-    """
-
-    visual: int
-    prompt: int
+    visual: int  # Visual tokens
+    prompt: int  # All tokens, visual ones included
 
 
 def forecast(training: Training) -> str:
@@ -57,19 +50,20 @@ def forecast(training: Training) -> str:
         return ""
     quiet()
     recipe = training.recipe
-    chosen = usable(replace(training, skip_missing=True))
+    questions, dropped = usable(replace(training, skip_missing=True))
     checkpoint = find(training.model)
     model, processor = empty_model(training)
     args = arguments(training)
-    lengths, unread = prompt_lengths(training, chosen.questions, model.config, processor)
-    answers = answer_lengths(training, processor, chosen.questions)
+    lengths, unread = prompt_lengths(training, questions, model.config, processor)
+    answers = answer_lengths(training, processor, questions)
     load = load_of(training, args, model, lengths, max(answers))
-    counted = f"{_count(model)} weights ({_count(model, True)} trained)"
+    shape = shape_of(model, recipe.freeze_vision)
+    counted = f"{_count(shape.weights)} weights ({_count(shape.trained)} trained)"
     lines = [
         f"{recipe.name} ({recipe.method}) of {checkpoint.family}, {counted}, {_named(precision(training))}",
-        f"{training.plan.name}: {len(chosen.samples):,} samples, {len({s.video for s in chosen.samples}):,} videos",
-        *_left_out(training, chosen.dropped),
-        *_steps(training, args, len(chosen.questions), load, launch.world),
+        f"{training.plan.name}: {len(questions):,} samples, {len({q.sample.video for q in questions}):,} videos",
+        *_left_out(training, dropped),
+        *_steps(training, args, len(questions), load, launch.world),
         f"visual tokens of a sample: {_quantiles([found.visual for found in lengths])}",
         f"prompt tokens of a sample: {_quantiles([found.prompt for found in lengths])}",
         f"        from the video headers of {len(lengths):,} samples{f'; {unread} could not be read' if unread else ''}",
@@ -77,7 +71,7 @@ def forecast(training: Training) -> str:
         f"packed row of the loss: up to {load.row_tokens:,} tokens",
         "",
         "memory of one process at the longest sample seen, GiB (an estimate: trainers/dry_run/memory.py has the formulas)",
-        *table(shape_of(model, recipe.freeze_vision), load, launch.world),
+        *table(shape, load, launch.world),
     ]
     if model.dtype == torch.bfloat16 and recipe.lora is None:
         lines.append(
@@ -89,12 +83,10 @@ def forecast(training: Training) -> str:
 
 def _steps(training: Training, args: Any, samples: int, load: Load, world: int) -> list[str]:
     """How many prompts and steps there are, and what is generated in a step."""
-    recipe = training.recipe
+    recipe, accumulated = training.recipe, args.gradient_accumulation_steps
     each, rows = recipe.prompts_per_device, samples * len(recipe.epochs)
-    together = each * world
-    accumulated = args.gradient_accumulation_steps
-    turns = turns_of(rows, together, args)
-    steps, prompts = args.max_steps if args.max_steps > 0 else -(-turns // accumulated), together * accumulated
+    turns = turns_of(rows, each * world, args)
+    steps, prompts = args.max_steps if args.max_steps > 0 else -(-turns // accumulated), each * world * accumulated
     processes = f"{world} process{'es' if world > 1 else ''}"
     lines = [
         f"epochs: {len(recipe.epochs)} ({', '.join(recipe.epochs)}), {rows:,} prompts",
@@ -129,12 +121,9 @@ def empty_model(training: Training) -> tuple[Any, Any]:
 
 
 def turns_of(rows: int, prompts: int, args: Any) -> int:
-    """Micro-steps of the whole plan, as TRL's sampler and transformers' loader make them.
+    """Micro-steps of `rows` prompts, so many at a time over all processes, as TRL's sampler and transformers' loader make them.
 
-    Args:
-        rows: Prompts of all epochs.
-        prompts: Prompts of one micro-step over all processes.
-        args: TRL's configuration. Where replies are generated for several micro-steps, a rest that does not fill them is left.
+    Where replies are generated for several micro-steps, a rest that does not fill them is left.
     """
     if (together := getattr(args, "steps_per_generation", None)) is None:
         return -(-rows // prompts)
@@ -149,34 +138,27 @@ def prompt_lengths(training: Training, questions: Sequence[Question], config: An
     """
     plan, vision = training.plan, config.vision_config
     factor = vision.patch_size * vision.spatial_merge_size
-    chosen = {
-        question.sample.id: question for question in Random(training.seed).sample(questions, min(LOOKED_AT, len(questions)))
-    }
+    chosen = {q.sample.id: q for q in Random(training.seed).sample(questions, min(LOOKED_AT, len(questions)))}
+    found, failures = [], []
     with FramePool(plan.protocol.video, factor, workers=2, deadline_s=training.deadline_s, prefetch=16, read=undecoded) as pool:
         jobs = (Job(key, question.video, question.sample.clip) for key, question in chosen.items() if question.video is not None)
-        outcomes = [(chosen[str(job.key)], outcome) for job, outcome in pool.frames(jobs)]
-    modes = list(dict.fromkeys(training.recipe.epochs))
-    found = []
-    for question, outcome in outcomes:
-        if isinstance(outcome, Frames):
-            texts = [question._replace(mode=mode).text for mode in modes]
+        for job, outcome in pool.frames(jobs):
+            if isinstance(outcome, Failure):
+                failures.append(outcome)
+                continue
+            question = chosen[job.key]
+            texts = [question._replace(mode=mode).text for mode in dict.fromkeys(training.recipe.epochs)]
             rendered = [prompt.render(processor, question.protocol.prompt, text) for text in texts]
             found.append(max(tokens_of(processor, config, outcome, *parts) for parts in rendered))
-    failures = [outcome for _, outcome in outcomes if isinstance(outcome, Failure)]
     if not found:
         raise InputError("videos that can be read", failures[0].message, f"harness data check {plan.name}")
     return found, len(failures)
 
 
 def tokens_of(processor: Any, config: Any, frames: Frames, before: str, after: str) -> Lengths:
-    """Tokens of a prompt, without the pixels.
+    """Tokens of a prompt by the text before and after its video; of `frames` only times and size count, pixels are not read.
 
-    Args:
-        processor: Of the checkpoint.
-        config: Of the checkpoint; Qwen3-VL writes the mean time of every temporal patch before its visual block.
-        frames: Times and size, pixels of any depth.
-        before: Text of the prompt before the video.
-        after: Text of the prompt after it.
+    Qwen3-VL writes the mean time of every temporal patch before its visual block.
     """
     vision = config.vision_config
     count, height, width = frames.pixels.shape[:3]
@@ -202,16 +184,14 @@ def load_of(training: Training, args: Any, model: Any, lengths: Sequence[Lengths
     """The largest micro-batch of one process, as far as the samples looked at tell."""
     recipe = training.recipe
     longest = max(lengths, key=lambda found: found.prompt)
-    replies, generated = (
-        (1, 0) if recipe.method == "sft" else (recipe.group_size, recipe.group_size - (recipe.answers is not None))
-    )
+    sft = recipe.method == "sft"
     return Load(
         prompts=recipe.prompts_per_device,
         prompt_tokens=longest.prompt,
         visual_tokens=longest.visual,
-        reply_tokens=longest_answer if recipe.method == "sft" else args.max_completion_length,
-        replies=replies,
-        generated=generated,
+        reply_tokens=longest_answer if sft else args.max_completion_length,
+        replies=1 if sft else recipe.group_size,
+        generated=0 if sft else recipe.group_size - (recipe.answers is not None),
         dtype_bytes=2 if precision(training).bf16 else model.dtype.itemsize,
         kept_bytes=model.dtype.itemsize,
         checkpointing=bool(args.gradient_checkpointing),
@@ -233,8 +213,7 @@ def _cut_off(training: Training, args: Any, lengths: Sequence[int]) -> list[str]
     ]
 
 
-def _count(model: Any, trained: bool = False) -> str:
-    number = count_weights(model, trained)
+def _count(number: int) -> str:
     return f"{number / 1e9:.2f} B" if number >= 1e9 else f"{number / 1e6:.2f} M"
 
 
@@ -251,6 +230,5 @@ def _left_out(training: Training, dropped: dict[str, list[str]]) -> list[str]:
 
 
 def _quantiles(values: Sequence[int]) -> str:
-    names = ("smallest", "25 %", "median", "75 %", "95 %", "largest")
-    found = np.quantile(values, QUANTILES, method="higher").tolist()
-    return ", ".join(f"{name} {value:,.0f}" for name, value in zip(names, found, strict=True))
+    found = np.quantile(values, list(QUANTILES.values()), method="higher").tolist()
+    return ", ".join(f"{name} {value:,.0f}" for name, value in zip(QUANTILES, found, strict=True))

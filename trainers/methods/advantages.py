@@ -9,10 +9,8 @@ import torch
 from trainers.rewards.shape import shape_nonlinear
 
 EPSILON = 1e-4
-DOWNSCALE = 0.8
-"""Section 3.2: the off-policy reward as a fraction of itself ("e.g., 80 %" of the largest possible, which it has)."""
-ANCHOR = 1.2
-"""lambda_off of eq. 3."""
+DOWNSCALE = 0.8  # Section 3.2: the off-policy reward as a fraction of itself ("e.g., 80 %" of the largest possible, which it has)
+ANCHOR = 1.2  # lambda_off of eq. 3
 
 
 def group_relative(rewards: torch.Tensor, scale: bool = True) -> torch.Tensor:
@@ -44,7 +42,7 @@ def mixed(accuracy: torch.Tensor, rest: torch.Tensor, shaping: str, scale: bool 
         accuracy: `(groups, G)` weighted sum of the rewards that are shaped (IoU).
         rest: `(groups, G)` weighted sum of the others (format), added after shaping.
         shaping: `none` (eq. 2), `downscale` (section 3.2), `anchor` (eq. 3) or `nonlinear` (eq. 4, then eq. 2).
-        scale: Whether to divide by the standard deviation.
+        scale: As in `group_relative`.
     """
     if shaping == "anchor":
         return anchored(accuracy + rest, scale)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-import sys
+import math
 import time
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ class LogFile(TrainerCallback):
         """Drop what an interrupted session logged beyond the checkpoint it is continued from."""
         if state.is_world_process_zero and self.path.is_file():
             lines = self.path.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if _step(line) is not None and _step(line) <= state.global_step]
+            kept = [line for line in lines if _step(line) <= state.global_step]
             self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         self.last, self.step = time.monotonic(), state.global_step
 
@@ -60,8 +60,8 @@ class ProgressLine(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Open the line."""
         if state.is_world_process_zero:
-            quiet = not sys.stderr.isatty()
-            self.bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step", file=sys.stderr, disable=quiet)
+            # None: where standard error is no terminal.
+            self.bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step", disable=None)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:  # noqa: ARG002
         """Bring it up to date."""
@@ -77,12 +77,7 @@ class ProgressLine(TrainerCallback):
 
 
 class OptionalTracker(TrainerCallback):
-    """Passes events on to a tracker (TensorBoard, W&B, trackio …) until it raises: a dashboard out of reach stops no training.
-
-    Args:
-        name: Name of the tracker.
-        tracker: Its callback.
-    """
+    """Passes events on to a tracker (TensorBoard, W&B, trackio …) until it raises: a dashboard out of reach stops no training."""
 
     def __init__(self, name: str, tracker: TrainerCallback) -> None:
         self.name = name
@@ -124,8 +119,8 @@ def trackers(report_to: Any) -> list[TrainerCallback]:
     return made
 
 
-def _step(line: str) -> int | None:
+def _step(line: str) -> float:
     try:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
-        return None
+        return math.inf

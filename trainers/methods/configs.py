@@ -36,23 +36,17 @@ the recipe, and a token belongs into HF_TOKEN."""
 
 def arguments(training: Training) -> GRPOConfig | SFTConfig:
     """TRL's configuration. Raises InputError on a key it does not have, or that the recipe decides under another name."""
-    recipe = training.recipe
-    kind = SFTConfig if recipe.method == "sft" else GRPOConfig
+    recipe, sft = training.recipe, training.recipe.method == "sft"
+    kind = SFTConfig if sft else GRPOConfig
     known = {f.name for f in fields(kind)} - set(FIXED)
     for key in recipe.trainer:
         if key not in known:
             raise InputError(f"an argument of trl.{kind.__name__}", unknown(key, known), f"edit recipe {recipe.name}")
-    rows = recipe.prompts_per_device * (1 if recipe.method == "sft" else recipe.group_size)
-    per_method: dict[str, Any] = (
-        {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
-        if recipe.method == "sft"
-        else {
-            "num_generations": recipe.group_size,
-            "shuffle_dataset": False,
-            "reward_weights": [part.weight for part in recipe.rewards],
-            "steps_per_generation": 1,
-        }
-    )
+    per_method: dict[str, Any] = {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
+    if not sft:
+        weights = [part.weight for part in recipe.rewards]
+        per_method = {"num_generations": recipe.group_size, "shuffle_dataset": False, "reward_weights": weights}
+        per_method["steps_per_generation"] = 1
     cpu = not torch.cuda.is_available()
     values = {
         **OURS,
@@ -60,7 +54,7 @@ def arguments(training: Training) -> GRPOConfig | SFTConfig:
         **recipe.trainer,
         "output_dir": str(training.folder / CHECKPOINTS),
         "report_to": "none",  # see `trackers`
-        "per_device_train_batch_size": rows,
+        "per_device_train_batch_size": recipe.prompts_per_device * (1 if sft else recipe.group_size),
         "seed": training.seed,
         "use_cpu": cpu,
         "bf16": precision(training).bf16,
@@ -87,8 +81,7 @@ def check_launch(training: Training, launch: DistributedBackend) -> None:
 
 def sampling(model: Any, processor: Any, args: GRPOConfig) -> generate.Rules:
     """How replies are drawn in training."""
-    names = ("temperature", "repetition_penalty", "top_p")
-    chosen = {name: getattr(args, name) for name in names}
+    chosen = {name: getattr(args, name) for name in ("temperature", "repetition_penalty", "top_p")}
     return generate.rules_of(model, processor, max_new_tokens=args.max_completion_length, **chosen)
 
 

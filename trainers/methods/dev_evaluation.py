@@ -21,14 +21,9 @@ from trainers.methods.callbacks import LOG
 
 
 class DevEvaluation(TrainerCallback):
-    """Every N steps the model answers questions as `harness run` asks them; their main metrics go to the log.
+    """Every so many steps the model answers questions as `harness run` asks them; their main metrics go to the log in `folder`.
 
-    Args:
-        questions: What is asked.
-        every: Steps between two evaluations.
-        folder: Where the log lies.
-        opened: From the network that is trained to a model that answers.
-        read: Reads the frames of a video.
+    `opened` makes the network that is trained a model that answers.
     """
 
     def __init__(

@@ -35,38 +35,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class OffPolicy:
-    """The answer that takes the last place in every group.
+    """The answer that takes the last place in every group."""
 
-    Attributes:
-        answer: Text of the answer, given a row of the dataset.
-        shaping: How it enters the advantages.
-    """
-
-    answer: Callable[[Mapping[str, Any]], str]
-    shaping: str = "nonlinear"
+    answer: Callable[[Mapping[str, Any]], str]  # Text of the answer, given a row of the dataset
+    shaping: str = "nonlinear"  # How it enters the advantages
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One generation, from its rows to their loss: what the hooks that TRL calls hand to one another.
+    """One generation, from its rows to their loss: what the hooks that TRL calls hand to one another."""
 
-    Attributes:
-        step: The optimizer step it is generated in.
-        number: How many were generated in that step before.
-        rows: Rows of the dataset, a group one after the other.
-        prompts: The prompt of each row.
-        sampled: Log-probabilities of each reply's tokens as they were drawn, None for one that was not.
-        rewards: `(rows of all processes, rewards)`.
-        logprobs: `(rows, tokens)` log-probabilities as they were last computed.
-    """
-
-    step: int = -1
-    number: int = 0
-    rows: Sequence[Row] = ()
-    prompts: Sequence[Prompt] = ()
+    step: int = -1  # The optimizer step it is generated in
+    number: int = 0  # How many were generated in that step before
+    rows: Sequence[Row] = ()  # Rows of the dataset, a group one after the other
+    prompts: Sequence[Prompt] = ()  # The prompt of each row
+    # Log-probabilities of each reply's tokens as they were drawn, None for one that was not
     sampled: Sequence[Sequence[float] | None] = ()
-    rewards: torch.Tensor | None = None
-    logprobs: torch.Tensor | None = None
+    rewards: torch.Tensor | None = None  # `(rows of all processes, rewards)`
+    logprobs: torch.Tensor | None = None  # `(rows, tokens)` log-probabilities as they were last computed
 
 
 Metrics = Callable[[int, Sequence[Row], Sequence[str], Sequence[bool]], Mapping[str, float]]
@@ -142,22 +128,22 @@ class VideoGRPOTrainer(GRPOTrainer):
         num_generations: int,
         **_: Any,
     ) -> tuple[list[list[int]], list[Any] | None]:
-        given, prompts = self._given(num_generations), self.turn.prompts
+        rows, prompts = self.turn.rows, self.turn.prompts
+        given: dict[int, str] = {}
+        if self.off_policy is not None and self.model.training:
+            last_of_groups = range(num_generations - 1, len(rows), num_generations)
+            given = {index: self.off_policy.answer(rows[index]) for index in last_of_groups}
         own = [index for index in range(len(prompt_ids)) if index not in given]
         distinct = list(dict.fromkeys(prompts[index] for index in own))
         members = [[index for index in own if prompts[index] is prompt] for prompt in distinct]
         order = [index for group in members for index in group]
-        drawn = (self._draw_by_vllm if self.use_vllm else self._draw)(
-            distinct, [len(group) for group in members], self._seeds(order), self.rules
-        )
+        drawn = self._draw(distinct, [len(group) for group in members], self._seeds(order), self.rules)
         outputs = dict(zip(order, (output for group in drawn for output in group), strict=True))
         sampled = [outputs[index].logprobs if index in outputs else None for index in range(len(prompt_ids))]
         self.turn = replace(self.turn, sampled=sampled)
         tokenizer = self.processing_class.tokenizer
-        answers = {
-            index: tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
-            for index, text in given.items()
-        }
+        encoded = {index: tokenizer(text, add_special_tokens=False)["input_ids"] for index, text in given.items()}
+        answers = {index: [*ids, tokenizer.eos_token_id] for index, ids in encoded.items()}
         ids = [answers[index] if index in answers else outputs[index].ids for index in range(len(prompt_ids))]
         if not self.use_vllm:
             return ids, None
@@ -167,6 +153,14 @@ class VideoGRPOTrainer(GRPOTrainer):
     def _draw(
         self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int], rules: generate.Rules
     ) -> list[list[generate.Output]]:
+        """Replies to each prompt, by vLLM or by the model itself."""
+        if self.use_vllm:
+            if self.state.global_step != self._last_loaded_step:
+                self.vllm_generation.sync_weights()
+                self._last_loaded_step = self.state.global_step
+            config, step = self.accelerator.unwrap_model(self.model).config, self.state.global_step
+            drawing = self.vllm_generation, self.processing_class, config
+            return rollout.draw_by_vllm(*drawing, prompts, copies, rules, seeds, step)
         with (
             unwrap_model_for_generation(
                 self.model_wrapped,
@@ -179,23 +173,6 @@ class VideoGRPOTrainer(GRPOTrainer):
         ):
             model = unwrapped.get_base_model() if is_peft_model(unwrapped) else unwrapped
             return rollout.draw(model, prompts, copies, rules, seeds)
-
-    def _draw_by_vllm(
-        self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int], rules: generate.Rules
-    ) -> list[list[generate.Output]]:
-        if self.state.global_step != self._last_loaded_step:
-            self.vllm_generation.sync_weights()
-            self._last_loaded_step = self.state.global_step
-        config, step = self.accelerator.unwrap_model(self.model).config, self.state.global_step
-        drawing = self.vllm_generation, self.processing_class, config
-        return rollout.draw_by_vllm(*drawing, prompts, copies, rules, seeds, step)
-
-    def _given(self, group_size: int) -> dict[int, str]:
-        """Off-policy answers by row: the last of every group, in training."""
-        if self.off_policy is None or not self.model.training:
-            return {}
-        rows = self.turn.rows
-        return {index: self.off_policy.answer(rows[index]) for index in range(group_size - 1, len(rows), group_size)}
 
     def _seeds(self, rows: Sequence[int]) -> list[int]:
         """A seed for each row that follows from the step and the row's place in its batch over all processes and turns.
@@ -243,10 +220,8 @@ class VideoGRPOTrainer(GRPOTrainer):
         """`(rows, logits_to_keep)` log-probabilities and entropies of completion tokens, one packed row a group."""
         kept = attention_mask[:, -logits_to_keep:].sum(dim=1).tolist()
         replies = [ids[:count].tolist() for ids, count in zip(input_ids[:, -logits_to_keep:], kept, strict=True)]
-        names = ["log_probs", *(["entropy"] if compute_entropy else [])]
-        found: dict[str, dict[int, torch.Tensor]] = {name: {} for name in names}
-        auxiliary = []
-        prompts = self.turn.prompts
+        found: dict[str, dict[int, torch.Tensor]] = {"log_probs": {}, **({"entropy": {}} if compute_entropy else {})}
+        auxiliary, prompts = [], self.turn.prompts
         for chunk in self._chunks(batch_size or len(replies)):
             shared = [(prompts[rows[0]], [replies[row] for row in rows]) for rows in chunk]
             groups = [packed.completions(prompt.row, prompt.video, some) for prompt, some in shared]
@@ -255,8 +230,8 @@ class VideoGRPOTrainer(GRPOTrainer):
             with self.accelerator.autocast():
                 outputs = model(**inputs, **router, fused_lm_head=True)
             order = [row for rows in chunk for row in rows]
-            for name in names:
-                found[name].update(zip(order, packed.scored(getattr(outputs, name), inputs["labels"], groups), strict=True))
+            for name, values in found.items():
+                values.update(zip(order, packed.scored(getattr(outputs, name), inputs["labels"], groups), strict=True))
             if compute_aux_loss:
                 auxiliary.append(outputs.aux_loss)
         wide = {

@@ -15,35 +15,23 @@ import torch
 from harness.models.generate import Row
 from harness.models.prompt import Video
 
-IGNORED = -100
-"""Label of a token that is not scored."""
+IGNORED = -100  # Label of a token that is not scored
 
 
 class Branch(NamedTuple):
-    """What follows a prefix.
+    """What follows a prefix."""
 
-    Attributes:
-        ids: Token ids.
-        labels: The same ids, `IGNORED` where no log-probability is asked for; the first is never scored.
-    """
-
-    ids: Sequence[int]
-    labels: Sequence[int]
+    ids: Sequence[int]  # Token ids
+    labels: Sequence[int]  # The same ids, `IGNORED` where no log-probability is asked for; the first is never scored
 
 
 @dataclass(frozen=True)
 class Group:
-    """Branches that share a prefix.
+    """Branches that share a prefix."""
 
-    Attributes:
-        prefix: Token ids and `(3, tokens)` rotary positions; contains the whole video.
-        video: The video of the prefix.
-        branches: What follows; text only.
-    """
-
-    prefix: Row
-    video: Video
-    branches: Sequence[Branch]
+    prefix: Row  # Token ids and `(3, tokens)` rotary positions; contains the whole video
+    video: Video  # The video of the prefix
+    branches: Sequence[Branch]  # What follows; text only
 
 
 def completions(prompt: Row, video: Video, replies: Sequence[Sequence[int]]) -> Group:
@@ -94,13 +82,7 @@ def pack(groups: Sequence[Group], dtype: torch.dtype, device: torch.device) -> d
 
 
 def scored(values: torch.Tensor, labels: torch.Tensor, groups: Sequence[Group]) -> list[torch.Tensor]:
-    """Values of the scored tokens of every branch of every group, in order.
-
-    Args:
-        values: `(groups, tokens - 1)`; column `t` belongs to the token at `t + 1`.
-        labels: `labels` of `pack`.
-        groups: What was packed.
-    """
+    """Of `values` `(groups, tokens - 1)`, whose column t belongs to the token at t + 1, those of each branch's scored tokens."""
     counts = [sum(label != IGNORED for label in branch.labels[1:]) for group in groups for branch in group.branches]
     return list(values[labels[:, 1:] != IGNORED].split(counts))
 

@@ -13,24 +13,16 @@ from trainers.rewards import RecipeReward
 
 QUANTILES = (0.25, 0.5, 0.75)
 COLUMNS = ("targets", "duration_s", "mode", "protocol_name")
-SHOWN = 2
-"""Groups of a step that are written out."""
+EVERY, SHOWN = 50, 2  # Steps from one that is written out to the next, and groups of it
 
 
 class RolloutMetrics:
-    """Figures of the replies of each generation.
+    """Figures of the replies of each generation, read by protocols by name; `rollouts.jsonl` in `folder`, if any, gets some."""
 
-    Args:
-        protocols: The rules replies are read by, by name.
-        folder: Where `rollouts.jsonl` grows; None to write nothing.
-        every: Steps between two entries.
-    """
-
-    def __init__(self, protocols: Mapping[str, Protocol], folder: Path | None = None, every: int = 50) -> None:
+    def __init__(self, protocols: Mapping[str, Protocol], folder: Path | None = None) -> None:
         self._iou = RecipeReward("iou", protocols)
         self._readers = {name: parser(protocol.answer) for name, protocol in protocols.items()}
         self.folder = folder
-        self.every = every
 
     def __call__(self, step: int, rows: Sequence[Row], texts: Sequence[str], own: Sequence[bool]) -> dict[str, float]:
         """Figures of one generation; off-policy answers (`own` is false) play no part.
@@ -38,8 +30,13 @@ class RolloutMetrics:
         `top1_iou/*` are quantiles over groups of the largest IoU in a group (Fig. 4 of TempSamp-R1).
         """
         values = self._iou(completions=list(texts), **{name: [row[name] for row in rows] for name in COLUMNS})
-        if self.folder is not None and step % self.every == 0:
-            self._write(step, rows, texts, own, values)
+        if self.folder is not None and step % EVERY == 0:
+            shown = list(dict.fromkeys(row["id"] for row in rows))[:SHOWN]
+            with (self.folder / "rollouts.jsonl").open("a", encoding="utf-8") as file:
+                for row, text, mine, value in zip(rows, texts, own, values, strict=True):
+                    if row["id"] in shown:
+                        entry = {"step": step, "id": row["id"], "mode": row["mode"], "off_policy": not mine, "iou": value}
+                        file.write(json.dumps({**entry, "text": text, "targets": row["targets"]}) + "\n")
         chosen = [index for index, mine in enumerate(own) if mine]
         best: dict[tuple[str, str, str], float] = {}
         for index in chosen:
@@ -52,19 +49,3 @@ class RolloutMetrics:
             "iou": float(np.mean([values[index] or 0.0 for index in chosen])) if chosen else 0.0,
             "parse_rate": float(np.mean(read)) if read else 0.0,
         }
-
-    def _write(
-        self,
-        step: int,
-        rows: Sequence[Row],
-        texts: Sequence[str],
-        own: Sequence[bool],
-        values: Sequence[float | None],
-    ) -> None:
-        assert self.folder is not None
-        ids = list(dict.fromkeys(row["id"] for row in rows))[:SHOWN]
-        with (self.folder / "rollouts.jsonl").open("a", encoding="utf-8") as file:
-            for row, text, mine, value in zip(rows, texts, own, values, strict=True):
-                if row["id"] in ids:
-                    entry = {"step": step, "id": row["id"], "mode": row["mode"], "off_policy": not mine, "iou": value}
-                    file.write(json.dumps({**entry, "text": text, "targets": row["targets"]}) + "\n")

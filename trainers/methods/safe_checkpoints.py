@@ -3,7 +3,6 @@
 import json
 import shutil
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +15,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from tasks.errors import InputError
 from trainers.examples import Examples
 
-WHOLE = "whole.json"
-"""Written last into a checkpoint; a folder without it is the rest of an interrupted save."""
+WHOLE = "whole.json"  # Written last into a checkpoint; a folder without it is the rest of an interrupted save
 
 
 class SafeCheckpoints:
@@ -82,14 +80,15 @@ class SafeCheckpoints:
 
 
 @contextmanager
-def _read(folder: Path) -> Iterator[None]:
-    """Whatever a file that was exchanged or damaged makes its reader raise, as an InputError that names the checkpoint."""
+def _read(folder: Path, name: str = "") -> Iterator[None]:
+    """Whatever an exchanged or damaged file (`name`, where it is known) makes its reader raise, as InputError."""
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        raise _damaged(folder, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+        found = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise _damaged(folder, f"{name}: {found}" if name else found) from error
 
 
 def check_whole(folder: Path) -> dict[str, Any]:
@@ -110,28 +109,18 @@ def check_whole(folder: Path) -> dict[str, Any]:
         if path.suffix == ".json":
             _json(folder, path)
         elif path.suffix in (".pt", ".pth"):
-            _check_archive(folder, path)
+            # What `torch.save` writes is a zip with a checksum of each part.
+            with _read(folder, path.name), zipfile.ZipFile(path) as archive:
+                if (part := archive.testzip()) is not None:
+                    raise ValueError(f"the checksum of {part} is wrong")
     return record
 
 
-def _check_archive(folder: Path, path: Path) -> None:
-    """What `torch.save` writes is a zip with a checksum of each part."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            part = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, zlib.error) as error:
-        raise _damaged(folder, f"{path.name}: {error}") from error
-    if part is not None:
-        raise _damaged(folder, f"{path.name}: the checksum of {part} is wrong")
-
-
 def _json(folder: Path, path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise _damaged(folder, f"{path.name}: {error}") from error
-    if not isinstance(values, dict):
-        raise _damaged(folder, f"{path.name}: {type(values).__name__}")
+    with _read(folder, path.name):
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise TypeError(type(values).__name__)
     return values
 
 

@@ -13,13 +13,7 @@ from trainers.methods import packed
 
 
 class VideoSFTTrainer(SFTTrainer):
-    """`trl.SFTTrainer` for prompts with a video.
-
-    Args:
-        examples: Gives each row of the dataset its prompt.
-        answer: The text that is learnt, given a row of the dataset.
-        options: Arguments of `trl.SFTTrainer`.
-    """
+    """`trl.SFTTrainer` for prompts with a video; `answer` gives the text that is learnt of a row of the dataset."""
 
     def __init__(self, *, examples: Examples, answer: Callable[[Mapping[str, Any]], str], **options: Any) -> None:
         self.examples = examples

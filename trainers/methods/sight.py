@@ -17,12 +17,8 @@ from tasks.protocol import PromptRules
 from trainers.examples import Prompt
 from trainers.methods import packed
 
-REPLIES = ("1.0 to 2.0", "3.0 to 4.0")
-"""What the loss is probed with; a group that shares its prompt has two."""
-
-DRAWN = 4
-"""Replies of vLLM to each of two videos, of at most `DRAWN_TOKENS` tokens."""
-
+REPLIES = ("1.0 to 2.0", "3.0 to 4.0")  # What the loss is probed with; a group that shares its prompt has two
+DRAWN = 4  # Replies of vLLM to each of two videos, of at most `DRAWN_TOKENS` tokens
 DRAWN_TOKENS = 8
 
 CLOSER = 2.0
@@ -30,14 +26,7 @@ CLOSER = 2.0
 
 
 class Sight(TrainerCallback):
-    """Probes when the model is wrapped, sharded and on its device; raises InputError where it is blind.
-
-    Args:
-        trainer: Whose functions are probed.
-        inputs: The input builder of the checkpoint.
-        rules: Of the prompts it is probed with.
-        record: Called with what was found, by path.
-    """
+    """Probes when the model is wrapped, sharded and on its device, and records what was found; InputError where it is blind."""
 
     def __init__(self, trainer: Any, inputs: Inputs, rules: PromptRules, record: Callable[[dict[str, str]], None]) -> None:
         self.trainer = trainer
@@ -71,7 +60,9 @@ def probe(trainer: Any, inputs: Inputs, prompt_rules: PromptRules) -> dict[str, 
         return [Prompt(rows[0], video) for rows, video in built]
 
     def loss(frames: Frames) -> torch.Tensor:
-        return torch.cat(scores(trainer, prompts(frames), [_replies(trainer)] * 2)[1])[None]
+        texts = REPLIES if getattr(trainer, "share", False) else REPLIES[:1]
+        replies = [trainer.processing_class.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+        return torch.cat(scores(trainer, prompts(frames), [replies] * 2)[1])[None]
 
     def rollouts(frames: Frames) -> torch.Tensor:
         rules = replace(trainer.rules, max_new_tokens=1)
@@ -97,15 +88,10 @@ def scores(trainer: Any, prompts: Sequence[Prompt], replies: Sequence[Sequence[S
     return [[next(every) for _ in ids] for ids in replies]
 
 
-def _replies(trainer: Any) -> list[list[int]]:
-    count = len(REPLIES) if getattr(trainer, "share", False) else 1
-    return [trainer.processing_class.tokenizer(text, add_special_tokens=False)["input_ids"] for text in REPLIES[:count]]
-
-
 def _probe_vllm(trainer: Any, prompts: Sequence[Prompt]) -> str:
     """vLLM gives the log-probabilities of what it draws alone: under which of two videos are they those of the loss?"""
     rules, seeds = replace(trainer.rules, max_new_tokens=DRAWN_TOKENS), [*range(DRAWN), *range(100, 100 + DRAWN)]
-    drawn = trainer._draw_by_vllm(prompts, [DRAWN] * 2, seeds, rules)
+    drawn = trainer._draw(prompts, [DRAWN] * 2, seeds, rules)
     what = "log-probabilities of vLLM"
     for own, other, outputs in zip(prompts, prompts[::-1], drawn, strict=True):
         told = torch.tensor([value for output in outputs for value in output.logprobs])

@@ -54,9 +54,8 @@ def find(name: str, protocol: Protocol | None = None, **settings: Any) -> Reward
     known = [setting for setting in settings_of(reward) if setting != "protocol"]
     for setting in settings:
         if setting not in known:
-            raise InputError(
-                f"a setting of reward {name}: {', '.join(known) or 'it has none'}", unknown(setting, known), "drop it"
-            )
+            expected = f"a setting of reward {name}: {', '.join(known) or 'it has none'}"
+            raise InputError(expected, unknown(setting, known), "drop it")
     if protocol is not None and "protocol" in settings_of(reward):
         settings["protocol"] = protocol
     return functools.partial(reward, **settings) if settings else reward
@@ -65,14 +64,8 @@ def find(name: str, protocol: Protocol | None = None, **settings: Any) -> Reward
 class RecipeReward:
     """A reward as TRL calls it: each row by the rules of its own protocol, None in modes where it does not count.
 
-    Args:
-        name: One of `names()`, or `FILE.py:function`.
-        protocols: Those of the rows, by name.
-        modes: In which it counts.
-        settings: Keyword arguments of the reward.
-
-    Raises:
-        InputError: There is no such reward, or it has no such setting.
+    `name` is one of `names()` or `FILE.py:function`, `protocols` are those of the rows by name. Raises InputError where there is
+    no such reward, or it has no such setting.
     """
 
     def __init__(
@@ -91,17 +84,13 @@ class RecipeReward:
         """One value a completion."""
         values: list[float | None] = [None] * len(mode)
         columns |= {"mode": mode, "protocol_name": protocol_name}
-        # One call for all rows that are scored alike.
-        for reward in {id(reward): reward for reward in self._rewards.values()}.values():
+        # One call for all rows that are scored alike; what TRL passes besides columns stays as it is.
+        for reward in {id(self._rewards[name]): self._rewards[name] for name in protocol_name}.values():
             rows = [row for row, name in enumerate(protocol_name) if self._rewards[name] is reward]
-            for row, value in zip(rows, reward(**_chosen(columns, rows)) if rows else (), strict=True):
+            chosen = {key: [value[row] for row in rows] if isinstance(value, list) else value for key, value in columns.items()}
+            for row, value in zip(rows, reward(**chosen), strict=True):
                 values[row] = value if mode[row] in self.modes else None
         return values
-
-
-def _chosen(columns: Mapping[str, Any], rows: Sequence[int]) -> dict[str, Any]:
-    """The columns of some rows; what TRL passes besides stays as it is."""
-    return {name: [value[row] for row in rows] if isinstance(value, list) else value for name, value in columns.items()}
 
 
 def settings_of(reward: Reward) -> list[str]:

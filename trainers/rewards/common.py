@@ -13,8 +13,7 @@ from tasks.protocol import Protocol, load
 from tasks.span import Span
 
 Completion = str | Sequence[dict[str, Any]]
-Targets = Sequence[Sequence[float]]
-"""True spans of one row, `[[start_s, end_s], …]`."""
+Targets = Sequence[Sequence[float]]  # True spans of one row, `[[start_s, end_s], …]`
 
 
 def texts(completions: Sequence[Completion]) -> list[str]:
@@ -23,13 +22,7 @@ def texts(completions: Sequence[Completion]) -> list[str]:
 
 
 def best(prediction: Answer, targets: Targets, values: Callable[[Span, Targets], Floats]) -> float | None:
-    """Value of the first span read with the target it fits best; 0 if none was read, None if there is no target.
-
-    Args:
-        prediction: What a parser read.
-        targets: k true spans.
-        values: From a span and k targets to `(k,)` values.
-    """
+    """The largest of the `(k,)` values of the first span read with k targets; 0 if none was read, None if there is no target."""
     if not len(targets):
         return None
     return float(values(prediction.spans[0], targets).max()) if prediction.spans else 0.0

@@ -6,9 +6,7 @@ from typing import Any
 from tasks.errors import InputError, unknown
 from trainers.rewards.common import Completion, texts
 
-FORMS = {"direct": ("answer",), "cot": ("think", "answer")}
-"""Tags by mode, in order."""
-
+FORMS = {"direct": ("answer",), "cot": ("think", "answer")}  # Tags by mode, in order
 _TAGS = tuple(f"<{slash}{name}>" for name in ("think", "answer") for slash in ("", "/"))
 
 

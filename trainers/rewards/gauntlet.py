@@ -31,15 +31,10 @@ class Row(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something that breaks.
+    """Something that breaks."""
 
-    Attributes:
-        check: A key of `CHECKS`.
-        message: The first case and how many there are.
-    """
-
-    check: str
-    message: str
+    check: str  # A key of `CHECKS`
+    message: str  # The first case and how many there are
 
 
 CHECKS = {
@@ -65,8 +60,7 @@ SCORED = tuple(row for row in ROWS if len(row.targets) == 1 and row.targets[0][0
 """Rows on which the perfect answer is one span."""
 
 LONG, SLOW_S, NEAR = 50_000, 2.0, 1e-9
-LARGEST = 3.4e38
-"""TRL keeps rewards in 32 bits."""
+LARGEST = 3.4e38  # TRL keeps rewards in 32 bits
 
 
 def spoken(row: Row, template: str | None = None) -> str:
@@ -86,11 +80,6 @@ def spoken(row: Row, template: str | None = None) -> str:
     for name, value in said.items():
         template = template.replace(f"{{{name}}}", value)
     return template
-
-
-def gauntlet(reward: Callable[..., Any], answer: Callable[[Row], str] = spoken, seed: int = 0) -> list[Finding]:
-    """What breaks in `examine`; an empty list says that all checks hold."""
-    return examine(reward, answer, seed)[0]
 
 
 def examine(
@@ -113,9 +102,11 @@ def examine(
     found: dict[str, list[str]] = {check: [] for check in CHECKS}
     values = {}
     for text, row in cases:
-        outcome = _twice(reward, text, row)
+        outcome, again = _alone(reward, text, row), _alone(reward, text, row)
         if isinstance(outcome, Finding):
             found[outcome.check].append(outcome.message)
+        elif outcome != again:
+            found["repeats"].append(f"{outcome} and then {_short(again)} on {_short(text)} of row {row.id} {row.targets}")
         else:
             values[text, row.id] = outcome[0]
     kept = [(text, row) for text, row in cases if (text, row.id) in values]
@@ -128,7 +119,8 @@ def examine(
     unseen = set() if any(values.get((answer(row), row.id)) is not None for row in SCORED) else {"monotone"}
     unseen |= set() if kept else {*CHECKS} - {"call", "raises"}
     skipped = tuple(check for check in CHECKS if check in unseen and not found[check])
-    return [Finding(check, _first(messages)) for check, messages in found.items() if messages], skipped
+    more = {check: f" (and {len(messages) - 1:,} more)" if len(messages) > 1 else "" for check, messages in found.items()}
+    return [Finding(check, messages[0] + more[check]) for check, messages in found.items() if messages], skipped
 
 
 def _signature(reward: Callable[..., Any]) -> str | None:
@@ -171,26 +163,17 @@ def _alone(reward: Callable[..., Any], text: str, row: Row) -> Finding | list[An
         return Finding("repeats", f"changes its arguments on {shown}")
     except Exception as error:  # noqa: BLE001 - whatever a reward raises is what this looks for
         return Finding("raises", f"{type(error).__name__}: {_short(str(error))} on {shown}")
+    advice = ""
     if not isinstance(values, list):
-        return Finding(
-            "values",
-            f"expected a list of one number or None, found a {_kind(values)} on {shown}{_advice(values, 'values.tolist()')}",
-        )
-    if len(values) != 1:
-        return Finding("values", f"expected one value for one completion, found {len(values)}: {_short(values)} on {shown}")
-    if values[0] is not None and not _finite(values[0]):
-        return Finding(
-            "values",
-            f"expected a finite number or None, found {_short(values[0])} on {shown}{_advice(values[0], 'value.item()')}",
-        )
-    return values
-
-
-def _twice(reward: Callable[..., Any], text: str, row: Row) -> Finding | list[Any]:
-    first, second = _alone(reward, text, row), _alone(reward, text, row)
-    if isinstance(first, Finding) or first == second:
-        return first
-    return Finding("repeats", f"{first} and then {_short(second)} on {_short(text)} of row {row.id} {row.targets}")
+        wrong = f"a list of one number or None, found a {type(values).__name__}: {_short(values)}"
+        advice = _advice(values, "values.tolist()")
+    elif len(values) != 1:
+        wrong = f"one value for one completion, found {len(values)}: {_short(values)}"
+    elif values[0] is not None and not _finite(values[0]):
+        wrong, advice = f"a finite number or None, found {_short(values[0])}", _advice(values[0], "value.item()")
+    else:
+        return values
+    return Finding("values", f"expected {wrong} on {shown}{advice}")
 
 
 def _batch(reward: Callable[..., Any], cases: list[tuple[str, Row]], alone: list[Any], seed: int) -> Iterator[str]:
@@ -202,8 +185,8 @@ def _batch(reward: Callable[..., Any], cases: list[tuple[str, Row]], alone: list
             yield f"{name} {type(error).__name__}: {_short(str(error))}"
             return
         if not isinstance(values, list) or len(values) != len(cases):
-            found = f"{len(values)}: {_short(values)}" if isinstance(values, list) else f"a {_kind(values)}"
-            yield f"{name} of {len(cases):,} completions expected a list of as many values, found {found}"
+            found = len(values) if isinstance(values, list) else f"a {type(values).__name__}"
+            yield f"{name} of {len(cases):,} completions expected a list of as many values, found {found}: {_short(values)}"
             return
         for i, value in zip(order, values, strict=True):
             if not _same(value, alone[i]):
@@ -263,10 +246,6 @@ def _long(reward: Callable[..., Any]) -> Iterator[Finding]:
             return
 
 
-def _kind(value: Any) -> str:
-    return f"{type(value).__name__}: {_short(value)}"
-
-
 def _advice(value: Any, way: str) -> str:
     """What turns tensors and arrays into numbers."""
     return f"; return {way}" if hasattr(value, "tolist") else ""
@@ -278,10 +257,6 @@ def _finite(value: Any) -> bool:
 
 def _same(a: Any, b: Any) -> bool:
     return a is b or (_finite(a) and _finite(b) and abs(a - b) <= NEAR)
-
-
-def _first(messages: Sequence[str]) -> str:
-    return messages[0] + (f" (and {len(messages) - 1:,} more)" if len(messages) > 1 else "")
 
 
 def _short(value: Any) -> str:

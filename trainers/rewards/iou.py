@@ -34,9 +34,6 @@ def iou(
     - `nan` is no number. Huge times: IoU near 0. Several targets: the best. Target empty or reversed: 0, signed -1. None: None.
 
     Args:
-        completions: n replies.
-        targets: True spans of each row in seconds.
-        duration_s: Length of each video in seconds.
         protocol: Whose rules to use; `default` if None.
         signed: Whether to use the signed form.
     """

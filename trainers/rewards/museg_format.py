@@ -6,8 +6,7 @@ from typing import Any
 from tasks.parsers.rewards.museg import items, mentions, sections
 from trainers.rewards.common import Completion, texts
 
-MOST = 10
-"""A time that the thought names more often than this counts as not named."""
+MOST = 10  # A time that the thought names more often than this counts as not named
 
 
 def museg_format(completions: Sequence[Completion], *, timestamps: bool = True, **_: Any) -> list[float | None]:

@@ -25,14 +25,7 @@ def score(
     """The main metric of the protocol's kind for each reply, in [0, 1]; its failure rules play no part.
 
     - Nothing to read: what the kind gives an empty answer, 0 for moments, the worth of equal scores for highlights.
-    - A row without the truth that the kind needs: None.
-
-    Args:
-        completions: n replies.
-        targets: True spans of each row in seconds.
-        duration_s: Length of each video in seconds.
-        saliency: Per row None, or per clip of 2 s one score an annotator.
-        protocol: Whose rules to use; `default` if None.
+    - A row without the truth that the kind needs: None. No protocol: `default`.
     """
     rule = protocol or named("default")
     kind, read = kinds.find(rule.kind), reader(rule)

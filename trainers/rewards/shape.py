@@ -11,15 +11,10 @@ def shape_nonlinear(reward: float, tau: float = 0.8, alpha1: float = 0.01, alpha
 
     Source: TempSamp-R1, eq. 4, with its values of tau, alpha1 and alpha2. Strictly increasing; the two branches meet at tau. From
     [0, 1] to [0.0868, 0.8018], from [-1, 0] to [-2.1387, 0.0868]: a reply that cannot be read still earns 0.0868. NaN stays NaN.
-
-    Args:
-        reward: Any number; below about -700 the exponential overflows.
-        tau: Reward from which on it is compressed.
-        alpha1: Compression above.
-        alpha2: Expansion below, not 0.
+    tau is the reward from which on it is compressed, by alpha1; alpha2, not 0, is the expansion below.
 
     Raises:
-        OverflowError: The reward is too far below tau.
+        OverflowError: The reward is more than about 700 / alpha2 below tau.
 
     >>> [round(shape_nonlinear(r), 4) for r in (0, 0.3, 0.5, 0.7, 0.8, 1)]
     [0.0868, 0.4225, 0.5964, 0.7388, 0.8, 0.8018]

@@ -23,9 +23,5 @@ def temporal_r1(completions: Sequence[Completion], *, targets: Sequence[Targets]
       there, by the order of a comparison). Several answers: the first.
     - Several targets, which the original does not know: the best. None: None. An empty or reversed target: IoU 0.
     """
-    return [_row(text, spans) for text, spans in zip(texts(completions), targets, strict=True)]
-
-
-def _row(text: str, targets: Targets) -> float | None:
-    value = best(parse(text), targets, hull_iou)
-    return None if value is None else IOU_WEIGHT * value + FORMAT_WEIGHT * well_formed(text)
+    found = [(text, best(parse(text), spans, hull_iou)) for text, spans in zip(texts(completions), targets, strict=True)]
+    return [None if iou is None else IOU_WEIGHT * iou + FORMAT_WEIGHT * well_formed(text) for text, iou in found]

@@ -28,11 +28,6 @@ def tempsamp_release(
     Args:
         shaped: Whether f is applied.
     """
-    return [_row(text, spans, shaped) for text, spans in zip(texts(completions), targets, strict=True)]
-
-
-def _row(text: str, targets: Targets, shaped: bool) -> float | None:
-    value = best(parse(text), targets, hull_iou)
-    if value is None:
-        return None
-    return (shape_nonlinear(value) if shaped else value) + FORMAT_WEIGHT * well_formed(text)
+    f = shape_nonlinear if shaped else float
+    found = [(text, best(parse(text), spans, hull_iou)) for text, spans in zip(texts(completions), targets, strict=True)]
+    return [None if iou is None else f(iou) + FORMAT_WEIGHT * well_formed(text) for text, iou in found]

@@ -14,7 +14,7 @@ import pytest
 from harness.commands.rewards import main
 from tasks.errors import InputError
 from trainers.rewards import gauntlet as module
-from trainers.rewards.gauntlet import CHECKS, gauntlet
+from trainers.rewards.gauntlet import CHECKS, examine
 from trainers.rewards.user import load
 
 Values = list[Any]
@@ -133,13 +133,13 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_sound_reward_holds() -> None:
-    assert gauntlet(sound) == []
+    assert examine(sound)[0] == []
 
 
 @pytest.mark.parametrize(("check", "reward"), CASES, ids=[reward.__name__ for _, reward in CASES])
 def test_what_breaks_is_named(check: str, reward: Callable[..., Values]) -> None:
     rows = copy.deepcopy(module.ROWS)
-    found = dict(gauntlet(reward))
+    found = dict(examine(reward)[0])
     assert check in found
     assert rows == module.ROWS
     assert found.keys() <= CHECKS.keys()
@@ -150,7 +150,7 @@ def test_a_slow_reward_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10_000))
     monkeypatch.setattr(module, "SLOW_S", 0.4)
     monkeypatch.setattr(time, "process_time", lambda: float(next(clock)))
-    assert [finding.check for finding in gauntlet(sound)] == ["slow"]
+    assert [finding.check for finding in examine(sound)[0]] == ["slow"]
 
 
 SOURCE = """
@@ -250,5 +250,5 @@ def test_where_no_value_was_seen_nothing_is_said_of_values(
 
 
 def test_a_reward_that_never_has_a_value_is_monotone_in_nobodys_eyes() -> None:
-    findings, skipped = module.examine(never)
+    findings, skipped = examine(never)
     assert [finding.check for finding in findings] == ["gold"] and skipped == ("monotone",)
