@@ -133,7 +133,7 @@ def model_card(plan: Plan, scores: Mapping[str, Any], model: str) -> Any:
     """
     hub = extras.package("huggingface_hub", "hf")
     part = len(scores["modes"][plan.modes[0]]["samples"])
-    left_out = f", only {part:,} samples of it" if plan.limit is not None or plan.ids_sha256 is not None else ""
+    left_out = f", only {part:,} samples of it" if plan.is_part else ""
     rules = {"protocol": plan.protocol.name, "protocol_sha256": plan.protocol.sha256, "split_sha256": plan.split_sha256}
     results = [
         hub.EvalResult(

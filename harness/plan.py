@@ -55,6 +55,11 @@ class Plan:
         """`task@split`; under `--ids` with the first digits of their hash, so that no two such numbers are taken for one."""
         return f"{self.task.name}@{self.split}{f'+ids-{self.ids_sha256[:8]}' if self.ids_sha256 else ''}"
 
+    @property
+    def is_part(self) -> bool:
+        """Whether samples of the split are left out, by `--limit` or `--ids`."""
+        return self.limit is not None or self.ids_sha256 is not None
+
     def missing(self) -> list[str]:
         """Video keys without a file."""
         return sorted({sample.video for sample in self.samples} - self.videos.keys())

@@ -145,7 +145,7 @@ def finite(number: float, digits: int) -> float | None:
 def _warnings(samples: Sequence[Sample], shown: Sequence[Shown]) -> list[str]:
     found = []
     for run in shown:
-        if len(run.plan.samples) > len(samples) or run.plan.limit is not None or run.plan.ids_sha256 is not None:
+        if len(run.plan.samples) > len(samples) or run.plan.is_part:
             found.append(f"{run.name}: only {len(samples):,} samples are shown, not a whole split")
         if wrong := sum("wrong_clock_s" in record for record in run.records.values()):
             found.append(f"{run.name}: wrong times were told in {wrong:,} replies")
