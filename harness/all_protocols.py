@@ -25,13 +25,7 @@ Readings = dict[AnswerRules, dict[tuple[str, str], Record]]
 
 
 def read_all(rows: Iterable[Row], protocols: Sequence[Protocol], mode: str, duplicates: str = LAST) -> tuple[Readings, list[str]]:
-    """Read each reply once with every distinct parser; texts are not kept.
-
-    Args:
-        rows: Predictions with the samples they answer.
-        protocols: Whose parsers to use.
-        mode: The mode that rows without one answer; rows of other modes are passed over.
-        duplicates: Which of several rows for one sample counts, as for `Collected`.
+    """Read each reply once with every distinct parser; texts are not kept, and rows of other modes are passed over.
 
     Returns:
         The readings, and what must be told of several rows for one sample.
@@ -76,12 +70,12 @@ def table(
     result = []
     for protocol, one in zip(protocols, found, strict=True):
         means, parsed = one.means(), sum(1 for outcome in one.outcomes if outcome.failure is None)
+        numbers = {title: means[name] for name, title in one.headings.items()}
         row: dict[str, Any] = {"protocol": protocol.name, "n": str(means["n"]), "read": str(parsed), **headings}
-        row |= {title: "-" if means[name] is None else f"{means[name]:.2f}" for name, title in one.headings.items()}
+        row |= {title: "-" if value is None else f"{value:.2f}" for title, value in numbers.items()}
         alone = {"parse": replace(base, answer=protocol.answer)}
         for name, fields in GROUPS.items():
-            changed = {field: getattr(protocol.score, field) for field in fields}
-            alone[name] = replace(base, score=replace(base.score, **changed))
+            alone[name] = replace(base, score=replace(base.score, **{key: getattr(protocol.score, key) for key in fields}))
         for name, variant in alone.items():
             moved = scored(variant).means() if protocol.kind == base.kind else {}
             row[name] = " ".join(_signed(moved.get(metric), reference[metric]) for metric in compared)

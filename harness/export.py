@@ -37,11 +37,7 @@ _HALVES = re.compile("[\ud800-\udfff]")
 
 
 def rows(records: Records, scored: Mapping[str, Scored]) -> list[Row]:
-    """One row a question: mode by mode, in the order of the split.
-
-    Args:
-        records: Replies by sample id and mode.
-        scored: What was judged of them, by mode.
+    """One row a question, of replies by sample id and mode: mode by mode, in the order of the split.
 
     Returns:
         Rows of `id`, `video`, `duration_s`, `query`, `targets` (seconds), `mode`, `text` (None where there is no reply, or where
@@ -123,17 +119,11 @@ def model_card(plan: Plan, scores: Mapping[str, Any], model: str) -> Any:
     Each metric names mode, protocol, split hash and coverage, and whether samples were left out. Not there is the row that
     chooses between modes with the ground truth.
 
-    Args:
-        plan: What was asked.
-        scores: Content of `scores.json`.
-        model: Name or folder of the model; folders above it are not told.
-
-    Raises:
-        InputError: huggingface_hub is not installed.
+    Folders above the model are not told. Raises InputError where huggingface_hub is not installed.
     """
     hub = extras.package("huggingface_hub", "hf")
     part = len(scores["modes"][plan.modes[0]]["samples"])
-    left_out = f", only {part:,} samples of it" if plan.limit is not None or plan.ids_sha256 is not None else ""
+    left_out = f", only {part:,} samples of it" if plan.is_part else ""
     rules = {"protocol": plan.protocol.name, "protocol_sha256": plan.protocol.sha256, "split_sha256": plan.split_sha256}
     results = [
         hub.EvalResult(

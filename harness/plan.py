@@ -23,11 +23,8 @@ class Plan:
     """One task split under one protocol.
 
     Attributes:
-        task: The benchmark.
-        split: Split name.
         split_sha256: Hash of the whole split, also under a limit.
         samples: What is asked, in the order of the split.
-        protocol: The rules.
         modes: Prompt modes, in order.
         videos: Files by video key; keys without a file are missing.
         searched: Folders that were searched for videos.
@@ -55,6 +52,11 @@ class Plan:
         """`task@split`; under `--ids` with the first digits of their hash, so that no two such numbers are taken for one."""
         return f"{self.task.name}@{self.split}{f'+ids-{self.ids_sha256[:8]}' if self.ids_sha256 else ''}"
 
+    @property
+    def is_part(self) -> bool:
+        """Whether samples of the split are left out, by `--limit` or `--ids`."""
+        return self.limit is not None or self.ids_sha256 is not None
+
     def missing(self) -> list[str]:
         """Video keys without a file."""
         return sorted({sample.video for sample in self.samples} - self.videos.keys())
@@ -63,11 +65,9 @@ class Plan:
         """This plan with those of its samples that have one of these ids. Raises InputError if none has, or under a limit."""
         if self.limit is not None:
             raise InputError("--limit or --ids, not both", f"--limit {self.limit}", "leave one out")
-        samples = [sample for sample in self.samples if sample.id in ids]
-        if not samples:
-            raise InputError(
-                f"ids of {self.name}", f"{len(ids):,} ids, none of them", f"harness data check {self.name} --ids-out FILE"
-            )
+        if not (samples := [sample for sample in self.samples if sample.id in ids]):
+            step = f"harness data check {self.name} --ids-out FILE"
+            raise InputError(f"ids of {self.name}", f"{len(ids):,} ids, none of them", step)
         digest = hashlib.sha256("\n".join(sorted(sample.id for sample in samples)).encode())
         return replace(self, samples=samples, ids_sha256=digest.hexdigest())
 
@@ -159,11 +159,7 @@ def read_ids(files: Iterable[Path]) -> set[str]:
 
 
 def spread(samples: Sequence[Sample], limit: int, seed: int) -> list[Sample]:
-    """A seeded choice of `limit` samples that takes one query from each video before it takes a second from any.
-
-    Raises:
-        InputError: The limit is not positive.
-    """
+    """A seeded choice of samples: one query of each video before a second of any. Raises InputError for a limit below 1."""
     if limit < 1:
         raise InputError("--limit of at least 1", str(limit), "harness run --limit 50 …")
 

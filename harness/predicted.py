@@ -2,18 +2,23 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from harness.plan import Plan
 from harness.predictions.collect import FIRST, LAST, MEAN, REFUSE, Collected, Records
 from harness.predictions.keys import DOCUMENT
 from harness.predictions.read import Predictions, Row, as_record
-from harness.predictions.readable import TRIED, most_readable
+from tasks import protocol as protocols
 from tasks.errors import InputError, unknown
 from tasks.parsers import parser
+from tasks.protocol import AnswerRules
 
 USAGE = "harness score FILE --task charades@test"
 SHOWN = 5
+TRIED, BETTER = 5_000, 3
+"""Replies by which protocols are compared, from the first on, and protocols that are named."""
 
 
 class Matching:
@@ -26,13 +31,7 @@ class Matching:
     """
 
     def __init__(self, plan: Plan, path: Path, reply_key: str | None = None) -> None:
-        """Nothing is read yet.
-
-        Args:
-            plan: What the file may answer.
-            path: The file.
-            reply_key: The key of the reply, None for what the file itself shows.
-        """
+        """Nothing is read yet; without a key of the reply, it is what the file itself shows."""
         self._plan, self._path, self._file = plan, path, Predictions(path, plan.samples, reply_key)
         self.notes: list[str] = []
 
@@ -107,13 +106,26 @@ def reads_little(share: float | None) -> bool:
 
 
 def better_protocols(plan: Plan, texts: Iterable[str]) -> str:
-    """Which protocols read more of these replies than that of the plan."""
-    own, others = most_readable(texts, plan.protocol)
-    known = ", ".join(f"`{one.protocol.name}` reads {one.read:,}" for one in others)
+    """Which protocols of the same unit read more of the first replies than that of the plan, and at least half of them."""
+    own, tried = plan.protocol, list(islice(texts, TRIED))
+
+    @cache
+    def count(answer: AnswerRules) -> int:
+        read = parser(answer)
+        return sum(1 for text in tried if read(text).failure is None)
+
+    others = [
+        rules
+        for rules in map(protocols.load, protocols.names())
+        if (rules.kind, rules.answer.unit) == (own.kind, own.answer.unit)
+    ]
+    better = [(count(rules.answer), rules.name) for rules in others if count(rules.answer) > count(own.answer)]
+    best = sorted((one for one in better if 2 * one[0] >= len(tried)), key=lambda one: -one[0])[:BETTER]
+    known = ", ".join(f"`{name}` reads {read:,}" for read, name in best)
     known = f"{known} (--protocol NAME; --all-protocols shows what each would score)" if known else "no protocol reads half"
-    tried = f"{'the first ' if own.tried == TRIED else ''}{own.tried:,} replies"
-    name, reader = own.protocol.name, own.protocol.answer.parser
-    return f"protocol {name} (parser `{reader}`) reads a span in {own.read:,} of {tried}; {known} (see {DOCUMENT})"
+    of = f"{'the first ' if len(tried) == TRIED else ''}{len(tried):,} replies"
+    found = f"protocol {own.name} (parser `{own.answer.parser}`) reads a span in {count(own.answer):,} of {of}"
+    return f"{found}; {known} (see {DOCUMENT})"
 
 
 def _few(count: int, examples: list[str]) -> str:

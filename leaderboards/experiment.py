@@ -74,10 +74,9 @@ def _rows(plan: Plan, folder: Path, data_root: Path) -> list[Row]:
 
 def _against(plan: Plan, systems: Mapping[str, Sequence[Path]], baseline: str, mode: str) -> dict[str, dict[str, Any]]:
     """What `harness compare` says of the main metric of every system, against the baseline."""
-    order = [baseline, *(label for label in systems if label != baseline)]
     read = [
         System(label, tuple(judge(plan.samples, store.read_records(folder), plan.protocol, mode) for folder in systems[label]))
-        for label in order
+        for label in dict.fromkeys((baseline, *systems))
     ]
     found = compare(plan.samples, read)
     return {pair["b"]: pair["metrics"][found["main"]] for pair in found["comparisons"]}

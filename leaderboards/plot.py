@@ -30,13 +30,7 @@ DASHES = ("-", "--", "-.", ":")
 
 
 class Plotted(NamedTuple):
-    """One line of a figure: a run in one mode.
-
-    Attributes:
-        name: As the legend calls it.
-        found: Its replies, judged.
-        training: Curves of the training of its model.
-    """
+    """One line of a figure: a run in one mode, as the legend calls it, and the curves of the training of its model."""
 
     name: str
     found: Scored
@@ -44,15 +38,9 @@ class Plotted(NamedTuple):
 
 
 def plot(title: str, lines: Sequence[Plotted], kind: str) -> bytes:
-    """Draw runs on the same queries into one figure.
+    """Draw runs on the same queries into one figure, as the content of a file of one of `FORMATS`.
 
-    Args:
-        title: Heading.
-        lines: At least one; the first that shows a training names its curves.
-        kind: One of `FORMATS`.
-
-    Raises:
-        InputError: matplotlib is not installed.
+    Raises InputError where matplotlib is not installed.
     """
     with extras.needed("plots"):
         import matplotlib

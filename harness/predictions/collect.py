@@ -15,19 +15,10 @@ Key = tuple[str, str]
 
 
 class Collected:
-    """Records by sample id and mode, filled row by row; texts are kept only where asked for.
-
-    Attributes:
-        records: What is scored; under `mean` a record holds the ones before it as `earlier`.
-    """
+    """What is scored: `records` by sample id and mode, filled row by row; under `mean` they hold those before as `earlier`."""
 
     def __init__(self, modes: Sequence[str], rule: str = LAST) -> None:
-        """Nothing is read yet.
-
-        Args:
-            modes: The modes that a row without one answers.
-            rule: Which of several rows for a sample counts.
-        """
+        """Nothing is read yet; rows without a mode answer all of these."""
         self.records: Records = {}
         self._modes, self._rule = modes, rule
         self._repeated: dict[Key, bool] = {}
@@ -48,11 +39,10 @@ class Collected:
         if self._rule == REFUSE:
             step = "leave one, or choose with --duplicates first, last or mean"
             raise InputError("one row for each sample", f"{row.where} is another one for {key[0]}", step)
-        earlier = before.get("earlier", ())
-        differs = record != {name: value for name, value in before.items() if name != "earlier"}
-        self._repeated[key] = self._repeated.get(key, False) or differs
+        last = {name: value for name, value in before.items() if name != "earlier"}
+        self._repeated[key] = self._repeated.get(key, False) or record != last
         if self._rule == MEAN:
-            self.records[key] = {**record, "earlier": (*earlier, {k: v for k, v in before.items() if k != "earlier"})}
+            self.records[key] = {**record, "earlier": (*before.get("earlier", ()), last)}
         elif self._rule == LAST:
             self.records[key] = record
 

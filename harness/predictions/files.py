@@ -22,13 +22,13 @@ def rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Rows of a prediction file, one in memory at a time, with where each stands: "line 12", "entry 3", "row 7".
 
     Lines and entries of a list are given as they are. An object of rows, `{key: value}`, gives `value` with the key under
-    `objects.KEY`, or `{"text": value}` where the value is no object. Cells of a CSV are texts.
+    `names.KEY`, or `{"text": value}` where the value is no object. Cells of a CSV are texts.
 
     Raises:
         InputError: There is no such file, it is none of the forms, it is damaged, or a row cannot be read.
     """
     if not path.is_file():
-        what = "a folder" if path.is_dir() else "a pipe or device, which can be read only once" if path.exists() else "no file"
+        what = "a folder" if path.is_dir() else "a pipe or device, which can be read only once"
         raise InputError("a file of predictions", f"{what}: {path}" if path.exists() else f"no file {path}", NEXT)
     try:
         yield from _rows(path)
@@ -60,5 +60,4 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _refuse(path: Path, kind: kinds.Kind | None) -> None:
     if kind is not None:
-        next_ = kind.next.replace("FILE", str(path))
-        raise InputError("a file of predictions", f"{path} is {kind.name}", f"{next_}; {NEXT}")
+        raise InputError("a file of predictions", f"{path} is {kind[0]}", f"{kind[1].replace('FILE', str(path))}; {NEXT}")

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -26,8 +27,8 @@ from tasks.formats.published import shown
 DOCUMENT = "docs/predictions.md"
 SHOWN = 20
 
-PEERS = (("filtered_resps", "resps"),)
-"""What lmms-eval scores, and what that was made from: the first is read."""
+PEERS = ("filteredresps", "resps")
+"""What lmms-eval scores, and what that was made from, plain: the first is read."""
 
 EXPORTED = frozenset({"id", "mode", "spans", "targets", "counted"})
 """Keys of every row that `harness export` writes."""
@@ -39,7 +40,6 @@ def _plain(*names: str) -> dict[str, int]:
 
 _SURE, _OFTEN_TRUE = _plain(*TEXTS, *MOMENTS), _plain(*OFTEN_TRUE_TEXTS, *OFTEN_TRUE_MOMENTS)
 _OF_MOMENTS = _plain(*MOMENTS, *OFTEN_TRUE_MOMENTS).keys()
-_PEERS = {tuple(map(plain_key, both)) for both in PEERS}
 
 
 class Shape(NamedTuple):
@@ -109,32 +109,30 @@ class ReplyKey:
     """
 
     def __init__(self, path: Path, rows: Iterable[tuple[str, dict[str, Any]]], asked: str | None = None) -> None:
-        """Decide by the first rows of a file.
-
-        Args:
-            path: The file, for messages.
-            rows: The first rows, each with where it stands.
-            asked: The key that the user names.
+        """Decide by the first rows of a file, each with where it stands, unless the user asks for a key.
 
         Raises:
             InputError: Several keys could be the reply and differ, or no row has the key that was asked for.
         """
-        self._path, self._asked = path, asked
-        self.name, self._is_sure = asked, False
+        self._path, self._asked, self._is_sure = path, asked, False
         self._ways: dict[Shape, tuple[str, ...]] = {}
-        if asked is not None:
-            self._find(asked, rows)
-            return
-        head = _Head()
+        self.name = self._chosen(rows) if asked is None else _found(path, rows, asked)
+
+    def _chosen(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> str | None:
+        """The best key that says something, or else the first that could and never does."""
+        sure, often_true, silent = _Group(), _Group(), None
         for where, row in rows:
-            head.add(where, row)
-        if head.silent_sure and not head.sure.counts and head.often_true.counts:
-            raise _undecided(path, "the first rows", [head.often_true.choose(path), head.silent_sure])
-        for kept, self._is_sure in ((head.sure, True), (head.often_true, False)):
-            if kept.counts:
-                self.name = kept.choose(path)
-                return
-        self.name = head.silent
+            shape = shape_of(row)
+            if not shape.exported:
+                sure.add(where, row, shape, shape.sure)
+                often_true.add(where, row, shape, shape.often_true)
+                silent = silent or next(iter((*shape.sure, *shape.often_true)), None)
+        self._is_sure = bool(sure.counts)
+        if self._is_sure:
+            return sure.choose(self._path)
+        if often_true.counts and sure.first:
+            raise _undecided(self._path, "the first rows", [often_true.choose(self._path), sure.first])
+        return often_true.choose(self._path) if often_true.counts else silent
 
     def of(self, where: str, row: Mapping[str, Any]) -> str | None:
         """The key to read in a row, None if the row lacks it.
@@ -143,92 +141,67 @@ class ReplyKey:
             InputError: Another key of the row could be the reply as well, and says something else.
         """
         shape = shape_of(row)
-        for rival in self._rivals(shape):
-            if not is_empty(other := value(row, rival)) and not _is_query(row, shape, other):
-                self._check(where, row, rival, other)
+        if (rivals := self._ways.get(shape)) is None:
+            rivals = self._ways[shape] = self._rivals(shape)
+        for rival, other in _said(row, shape, rivals).items():
+            mine = None if self.name is None else value(row, self.name)
+            if is_empty(mine) or not agree(mine, other):
+                raise _undecided(self._path, where, [key for key in (self.name, rival) if key])
         return self.name if self.name in row else None
 
     def _rivals(self, shape: Shape) -> tuple[str, ...]:
         """Keys of a row that could be the reply as well as the one that is read."""
-        if self._asked is not None:
-            return ()
-        if (known := self._ways.get(shape)) is None:
-            could = shape.sure if self._is_sure else (*shape.sure, *shape.often_true)
-            known = self._ways[shape] = tuple(key for key in could if key != self.name and not _are_peers(self.name, key))
-        return known
-
-    def _check(self, where: str, row: Mapping[str, Any], rival: str, other: Any) -> None:
-        mine = None if self.name is None else value(row, self.name)
-        if is_empty(mine) or not agree(mine, other):
-            raise _undecided(self._path, where, [key for key in (self.name, rival) if key])
-
-    def _find(self, asked: str, rows: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        keys: dict[str, None] = {}
-        for _, row in rows:
-            keys |= dict.fromkeys(list(row)[:SHOWN])
-            if asked in row:
-                return
-        known = [key for key in keys if key != KEY]
-        raise InputError(f"rows with the key {asked!r}", f"{self._path}: keys {shown(known)}", f"--reply-key KEY ({DOCUMENT})")
+        could = () if self._asked is not None else shape.sure if self._is_sure else (*shape.sure, *shape.often_true)
+        return tuple(key for key in could if key != self.name and not _are_peers(self.name, key))
 
 
 class _Group:
-    """Keys of one kind that say something in the first rows."""
+    """Keys of one kind in the first rows: the first of all, and how many rows each says something in."""
 
     def __init__(self) -> None:
-        self.rows = 0
-        self.counts: dict[str, int] = {}
+        self.rows, self.counts = 0, Counter[str]()
+        self.first: str | None = None
         self.differ: tuple[str, list[str]] | None = None
 
-    def add(self, where: str, said: Mapping[str, Any]) -> None:
+    def add(self, where: str, row: Mapping[str, Any], shape: Shape, keys: tuple[str, ...]) -> None:
+        said = _said(row, shape, keys)
         self.rows += bool(said)
-        for key in said:
-            self.counts[key] = self.counts.get(key, 0) + 1
-        first = next(iter(said), "")
+        self.counts.update(said.keys())
+        self.first = self.first or next(iter(keys), None)
+        best = next(iter(said), "")
         for key in list(said)[1:]:
-            if self.differ is None and not _are_peers(first, key) and not agree(said[first], said[key]):
-                self.differ = where, [first, key]
+            if self.differ is None and not _are_peers(best, key) and not agree(said[best], said[key]):
+                self.differ = where, [best, key]
 
     def choose(self, path: Path) -> str:
         """The key that every row has, the first in rank of several that agree. Raises InputError."""
         if self.differ is not None:
             raise _undecided(path, *self.differ)
-        always = [key for key in sorted(self.counts, key=_rank) if self.counts[key] == self.rows]
-        if not always:
-            raise _undecided(path, "some rows", sorted(self.counts, key=_rank))
-        return always[0]
+        ranked = sorted(self.counts, key=lambda key: {**_OFTEN_TRUE, **_SURE}[plain_key(key)])
+        if always := [key for key in ranked if self.counts[key] == self.rows]:
+            return always[0]
+        raise _undecided(path, "some rows", ranked)
 
 
-class _Head:
-    """The first rows of a file: keys that say something, and the first that is there whether or not it ever does."""
-
-    def __init__(self) -> None:
-        self.sure, self.often_true = _Group(), _Group()
-        self.silent: str | None = None
-        self.silent_sure: str | None = None
-
-    def add(self, where: str, row: Mapping[str, Any]) -> None:
-        shape = shape_of(row)
-        if shape.exported:
-            return
-        self.silent = self.silent or next(iter((*shape.sure, *shape.often_true)), None)
-        self.silent_sure = self.silent_sure or next(iter(shape.sure), None)
-        for group, keys in ((self.sure, shape.sure), (self.often_true, shape.often_true)):
-            said = {key: value(row, key) for key in keys}
-            group.add(where, {k: v for k, v in said.items() if not is_empty(v) and not _is_query(row, shape, v)})
+def _found(path: Path, rows: Iterable[tuple[str, dict[str, Any]]], asked: str) -> str:
+    keys: dict[str, None] = {}
+    for _, row in rows:
+        keys |= dict.fromkeys(list(row)[:SHOWN])
+        if asked in row:
+            return asked
+    known = [key for key in keys if key != KEY]
+    raise InputError(f"rows with the key {asked!r}", f"{path}: keys {shown(known)}", f"--reply-key KEY ({DOCUMENT})")
 
 
-def _is_query(row: Mapping[str, Any], shape: Shape, said: Any) -> bool:
-    return isinstance(said, str) and any(said == row[key] for key in shape.query)
+def _said(row: Mapping[str, Any], shape: Shape, keys: Iterable[str]) -> dict[str, Any]:
+    """What stands under keys, where it says something and not the query."""
+    found = {key: value(row, key) for key in keys}
+    queries = [row[key] for key in shape.query]
+    return {key: said for key, said in found.items() if not (is_empty(said) or (isinstance(said, str) and said in queries))}
 
 
 def _are_peers(one: str | None, other: str) -> bool:
-    return one is not None and (plain_key(one), plain_key(other)) in _PEERS
-
-
-def _rank(key: str) -> int:
-    ranks = {**_OFTEN_TRUE, **_SURE}
-    return ranks[plain_key(key)]
+    return one is not None and (plain_key(one), plain_key(other)) == PEERS
 
 
 _WHY = {"some rows": "each hold it in some rows", "the first rows": "are there, and the second is empty there"}

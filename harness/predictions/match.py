@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -24,8 +24,9 @@ class Match(NamedTuple):
     Attributes:
         ids: Samples it answers; several where the split asks the same query on the same video more than once.
         doubt: What speaks against its id, "" for nothing: `other-sample` where video and query name another sample (which
-            counts), `stranger` where they are not those of the id's sample (nothing is answered).
-        name: What the row calls its sample, "" where video and query name it.
+            counts), `other-number` where such an id is a number, which may as well count the rows, `stranger` where they are
+            not those of the id's sample (nothing is answered).
+        name: What the row calls its sample, where another one counts.
         named_by: The number by which alone the sample was looked for, None where video and query, or a name, were there.
     """
 
@@ -33,11 +34,6 @@ class Match(NamedTuple):
     doubt: str = ""
     name: str = ""
     named_by: int | None = None
-
-    @property
-    def is_number(self) -> bool:
-        """Whether the row calls its sample by a number, which may as well count the rows."""
-        return _number(self.name) is not None
 
 
 class Index:
@@ -49,45 +45,35 @@ class Index:
         self._native = {sample.native_id: sample.id for sample in samples if sample.native_id is not None}
 
     @cached_property
-    def _queries(self) -> dict[tuple[str, str], list[str]]:
-        ids = defaultdict(list)
-        for sample in self._by_id.values():
-            ids[_stem(sample.video), plain(sample.query)].append(sample.id)
-        return dict(ids)
+    def _queries(self) -> Mapping[tuple[str, str], list[str]]:
+        return _by(self._by_id, lambda sample: (_stem(sample.video), plain(sample.query)))
 
     @cached_property
-    def _of_video(self) -> dict[str, list[str]]:
+    def _of_video(self) -> Mapping[str, list[str]]:
         """Ids by video, in the order of the split, where videos are called without `v_` and without the bounds of a cut."""
-        ids = defaultdict(list)
-        for sample in self._by_id.values():
-            ids[_loose(sample.video)].append(sample.id)
-        return dict(ids)
+        return _by(self._by_id, lambda sample: _loose(sample.video))
 
     def own(self, identifier: Any) -> tuple[str, ...]:
         """The sample with an id of ours, none if there is no such one."""
         return (identifier,) if isinstance(identifier, str) and identifier in self._by_id else ()
 
     def find(self, row: Mapping[str, Any], reply: str | None) -> Match:
-        """The samples that a row answers, none if it names none of them.
-
-        Args:
-            row: A row.
-            reply: The key of its reply, which therefore says nothing of the truth.
-        """
+        """The samples that a row answers, none if it names none; the key of its reply says nothing of the truth."""
         video, query, target = _place(row, reply)
         name = _name(row)
         named = name if name in self._by_id else self._native.get(name) if name else None
         if video is None and query is None:
-            if named is None:
-                named = self._at(name, target)
+            named = named or self._at(name, target)
             return Match((named,) if named else (), named_by=_number(name))
         asked = self._asked(video, query, target, row) if video is not None else ()
         if named is None:
             return Match(asked or tuple(filter(None, [self._at(name, target)])))
-        if not asked:
-            stranger = _number(name) is not None and not self._is_alike(named, video, query)
-            return Match((), "stranger") if stranger else Match((named,))
-        return Match((named,)) if named in asked else Match(asked, "other-sample", name)
+        if named in asked:
+            return Match((named,))
+        is_number = _number(name) is not None
+        if asked:
+            return Match(asked, "other-number" if is_number else "other-sample", name)
+        return Match((), "stranger") if is_number and not self._is_alike(named, video, query) else Match((named,))
 
     def _asked(self, video: str, query: str | None, target: Any, row: Mapping[str, Any]) -> tuple[str, ...]:
         """Samples that ask this query on this video, of several those with the row's truth, if it gives one that fits any."""
@@ -118,15 +104,20 @@ class Index:
         place = _PLACE.fullmatch(name)
         if place is None or int(place[1]) >= len(self._order):
             return None
-        found = self._order[int(place[1])]
-        truth = _first(target)
+        found, truth = self._order[int(place[1])], _first(target)
         return found if truth is None or truth in self._by_id[found].truth.spans else None
 
     def _is_alike(self, identifier: str, video: str | None, query: str | None) -> bool:
         sample = self._by_id[identifier]
-        if video is not None and _loose(video) == _loose(sample.video):
-            return True
-        return query is not None and plain(sample.query) in plain(query)
+        is_video = video is not None and _loose(video) == _loose(sample.video)
+        return is_video or (query is not None and plain(sample.query) in plain(query))
+
+
+def _by(samples: Mapping[str, Sample], name: Callable[[Sample], Any]) -> Mapping[Any, list[str]]:
+    ids = defaultdict(list)
+    for sample in samples.values():
+        ids[name(sample)].append(sample.id)
+    return dict(ids)
 
 
 def names_a_sample(row: Mapping[str, Any]) -> bool:
@@ -179,8 +170,6 @@ def _number(name: str) -> int | None:
 
 
 def _first(target: Any) -> Span | None:
-    if target is None:
-        return None
     try:
         found = moments(target)
     except ValueError:

@@ -36,7 +36,7 @@ def form(text: Text) -> str:
     if text.peek() == "[":
         return "["
     first: dict[str, str] = {}
-    start, whole, holds_rows = text.line, False, False
+    start, holds_rows = text.line, False
     try:
         for key in _items(text):
             first[key] = text.peek()
@@ -44,22 +44,20 @@ def form(text: Text) -> str:
             if text.dropped + text.at > WINDOW:
                 break
         else:
-            whole = True
+            if text.peek():
+                return ""
     except TooLongError:
         holds_rows = True
-    if whole and text.peek():
-        return ""
     names = {plain_key(key): opening for key, opening in first.items()}
     if named := [names[key] for key in names.keys() & OF_A_SAMPLE - OF_A_FILE]:
         if all(opening in ("[", "{") for opening in named):
-            found = "one object with a list or an object for each column"
-            raise BrokenError(f"line {start}", found, "an object for each row: in pandas, to_json(orient='records')")
+            expected = "an object for each row: in pandas, to_json(orient='records')"
+            raise BrokenError(f"line {start}", "one object with a list or an object for each column", expected)
         return ""
     around = [key for key, opening in first.items() if plain_key(key) in ENVELOPES and opening in ("[", "{")]
     if len(around) > 1:
-        raise BrokenError(
-            f"line {start}", f"rows may stand under {' or '.join(map(repr, around))}", "rows under one key of the object"
-        )
+        found = f"rows may stand under {' or '.join(map(repr, around))}"
+        raise BrokenError(f"line {start}", found, "rows under one key of the object")
     if around:
         return around[0]
     return "" if names.keys() & (OF_A_REPLY | {"doc"}) and not holds_rows else "{"
@@ -67,45 +65,35 @@ def form(text: Text) -> str:
 
 def rows(text: Text, kind: str) -> Iterator[Where]:
     """Rows of a text of this `form`, each with where it stands. Raises BrokenError."""
-    text.peek()
-    if kind == "[":
-        yield from _list(text)
-    elif kind == "{":
-        yield from _entries(text)
-    elif kind == "":
+    if kind == "":
         while found := text.peek():
-            where = f"line {text.line}"
             if found not in ("{", "["):
                 near = text.buffer[text.at : text.at + 80].partition("\n")[0]
-                raise BrokenError(where, f"found {shown(near)}", "one JSON object a line")
+                raise text.broken(f"found {shown(near)}", "one JSON object a line")
+            where = f"line {text.line}"
             yield where, _row(where, _value(text), "one JSON object a line")
         return
+    if kind in ("[", "{"):
+        yield from _inside(text)
     else:
-        yield from _unwrapped(text, kind)
+        for key in _items(text):
+            if key == kind:
+                yield from _inside(text)
+            else:
+                _value(text)
     if text.peek():
-        raise BrokenError(f"line {text.line}", f"more text behind the end: {shown(text.buffer[text.at : text.at + 80])}")
+        raise text.broken(f"more text behind the end: {text.near}")
 
 
-def _unwrapped(text: Text, envelope: str) -> Iterator[Where]:
-    for key in _items(text):
-        if key == envelope:
-            yield from _list(text) if text.peek() == "[" else _entries(text)
-        else:
-            _value(text)
-
-
-def _list(text: Text) -> Iterator[Where]:
-    for number, _ in enumerate(_items(text), 1):
-        line = text.line
-        yield f"entry {number}", _row(f"entry {number} (line {line})", _value(text), "a list of JSON objects")
-
-
-def _entries(text: Text) -> Iterator[Where]:
-    for key in _items(text):
-        value = _value(text)
-        where = f"entry {key[:80]!r}"
-        if _are_rows(value):
-            yield from ((f"{where}, {number}", {**row, KEY: key}) for number, row in enumerate(value, 1))
+def _inside(text: Text) -> Iterator[Where]:
+    is_list = text.peek() == "["
+    for number, key in enumerate(_items(text), 1):
+        line, value = text.line, _value(text)
+        where = f"entry {number if is_list else repr(key[:80])}"
+        if is_list:
+            yield where, _row(f"{where} (line {line})", value, "a list of JSON objects")
+        elif _are_rows(value):
+            yield from ((f"{where}, {n}", {**row, KEY: key}) for n, row in enumerate(value, 1))
         else:
             yield where, {**(value if isinstance(value, dict) else {"text": value}), KEY: key}
 
@@ -124,7 +112,7 @@ def _items(text: Text) -> Iterator[str]:
     """Walk a list or an object at the place of the text: yields each key ("" in a list), with its value next to be read."""
     opening = text.peek()
     if opening not in ("[", "{"):
-        raise BrokenError(f"line {text.line}", f"found {shown(text.buffer[text.at : text.at + 80])}", "JSON objects")
+        raise text.broken(f"found {text.near}", "JSON objects")
     closing, start = {"[": "]", "{": "}"}[opening], text.line
     text.advance(text.at + 1)
     if text.peek() == closing:
@@ -145,10 +133,9 @@ def _items(text: Text) -> Iterator[str]:
 def _expect(text: Text, characters: str, start: int) -> str:
     found = text.peek()
     if not found:
-        raise BrokenError(f"line {text.line}", f"the file is cut off: nothing ends what begins on line {start}", "a whole file")
+        raise text.broken(f"the file is cut off: nothing ends what begins on line {start}", "a whole file")
     if found not in characters:
-        near = shown(text.buffer[text.at : text.at + 80])
-        raise BrokenError(f"line {text.line}", f"found {near}", f"JSON, with {' or '.join(map(repr, characters))} here")
+        raise text.broken(f"found {text.near}", f"JSON, with {' or '.join(map(repr, characters))} here")
     text.advance(text.at + 1)
     return found
 
@@ -159,22 +146,19 @@ def _value(text: Text, longest: int = LONGEST) -> Any:
         try:
             found, end = _decode(text)
         except json.JSONDecodeError as error:
-            if text.ended:
+            if text.ended or not _is_cut(error, text):
                 at = text.line + text.buffer.count("\n", text.at, error.pos)
-                cut = " (the file is cut off)" if _is_cut(error, text) else ""
                 on = f" on line {at}" if at > text.line else ""
-                raise BrokenError(f"line {text.line}", f"{error.msg}{on}{cut}", "JSON") from error
-            if not _is_cut(error, text):
-                raise BrokenError(f"line {text.line}", error.msg, "JSON") from error
+                raise text.broken(f"{error.msg}{on}{' (the file is cut off)' * _is_cut(error, text)}", "JSON") from error
         except (ValueError, RecursionError) as error:
             why = f"nested deeper than {DEEPEST}" if isinstance(error, RecursionError) else str(error).partition(";")[0]
-            raise BrokenError(f"line {text.line}", why, "JSON") from error
+            raise text.broken(why, "JSON") from error
         else:
             if text.ended or end + _NEAR < len(text.buffer):
                 break
         text.more(longest)
     if text.buffer.count("[", text.at, end) + text.buffer.count("{", text.at, end) > DEEPEST and _depth(found) > DEEPEST:
-        raise BrokenError(f"line {text.line}", f"nested deeper than {DEEPEST}", "JSON")
+        raise text.broken(f"nested deeper than {DEEPEST}", "JSON")
     text.advance(end)
     return found
 

@@ -1,6 +1,7 @@
 """A prediction file as rows that name samples and hold replies: whatever its size, one row is in memory at a time."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -28,6 +29,10 @@ NO_REPLY, NOT_RUN = "no-reply", "not-run"
 SHOWN = 5
 NEXT = f"harness score --help, and {DOCUMENT} for every form with an example"
 REPLY_NEXT = f"correct the row, or type the command again with --reply-key KEY (see {DOCUMENT})"
+DOUBTS = {
+    "stranger": "rows with the number of a sample but another video and query, which answer nothing",
+    "other-number": "rows with the number of another sample than their video and query name, which count",
+}
 _NO_ERROR = frozenset({"", "none", "null", "nan", "false", "0", "no", "ok"})
 
 
@@ -36,7 +41,7 @@ class Row(NamedTuple):
 
     Attributes:
         where: Line or key, for messages.
-        ids: Samples it answers; several where the split asks the same query on the same video more than once.
+        ids: Samples it answers, as `Match` has them.
         mode: Prompt mode, "" if the file has none.
         text: The raw reply, if the file has it.
         prediction: Spans, scores and saliency as given, where there is no text.
@@ -54,26 +59,15 @@ class Row(NamedTuple):
 
 
 class Predictions:
-    """The rows of a prediction file; after the last of them, `notes` says how they were read.
-
-    Attributes:
-        path: The file.
-    """
+    """The rows of a prediction file; after the last of them, `notes` says how they were read."""
 
     def __init__(self, path: Path, samples: Sequence[Sample], reply_key: str | None = None) -> None:
-        """Nothing is read yet.
-
-        Args:
-            path: The file.
-            samples: What it may answer.
-            reply_key: The key of the reply, None for what the file itself shows.
-        """
-        self.path = path
-        self._index, self._asked = Index(samples), reply_key
+        """Nothing is read yet; without a key of the reply, it is what the file itself shows."""
+        self._path, self._index, self._asked = path, Index(samples), reply_key
         self._numbered = Numbered(samples)
         self._key: str | None = None
         self._told: dict[str, list[str]] = {}
-        self._counts: dict[str, int] = {}
+        self._counts = Counter[str]()
 
     def __iter__(self) -> Iterator[Row]:
         """Rows, one after the other.
@@ -81,11 +75,11 @@ class Predictions:
         Raises:
             InputError: The file is missing or none of the forms, a row cannot be read, or two keys could hold its reply.
         """
-        self._told, self._counts = {}, {}
+        self._told, self._counts = {}, Counter()
         self._refuse_our_documents()
-        key = ReplyKey(self.path, islice(files.rows(self.path), HEAD), self._asked)
+        key = ReplyKey(self._path, islice(files.rows(self._path), HEAD), self._asked)
         self._key = key.name
-        for where, row in files.rows(self.path):
+        for where, row in files.rows(self._path):
             if shape_of(row).exported and self._asked is None:
                 yield from self._exported(where, row)
                 continue
@@ -98,40 +92,36 @@ class Predictions:
             named = Row(where, found.ids, mode if isinstance(mode, str) else "", cut_off=is_cut_off(row))
             yield self._row(where, row, name, named)
         if wrong := self._numbered.accident():
-            raise InputError("ids of the samples, or video and query", f"{self.path}: {wrong}", NEXT)
+            raise InputError("ids of the samples, or video and query", f"{self._path}: {wrong}", NEXT)
 
     @property
     def notes(self) -> list[str]:
         """What a reader of the numbers must know of how the rows were read, a sentence each."""
-        said = f"{self.path.name}: the reply is read from `{self._key}`" if self._key else None
-        counted = [f"{kind}: {n:,} ({', '.join(self._told[kind])}{' …' * (n > SHOWN)})" for kind, n in self._counts.items()]
-        return [*([said] if said else []), *counted]
+        said = [f"{self._path.name}: the reply is read from `{self._key}`"] if self._key else []
+        return said + [f"{kind}: {n:,} ({', '.join(self._told[kind])}{' …' * (n > SHOWN)})" for kind, n in self._counts.items()]
 
-    def tell(self, kind: str, where: str) -> None:
+    def _tell(self, kind: str, where: str) -> None:
         """Count a row of a kind that the notes name; the first few are kept."""
-        self._counts[kind] = self._counts.get(kind, 0) + 1
+        self._counts[kind] += 1
         if self._counts[kind] <= SHOWN:
             self._told.setdefault(kind, []).append(where)
 
     def _refuse_our_documents(self) -> None:
-        for _, row in islice(files.rows(self.path), 1):
+        for _, row in islice(files.rows(self._path), 1):
             schema = row.get("schema", row.get("text") if row.get(KEY) == "schema" else None)
             if isinstance(schema, str) and schema.startswith(OUR_DOCUMENTS):
-                found = f"{self.path}, a scores.json or run.json of this project, which holds no replies"
+                found = f"{self._path}, a scores.json or run.json of this project, which holds no replies"
                 raise InputError("predictions", found, "harness score RUN, or its samples.jsonl")
 
     def _judge(self, where: str, found: Match) -> None:
         """Hold what a row is called against its video and query."""
         if found.named_by is not None:
             self._numbered.add(found.named_by, bool(found.ids))
-        if found.doubt == "stranger":
-            self.tell("rows with the number of a sample but another video and query, which answer nothing", where)
-        if found.doubt != "other-sample":
-            return
-        if not found.is_number:
+        if found.doubt == "other-sample":
             expected = "an id that names the same sample as video and query"
             raise self._refused(expected, where, f"{shown(found.name)} is another one than {found.ids[0]}")
-        self.tell("rows with the number of another sample than their video and query name, which count", where)
+        if found.doubt:
+            self._tell(DOUBTS[found.doubt], where)
 
     def _row(self, where: str, row: Mapping[str, Any], key: str | None, named: Row) -> Row:
         """The reply of a row, or why it has none; the replies of rows that name no sample are not looked into."""
@@ -149,7 +139,7 @@ class Predictions:
         if key is None:
             if saliency is not None:
                 return named._replace(prediction=prediction([], saliency, None))
-            self.tell(f"rows without `{self._key}`, which count as `{NO_REPLY}`", where)
+            self._tell(f"rows without `{self._key}`, which count as `{NO_REPLY}`", where)
             return named._replace(error=Failure(NO_REPLY, f"no {self._key} in the row"))
         try:
             reply = reply_of(said, is_of_moments(key))
@@ -164,7 +154,7 @@ class Predictions:
             raise self._refused("one number a clip", where, f"`{SALIENCY}`: {error}") from error
         if scores is None or not any(map(math.isnan, scores)):
             return scores
-        self.tell(f"rows whose `{SALIENCY}` holds no finite number and counts as none", where)
+        self._tell(f"rows whose `{SALIENCY}` holds no finite number and counts as none", where)
         return None
 
     def _exported(self, where: str, row: Mapping[str, Any]) -> Iterator[Row]:
@@ -185,7 +175,7 @@ class Predictions:
             yield named._replace(prediction=replace(read, scores=tuple(scores or ()) if read.spans else ()))
 
     def _refused(self, expected: str, where: str, found: str, step: str = NEXT) -> InputError:
-        return InputError(expected, f"{self.path}, {where}: {found}", step)
+        return InputError(expected, f"{self._path}, {where}: {found}", step)
 
 
 def as_record(row: Row, read: Callable[[str], Answer] | None) -> Record:

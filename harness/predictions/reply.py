@@ -23,18 +23,15 @@ _WRAPS = (
 
 
 def reply_of(value: Any, of_moments: bool, depth: int = 0) -> Reply:
-    """What a model said.
+    """What a model said: a text, or moments; no moment for null, an empty list and an empty object.
 
     Args:
         value: As it stands in the file.
         of_moments: Whether its key is one of moments, so that a text which spells moments is one.
         depth: How many objects and lists are around it.
 
-    Returns:
-        A text, or moments; no moment for null, an empty list and an empty object.
-
     Raises:
-        ValueError: It cannot be understood, or holds several replies that differ; the message says what it is.
+        ValueError: It cannot be understood, or holds several replies that differ.
     """
     if depth > DEEPEST:
         raise ValueError("a reply deep inside other values")
@@ -91,8 +88,7 @@ def _of_object(value: Mapping[str, Any], of_moments: bool, depth: int) -> Reply:
     said = [key for key in inside if value[key] not in (None, "", [], {})]
     if not said:
         return ""
-    replies = [reply_of(value[key], of_moments, depth + 1) for key in said]
-    return _one(replies, f"an object whose {' and '.join(said)} differ")
+    return _one([reply_of(value[key], of_moments, depth + 1) for key in said], f"an object whose {' and '.join(said)} differ")
 
 
 def _one(replies: Sequence[Reply], what: str) -> Reply:
@@ -114,11 +110,8 @@ def agree(one: Any, other: Any) -> bool:
         return left.strip() == right.strip()
     if isinstance(left, list) and isinstance(right, list):
         return [m[:2] for m in left] == [m[:2] for m in right]
-    return _stand_in(left, right) if isinstance(right, str) else _stand_in(right, left)
-
-
-def _stand_in(found: Reply, text: Reply) -> bool:
-    written = numbers([str(text)])
+    found, text = (left, right) if isinstance(right, str) else (right, left)
+    written = numbers(str(text))
     return all(m[0] >= m[1] or all(round(time, 2) in written for time in m[:2]) for m in found if isinstance(m, tuple))
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from harness.predictions import literals
@@ -31,11 +31,7 @@ _BETWEEN = ("-->", "->", "→", "–", "—", "~", " to ", " and ", "-", ";", ",
 
 
 def moments(value: Any) -> list[Moment]:
-    """Every moment of a value, in its order; none of an empty list.
-
-    Raises:
-        ValueError: It is nothing of the kind; the message says what it is.
-    """
+    """Every moment of a value, in its order; none of an empty list. Raises ValueError, which says what it is instead."""
     if isinstance(value, str):
         return moments(found) if (found := literal(value)) is not None else [_range(value)]
     if isinstance(value, Mapping):
@@ -68,12 +64,6 @@ def literal(text: str) -> list[Any] | dict[str, Any] | None:
     return found if end == len(text) else None
 
 
-def pair(row: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The keys under which an object holds a start and an end, such as `start_time` and `end_time`."""
-    names = {plain_key(key): key for key in row}
-    return next(((names[a], names[b]) for a, b in _PAIRS if a in names and b in names), None)
-
-
 def _moment(value: Any) -> Moment:
     if isinstance(value, str):
         return _range(value)
@@ -87,8 +77,8 @@ def _moment(value: Any) -> Moment:
 def _of_object(value: Mapping[str, Any]) -> Moment:
     names = {plain_key(key): key for key in value}
     score = next(((seconds(value[names[name]]),) for name in _SCORES if name in names and value[names[name]] is not None), ())
-    if keys := pair(value):
-        return (*(seconds(value[key]) for key in keys), *score)
+    if both := next(((names[a], names[b]) for a, b in _PAIRS if a in names and b in names), None):
+        return (*(seconds(value[key]) for key in both), *score)
     held = [names[name] for name in _HELD if name in names]
     if len(held) == 1:
         found = moments(value[held[0]])
@@ -116,10 +106,9 @@ def _is_time(text: str) -> bool:
 
 
 def seconds(value: Any) -> float:
-    """A time in seconds: a number, a number as text, `mm:ss` or `hh:mm:ss.f`; NaN for null, NaN, infinity and absurdly far.
+    """A time: a number, a number as text, `mm:ss` or `hh:mm:ss.f`; NaN for null, NaN, infinity and absurdly far.
 
-    Raises:
-        ValueError: It is no time.
+    Raises ValueError where it is none.
     """
     if value is None:
         return math.nan
@@ -142,7 +131,7 @@ def _of_text(text: str) -> float:
     raise ValueError(f"{shown(text)} is no time in seconds, and none like 00:01:05")
 
 
-def numbers(texts: Sequence[str]) -> set[float]:
-    """Every number and clock time that stands in these texts, to two decimals."""
-    found = (part for text in texts for part in re.findall(r"\d{1,9}(?::\d{1,2}){1,2}(?:\.\d{1,9})?|\d{1,9}(?:\.\d{1,9})?", text))
+def numbers(text: str) -> set[float]:
+    """Every number and clock time that stands in a text, to two decimals."""
+    found = re.findall(r"\d{1,9}(?::\d{1,2}){1,2}(?:\.\d{1,9})?|\d{1,9}(?:\.\d{1,9})?", text)
     return {round(_of_text(part), 2) for part in found if _is_time(part)}

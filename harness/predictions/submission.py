@@ -22,12 +22,7 @@ PARTS = (WINDOWS, SALIENCY)
 
 
 class Submission(NamedTuple):
-    """What a submission holds.
-
-    Attributes:
-        predictions: One a sample, in the order of the samples.
-        parts: Those of `PARTS` that any row has; the official evaluator reports no other.
-    """
+    """One prediction a sample, in their order, and those of `PARTS` that any row has: the official evaluator reports no other."""
 
     predictions: list[Answer]
     parts: frozenset[str]
@@ -39,12 +34,7 @@ def is_submission(path: Path) -> bool:
 
 
 def read(path: Path, samples: Sequence[Sample], is_part: bool) -> Submission:
-    """Read a submission.
-
-    Args:
-        path: The file.
-        samples: What it answers.
-        is_part: Whether these are some samples of the split only; rows of others are then passed over.
+    """Read a submission to samples of the split, or to a part of them, where rows of others are passed over.
 
     Raises:
         InputError: A row is of another shape, or the rows do not answer the samples one to one.
@@ -55,9 +45,8 @@ def read(path: Path, samples: Sequence[Sample], is_part: bool) -> Submission:
     try:
         return Submission(formats_qvh.match_submission(found, samples), frozenset(parts))
     except ValueError as error:
-        raise InputError(
-            "a submission as moment_detr writes it", f"{path}: {error}", f"correct the file (see {DOCUMENT})"
-        ) from error
+        step = f"correct the file (see {DOCUMENT})"
+        raise InputError("a submission as moment_detr writes it", f"{path}: {error}", step) from error
 
 
 def report(path: Path, samples: Sequence[Sample], is_part: bool) -> dict[str, Any]:

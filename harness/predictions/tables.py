@@ -1,16 +1,15 @@
 """Tables: CSV with commas, semicolons or tabs, and Parquet. The first row of a CSV names the columns; an empty cell is a null."""
 
 import csv
-import importlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from harness import extras
 from harness.predictions.cells import unguarded
 from harness.predictions.text import LONGEST, BrokenError, Text
-from tasks.errors import InputError
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _BATCH = 256
@@ -21,11 +20,10 @@ def rows(text: Text) -> Iterator[tuple[str, dict[str, Any]]]:
     csv.field_size_limit(LONGEST)
     lines = text.lines()
     first = next((line for line in lines if line.strip()), "").lstrip("\ufeff")
-    start = text.line - 1
     told = first.lower().startswith("sep=")  # Excel's own line
     delimiter = first.strip("\r\n")[4:5] if told else _delimiter(first)
+    number = text.line - 1 - (not told)
     table = csv.reader(lines if told else chain([first], lines), delimiter=delimiter, strict=True)
-    number = start - (not told)
     try:
         head = [name.strip() for name in next(table, [])]
         _check_head(head)
@@ -36,8 +34,10 @@ def rows(text: Text) -> Iterator[tuple[str, dict[str, Any]]]:
                 continue
             if len(cells) != len(head):
                 raise BrokenError(f"row {number}", f"{len(cells)} cells", f"{len(head)} cells, as many as the first row names")
-            found = {name: unguarded(cell) if cell else None for name, cell in zip(head, cells, strict=True) if name}
-            yield f"row {number}", found
+            yield (
+                f"row {number}",
+                {name: unguarded(cell) if cell else None for name, cell in zip(head, cells, strict=True) if name},
+            )
     except csv.Error as error:
         raise BrokenError(f"row {number + 1}", str(error), "a table whose quotes are closed and doubled inside a cell") from error
 
@@ -56,30 +56,19 @@ def _delimiter(line: str) -> str:
 
 
 def _check_head(head: Sequence[str]) -> None:
-    twice = [name for name, count in Counter(head).items() if count > 1 and name]
-    if twice:
+    if twice := [name for name, count in Counter(head).items() if count > 1 and name]:
         raise BrokenError("row 1", f"two columns named {twice[0][:80]!r}", "a name of its own for each column")
 
 
 def parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rows of a Parquet file, from 1.
-
-    Raises:
-        InputError: pyarrow is not installed.
-        BrokenError: The file is damaged.
-    """
-    try:
-        library = importlib.import_module("pyarrow.parquet")
-        arrow = importlib.import_module("pyarrow")
-    except ImportError as error:
-        raise InputError("the packages that read Parquet", str(error), "pip install 'vtg-harness[train]'") from error
+    """Rows of a Parquet file, from 1. Raises InputError without pyarrow, BrokenError where the file is damaged."""
+    library, arrow = extras.package("pyarrow.parquet", "train"), extras.package("pyarrow", "train")
     number = 0
     try:
         with library.ParquetFile(path) as file:
             _check_head(file.schema_arrow.names)
-            for batch in file.iter_batches(batch_size=_BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"row {number}", row
+            for row in (row for batch in file.iter_batches(batch_size=_BATCH) for row in batch.to_pylist()):
+                number += 1
+                yield f"row {number}", row
     except (arrow.ArrowException, OSError) as error:
         raise BrokenError(f"after row {number}", f"damaged ({error})", "a whole Parquet file") from error

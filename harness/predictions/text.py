@@ -7,24 +7,28 @@ import json
 import lzma
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
+
+from tasks.formats.published import shown
 
 CHUNK = 1 << 16
 LONGEST = 1 << 24
 """Characters of one row, at most."""
 
+_PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)
 BLANKS = " \t\r\n\ufeff"
 _BLANK = re.compile(f"[{BLANKS}]*")
 _LINE_END = re.compile("\r\n?|\n")
+FORMS = "predictions in one of the known forms"
 
 
 class BrokenError(ValueError):
     """What is wrong at one place of a file, and what should be there."""
 
-    def __init__(self, where: str, found: str, expected: str = "predictions in one of the known forms") -> None:
+    def __init__(self, where: str, found: str, expected: str = FORMS) -> None:
         super().__init__(f"{where}: {found}")
         self.expected = expected
 
@@ -37,11 +41,8 @@ def opened(path: Path) -> IO[bytes]:
     """The bytes of a file, decompressed if they are compressed. Raises OSError."""
     with path.open("rb") as file:
         head = file.read(8)
-    if head.startswith(b"\x1f\x8b"):
-        return cast(IO[bytes], gzip.open(path))
-    if head.startswith(b"BZh"):
-        return bz2.open(path)
-    return lzma.open(path) if head.startswith(b"\xfd7zXZ\x00") else path.open("rb")
+    unpack: Callable[[Path], Any] | None = next((_PACKED[magic] for magic in _PACKED if head.startswith(magic)), None)
+    return cast(IO[bytes], path.open("rb") if unpack is None else unpack(path))
 
 
 class Text:
@@ -89,32 +90,35 @@ class Text:
         self.line += self.buffer.count("\n", self.at, end)
         self.at = end
 
+    def broken(self, found: str, expected: str = FORMS) -> BrokenError:
+        """What is wrong on the line of the place."""
+        return BrokenError(f"line {self.line}", found, expected)
+
+    @property
+    def near(self) -> str:
+        """What follows the place, for messages."""
+        return shown(self.buffer[self.at : self.at + 80])
+
     def peek(self) -> str:
         """Move over blanks and byte order marks; returns the character that is there, "" at the end."""
         while True:
-            match = _BLANK.match(self.buffer, self.at)
-            self.advance(match.end() if match else self.at)
-            if self.at < len(self.buffer):
-                return self.buffer[self.at]
-            if self.ended:
-                return ""
+            self.advance(_BLANK.match(self.buffer, self.at).end())  # type: ignore[union-attr]
+            if self.at < len(self.buffer) or self.ended:
+                return self.buffer[self.at : self.at + 1]
             self.more()
 
     def lines(self) -> Iterator[str]:
         """The lines that follow, with their ends as they are."""
         while True:
             match = _LINE_END.search(self.buffer, self.at)
-            if match and (match.end() < len(self.buffer) or self.ended):
-                start = self.at
-                self.advance(match.end())
-                yield self.buffer[start : self.at]
-            elif not self.ended:
+            start, end = self.at, match.end() if match else len(self.buffer)
+            if end == len(self.buffer) and not self.ended:
                 self.more()
-            else:
-                if rest := self.buffer[self.at :]:
-                    self.advance(len(self.buffer))
-                    yield rest
+            elif start == end:
                 return
+            else:
+                self.advance(end)
+                yield self.buffer[start:end]
 
 
 def read(stream: IO[bytes], size: int, line: int = 1) -> bytes:

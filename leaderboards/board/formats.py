@@ -105,10 +105,9 @@ def page(board: Board) -> str:
             yield f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in grid.notes)}</ul>"
 
     title = html.escape(_title(board))
-    head = (
-        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>\n<style>{STYLE}</style></head>\n'
-    )
-    return f"{head}<body>\n<h1>{title}</h1>\n{_pages(board, table, '')}</body>\n</html>\n"
+    head = f'<head><meta charset="utf-8"><title>{title}</title>\n<style>{STYLE}</style></head>'
+    body = f"<body>\n<h1>{title}</h1>\n{_pages(board, table, '')}</body>"
+    return f'<!doctype html>\n<html lang="en">\n{head}\n{body}\n</html>\n'
 
 
 STYLE = """
@@ -131,30 +130,19 @@ def sheet(board: Board) -> str:
     for section in board.sections:
         for block, row in _blocks(section):
             main = row.metrics.get(section.main, NONE)
-            lines.append(
-                [
-                    *(section.task, section.split, block, row.kind, row.model, row.mode),
-                    *(number(row.metrics.get(metric, NONE)._replace(sd=None)) for metric in metrics),
-                    *(section.main, interval(main), number(Number(main.sd)), *facts(row).values()),
-                    *("; ".join(row.reasons), "; ".join((*notes(row), *suspicions(row)))),
-                ]
-            )
+            found = [number(row.metrics.get(metric, NONE)._replace(sd=None)) for metric in metrics]
+            found += [section.main, interval(main), number(Number(main.sd)), *facts(row).values()]
+            found += ["; ".join(row.reasons), "; ".join((*notes(row), *suspicions(row)))]
+            lines.append([section.task, section.split, block, row.kind, row.model, row.mode, *found])
     return written(lines)
 
 
 def data(board: Board) -> str:
     """JSON, with everything that is known of a row."""
     sections = [
-        {
-            "task": section.task,
-            "split": section.split,
-            "ranked_under": None if section.identity is None else section.identity._asdict(),
-            "ranked_protocol": section.protocol,
-            "forced": section.forced,
-            "metrics": section.metrics,
-            "ranked_by": section.main,
-            "rows": [_object(section, block, row) for block, row in _blocks(section)],
-        }
+        {"task": section.task, "split": section.split, "ranked_under": _identity(section), "ranked_protocol": section.protocol}
+        | {"forced": section.forced, "metrics": section.metrics, "ranked_by": section.main}
+        | {"rows": [_object(section, block, row) for block, row in _blocks(section)]}
         for section in board.sections
     ]
     content = {"schema": SCHEMA, "layout": board.layout, "title": board.title, "notes": board.notes, "sections": sections}
@@ -197,13 +185,9 @@ def grid(section: Section) -> Grid:
 
     columns = [name for metric in section.metrics for name in (metric, *(["95 %"] if metric == bounded else []))]
     said = [f"{fact} {text}" for fact, text in alike.items() if text != "-"]
-    groups = (
-        ("", [line(row, True) for row in section.ranked] + [line(row, False) for row in section.floors]),
-        (
-            "Not ranked with these" if section.ranked or section.floors else "Not ranked",
-            [line(row, False) for row in section.below],
-        ),
-    )
+    above = [line(row, True) for row in section.ranked] + [line(row, False) for row in section.floors]
+    below = [line(row, False) for row in section.below]
+    groups = (("", above), ("Not ranked with these" if above else "Not ranked", below))
     return Grid(
         _heading(section),
         ("model", "mode", *columns, *known, *(["not comparable"] if reasons else [])),
@@ -233,14 +217,11 @@ def _title(board: Board) -> str:
 
 def _heading(section: Section) -> str:
     place = _plain(f"{section.task}@{section.split}")
-    if section.identity is not None:
-        version, split, _, _ = section.identity
-        place += f" v{version} ({split[:8]}), protocol {_plain(section.identity.rules)}"
+    if (known := section.identity) is not None:
+        place += f" v{known.task_version} ({known.split_sha256[:8]}), protocol {_plain(known.rules)}"
         place += f", 95 % intervals of {section.main} clustered by video"
-    elif section.protocol is not None:
-        place += f", papers only, protocol {section.protocol} as they tell it"
     else:
-        place += ", papers only"
+        place += f", papers only{'' if section.protocol is None else f', protocol {section.protocol} as they tell it'}"
     return place + ("; FORCED: rows that may not be compared stand in this ranking" if section.forced else "")
 
 
@@ -252,21 +233,18 @@ def _blocks(section: Section) -> list[tuple[str, Row]]:
 
 def _object(section: Section, block: str, row: Row) -> dict[str, Any]:
     best = {metric: marks(section, metric) for metric in section.metrics} if block == "ranked" else {}
-    metrics = {
-        name: {
-            "value": cell.value,
-            "printed": number(cell),
-            **({"rank": rank} if (rank := _rank(best.get(name, {}), cell)) else {}),
-            **({"paper_mark": cell.mark} if cell.mark else {}),
-            **({"suspect": cell.flag} if cell.flag else {}),
-            **({"interval_95": cell.interval} if cell.interval is not None else {}),
-            **({"sd": cell.sd} if cell.sd is not None else {}),
-        }
-        for name, cell in row.metrics.items()
-    }
-    identity = None if row.identity is None else row.identity._asdict()
-    named = {"block": block, "kind": row.kind, "model": row.model, "mode": row.mode, **facts(row), "identity": identity}
+    metrics = {}
+    for name, cell in row.metrics.items():
+        known = {"rank": _rank(best.get(name, {}), cell) or None, "paper_mark": cell.mark or None, "suspect": cell.flag or None}
+        known |= {"interval_95": cell.interval, "sd": cell.sd}
+        told = {key: value for key, value in known.items() if value is not None}
+        metrics[name] = {"value": cell.value, "printed": number(cell), **told}
+    named = {"block": block, "kind": row.kind, "model": row.model, "mode": row.mode, **facts(row), "identity": _identity(row)}
     return {**named, "metrics": metrics, "not_comparable": row.reasons, "notes": notes(row)}
+
+
+def _identity(found: Section | Row) -> dict[str, Any] | None:
+    return None if found.identity is None else found.identity._asdict()
 
 
 def _rank(best: Mapping[float | None, str], found: Number) -> str:
@@ -286,12 +264,12 @@ def _in_markdown(value: str) -> str:
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", value)
 
 
+_LATEX = str.maketrans(
+    {c: rf"\{c}" for c in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"†": r"$^\dagger$", "…": r"\ldots{}", "<": r"\textless{}", ">": r"\textgreater{}"}
+)
+
+
 def _in_latex(value: str) -> str:
-    special = {
-        **{c: rf"\{c}" for c in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-    special |= {"†": r"$^\dagger$", "…": r"\ldots{}", "<": r"\textless{}", ">": r"\textgreater{}"}
-    return "".join(special.get(character, character) for character in value)
+    return value.translate(_LATEX)

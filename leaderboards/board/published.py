@@ -56,11 +56,8 @@ class Table:
 
     Attributes:
         name: `STEM-TABLE`, which also names the layout.
-        title: What it compares.
         benchmarks: Metrics of each benchmark, in printed order.
-        splits: Split of each benchmark.
-        rows: Its rows, one a method and benchmark.
-        notes: What a reader must know about the whole table.
+        rows: One a method and benchmark.
     """
 
     name: str
@@ -77,11 +74,7 @@ def papers() -> list[str]:
 
 
 def read(path: Path) -> list[Table]:
-    """Tables of one YAML file, under the names `STEM-TABLE`.
-
-    Raises:
-        InputError: It is no YAML, a key is missing or unknown, or a value is none of the known ones.
-    """
+    """Tables of one YAML file. Raises InputError: no YAML, a key missing or unknown, or a value that is none of the known."""
     content = yaml_file.read(path, "a YAML file of published rows: a mapping", "harness board --published none", texts=True)
     place = checked.Place(path)
     file = checked.mapping(content, place, KINDS["file"], ("paper", "source", "tables"))
@@ -110,17 +103,13 @@ def _table(file: Mapping[str, Any], content: Any, place: checked.Place) -> Table
         checked.mapping(benchmark, place.at(name), KINDS["benchmark"], ("split", "metrics"))
         for metric in benchmark["metrics"].split():
             checked.word(metric, METRICS, place.at(name), "a metric")
-    rows = [
-        published
-        for i, row in enumerate(checked.items(table["rows"], place, dict, "rows"), 1)
-        for published in _row(file, table, row, place.at(f"row {i}"))
-    ]
+    rows = enumerate(checked.items(table["rows"], place, dict, "rows"), 1)
     return Table(
         name=f"{place.file.stem}-{table['table']}",
         title=table["title"],
         benchmarks={name: tuple(benchmark["metrics"].split()) for name, benchmark in benchmarks.items()},
         splits={name: benchmark["split"] for name, benchmark in benchmarks.items()},
-        rows=tuple(rows),
+        rows=tuple(one for i, row in rows for one in _row(file, table, row, place.at(f"row {i}"))),
         notes=tuple(checked.items(table["notes"], place, str, "notes")) if "notes" in table else (),
     )
 
@@ -131,11 +120,8 @@ def _row(file: Mapping[str, Any], table: Mapping[str, Any], content: Any, place:
     place = place.at(row["method"])
     footnotes = table.get("footnotes", {})
     checked.mapping(footnotes, place, dict.fromkeys(footnotes, TEXT))
-    notes = [
-        *([row["note"]] if "note" in row else []),
-        *([f"training time {row['training_time']}"] if "training_time" in row else []),
-        *(note for mark, note in footnotes.items() if row["method"].endswith(mark)),
-    ]
+    notes = [f"{before}{row[key]}" for key, before in (("note", ""), ("training_time", "training time ")) if key in row]
+    notes += [note for mark, note in footnotes.items() if row["method"].endswith(mark)]
     zero_shot = checked.word(row["zero_shot"], ANSWERS, place, "zero_shot") == "yes"
     oracle = checked.word(row.get("oracle", "no"), ("yes", "no"), place, "oracle") == "yes"
     rows = []

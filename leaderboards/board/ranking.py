@@ -22,11 +22,8 @@ class Section(NamedTuple):
     """The rows of one split.
 
     Attributes:
-        task: Benchmark.
-        split: Split.
         identity: What the ranked numbers share, None where only papers are ranked.
         protocol: Name of the protocol of the ranking, None where nothing is ranked.
-        metrics: Columns.
         main: The column that ranks, and whose interval is shown; empty where there is none.
         ranked: Rows that may be compared, best first.
         floors: Rules that need no model, and ceilings, under the rules of the ranking.
@@ -69,25 +66,22 @@ def build(runs: Iterable[Row], published: Sequence[Table], floors: Floors, layou
     places: dict[tuple[str, str], list[Row]] = {}
     for row in runs:
         places.setdefault((row.task, row.split), []).append(row)
-    printed = (row for table in published for row in table.rows)
-    papers = [replace(row, place=place) for place, row in enumerate(printed)]
+    papers = [replace(row, place=i) for i, row in enumerate(row for table in published for row in table.rows)]
     notes: list[str] = []
     if layout is not None:
         shown = [(task, _split(task, split)) for task, split in layout.splits.items()]
-        others = [
-            f"{len(rows)} on {task}@{split}" for (task, split), rows in sorted(places.items()) if (task, split) not in shown
-        ]
+        others = [f"{len(rows)} on {'@'.join(place)}" for place, rows in sorted(places.items()) if place not in shown]
         notes += [*layout.notes, *([f"rows of runs that this layout does not show: {', '.join(others)}"] if others else [])]
     else:
         shown = sorted(places) or sorted({(row.task, _split(row.task, row.split)) for row in papers})
-    sections = []
-    for task, split in shown:
-        here = places.get((task, split), [])
-        beside = [row for row in papers if row.task == task and _split(task, row.split) == split]
-        columns = None if layout is None else layout.benchmarks[task]
-        sections.append(_section(task, split, [*here, *beside], columns, floors, force))
-    title = "" if layout is None else layout.title
-    return Board(GENERAL if layout is None else layout.name, title, tuple(sections), tuple(notes))
+    for row in papers:
+        places.setdefault((row.task, _split(row.task, row.split)), []).append(row)
+    sections = (
+        _section(task, split, places.get((task, split), []), None if layout is None else layout.benchmarks[task], floors, force)
+        for task, split in shown
+    )
+    name, title = (GENERAL, "") if layout is None else (layout.name, layout.title)
+    return Board(name, title, tuple(sections), tuple(notes))
 
 
 def marks(section: Section, metric: str) -> dict[float | None, str]:
@@ -114,6 +108,10 @@ def _section(task: str, split: str, rows: Sequence[Row], columns: Sequence[str] 
     metrics = _columns(judged if columns is not None else [*judged, *rules], columns, identity)
     main = next((row.main for row in rows if row.identity == identity and row.main), "mIoU")
     main = main if main in metrics else next(iter(metrics), "")
+
+    def shows(row: Row) -> bool:
+        return any(_number(row, metric) >= 0 for metric in metrics)
+
     return Section(
         task,
         split,
@@ -122,7 +120,7 @@ def _section(task: str, split: str, rows: Sequence[Row], columns: Sequence[str] 
         metrics,
         main,
         tuple(sorted(ranked, key=lambda row: (-_number(row, main), *_order(row)))),
-        tuple(sorted((r for r in rules if _shows(r, metrics)), key=lambda row: (row.kind == CEILING, *_order(row)))),
+        tuple(sorted((row for row in rules if shows(row)), key=lambda row: (row.kind == CEILING, *_order(row)))),
         tuple(below),
         force and any(row.reasons for row in ranked),
     )
@@ -135,9 +133,8 @@ def _chosen(task: str, split: str, rows: Sequence[Row]) -> tuple[Identity | None
     """
     default = own.protocol if (own := _task(task)) is not None else None
     for kinds in ((RUN,), (TRIVIAL, CEILING)):
-        identities = Counter(row.identity for row in rows if row.kind in kinds and row.identity is not None and not row.reasons)
-        identities = identities or Counter(row.identity for row in rows if row.kind in kinds and row.identity is not None)
-        if identities:
+        known = [(row.identity, row.reasons) for row in rows if row.kind in kinds and row.identity is not None]
+        if identities := Counter(one for one, reasons in known if not reasons) or Counter(one for one, _ in known):
             best = min(identities, key=lambda i: (-identities[i], i.protocol != default, i))
             return best, best.protocol
     candidates = (row for row in rows if row.kind == PUBLISHED and not row.reasons and row.split == split)
@@ -154,12 +151,9 @@ def _other(row: Row, split: str, identity: Identity | None, protocol: str | None
             (row.identity[2:], identity[2:], f"other protocol: {row.identity.rules}"),
         ]
         return [reason for mine, theirs, reason in pairs if mine != theirs]
-    reasons = []
-    if row.split != split:
-        reasons.append("split unknown")
-    if row.protocol != protocol:
-        reasons.append("protocol unknown" if row.protocol == UNKNOWN else f"other protocol: {row.protocol}")
-    return reasons
+    reasons = ["split unknown"] if row.split != split else []
+    other = "protocol unknown" if row.protocol == UNKNOWN else f"other protocol: {row.protocol}"
+    return [*reasons, *([other] if row.protocol != protocol else [])]
 
 
 def _columns(rows: Sequence[Row], printed: Sequence[str] | None, identity: Identity | None) -> tuple[str, ...]:
@@ -184,10 +178,6 @@ def _split(task: str, split: str) -> str:
 @cache
 def _task(name: str) -> Task | None:
     return tasks.all_tasks().get(name)
-
-
-def _shows(row: Row, metrics: Sequence[str]) -> bool:
-    return any(_number(row, metric) >= 0 for metric in metrics)
 
 
 def _number(row: Row, metric: str) -> float:

@@ -62,9 +62,13 @@ def of_file(path: Path) -> Request:
     def found(pattern: str) -> list[Path]:
         return matches(path.parent / pattern, f"edit {path}")
 
-    names = [str(path.parent / word) if word.endswith(FILES) else word for word in _words(values, "published", place)]
+    def words(key: str) -> Sequence[str]:
+        given = values.get(key, ())
+        return [given] if isinstance(given, str) else checked.items(given, place, str, key) if key in values else ()
+
+    names = [str(path.parent / word) if word.endswith(FILES) else word for word in words("published")]
     return Request(
-        runs=tuple(folder for pattern in _words(values, "runs", place) for folder in found(pattern)),
+        runs=tuple(folder for pattern in words("runs") for folder in found(pattern)),
         labels=tuple((folder, label) for pattern, label in labels.items() for folder in found(pattern)),
         group=checked.word(values.get("group", SEEDS), GROUPS, place, "group"),
         layout=values.get("layout", GENERAL),
@@ -72,13 +76,6 @@ def of_file(path: Path) -> Request:
         format=checked.word(values.get("format", "text"), tuple(FORMATS), place, "format"),
         force=checked.word(values.get("force", "no"), ("yes", "no"), place, "force") == "yes",
     )
-
-
-def _words(values: Mapping[str, Any], key: str, place: checked.Place) -> Sequence[str]:
-    """The text of a key, or its list of texts; none where it is absent."""
-    if key not in values:
-        return []
-    return [values[key]] if isinstance(values[key], str) else checked.items(values[key], place, str, key)
 
 
 def make(request: Request, data_root: Path) -> Board:
@@ -134,8 +131,7 @@ def _tables(request: Request) -> tuple[list[Table], Table | None]:
         found = {name: table for name, table in known.items() if word in (EVERY, name, name.rpartition("-")[0])}
         if not found:
             names = [NONE, EVERY, *published.papers(), *known]
-            raise InputError(
-                f"published rows: {', '.join(names)}, or a YAML file", unknown(word, names), "harness board --published none"
-            )
+            expected = f"published rows: {', '.join(names)}, or a YAML file"
+            raise InputError(expected, unknown(word, names), "harness board --published none")
         chosen |= found
     return [chosen[name] for name in sorted(chosen)], known.get(request.layout)

@@ -24,7 +24,7 @@ class Number(NamedTuple):
 
     Attributes:
         value: In percent, higher is better; None where there is none.
-        interval: Its 95 % interval, None where it is not known.
+        interval: Its 95 % interval.
         sd: Standard deviation over the seeds whose mean it is; None for one run.
         printed: As a paper prints it, without its mark; empty for numbers of this project.
         mark: `bold`, `underlined` or empty: the paper's own mark.
@@ -59,21 +59,17 @@ class Row:
 
     Attributes:
         kind: `run`, `published`, `trivial` or `ceiling`.
-        task: Benchmark.
-        split: Split, `unknown` where a paper does not say.
-        model: Model or method.
-        mode: Prompt mode, `-` where there is none.
+        split: `unknown` where a paper does not say.
+        mode: `-` where there is none.
         metrics: Numbers by the heading of their column, in order.
         main: Heading of the metric that ranks; empty for papers.
         identity: Of the numbers of a run or of a rule; None for papers.
         counts: `n`, `answered`, `cut off` questions; `coverage`, `parsed` as shares; query `gap`; `seconds` of training;
             `difference` to a baseline. What is not known is absent.
-        protocol: Name.
         trained_on: Split, or what a paper says.
         commit: Of the harness.
         source: Run folders, or the table of a paper.
         reasons: Why it belongs in no ranking, whatever stands beside it.
-        notes: What a reader must know.
         place: Of a published row in its paper, so that rows below a ranking keep the paper's order.
         group: What runs share that differ in their seed alone; empty for a row that stands alone.
         seed: Of the training, None where it is not known.
@@ -102,13 +98,7 @@ class Row:
 
 
 class Judged(NamedTuple):
-    """What a `scores.json` says, whichever version wrote it.
-
-    Attributes:
-        main: Name of the metric that ranks.
-        headings: Heading by name, of the metrics that tables show.
-        modes: `aggregate`, `interval_95`, `counts` and the rest of each mode.
-    """
+    """What a `scores.json` says, whichever version wrote it: the metric that ranks, the headings of those shown, each mode."""
 
     main: str
     headings: Mapping[str, str]
@@ -116,12 +106,7 @@ class Judged(NamedTuple):
 
 
 def judged(scores: Mapping[str, Any], rules: Mapping[str, Any]) -> Judged:
-    """What scores say; version 1 told neither the main metric nor the headings.
-
-    Args:
-        scores: Content of `scores.json`.
-        rules: `score` of the protocol.
-    """
+    """What `scores.json` says, by the `score` rules of the protocol: version 1 told neither the main metric nor the headings."""
     if "headings" in scores:
         return Judged(scores["main"], scores["headings"], scores["modes"])
     prefix = "set-" if rules.get("iou") == "merged-set" else ""
@@ -136,12 +121,9 @@ def judged(scores: Mapping[str, Any], rules: Mapping[str, Any]) -> Judged:
 
 
 def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> list[Row]:
-    """Rows of a run, one a mode; raises KeyError or TypeError if a file is not as the harness writes it.
+    """Rows of the `run.json` and `scores.json` of a folder, one a mode.
 
-    Args:
-        run: Content of `run.json`.
-        scores: Content of `scores.json`; per-sample values are not looked at.
-        folder: The run folder; its name is the source.
+    Raises KeyError or TypeError if a file is not as the harness writes it.
     """
     spec, model = run["spec"], run["spec"]["model"]
     rules, trained = spec["protocol"], model.get("trained_on") or {}
@@ -225,18 +207,15 @@ def _incomplete(mode: str, entry: Mapping[str, Any]) -> list[str]:
 
 
 def _reasons(run: Mapping[str, Any]) -> list[str]:
-    spec = run["spec"]
-    reasons = []
-    if spec["limit"] is not None:
-        reasons.append(f"limited to {spec['limit']} samples")
-    if (ids := spec.get("ids_sha256")) is not None:
-        reasons.append(f"only the samples of --ids ({ids[:8]})")
-    trained = spec["model"].get("trained_on") or {}
-    if spec["split_sha256"] in (trained.get("split_sha256"), trained.get("used_sha256")):
-        reasons.append("trained on the split it is tested on")
-    if wrong := run.get("counts", {}).get("wrong_clock"):
-        reasons.append(f"wrong times told in {wrong} replies")
-    return reasons
+    spec, wrong = run["spec"], run.get("counts", {}).get("wrong_clock")
+    ids, trained = spec.get("ids_sha256"), spec["model"].get("trained_on") or {}
+    reasons = {
+        f"limited to {spec['limit']} samples": spec["limit"] is not None,
+        f"only the samples of --ids ({str(ids)[:8]})": ids is not None,
+        "trained on the split it is tested on": spec["split_sha256"] in (trained.get("split_sha256"), trained.get("used_sha256")),
+        f"wrong times told in {wrong} replies": wrong,
+    }
+    return [reason for reason, holds in reasons.items() if holds]
 
 
 def _trained_on(trained: Mapping[str, Any]) -> str:

@@ -15,14 +15,7 @@ BEHIND = 0.5
 
 
 class Clock(NamedTuple):
-    """How a time that was said becomes a time in the video: `scale * time + offset_s`.
-
-    Attributes:
-        name: In words.
-        scale: Factor; of the duration, where `of_duration`.
-        offset_s: Seconds added.
-        of_duration: Whether the times count parts of the video.
-    """
+    """How a time that was said becomes one in the video: `scale * time + offset_s`, the scale a part of it if `of_duration`."""
 
     name: str
     scale: float = 1.0
@@ -79,10 +72,7 @@ def other_units(spans: Floats, duration_s: Floats) -> list[Floats]:
     """Readings in another unit of spans that cannot be seconds of their video, (0, 0) for the others.
 
     Both times up to 1 in a video of 10 s or more may be fractions; what lies beyond the end, hundredths or milliseconds.
-
-    Args:
-        spans: `(n, 2)`.
-        duration_s: `(n,)`.
+    Shapes are `(n, 2)` and `(n,)`.
     """
     tiny, beyond = (spans[:, 1] <= 1) & (duration_s >= 10), spans[:, 1] > duration_s
     units = ((FRACTIONS, tiny), (PERCENT, beyond), (MILLISECONDS, beyond))

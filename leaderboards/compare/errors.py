@@ -19,7 +19,7 @@ from tasks.sample import Sample
 CURVE = tuple(step / 20 for step in range(1, 20))
 """IoU thresholds of the curve of a run."""
 THRESHOLD = 0.5
-"""IoU from which an answer is right."""
+"""IoU from which an answer is right, and another reading or another moment is taken to be what was meant."""
 NEIGHBOURS = 256
 """Other queries of the same video whose moments an answer is compared with."""
 
@@ -87,14 +87,7 @@ def diagnose(scored: Scored) -> Diagnosis:
     )
 
 
-def typed(
-    samples: Sequence[Sample],
-    ious: Floats,
-    right: Bools,
-    spans: Floats,
-    failures: Sequence[str | None],
-    threshold: float = THRESHOLD,
-) -> Diagnosis:
+def typed(samples: Sequence[Sample], ious: Floats, right: Bools, spans: Floats, failures: Sequence[str | None]) -> Diagnosis:
     """Type every answer of a run.
 
     Args:
@@ -103,11 +96,10 @@ def typed(
         right: `(n,)` whether it reaches the threshold.
         spans: `(n, 2)` first span of each answer in seconds, NaN where there is none.
         failures: `(n,)` why there is none.
-        threshold: IoU from which another reading or another moment is taken to be what was meant.
     """
     counted = ~np.isnan(ious)
     answered = counted & ~np.isnan(spans).any(axis=1)
-    types, clock = _typed(samples, np.where(answered[:, None], spans, 0.0), threshold)
+    types, clock = _typed(samples, np.where(answered[:, None], spans, 0.0))
     for i in np.flatnonzero(~answered).tolist():
         types[i] = UNREAD.get(str(failures[i]), "no answer")
     types[right] = "right"
@@ -124,9 +116,12 @@ def typed(
     )
 
 
-def _typed(samples: Sequence[Sample], spans: Floats, threshold: float) -> tuple[NDArray[np.object_], tuple[Clock, float] | None]:
+def _typed(samples: Sequence[Sample], spans: Floats) -> tuple[NDArray[np.object_], tuple[Clock, float] | None]:
     """Types of n spans by their place alone, and the clock of the run."""
-    targets, duration_s = _padded(samples), np.array([sample.duration_s for sample in samples], dtype=np.float64)
+    targets = np.zeros((len(samples), max(len(sample.truth.spans) for sample in samples), 2))
+    for row, sample in zip(targets, samples, strict=True):
+        row[: len(sample.truth.spans)] = sample.truth.spans
+    duration_s = np.array([sample.duration_s for sample in samples], dtype=np.float64)
     clock = wrong_clock(spans, targets, duration_s, [sample.video for sample in samples])
     readings = other_units(spans, duration_s) + ([] if clock is None else [clock[0].read(spans, duration_s)])
     by_clock = np.max([best_iou(reading, targets) for reading in readings], axis=0)
@@ -134,21 +129,13 @@ def _typed(samples: Sequence[Sample], spans: Floats, threshold: float) -> tuple[
     cut, stretch, move = _changes(spans, targets)
     rules = {
         "inverted": spans[:, 1] < spans[:, 0],
-        "wrong clock": by_clock >= threshold,
+        "wrong clock": by_clock >= THRESHOLD,
         "out of video": (spans[:, 0] >= duration_s) | (spans[:, 1] <= 0),
-        "wrong event": (other >= threshold) & (other > best_iou(spans, targets)),
+        "wrong event": (other >= THRESHOLD) & (other > best_iou(spans, targets)),
         "too long": (cut > 0) & (cut >= np.maximum(stretch, move)),
         "too short": (cut > 0) & (stretch >= move) | (spans[:, 1] == spans[:, 0]),
     }
     return np.select(list(rules.values()), list(rules), "shifted").astype(object), clock
-
-
-def _padded(samples: Sequence[Sample]) -> Floats:
-    """`(n, most targets, 2)` true moments, (0, 0) where there are fewer."""
-    targets = np.zeros((len(samples), max(len(sample.truth.spans) for sample in samples), 2))
-    for row, sample in zip(targets, samples, strict=True):
-        row[: len(sample.truth.spans)] = sample.truth.spans
-    return targets
 
 
 def _best_other(samples: Sequence[Sample], spans: Floats, targets: Floats) -> Floats:
@@ -164,7 +151,7 @@ def _best_other(samples: Sequence[Sample], spans: Floats, targets: Floats) -> Fl
     return best
 
 
-def _changes(spans: Floats, targets: Floats) -> tuple[Floats, Floats, Floats]:
+def _changes(spans: Floats, targets: Floats) -> tuple[Floats, ...]:
     """`(n,)` IoU with the target that fits best after cutting, stretching or moving each span as well as can be."""
     pairs = iou(np.repeat(spans, targets.shape[1], axis=0), targets.reshape(-1, 2)).reshape(targets.shape[:2])
     target = targets[np.arange(len(spans)), pairs.argmax(axis=1)]
@@ -173,7 +160,4 @@ def _changes(spans: Floats, targets: Floats) -> tuple[Floats, Floats, Floats]:
     length, true_length = spans[:, 1] - spans[:, 0], target[:, 1] - target[:, 0]
     shorter, longer = np.minimum(length, true_length), np.maximum(length, true_length)
     with np.errstate(divide="ignore", invalid="ignore"):
-        changes = [
-            np.nan_to_num(part / whole) for part, whole in ((overlap, true_length), (true_length, hull), (shorter, longer))
-        ]
-    return changes[0], changes[1], changes[2]
+        return tuple(map(np.nan_to_num, (overlap / true_length, true_length / hull, shorter / longer)))

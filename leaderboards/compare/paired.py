@@ -59,30 +59,24 @@ class Comparison:
     worse: Ints
 
 
-def paired(a: Floats, b: Floats, videos: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
-    """Compare two runs query by query, with a studentised bootstrap that draws whole videos.
+def over_seeds(
+    a: Sequence[Floats], b: Sequence[Floats], videos: Sequence[str], resamples: int = RESAMPLES, seed: int = 0
+) -> Comparison:
+    """Compare two systems query by query, each of one run or of several (seeds of one recipe), whose values are averaged.
+
+    With three runs or more, the seeds of a system are a random effect: the variance of its mean over seeds is added to that over
+    videos, and |t| follows Student's law with Satterthwaite's degrees of freedom, of which the draws are taken. With fewer,
+    the comparison is of these very runs and says nothing of other seeds: a studentised bootstrap that draws whole videos.
 
     Args:
-        a: `(n, m)` values of the first run, one row a query and one column a metric; NaN where a query does not count.
-        b: `(n, m)` values of the second. A query that does not count in one is left out of both.
+        a: Runs of the first, each `(n, m)`: one row a query, one column a metric; NaN where a query does not count.
+        b: Runs of the second. A query that does not count in one run is left out of all.
         videos: `(n,)` video of each query.
-        resamples: Number of bootstrap samples.
+        resamples: Number of draws.
         seed: Seed of the draws.
 
     Raises:
         ValueError: The shapes differ, or there is no query.
-    """
-    return over_seeds([a], [b], videos, resamples, seed)
-
-
-def over_seeds(
-    a: Sequence[Floats], b: Sequence[Floats], videos: Sequence[str], resamples: int = RESAMPLES, seed: int = 0
-) -> Comparison:
-    """As `paired`, for two systems of several runs each (seeds of one recipe), whose values are averaged query by query.
-
-    With three runs or more, the seeds of a system are a random effect: the variance of its mean over seeds is added to that over
-    videos, and |t| follows Student's law with Satterthwaite's degrees of freedom, of which the draws are taken. With fewer,
-    the comparison is of these very runs and says nothing of other seeds.
 
     Source: Welch, Biometrika 34 (1947), for the sum of variances and its degrees of freedom.
     """
@@ -92,14 +86,13 @@ def over_seeds(
     lost = np.isnan(np.concatenate([left, right])).any(axis=0)
     difference = np.where(lost, np.nan, right.mean(axis=0) - left.mean(axis=0))
     found = estimate(difference, videos)
-    means = [_means(runs, lost) for runs in (left, right)]
+    means = [means_of(np.where(lost, np.nan, runs)) for runs in (left, right)]
     several = [runs for runs in means if len(runs) >= SEEDS]
     if several:
         error, freedom = _with_seeds(found, several)
         distances = np.abs(np.random.default_rng(seed).standard_t(freedom, size=(resamples, len(freedom))))
     else:
-        error = found.error
-        distances = studentised(difference, videos, resamples, seed)
+        error, distances = found.error, studentised(difference, videos, resamples, seed)
     beyond = critical(error, distances)
     margin = beyond * error
     return Comparison(
@@ -107,8 +100,8 @@ def over_seeds(
         videos=found.clusters.astype(np.int64),
         a=means[0].mean(axis=0),
         b=means[1].mean(axis=0),
-        a_sd=_spread(means[0]),
-        b_sd=_spread(means[1]),
+        a_sd=spread(means[0]),
+        b_sd=spread(means[1]),
         difference=found.mean,
         error=error,
         interval=np.stack([found.mean - margin, found.mean + margin], axis=1),
@@ -131,21 +124,21 @@ def holm(p: Floats) -> Floats:
     >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
     [0.03, 0.06, 0.06]
     """
-    order = np.argsort(p)
     tests = int((~np.isnan(p)).sum())
-    corrected = np.full(len(p), np.nan)
-    factors = np.arange(tests, 0, -1)
-    corrected[order[:tests]] = np.minimum(np.maximum.accumulate(p[order[:tests]] * factors), 1.0)
+    order, corrected = np.argsort(p)[:tests], np.full(len(p), np.nan)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(tests, 0, -1)), 1.0)
     return corrected
 
 
-def _means(runs: Floats, lost: NDArray[np.bool_]) -> Floats:
-    """`(runs, m)` means over the queries that count."""
+def means_of(values: Floats) -> Floats:
+    """`(…, m)` means of `(…, n, m)` values over the queries that count, NaN where none does."""
+    counted = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(lost, 0.0, runs).sum(axis=1) / (~lost).sum(axis=0))
+        return np.asarray(np.where(counted, values, 0.0).sum(axis=-2) / counted.sum(axis=-2))
 
 
-def _spread(means: Floats) -> Floats:
+def spread(means: Floats) -> Floats:
+    """`(m,)` standard deviations of `(runs, m)` means, NaN for one run."""
     return means.std(axis=0, ddof=1) if len(means) > 1 else np.full(means.shape[1], np.nan)
 
 

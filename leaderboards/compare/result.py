@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.scoring import Scored, seconds
 from leaderboards.compare.errors import CURVE, THRESHOLD, curve, diagnose
-from leaderboards.compare.paired import SAME, Comparison, holm, over_seeds
+from leaderboards.compare.paired import SAME, Comparison, holm, means_of, over_seeds, spread
 from leaderboards.compare.strata import strata
 from tasks.metrics import Floats
 from tasks.sample import Sample
@@ -21,12 +21,7 @@ MOVERS = 5
 
 
 class System(NamedTuple):
-    """What is compared: one run, or runs of one recipe with different seeds.
-
-    Attributes:
-        name: As tables call it.
-        runs: Each run on the same queries, under one protocol.
-    """
+    """What is compared: one run, or runs of one recipe with different seeds, on the same queries and under one protocol."""
 
     name: str
     runs: tuple[Scored, ...]
@@ -38,18 +33,12 @@ class System(NamedTuple):
 
 
 def compare(samples: Sequence[Sample], systems: Sequence[System], resamples: int = RESAMPLES) -> dict[str, Any]:
-    """Every later system against the first.
-
-    Args:
-        samples: The n queries all runs share.
-        systems: At least one; their metrics that all have are compared.
-        resamples: Number of bootstrap samples.
-    """
+    """Every later system against the first, by the metrics that all have; samples are the queries all runs share."""
     first, *others = systems
     metrics = [m for m in first.runs[0].columns if all(m in run.columns for system in systems for run in system.runs)]
     found = [_compared(samples, first, other, metrics, resamples) for other in others]
     for metric in metrics:
-        corrected = holm(np.array([_nan(pair["metrics"][metric]["p"]) for pair in found], dtype=np.float64))
+        corrected = holm(np.array([pair["metrics"][metric]["p"] for pair in found], dtype=np.float64))
         for pair, p in zip(found, corrected.tolist(), strict=True):
             pair["metrics"][metric]["p_holm"] = _number(p)
     return {"main": first.runs[0].main, "systems": [_described(system) for system in systems], "comparisons": found}
@@ -58,22 +47,20 @@ def compare(samples: Sequence[Sample], systems: Sequence[System], resamples: int
 def _described(system: System) -> dict[str, Any]:
     """Means of a system on its own, its failures, and where they apply its errors by type; averages over its runs."""
     shared = [m for m in system.runs[0].columns if all(m in run.columns for run in system.runs)]
-    means = np.array([_means(run_table) for run_table in _tables(system, shared)])
-    spread = means.std(axis=0, ddof=1) if len(means) > 1 else np.full(means.shape[1], np.nan)
+    means = means_of(np.stack(_tables(system, shared)))
     errors = [diagnose(run) for run in system.runs if run.kind.single]
     failures = Counter(outcome.failure for run in system.runs for outcome in run.outcomes if outcome.failure is not None)
     return {
         "name": system.name,
         "runs": len(system.runs),
         "means": {m: _number(v) for m, v in zip(shared, means.mean(axis=0).tolist(), strict=True)},
-        "sd_over_runs": {m: _number(v) for m, v in zip(shared, spread.tolist(), strict=True)},
+        "sd_over_runs": {m: _number(v) for m, v in zip(shared, spread(means).tolist(), strict=True)},
         "truncated": float(np.mean([sum(outcome.cut_off for outcome in run.outcomes) for run in system.runs])),
         "failures": {name: count / len(system.runs) for name, count in sorted(failures.items())},
         "errors": {
             name: {
-                "n": float(np.mean([e.count[name] for e in errors])),
-                "mIoU": float(np.mean([e.miou[name] for e in errors])),
-                f"R1@{THRESHOLD}": float(np.mean([e.r1[name] for e in errors])),
+                key: float(np.mean([getattr(error, points)[name] for error in errors]))
+                for key, points in (("n", "count"), ("mIoU", "miou"), (f"R1@{THRESHOLD}", "r1"))
             }
             for name in (errors[0].count if errors else ())
         },
@@ -91,9 +78,9 @@ def _compared(samples: Sequence[Sample], a: System, b: System, metrics: Sequence
         ]
         for system in (a, b)
     ]
-    figures = _figures(over_seeds(masked[0], masked[1], videos, resamples))
+    figures = _figures(over_seeds(*masked, videos, resamples))
     single = all(run.kind.single for system in (a, b) for run in system.runs)
-    curves = [np.mean([_means(curve(run)) for run in system.runs], axis=0).tolist() for system in (a, b)] if single else [[], []]
+    curves = [means_of(np.stack([curve(run) for run in one.runs])).mean(axis=0).tolist() if single else [] for one in (a, b)]
     return {
         "a": a.name,
         "b": b.name,
@@ -113,13 +100,6 @@ def _tables(system: System, metrics: Sequence[str]) -> list[Floats]:
     return [100 * np.stack([run.columns[metric] for metric in metrics], axis=1) for run in system.runs]
 
 
-def _means(table: Floats) -> Floats:
-    """`(m,)` means over the queries that count, NaN where none does."""
-    counted = ~np.isnan(table)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(counted, table, 0.0).sum(axis=0) / counted.sum(axis=0))
-
-
 def _figures(found: Comparison) -> list[dict[str, Any]]:
     """One object a column, in percent and points."""
     keys = ("n", "videos", "a", "b", "difference", "error", "p", "detectable", "better", "same", "worse")
@@ -136,11 +116,8 @@ def _changes(a: System, b: System) -> list[dict[str, Any]]:
         return []
     left, right = ([outcome.failure for outcome in system.runs[0].outcomes] for system in (a, b))
     pairs = Counter(zip(left, right, strict=True))
-    changed = [(before, after, count) for (before, after), count in pairs.items() if before != after]
-    return [
-        {"a": before, "b": after, "n": count}
-        for before, after, count in sorted(changed, key=lambda c: (-c[2], str(c[0]), str(c[1])))
-    ]
+    changed = [{"a": before, "b": after, "n": count} for (before, after), count in pairs.items() if before != after]
+    return sorted(changed, key=lambda change: (-pairs[change["a"], change["b"]], str(change["a"]), str(change["b"])))
 
 
 def _movers(samples: Sequence[Sample], a: System, b: System) -> list[dict[str, Any]]:
@@ -150,13 +127,8 @@ def _movers(samples: Sequence[Sample], a: System, b: System) -> list[dict[str, A
     order = sorted(range(len(samples)), key=lambda i: (-change[i], samples[i].id))
     chosen = [i for i in order[:MOVERS] if change[i] > SAME] + [i for i in order[::-1][:MOVERS] if change[i] < -SAME]
     return [
-        {
-            "id": samples[i].id,
-            "query": samples[i].query,
-            "targets": seconds(samples[i].truth.spans),
-            "a": _answer(a, i, left[i]),
-            "b": _answer(b, i, right[i]),
-        }
+        {"id": samples[i].id, "query": samples[i].query, "targets": seconds(samples[i].truth.spans)}
+        | {"a": _answer(a, i, left[i]), "b": _answer(b, i, right[i])}
         for i in chosen
     ]
 
@@ -170,7 +142,3 @@ def _answer(system: System, i: int, value: float) -> dict[str, Any]:
 def _number(value: float) -> float | None:
     """JSON has neither NaN nor infinity: what cannot be told is null."""
     return value if math.isfinite(value) else None
-
-
-def _nan(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.plan import Plan
 from harness.recorded import Recorded, named
 from harness.scoring import judge
 from leaderboards.compare.result import SCHEMA, System, compare
@@ -28,53 +27,36 @@ def compare_runs(groups: Mapping[str, Sequence[Recorded]], force: bool = False) 
     result["sessions_differ"] = {str(run.path): run.differ for run in every if run.differ}
     result["asked_under"] = list(dict.fromkeys(named(run.asked) for run in every))
     result |= {"n": len(samples), "videos": len({sample.video for sample in samples})}
-    result |= {"limited": any(len(run.plan.samples) > len(samples) or _is_limited(run.plan) for run in every)}
+    result |= {"limited": any(len(run.plan.samples) > len(samples) or run.plan.is_part for run in every)}
     result |= {"resamples": RESAMPLES, "modes": {mode: _compare(groups, samples, mode) for mode in modes}}
     return result
 
 
 def together(every: Sequence[Recorded], force: bool) -> tuple[list[Sample], list[str], list[str]]:
-    """The samples and the modes that every run was asked, and what differs between runs all the same.
+    """The samples and the modes that every run was asked, in the order of the first, and what differs between runs all the same.
 
     Raises:
         InputError: They differ in task, split or protocol without `force`, or have no sample or mode in common.
     """
-    different = _differences(every)
-    if different and not force:
-        step = "--protocol NAME scores all under one protocol; --force compares all the same, and says so"
-        raise InputError("runs of the same task, split and protocol", "; ".join(different), step)
-    return _common(every), _modes(every), different
-
-
-def _differences(every: Sequence[Recorded]) -> list[str]:
     first = every[0]
-    return [
+    different = [
         f"{key} {first.identity[key]} in {first.path}, {value} in {run.path}"
         for run in every[1:]
         for key, value in run.identity.items()
         if value != first.identity[key]
     ]
-
-
-def _common(every: Sequence[Recorded]) -> list[Sample]:
-    """The samples that every run was asked, in the order of the first. Raises InputError if there are none."""
+    if different and not force:
+        step = "--protocol NAME scores all under one protocol; --force compares all the same, and says so"
+        raise InputError("runs of the same task, split and protocol", "; ".join(different), step)
     ids = set.intersection(*({sample.id for sample in run.plan.samples} for run in every))
     if not ids:
         found = ", ".join(f"{len(run.plan.samples):,} of {run.plan.name} in {run.path}" for run in every)
         raise InputError("runs with samples in common", f"none: {found}", "run both on the same split, --limit and --seed")
-    return [sample for sample in every[0].plan.samples if sample.id in ids]
-
-
-def _modes(every: Sequence[Recorded]) -> list[str]:
-    modes = [mode for mode in every[0].plan.modes if all(mode in run.plan.modes for run in every)]
+    modes = [mode for mode in first.plan.modes if all(mode in run.plan.modes for run in every)]
     if not modes:
         found = ", ".join(f"{'+'.join(run.plan.modes)} in {run.path}" for run in every)
         raise InputError("a prompt mode that every run was asked in", found, "harness run … --modes direct,cot")
-    return modes
-
-
-def _is_limited(plan: Plan) -> bool:
-    return plan.limit is not None or plan.ids_sha256 is not None
+    return [sample for sample in first.plan.samples if sample.id in ids], modes, different
 
 
 def _compare(groups: Mapping[str, Sequence[Recorded]], samples: Sequence[Sample], mode: str) -> dict[str, Any]:

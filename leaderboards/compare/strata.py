@@ -15,13 +15,7 @@ WINDOWS = (1, 2, 3)
 
 
 class Stratum(NamedTuple):
-    """Some of the queries.
-
-    Attributes:
-        feature: What they have in common.
-        label: In which range of it they lie.
-        members: `(n,)` which they are.
-    """
+    """Some of the queries: what they have in common, in which range of it they lie, and `(n,)` which they are."""
 
     feature: str
     label: str
@@ -37,21 +31,19 @@ def strata(samples: Sequence[Sample]) -> list[Stratum]:
     """
     duration = np.array([sample.duration_s for sample in samples], dtype=np.float64)
     words = np.array([len(sample.query.split()) for sample in samples], dtype=np.float64)
-    about_video = _cut("video duration, s", duration, np.quantile(duration, QUARTERS))
-    about_query = _cut("query length, words", words, np.quantile(words, QUARTERS))
+    about_video, about_query = _cut("video duration, s", duration), _cut("query length, words", words)
     labels = _labels(samples)
     if not all(sample.truth.spans for sample in samples):
         return [*about_video, *about_query, *labels]
     longest = [max(sample.truth.spans, key=lambda t: float(t.end_s) - float(t.start_s)) for sample in samples]
     bounds = np.array(longest, dtype=np.float64)
     windows = np.array([len(sample.truth.spans) for sample in samples], dtype=np.float64)
-    position = bounds.mean(axis=1) / duration
     return [
         *about_video,
-        *_cut("moment length, s", bounds[:, 1] - bounds[:, 0], np.quantile(bounds[:, 1] - bounds[:, 0], QUARTERS)),
-        *_cut("moment position, share of the video", position, np.array(THIRDS)),
+        *_cut("moment length, s", bounds[:, 1] - bounds[:, 0]),
+        *_cut("moment position, share of the video", bounds.mean(axis=1) / duration, THIRDS),
         *about_query,
-        *_cut("number of windows", windows, np.array(WINDOWS, dtype=np.float64)),
+        *_cut("number of windows", windows, WINDOWS),
         *labels,
     ]
 
@@ -63,8 +55,9 @@ def _labels(samples: Sequence[Sample]) -> list[Stratum]:
     return [Stratum(name, value, np.array([labels.get(name) == value for labels in given])) for name, value in values]
 
 
-def _cut(feature: str, values: Floats, edges: Floats) -> list[Stratum]:
-    """Ranges (low, high] between edges, named by the least and greatest value inside; none where there is only one."""
+def _cut(feature: str, values: Floats, edges: Sequence[float] | None = None) -> list[Stratum]:
+    """Ranges (low, high] between edges (quartiles), named by the least and greatest value inside; none if it is one."""
+    edges = np.quantile(values, QUARTERS).tolist() if edges is None else edges
     parts = np.searchsorted(np.unique(edges), values, side="left")
     found = [parts == part for part in np.unique(parts)]
     if len(found) < 2:

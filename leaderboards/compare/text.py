@@ -72,8 +72,7 @@ def heading(result: Mapping[str, Any]) -> list[str]:
 def render(mode: str, found: Mapping[str, Any]) -> str:
     """The content of one mode of the JSON result, as text; systems are called A, B, C … in their order."""
     systems, comparisons = found["systems"], found["comparisons"]
-    named = letters(len(systems))
-    parts = [f"mode {mode}"]
+    named, parts = letters(len(systems)), [f"mode {mode}"]
     parts += [_seeds(named, systems)] if any(system["runs"] > 1 for system in systems) else []
     for comparison, letter in zip(comparisons, named[1:], strict=True):
         parts += _comparison(comparison, found["main"], letter, len(comparisons) > 1)
@@ -93,13 +92,8 @@ def _seeds(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> str:
         | {m: f"{_points(mean)} ± {_points(system['sd_over_runs'][m])}" for m, mean in system["means"].items()}
         for system, letter in zip(systems, named, strict=True)
     ]
-    return "\n".join(
-        [
-            "mean ± standard deviation over runs",
-            _table(rows),
-            f"from {SEEDS} runs on, this spread is part of the uncertainty; with fewer, no other seeds are spoken of",
-        ]
-    )
+    note = f"from {SEEDS} runs on, this spread is part of the uncertainty; with fewer, no other seeds are spoken of"
+    return f"mean ± standard deviation over runs\n{_table(rows)}\n{note}"
 
 
 def _comparison(found: Mapping[str, Any], main: str, letter: str, several: bool) -> list[str]:
@@ -120,11 +114,10 @@ def _comparison(found: Mapping[str, Any], main: str, letter: str, several: bool)
             for part in found["breakdown"]
         ]
         parts.append(_table(rows))
-    curve = found["curve"] and [
-        {"R1 at IoU": "A", **{f"{point['IoU']:g}": _short(point["a"]) for point in found["curve"]}},
-        {"R1 at IoU": letter, **{f"{point['IoU']:g}": _short(point["b"]) for point in found["curve"]}},
-    ]
-    parts += [_table(curve)] if curve else []
+    if found["curve"]:
+        sides = (("A", "a"), (letter, "b"))
+        rows = [{"R1 at IoU": name} | {f"{at['IoU']:g}": _points(at[key], 1) for at in found["curve"]} for name, key in sides]
+        parts.append(_table(rows))
     if found["failure_changes"]:
         rows = [{"A": c["a"] or "read", letter: c["b"] or "read", "n": f"{c['n']:,}"} for c in found["failure_changes"]]
         parts.append(f"failures that changed\n{_table(rows)}")
@@ -163,12 +156,8 @@ def _table(rows: Sequence[Mapping[str, str]], left: bool = False) -> str:
     return str(tabulate(rows, headers="keys", disable_numparse=True, stralign="left" if left else "right"))
 
 
-def _points(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
+def _points(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _signed(value: float | None) -> str:

@@ -19,7 +19,6 @@ from leaderboards.compare.strata import strata
 from leaderboards.compare.text import letters
 from leaderboards.view.training import Curve
 from tasks.kinds.highlights import clip_scores
-from tasks.metrics import Floats
 from tasks.protocol import CLEAN, Protocol
 from tasks.sample import Sample
 from tasks.statistics import estimate, interval
@@ -33,10 +32,8 @@ class Shown(NamedTuple):
     """A run that a page shows.
 
     Attributes:
-        name: As the page calls it.
         plan: What was asked, and the rules it is scored under.
         asked: The protocol whose prompts it was asked with.
-        records: Its replies by sample id and mode.
         facts: What identifies its numbers, name and value.
         training: Curves of the training that made its model; none where this project did not train it.
     """
@@ -50,11 +47,7 @@ class Shown(NamedTuple):
 
 
 def page_data(
-    samples: Sequence[Sample],
-    shown: Sequence[Shown],
-    modes: Sequence[str],
-    urls: Mapping[str, str],
-    forced: Sequence[str] = (),
+    samples: Sequence[Sample], shown: Sequence[Shown], modes: Sequence[str], urls: Mapping[str, str], forced: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The data of a page; replies are kept whole.
 
@@ -145,7 +138,7 @@ def finite(number: float, digits: int) -> float | None:
 def _warnings(samples: Sequence[Sample], shown: Sequence[Shown]) -> list[str]:
     found = []
     for run in shown:
-        if len(run.plan.samples) > len(samples) or run.plan.limit is not None or run.plan.ids_sha256 is not None:
+        if len(run.plan.samples) > len(samples) or run.plan.is_part:
             found.append(f"{run.name}: only {len(samples):,} samples are shown, not a whole split")
         if wrong := sum("wrong_clock_s" in record for record in run.records.values()):
             found.append(f"{run.name}: wrong times were told in {wrong:,} replies")
@@ -190,11 +183,10 @@ def _summary(
 
 def _breakdown(samples: Sequence[Sample], found: Scored) -> list[dict[str, Any]]:
     """The main metric by parts of the split, with 95 % intervals."""
-    parts = strata(samples)
-    columns: list[Floats] = [np.where(part.members, 100 * found.columns[found.main], np.nan) for part in parts]
-    if not columns:
+    if not (parts := strata(samples)):
         return []
-    table, videos = np.stack(columns, axis=1), [sample.video for sample in samples]
+    table = np.stack([np.where(part.members, 100 * found.columns[found.main], np.nan) for part in parts], axis=1)
+    videos = [sample.video for sample in samples]
     mean = estimate(table, videos)
     rows = zip(parts, mean.n.tolist(), mean.mean.tolist(), interval(table, videos).tolist(), strict=True)
     return [
@@ -206,29 +198,21 @@ def _breakdown(samples: Sequence[Sample], found: Scored) -> list[dict[str, Any]]
 
 def _question(samples: Sequence[Sample], asked: Protocol) -> dict[str, Any]:
     """What a run was asked: the texts of the modes, and each sentence as it stood in them."""
-    clean, prompt = CLEAN[asked.prompt.clean], asked.prompt
-    sentences = [clean(sample.query) for sample in samples]
-    same = all(sentence == sample.query for sentence, sample in zip(sentences, samples, strict=True))
-    return {
-        "modes": prompt.modes,
-        "order": prompt.order,
-        "system": prompt.system,
-        "prefill": prompt.prefill,
-        "sentences": None if same else sentences,
-    }
+    sentences = [CLEAN[asked.prompt.clean](sample.query) for sample in samples]
+    same = sentences == [sample.query for sample in samples]
+    told = {key: getattr(asked.prompt, key) for key in ("modes", "order", "system", "prefill")}
+    return told | {"sentences": None if same else sentences}
 
 
 def _columns(samples: Sequence[Sample], videos: Sequence[str]) -> dict[str, Any]:
     place = {video: i for i, video in enumerate(videos)}
-    has_saliency = any(sample.truth.clips for sample in samples)
+    has_saliency, has_clips = any(sample.truth.clips for sample in samples), any(sample.clip for sample in samples)
     return {
         "id": [sample.id for sample in samples],
         "video": [place[sample.video] for sample in samples],
         "query": [sample.query for sample in samples],
         "duration_s": [finite(float(sample.duration_s), 3) for sample in samples],
-        "from_s": [float(sample.clip.start_s) if sample.clip else 0 for sample in samples]
-        if any(s.clip for s in samples)
-        else None,
+        "from_s": [float(one.clip.start_s) if one.clip else 0 for one in samples] if has_clips else None,
         "targets": [_flat(sample.truth.spans) for sample in samples],
         "saliency": [_liked(sample) for sample in samples] if has_saliency else None,
     }

@@ -11,13 +11,7 @@ FACTS = ("coverage", "parsed", "gap", "trained on", "commit")
 
 
 class Listed(NamedTuple):
-    """A run of the folder.
-
-    Attributes:
-        name: Its folder, as the page calls it.
-        href: Address of its page.
-        rows: One a mode.
-    """
+    """A run: its folder as the page calls it, the address of its page, and its rows, one a mode."""
 
     name: str
     href: str
@@ -27,10 +21,7 @@ class Listed(NamedTuple):
 def index_data(title: str, runs: Sequence[Listed], refused: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """One table for runs whose numbers may be compared: of one version of a split, under one protocol.
 
-    Args:
-        title: Heading of the page.
-        runs: In the order in which they are listed.
-        refused: Runs without a page: their folder, and why.
+    Runs without a page are `refused`: their folder, and why.
     """
     groups: dict[tuple[str, str], dict[Identity | None, list[tuple[Listed, Row]]]] = {}
     for run in runs:
@@ -44,13 +35,10 @@ def index_data(title: str, runs: Sequence[Listed], refused: Sequence[tuple[str, 
 
 
 def _table(identity: Identity | None, rows: Sequence[tuple[Listed, Row]]) -> dict[str, Any]:
-    metrics = list(dict.fromkeys(name for _, row in rows for name in row.metrics))
-    main = rows[0][1].main
-    title = "unknown rules"
-    if identity is not None:
-        title = f"v{identity.task_version} ({identity.split_sha256[:8]}), protocol {identity.rules}"
+    metrics, main = list(dict.fromkeys(name for _, row in rows for name in row.metrics)), rows[0][1].main
+    known = identity and f"v{identity.task_version} ({identity.split_sha256[:8]}), protocol {identity.rules}"
     return {
-        "title": title,
+        "title": known or "unknown rules",
         "columns": ["run", "mode", *metrics, f"{main}, 95 %", *FACTS, "model", "not for a ranking"],
         "rows": [{"name": run.name, "href": run.href, "cells": _cells(row, metrics, main)} for run, row in rows],
     }

@@ -74,8 +74,7 @@ def cut(text: str | None, longest: int) -> Cut | None:
     """A reply, or of a longer one its beginning, the number of characters left out, and its end, where answers stand."""
     if text is None or len(text) <= longest:
         return text
-    head = longest // 2
-    return text[:head], len(text) - longest, text[len(text) - (longest - head) :]
+    return text[: longest // 2], len(text) - longest, text[len(text) - (longest + 1) // 2 :]
 
 
 def _texts(data: Mapping[str, Any]) -> Iterator[str | None]:

@@ -37,8 +37,7 @@ def choose(
 ) -> Chosen:
     """Finished runs, each once; what was not asked in all of them is left out. Options are those of `harness view`.
 
-    Raises:
-        InputError: One is no finished run, or they differ in task, split or protocol, unless forced.
+    Raises InputError where one is no finished run, or they differ in task, split or protocol, unless forced.
     """
     if len(set(paths)) < len(paths):
         raise InputError("each run once", " ".join(map(str, paths)), USAGE)

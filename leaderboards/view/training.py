@@ -18,12 +18,7 @@ MOST = 600
 
 
 class Curve(NamedTuple):
-    """One figure over the steps of a training.
-
-    Attributes:
-        name: As the log calls it.
-        points: Step and value, at most `MOST`.
-    """
+    """One figure over the steps of a training: as the log calls it, and at most `MOST` steps with their values."""
 
     name: str
     points: list[tuple[int, float]]
@@ -54,10 +49,8 @@ def thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
 def read_log(folder: Path) -> list[dict[str, Any]]:
     """The entries of the log in a model folder; none where there is no log.
 
-    A line without its end is being written, or was when the training was killed, and is left out.
-
-    Raises:
-        InputError: A line is not an entry.
+    A line without its end is being written, or was when the training was killed, and is left out. Others raise InputError
+    where they are no entry.
     """
     path = folder / LOG
     if not path.is_file():

@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.scoring import Scored, judge_answers
 from leaderboards.compare.errors import diagnose
-from leaderboards.compare.paired import paired
+from leaderboards.compare.paired import over_seeds
 from leaderboards.compare.result import System, compare
 from tasks import protocol
 from tasks.answer import Answer
@@ -39,7 +39,7 @@ def answered(samples: list[Sample], seed: int) -> Scored:
 
 def test_paired_bootstrap_of_17031_queries(benchmark: BenchmarkFixture, samples: list[Sample]) -> None:
     a, b = (100 * np.stack(list(answered(samples, seed).columns.values()), axis=1) for seed in (0, 1))
-    found = benchmark.pedantic(lambda: paired(a, b, [s.video for s in samples]), rounds=3)
+    found = benchmark.pedantic(lambda: over_seeds([a], [b], [s.video for s in samples]), rounds=3)
     assert found.videos.tolist() == [VIDEOS] * 4
 
 

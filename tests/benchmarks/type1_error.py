@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from tabulate import tabulate
 
-from leaderboards.compare.paired import over_seeds, paired
+from leaderboards.compare.paired import over_seeds
 from tasks.metrics import Floats
 from tasks.statistics import interval
 
@@ -118,10 +118,10 @@ def main(simulations: int) -> None:
 def one(case: Case, rng: np.random.Generator, video: np.ndarray, names: list[str], seed: int) -> tuple[float, float, float]:
     """Shares of findings of BATCH pairs of systems: ours, by percentiles, and ours after a shift of the detectable size."""
     a, b = case.draw(rng, video)
-    found = paired(a, b, names, RESAMPLES, seed=seed)
+    found = over_seeds([a], [b], names, RESAMPLES, seed=seed)
     low, high = percentiles(b - a, video, np.random.default_rng(seed))
     size = np.where(np.isfinite(found.detectable), found.detectable, np.nan)
-    shifted = paired(a, b + np.nanmean(size), names, RESAMPLES, seed=seed)
+    shifted = over_seeds([a], [b + np.nanmean(size)], names, RESAMPLES, seed=seed)
     return (found.p <= ALPHA).mean(), ((low > 0) | (high < 0)).mean(), (shifted.p <= ALPHA).mean()
 
 
@@ -145,7 +145,7 @@ def several(seeds: int, rng: np.random.Generator, seed: int) -> tuple[float, flo
 
     a, b = [[run() for _ in range(seeds)] for _ in range(2)]
     random = over_seeds(a, b, names, RESAMPLES, seed=seed)
-    fixed = paired(np.mean(a, axis=0), np.mean(b, axis=0), names, RESAMPLES, seed=seed)
+    fixed = over_seeds([np.mean(a, axis=0)], [np.mean(b, axis=0)], names, RESAMPLES, seed=seed)
     return (random.p <= ALPHA).mean(), (fixed.p <= ALPHA).mean()
 
 

@@ -8,11 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leaderboards.compare.paired import Comparison, holm, over_seeds, paired
+from leaderboards.compare.paired import Comparison, holm, over_seeds
 from tasks.statistics import RESAMPLES_OF_MEANS, interval
 
 VIDEO = np.repeat(np.arange(200), np.tile([1, 3], 100))
 NAMES = [f"v{i:03d}" for i in VIDEO]
+
+
+def paired(a: np.ndarray, b: np.ndarray, videos: list[str], **options: int) -> Comparison:
+    return over_seeds([a], [b], videos, **options)
 
 
 def laws() -> dict[str, np.ndarray]:
