@@ -10,7 +10,8 @@ from harness.records import Record
 from harness.scoring import Scored, judge
 from tasks.answer import Answer
 from tasks.parsers import parser
-from tasks.protocol import AnswerRules, Protocol, ScoreRules
+from tasks.protocol import Protocol
+from tasks.rules import AnswerRules, ScoreRules
 from tasks.sample import Sample
 
 GROUPS: dict[str, tuple[str, ...]] = {

@@ -10,7 +10,8 @@ from typing import Any
 from harness import extras
 from harness.plan import Plan
 from harness.predictions import cells
-from harness.scoring import ORACLE_MODE, Records, Scored, number, seconds
+from harness.scores import ORACLE_MODE, seconds
+from harness.scoring import Records, Scored, number
 
 FORMATS = ("parquet", "csv", "jsonl")
 SPANS, NUMBERS = "spans", "numbers"

@@ -13,7 +13,7 @@ from harness.predictions.read import Predictions, Row, as_record
 from tasks import protocol as protocols
 from tasks.errors import InputError, unknown
 from tasks.parsers import parser
-from tasks.protocol import AnswerRules
+from tasks.rules import AnswerRules
 
 USAGE = "harness score FILE --task charades@test"
 SHOWN = 5

@@ -8,7 +8,8 @@ from tabulate import tabulate
 from harness.models.priors import PRIORS
 from harness.models.trivial import share, trivial
 from harness.plan import Plan
-from harness.scoring import ORACLE_MODE, judge_answers
+from harness.scores import ORACLE_MODE
+from harness.scoring import judge_answers
 from tasks import kinds
 from tasks import task as tasks
 from tasks.answer import Answer

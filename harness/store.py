@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.records import Record, check
-from harness.scoring import SCHEMA
+from harness.scores import SCHEMA
 from tasks.errors import InputError
 
 SAMPLES, RUN, SCORES, LOCK = "samples.jsonl", "run.json", "scores.json", ".lock"

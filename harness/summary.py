@@ -10,7 +10,8 @@ from harness.models import naming
 from harness.plan import Plan
 from harness.records import MODEL_ERROR, Record, error_type
 from harness.report import Floor, floor_rows, heading, render, rows
-from harness.scoring import Scored, judge, scores_of
+from harness.scores import scores_of
+from harness.scoring import Scored, judge
 
 
 @dataclass(frozen=True)

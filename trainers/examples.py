@@ -14,8 +14,9 @@ from harness.models import generate
 from harness.models.inputs import Inputs
 from harness.models.prompt import Video, special_token
 from tasks.errors import Failure, InputError
-from tasks.protocol import Protocol, VideoRules
+from tasks.protocol import Protocol
 from tasks.question import Question
+from tasks.rules import VideoRules
 from tasks.span import Span
 
 logger = logging.getLogger(__name__)

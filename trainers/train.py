@@ -29,8 +29,8 @@ from harness.plan import make_plan
 from harness.run import check_same_run
 from harness.video.pool import FramePool
 from tasks.errors import Failure, InputError
-from tasks.protocol import VideoRules
 from tasks.question import Question
+from tasks.rules import VideoRules
 from tasks.sample import split_sha256
 from tasks.span import Span
 from trainers.examples import Examples, ReadFrames, curriculum

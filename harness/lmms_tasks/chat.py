@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.protocol import DecodingRules, PromptRules
+from tasks.rules import DecodingRules, PromptRules
 
 
 def messages(prompt: PromptRules, video: str, text: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from harness.lmms_tasks.chat import messages
 from harness.models import lmms_reader
 from harness.paths import data_root
 from harness.plan import Plan, make_plan
-from harness.scoring import score, seconds
+from harness.scores import score, seconds
 from harness.video.failure import DecodeError
 from harness.video.times import frame_times
 from tasks.errors import InputError

@@ -17,8 +17,9 @@ from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from tasks.errors import Failure, InputError
-from tasks.protocol import DecodingRules, Protocol
+from tasks.protocol import Protocol
 from tasks.question import Question
+from tasks.rules import DecodingRules
 
 DEFAULTS = Options()
 

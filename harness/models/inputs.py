@@ -11,7 +11,7 @@ from harness.models import clock, prompt
 from harness.models.generate import Row
 from harness.models.positions import VIDEO
 from tasks.errors import InputError
-from tasks.protocol import PromptRules
+from tasks.rules import PromptRules
 
 
 class Inputs:

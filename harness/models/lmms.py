@@ -31,8 +31,9 @@ from harness.synthetic.make import encode
 from harness.video.failure import DecodeError
 from harness.video.times import frame_times
 from tasks.errors import Failure, InputError, unknown
-from tasks.protocol import PromptRules, Protocol
+from tasks.protocol import Protocol
 from tasks.question import Question
+from tasks.rules import PromptRules
 
 PROBE_FRAMES, PROBE_SIDE = 48, 64
 PROBE_QUESTION = "Is there anything to see?"

@@ -20,8 +20,9 @@ from harness.models.openai_client import KEY, REPEATED, RETRIES, connect, reason
 from harness.models.openai_reply import read
 from harness.models.options import Options
 from tasks.errors import Failure, InputError
-from tasks.protocol import PromptRules, Protocol
+from tasks.protocol import Protocol
 from tasks.question import Question
+from tasks.rules import PromptRules
 
 JPEG_QUALITY = 90
 

@@ -8,7 +8,7 @@ import torch
 from harness.frames import Frames
 from harness.models import clock
 from tasks.errors import Failure, InputError
-from tasks.protocol import PromptRules
+from tasks.rules import PromptRules
 
 START, PAD, END = "<|vision_start|>", "<|video_pad|>", "<|vision_end|>"
 SLOT = START + PAD + END

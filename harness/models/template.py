@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.models import prompt
 from tasks.errors import InputError
-from tasks.protocol import PromptRules
+from tasks.rules import PromptRules
 
 SECONDS = 10.0
 """A template of the supported families takes less than a thousandth of this."""

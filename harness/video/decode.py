@@ -12,7 +12,7 @@ from harness.video.failure import DecodeError
 from harness.video.sampling import Grid, grid, target_size, within
 from harness.video.times import Timeline, frame_duration, frame_times, opened, timeline, video_stream
 from tasks.errors import Failure, InputError
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 from tasks.span import Span
 
 __all__ = ["DecodeError", "read_frames"]

@@ -23,7 +23,7 @@ from harness.frames import Frames, Job
 from harness.video.decode import read_frames
 from harness.video.failure import DecodeError
 from tasks.errors import Failure
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 from tasks.span import Span
 
 MEMORY_BYTES = 8 * 2**30

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from harness import report, sessions
 from harness.models import naming
 from harness.plan import Plan
-from harness.scoring import ORACLE_MODE
+from harness.scores import ORACLE_MODE
 from tasks.protocol import from_dict
 
 RUN, PUBLISHED, TRIVIAL, CEILING = "run", "published", "trivial", "ceiling"

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.scoring import Scored, seconds
+from harness.scores import seconds
+from harness.scoring import Scored
 from leaderboards.compare.errors import CURVE, THRESHOLD, curve, diagnose
 from leaderboards.compare.paired import SAME, Comparison, holm, means_of, over_seeds, spread
 from leaderboards.compare.strata import strata

@@ -12,14 +12,16 @@ from harness import __version__, report, sessions
 from harness.models import naming
 from harness.plan import Plan
 from harness.records import Record
-from harness.scoring import Scored, judge, scores_of
+from harness.scores import scores_of
+from harness.scoring import Scored, judge
 from leaderboards.compare.errors import CURVE, TYPES, curve, diagnose
 from leaderboards.compare.result import System, compare
 from leaderboards.compare.strata import strata
 from leaderboards.compare.text import letters
 from leaderboards.view.training import Curve
 from tasks.kinds.highlights import clip_scores
-from tasks.protocol import CLEAN, Protocol
+from tasks.protocol import Protocol
+from tasks.rules import CLEAN
 from tasks.sample import Sample
 from tasks.statistics import estimate, interval
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tasks.answer import Answer
 from tasks.errors import InputError, unknown
-from tasks.protocol import AnswerRules, Protocol
+from tasks.protocol import Protocol
+from tasks.rules import AnswerRules
 from tasks.span import Span
 
 _HERE = Path(__file__).parent

@@ -17,7 +17,7 @@ from harness.models import trivial
 from harness.plan import make_plan
 from harness.records import make_record
 from harness.run import run
-from harness.scoring import score
+from harness.scores import score
 from tasks import protocol
 from tasks.parsers import parser
 from tasks.question import Question

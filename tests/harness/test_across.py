@@ -9,7 +9,7 @@ import pytest
 from harness.all_protocols import read_all, table
 from harness.cli import main
 from harness.predictions.read import Predictions, Row
-from harness.scoring import score
+from harness.scores import score
 from tasks import kinds, protocol, task
 from tasks.sample import make_samples, one_query
 from tasks.span import Span

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from harness.cli import main
 from harness.models.trivial import trivial
 from harness.records import make_record
-from harness.scoring import judge, judge_answers, score
+from harness.scores import score
+from harness.scoring import judge, judge_answers
 from tasks import protocol, task
 from tasks.answer import Answer
 from tasks.question import Question

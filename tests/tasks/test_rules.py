@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.scoring import score
+from harness.scores import score
 from tasks import protocol
 from tasks.answer import Answer
 from tasks.kinds import moment as rules

@@ -12,7 +12,7 @@ from PIL import Image
 from harness.frames import Frames
 from harness.synthetic.scene import COLOURS, DURATIONS_S, FPS, SHAPES, SIDE, Event, Scene, draw, plan
 from harness.video.sampling import grid, target_size
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 
 WHOLE_PAIRS, FULL_FRAME, COLOUR_ONLY, BENCHMARK, ONE_COLOUR = range(5)
 """Levels. One colour fills the frame, and edges fall between the pairs of frames that share a visual token; edges anywhere;

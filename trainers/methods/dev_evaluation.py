@@ -13,8 +13,8 @@ from harness.frames import Job
 from harness.models.hf import HfModel
 from harness.records import Record
 from harness.scoring import judge
-from tasks.protocol import VideoRules
 from tasks.question import Question
+from tasks.rules import VideoRules
 from tasks.span import Span
 from trainers.examples import ReadFrames, protocols_of
 from trainers.methods.callbacks import LOG

@@ -13,7 +13,7 @@ from harness.models import sight
 from harness.models.inputs import Inputs
 from harness.models.torchvision_fix import TRANSFORMERS
 from tasks.errors import InputError
-from tasks.protocol import PromptRules
+from tasks.rules import PromptRules
 from trainers.examples import Prompt
 from trainers.methods import packed
 

@@ -11,7 +11,7 @@ from PIL import Image
 from harness.synthetic.clock import ClockVideo, draw_clock, read_clock
 from harness.video.decode import read_frames
 from harness.video.sampling import target_size
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 from tasks.span import Span
 
 CLOCKS = ("rate-3", "rate-9.533", "rate-23.976", "rate-30", "variable", "late-start", "rotated")

@@ -11,7 +11,7 @@ from harness.synthetic import make as module
 from harness.synthetic.make import make
 from harness.synthetic.scene import COLOURS
 from harness.video.decode import read_frames
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 
 RULES = VideoRules("pyav", 2.0, 4, 768, 64 * 64, 64 * 64, 2**24)
 

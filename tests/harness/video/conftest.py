@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.synthetic.clock import draw_clock
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 
 Encode = Callable[..., Path]
 

@@ -10,7 +10,7 @@ import numpy as np
 from harness.frames import Frames
 from harness.video.failure import DecodeError
 from tasks.errors import Failure
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 from tasks.span import Span
 
 

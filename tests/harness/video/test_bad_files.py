@@ -11,7 +11,7 @@ import pytest
 from harness.video.decode import DecodeError, read_frames
 from harness.video.pool import FramePool, Job
 from tasks.errors import Failure
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 
 Encode = Callable[..., Path]
 

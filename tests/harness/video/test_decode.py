@@ -13,7 +13,7 @@ from PIL import Image
 from harness.synthetic.clock import read_clock
 from harness.video.decode import DecodeError, read_frames
 from tasks.errors import InputError
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 from tasks.span import Span
 
 Encode = Callable[..., Path]

@@ -14,7 +14,7 @@ from numbered import CLEAR, COUNT, OPEN_H264, OPEN_HEVC, QUICK_H264, RATE, const
 from harness.video.decode import read_frames
 from harness.video.failure import DecodeError
 from harness.video.times import timeline
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 from tasks.span import Span
 
 Make = Callable[[Path], Path]

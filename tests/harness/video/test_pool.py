@@ -15,7 +15,7 @@ from pool_reads import read
 from harness.frames import Frames, Job
 from harness.video.pool import FramePool
 from tasks.errors import Failure
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 from tasks.span import Span
 
 

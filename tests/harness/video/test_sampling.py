@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.video.sampling import frame_count, grid, target_size, within
-from tasks.protocol import VideoRules
+from tasks.rules import VideoRules
 from tasks.span import Span
 
 RULES = VideoRules("pyav", 2.0, 4, 768, 16 * 28**2, 768 * 28**2, 3584 * 28**2)

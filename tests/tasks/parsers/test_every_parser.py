@@ -10,7 +10,7 @@ from tasks import protocol
 from tasks.parsers import NAMES, parser, videochat_set
 from tasks.parsers.common import SCOPES, scope
 from tasks.parsers.rewards import time_r1 as time_r1_reward
-from tasks.protocol import AnswerRules
+from tasks.rules import AnswerRules
 
 READERS = {name: parser(protocol.load(name).answer) for name in protocol.names()}
 READERS |= {name: parser(AnswerRules(name, ("whole",), "")) for name in NAMES}

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trainers.rewards
-from harness.scoring import score
+from harness.scores import score
 from tasks import protocol
 from tasks.errors import InputError
 from tasks.sample import make_samples, one_query
