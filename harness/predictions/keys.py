@@ -43,12 +43,7 @@ _OF_MOMENTS = _plain(*MOMENTS, *OFTEN_TRUE_MOMENTS).keys()
 
 
 class Shape(NamedTuple):
-    """Which keys of a row are for what, each in the order in which they are tried.
-
-    Attributes:
-        sure: Keys that can be nothing but the reply.
-        often_true: Keys that hold the reply in some files and the truth in others.
-    """
+    """Which keys of a row are for what, as they are tried; those of the reply can be nothing else, or are often the truth."""
 
     ids: tuple[str, ...]
     video: tuple[str, ...]
@@ -102,11 +97,7 @@ def is_empty(said: Any) -> bool:
 
 
 class ReplyKey:
-    """The key that holds the reply in every row of a file.
-
-    Attributes:
-        name: The key, None where no row has one (clip scores alone, errors alone, exports).
-    """
+    """The key that holds the reply in every row of a file: `name`, None where no row has one (clip scores, errors, exports)."""
 
     def __init__(self, path: Path, rows: Iterable[tuple[str, dict[str, Any]]], asked: str | None = None) -> None:
         """Decide by the first rows of a file, each with where it stands, unless the user asks for a key.
@@ -135,11 +126,7 @@ class ReplyKey:
         return often_true.choose(self._path) if often_true.counts else silent
 
     def of(self, where: str, row: Mapping[str, Any]) -> str | None:
-        """The key to read in a row, None if the row lacks it.
-
-        Raises:
-            InputError: Another key of the row could be the reply as well, and says something else.
-        """
+        """The key to read in a row, None if the row lacks it. Raises InputError where another key could be it and differs."""
         shape = shape_of(row)
         if (rivals := self._ways.get(shape)) is None:
             rivals = self._ways[shape] = self._rivals(shape)

@@ -40,7 +40,6 @@ class Row(NamedTuple):
     """One row of a prediction file.
 
     Attributes:
-        where: Line or key, for messages.
         ids: Samples it answers, as `Match` has them.
         mode: Prompt mode, "" if the file has none.
         text: The raw reply, if the file has it.
@@ -70,11 +69,7 @@ class Predictions:
         self._counts = Counter[str]()
 
     def __iter__(self) -> Iterator[Row]:
-        """Rows, one after the other.
-
-        Raises:
-            InputError: The file is missing or none of the forms, a row cannot be read, or two keys could hold its reply.
-        """
+        """Rows. InputError: the file is missing or none of the forms, a row cannot be read, or two keys could hold its reply."""
         self._told, self._counts = {}, Counter()
         self._refuse_our_documents()
         key = ReplyKey(self._path, islice(files.rows(self._path), HEAD), self._asked)

@@ -67,9 +67,7 @@ class Text:
     def more(self, longest: int = LONGEST) -> None:
         """Read on: as much again as there is, so that trying once more costs no more than reading.
 
-        Raises:
-            BrokenError: What follows is damaged or is no text.
-            TooLongError: More than `longest` characters lie behind the place already.
+        Raises BrokenError where that is damaged or no text, TooLongError where `longest` characters lie behind the place already.
         """
         pending = len(self.buffer) - self.at
         if pending > longest:
