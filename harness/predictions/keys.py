@@ -8,18 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.predictions.names import (
-    IDS,
-    KEY,
-    MOMENTS,
-    OFTEN_TRUE_MOMENTS,
-    OFTEN_TRUE_TEXTS,
-    QUERY,
-    TARGET,
-    TEXTS,
-    VIDEO,
-    plain_key,
-)
+from harness.predictions.names import IDS, KEY, OF_MOMENTS, OFTEN_TRUE, QUERY, SURE, TARGET, VIDEO, plain_key
 from harness.predictions.reply import agree
 from tasks.errors import InputError
 from tasks.formats.published import shown
@@ -32,14 +21,6 @@ PEERS = ("filteredresps", "resps")
 
 EXPORTED = frozenset({"id", "mode", "spans", "targets", "counted"})
 """Keys of every row that `harness export` writes."""
-
-
-def _plain(*names: str) -> dict[str, int]:
-    return {plain_key(name): rank for rank, name in enumerate(names)}
-
-
-_SURE, _OFTEN_TRUE = _plain(*TEXTS, *MOMENTS), _plain(*OFTEN_TRUE_TEXTS, *OFTEN_TRUE_MOMENTS)
-_OF_MOMENTS = _plain(*MOMENTS, *OFTEN_TRUE_MOMENTS).keys()
 
 
 class Shape(NamedTuple):
@@ -70,12 +51,12 @@ def _shape(keys: tuple[str, ...]) -> Shape:
         return tuple(key for key in those(wanted) if _end(key) is None or _end(key) in keys)
 
     ids, video, query, target = (those(wanted) for wanted in (IDS, VIDEO, QUERY, TARGET))
-    return Shape(ids, video, query, target, said(_SURE), said(_OFTEN_TRUE), exported=names.keys() >= EXPORTED)
+    return Shape(ids, video, query, target, said(SURE), said(OFTEN_TRUE), exported=names.keys() >= EXPORTED)
 
 
 def is_of_moments(key: str) -> bool:
     """Whether texts under a key are moments where they spell moments."""
-    return plain_key(key) in _OF_MOMENTS
+    return plain_key(key) in OF_MOMENTS
 
 
 def value(row: Mapping[str, Any], key: str) -> Any:
@@ -164,7 +145,7 @@ class _Group:
         """The key that every row has, the first in rank of several that agree. Raises InputError."""
         if self.differ is not None:
             raise _undecided(path, *self.differ)
-        ranked = sorted(self.counts, key=lambda key: {**_OFTEN_TRUE, **_SURE}[plain_key(key)])
+        ranked = sorted(self.counts, key=lambda key: {**OFTEN_TRUE, **SURE}[plain_key(key)])
         if always := [key for key in ranked if self.counts[key] == self.rows]:
             return always[0]
         raise _undecided(path, "some rows", ranked)

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 from harness.predictions import files
 from harness.predictions.keys import DOCUMENT, ReplyKey, is_empty, is_of_moments, shape_of, value
-from harness.predictions.match import Index, Match, names_a_sample
+from harness.predictions.match import Index, Match, Numbered, names_a_sample
 from harness.predictions.names import KEY, MOMENTS, OFTEN_TRUE_TEXTS, SALIENCY, TEXTS
-from harness.predictions.numbered import Numbered
 from harness.predictions.reply import prediction, reply_of
 from harness.predictions.spans import literal, moments, seconds
 from harness.records import Record, is_cut_off
