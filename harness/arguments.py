@@ -33,9 +33,8 @@ def _run(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     run.add_argument("--tasks", "--task", required=True, help="names, comma-separated: charades,anet@val_1")
     _add_question_options(run)
     run.add_argument("--output", metavar="DIR", help="run folder (several tasks: one folder each below it)")
-    run.add_argument(
-        "--limit", type=int, metavar="N", help="a seeded choice of N samples, spread over videos; stamped on the run"
-    )
+    usage = "a seeded choice of N samples, spread over videos; stamped on the run"
+    run.add_argument("--limit", type=int, metavar="N", help=usage)
     _add_ids_option(run)
     run.add_argument("--seed", type=int, default=0, help="seed of --limit and of models that draw")
     run.add_argument("--max-errors", type=int, metavar="N", help="exit with 1 if more samples than this failed")
@@ -62,9 +61,8 @@ def _score(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     _add_question_options(score)
     _add_ids_option(score)
     _add_file_options(score)
-    score.add_argument(
-        "--all-protocols", action="store_true", help="one table: how far the number moves across protocols, and why"
-    )
+    usage = "one table: how far the number moves across protocols, and why"
+    score.add_argument("--all-protocols", action="store_true", help=usage)
     score.add_argument("--json", action="store_true", help="print scores.json")
     score.add_argument("--output", help="keep the scores of a file as a run in this folder, for harness board")
     score.add_argument("--system", metavar="NAME", help="what tables call the system of a file that is kept")
@@ -86,9 +84,8 @@ def _train(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     train.add_argument("--dtype", default="auto", choices=("auto", "mixed", "float32", "bfloat16"))
     train.add_argument("--attn", default="sdpa", help="attention kernel: sdpa, eager")
     train.add_argument("--deadline", type=float, default=120, metavar="S", help="seconds after which decoding is given up")
-    train.add_argument(
-        "--evaluate", metavar="SPLITS", help="then run the model on these, comma-separated; runs go to OUTPUT/runs"
-    )
+    usage = "then run the model on these, comma-separated; runs go to OUTPUT/runs"
+    train.add_argument("--evaluate", metavar="SPLITS", help=usage)
     train.add_argument("--modes", help="prompt modes of --evaluate (default: direct, or the protocol's only one)")
     train.add_argument("--dev-every", type=int, default=0, metavar="N", help="evaluate on the task's dev split every N steps")
     train.add_argument("--dev-limit", type=int, default=100, metavar="N", help="samples of dev for that")
@@ -196,9 +193,8 @@ def _rewards(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> Non
 
 
 def _demo(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
-    demo = verbs.add_parser(
-        "demo", parents=[common], help="three recipes trained and compared on the synthetic benchmark, in minutes"
-    )
+    usage = "three recipes trained and compared on the synthetic benchmark, in minutes"
+    demo = verbs.add_parser("demo", parents=[common], help=usage)
     demo.add_argument("--output", metavar="DIR", default="demo", help="where data, models and runs go")
 
 

@@ -44,12 +44,9 @@ def render(
     """A board of one evaluation split, with what can be said of each recipe against the baseline, and what cannot.
 
     Args:
-        plan: The evaluation split.
         systems: Runs on it, by label: the seeds of each recipe.
         baseline: Label the others are compared with.
         beside: Runs that are shown without a comparison, by label.
-        title: Heading.
-        data_root: Where annotations are.
 
     Raises:
         InputError: A run is of other samples or rules.

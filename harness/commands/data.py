@@ -36,9 +36,8 @@ def _check(options: Namespace) -> int:
         sys.stdout.write(f"overlap: {overlap}\n")
     if extra := extra_files(every_plan):
         more = f" and {len(extra) - SHOWN:,} more" if len(extra) > SHOWN else ""
-        sys.stdout.write(
-            f"{len(extra):,} video files belong to none of these tasks: {', '.join(map(str, extra[:SHOWN]))}{more}\n"
-        )
+        first = ", ".join(map(str, extra[:SHOWN]))
+        sys.stdout.write(f"{len(extra):,} video files belong to none of these tasks: {first}{more}\n")
     if lengths_s:
         checked = "the time of every frame was read, the first and the last picture were decoded"
         sys.stdout.write(f"{len(lengths_s):,} video files checked: {checked}\n")
@@ -124,10 +123,8 @@ def _fetch(options: Namespace) -> int:
                 fetch(item.url, root / item.path, item.sha256)
                 sys.stdout.write(f"  -> {root / item.path} (sha256 {item.sha256[:8]})\n")
         if absent and options.offline:
-            missing = "\n          ".join(f"{root / item.path} (sha256 {item.sha256}, from {item.url})" for item in absent)
-            raise InputError(
-                f"the files of {name}, with --offline", f"missing or altered:\n          {missing}", "place them there by hand"
-            )
+            missing = "".join(f"\n          {root / item.path} (sha256 {item.sha256}, from {item.url})" for item in absent)
+            raise InputError(f"the files of {name}, with --offline", f"missing or altered:{missing}", "place them there by hand")
     return 0
 
 

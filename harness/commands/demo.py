@@ -18,12 +18,9 @@ def main(options: Namespace) -> int:
     check_packages()
     folder = Path(options.output)
     make(folder / "data", 0)
-    weak = "trainers/base/weak"
-    here = Path(trainers.__file__).parents[1] / weak
-    experiment = folder / "demo.yaml"
-    experiment.write_text(
-        (FOLDER / "demo.yaml").read_text(encoding="utf-8").replace(weak, json.dumps(str(here))), encoding="utf-8"
-    )
+    weak, experiment = "trainers/base/weak", folder / "demo.yaml"
+    here = json.dumps(str(Path(trainers.__file__).parents[1] / weak))
+    experiment.write_text((FOLDER / "demo.yaml").read_text(encoding="utf-8").replace(weak, here), encoding="utf-8")
     places = ["--output", str(folder / "experiment"), "--data-root", str(folder / "data")]
     code = harness(["experiment", str(experiment), *places, "--jobs", str(os.cpu_count() or 1)])
     if code == 0:

@@ -36,10 +36,13 @@ def conduct(experiment: "Experiment", output: Path, root: Path, jobs: int = 1, l
     from trainers import experiment as cells_of
 
     common = ["--data-root", str(root)]
-    evaluated = [_plan(name, experiment.protocol, experiment.modes, root) for name in experiment.evaluate]
-    trained = [_plan(name, experiment.protocol, (), root) for name in experiment.train]
     choosing = [experiment.dev] if experiment.dev else []
-    refuse_overlap(trained, [*evaluated, *(_plan(name, experiment.protocol, (), root) for name in choosing)])
+
+    def plans(names: Sequence[str], modes: Sequence[str] = ()) -> list[Plan]:
+        return [make_plan(name, None, experiment.protocol, modes, root) for name in names]
+
+    evaluated = plans(experiment.evaluate, experiment.modes)
+    refuse_overlap(plans(experiment.train), [*evaluated, *plans(choosing)])
 
     def jobs_of(cells: Sequence["Cell"], splits: Sequence[str]) -> list[tuple["Cell", list[list[str]]]]:
         return [(one, cells_of.commands(experiment, one, splits, common)) for one in cells]
@@ -82,10 +85,6 @@ def refuse_overlap(trained: Sequence[Plan], evaluated: Sequence[Plan]) -> None:
     if found:
         shown = "; ".join(f"{overlap}: {', '.join(overlap.videos[:5])}" for overlap in found)
         raise InputError("evaluation on videos that are not trained on", shown, OTHERS)
-
-
-def _plan(name: str, protocol: str | None, modes: Sequence[str], root: Path) -> Plan:
-    return make_plan(name, None, protocol, modes, root)
 
 
 def _tell(line: str) -> None:

@@ -18,8 +18,11 @@ LMMS = "any model of lmms-eval: --backend lmms:NAME --model CHECKPOINT (names: p
 
 def main(options: Namespace) -> int:
     """List tasks, protocols, models, recipes or rewards, or print the folder of our tasks for lmms-eval."""
-    listings = {"tasks": _tasks, "protocols": _protocols, "models": _models}
-    listings |= {"recipes": _recipes, "rewards": _rewards, "lmms-path": _lmms_path}
+    listings = {"tasks": _tasks, "protocols": _protocols, "recipes": _recipes, "rewards": _rewards}
+    listings |= {
+        "models": lambda: "\n".join([*NAMES, "replay:FILE", CHECKPOINTS, LMMS]),
+        "lmms-path": lambda: str(write.folder()),
+    }
     sys.stdout.write(listings[options.what]() + "\n")
     return 0
 
@@ -38,10 +41,6 @@ def _protocols() -> str:
     return str(tabulate(table, headers=["protocol", "kind", "hash", "summary"]))
 
 
-def _models() -> str:
-    return "\n".join([*NAMES, "replay:FILE", CHECKPOINTS, LMMS])
-
-
 def _recipes() -> str:
     from trainers import recipe
 
@@ -54,7 +53,3 @@ def _rewards() -> str:
 
     table = [[name, (rewards.find(name).__doc__ or "").splitlines()[0]] for name in rewards.names()]
     return str(tabulate(table, headers=["reward", "summary"]))
-
-
-def _lmms_path() -> str:
-    return str(write.folder())

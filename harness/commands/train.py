@@ -33,19 +33,8 @@ def main(options: Namespace) -> int:
         from trainers.train import train
         from trainers.training import Training
 
-    training = Training(
-        recipe=recipe,
-        plan=plan,
-        model=options.model,
-        folder=Path(options.output or "."),
-        seed=options.seed,
-        skip_missing=options.skip_missing,
-        dtype=options.dtype,
-        attn=options.attn,
-        deadline_s=options.deadline,
-        dev_every=options.dev_every,
-        dev_limit=options.dev_limit,
-    )
+    asked = {**given(Training, options), "recipe": recipe, "plan": plan, "deadline_s": options.deadline}
+    training = Training(**asked, folder=Path(options.output or "."))
     if options.dry_run:
         sys.stdout.write(forecast(training))
         return 0

@@ -8,18 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.predictions.names import (
-    IDS,
-    KEY,
-    MOMENTS,
-    OFTEN_TRUE_MOMENTS,
-    OFTEN_TRUE_TEXTS,
-    QUERY,
-    TARGET,
-    TEXTS,
-    VIDEO,
-    plain_key,
-)
+from harness.predictions.names import IDS, KEY, OF_MOMENTS, OFTEN_TRUE, QUERY, SURE, TARGET, VIDEO, plain_key
 from harness.predictions.reply import agree
 from tasks.errors import InputError
 from tasks.formats.published import shown
@@ -34,21 +23,8 @@ EXPORTED = frozenset({"id", "mode", "spans", "targets", "counted"})
 """Keys of every row that `harness export` writes."""
 
 
-def _plain(*names: str) -> dict[str, int]:
-    return {plain_key(name): rank for rank, name in enumerate(names)}
-
-
-_SURE, _OFTEN_TRUE = _plain(*TEXTS, *MOMENTS), _plain(*OFTEN_TRUE_TEXTS, *OFTEN_TRUE_MOMENTS)
-_OF_MOMENTS = _plain(*MOMENTS, *OFTEN_TRUE_MOMENTS).keys()
-
-
 class Shape(NamedTuple):
-    """Which keys of a row are for what, each in the order in which they are tried.
-
-    Attributes:
-        sure: Keys that can be nothing but the reply.
-        often_true: Keys that hold the reply in some files and the truth in others.
-    """
+    """Which keys of a row are for what, as they are tried; those of the reply can be nothing else, or are often the truth."""
 
     ids: tuple[str, ...]
     video: tuple[str, ...]
@@ -75,12 +51,12 @@ def _shape(keys: tuple[str, ...]) -> Shape:
         return tuple(key for key in those(wanted) if _end(key) is None or _end(key) in keys)
 
     ids, video, query, target = (those(wanted) for wanted in (IDS, VIDEO, QUERY, TARGET))
-    return Shape(ids, video, query, target, said(_SURE), said(_OFTEN_TRUE), exported=names.keys() >= EXPORTED)
+    return Shape(ids, video, query, target, said(SURE), said(OFTEN_TRUE), exported=names.keys() >= EXPORTED)
 
 
 def is_of_moments(key: str) -> bool:
     """Whether texts under a key are moments where they spell moments."""
-    return plain_key(key) in _OF_MOMENTS
+    return plain_key(key) in OF_MOMENTS
 
 
 def value(row: Mapping[str, Any], key: str) -> Any:
@@ -102,11 +78,7 @@ def is_empty(said: Any) -> bool:
 
 
 class ReplyKey:
-    """The key that holds the reply in every row of a file.
-
-    Attributes:
-        name: The key, None where no row has one (clip scores alone, errors alone, exports).
-    """
+    """The key that holds the reply in every row of a file: `name`, None where no row has one (clip scores, errors, exports)."""
 
     def __init__(self, path: Path, rows: Iterable[tuple[str, dict[str, Any]]], asked: str | None = None) -> None:
         """Decide by the first rows of a file, each with where it stands, unless the user asks for a key.
@@ -135,11 +107,7 @@ class ReplyKey:
         return often_true.choose(self._path) if often_true.counts else silent
 
     def of(self, where: str, row: Mapping[str, Any]) -> str | None:
-        """The key to read in a row, None if the row lacks it.
-
-        Raises:
-            InputError: Another key of the row could be the reply as well, and says something else.
-        """
+        """The key to read in a row, None if the row lacks it. Raises InputError where another key could be it and differs."""
         shape = shape_of(row)
         if (rivals := self._ways.get(shape)) is None:
             rivals = self._ways[shape] = self._rivals(shape)
@@ -177,7 +145,7 @@ class _Group:
         """The key that every row has, the first in rank of several that agree. Raises InputError."""
         if self.differ is not None:
             raise _undecided(path, *self.differ)
-        ranked = sorted(self.counts, key=lambda key: {**_OFTEN_TRUE, **_SURE}[plain_key(key)])
+        ranked = sorted(self.counts, key=lambda key: {**OFTEN_TRUE, **SURE}[plain_key(key)])
         if always := [key for key in ranked if self.counts[key] == self.rows]:
             return always[0]
         raise _undecided(path, "some rows", ranked)

@@ -40,13 +40,20 @@ OFTEN_TRUE_MOMENTS = (
 )
 """Names that files give to replies and to the truth alike: they are the reply only where no key can be nothing else."""
 
+SURE, OFTEN_TRUE = (
+    {plain_key(name): rank for rank, name in enumerate(names)}
+    for names in ((*TEXTS, *MOMENTS), (*OFTEN_TRUE_TEXTS, *OFTEN_TRUE_MOMENTS))
+)
+"""Ranks of the keys of a reply, plain: those that can be nothing else, and the others."""
+OF_MOMENTS = frozenset(map(plain_key, (*MOMENTS, *OFTEN_TRUE_MOMENTS)))
+
 OF_A_SAMPLE = frozenset(map(plain_key, (*IDS, *VIDEO, *QUERY, "query_id", "doc_id", "doc", "path")))
 """Keys that say which sample an object answers, plain: one with any of them is a row."""
 
 OF_A_FILE = frozenset({"videos", "description", "doc"})
 """Those of them that stand around rows as well: under or beside them there may be many."""
 
-OF_A_REPLY = frozenset(map(plain_key, (*TEXTS, *MOMENTS, *OFTEN_TRUE_TEXTS, *OFTEN_TRUE_MOMENTS, SALIENCY)))
+OF_A_REPLY = frozenset({*SURE, *OFTEN_TRUE, plain_key(SALIENCY)})
 """Keys that hold a reply, plain."""
 
 ENVELOPES = frozenset({"results", "predictions", "data", "logs", "outputs", "samples", "rows", "records", "items", "preds"})

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 from harness.predictions import files
 from harness.predictions.keys import DOCUMENT, ReplyKey, is_empty, is_of_moments, shape_of, value
-from harness.predictions.match import Index, Match, names_a_sample
+from harness.predictions.match import Index, Match, Numbered, names_a_sample
 from harness.predictions.names import KEY, MOMENTS, OFTEN_TRUE_TEXTS, SALIENCY, TEXTS
-from harness.predictions.numbered import Numbered
 from harness.predictions.reply import prediction, reply_of
 from harness.predictions.spans import literal, moments, seconds
 from harness.records import Record, is_cut_off
@@ -40,7 +39,6 @@ class Row(NamedTuple):
     """One row of a prediction file.
 
     Attributes:
-        where: Line or key, for messages.
         ids: Samples it answers, as `Match` has them.
         mode: Prompt mode, "" if the file has none.
         text: The raw reply, if the file has it.
@@ -70,11 +68,7 @@ class Predictions:
         self._counts = Counter[str]()
 
     def __iter__(self) -> Iterator[Row]:
-        """Rows, one after the other.
-
-        Raises:
-            InputError: The file is missing or none of the forms, a row cannot be read, or two keys could hold its reply.
-        """
+        """Rows. InputError: the file is missing or none of the forms, a row cannot be read, or two keys could hold its reply."""
         self._told, self._counts = {}, Counter()
         self._refuse_our_documents()
         key = ReplyKey(self._path, islice(files.rows(self._path), HEAD), self._asked)

@@ -25,10 +25,7 @@ _WRAPS = (
 def reply_of(value: Any, of_moments: bool, depth: int = 0) -> Reply:
     """What a model said: a text, or moments; no moment for null, an empty list and an empty object.
 
-    Args:
-        value: As it stands in the file.
-        of_moments: Whether its key is one of moments, so that a text which spells moments is one.
-        depth: How many objects and lists are around it.
+    Under a key of moments, a text which spells moments is one. `depth` objects and lists are around the value.
 
     Raises:
         ValueError: It cannot be understood, or holds several replies that differ.
@@ -116,12 +113,9 @@ def agree(one: Any, other: Any) -> bool:
 
 
 def prediction(found: Sequence[Moment], saliency: Sequence[float] | None = None, failure: str | None = "no-span") -> Answer:
-    """What is scored of moments in seconds; one time that is no finite number fails the whole reply, whose moments hold a rank.
+    """What is scored of moments in seconds, and of one score a clip of 2 s; without moments, why there is none.
 
-    Args:
-        found: Moments in the order of the file.
-        saliency: One score a clip of 2 s, if the file gives them.
-        failure: Why there is no moment, where there is none.
+    One time that is no finite number fails the whole reply, whose moments hold a rank.
     """
     clips = None if saliency is None else tuple((score,) for score in saliency)
     if not found or any(math.isnan(number) for moment in found for number in moment):

@@ -36,8 +36,7 @@ def is_submission(path: Path) -> bool:
 def read(path: Path, samples: Sequence[Sample], is_part: bool) -> Submission:
     """Read a submission to samples of the split, or to a part of them, where rows of others are passed over.
 
-    Raises:
-        InputError: A row is of another shape, or the rows do not answer the samples one to one.
+    Raises InputError where a row is of another shape, or the rows do not answer the samples one to one.
     """
     parts: set[str] = set()
     wanted = {sample.native_id for sample in samples}

@@ -17,7 +17,7 @@ CHUNK = 1 << 16
 LONGEST = 1 << 24
 """Characters of one row, at most."""
 
-_PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_PACKED: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)
 BLANKS = " \t\r\n\ufeff"
 _BLANK = re.compile(f"[{BLANKS}]*")
@@ -41,7 +41,7 @@ def opened(path: Path) -> IO[bytes]:
     """The bytes of a file, decompressed if they are compressed. Raises OSError."""
     with path.open("rb") as file:
         head = file.read(8)
-    unpack: Callable[[Path], Any] | None = next((_PACKED[magic] for magic in _PACKED if head.startswith(magic)), None)
+    unpack = next((_PACKED[magic] for magic in _PACKED if head.startswith(magic)), None)
     return cast(IO[bytes], path.open("rb") if unpack is None else unpack(path))
 
 
@@ -67,9 +67,7 @@ class Text:
     def more(self, longest: int = LONGEST) -> None:
         """Read on: as much again as there is, so that trying once more costs no more than reading.
 
-        Raises:
-            BrokenError: What follows is damaged or is no text.
-            TooLongError: More than `longest` characters lie behind the place already.
+        Raises BrokenError where that is damaged or no text, TooLongError where `longest` characters lie behind the place already.
         """
         pending = len(self.buffer) - self.at
         if pending > longest:

@@ -235,9 +235,9 @@ def _object(section: Section, block: str, row: Row) -> dict[str, Any]:
     best = {metric: marks(section, metric) for metric in section.metrics} if block == "ranked" else {}
     metrics = {}
     for name, cell in row.metrics.items():
-        known = {"rank": _rank(best.get(name, {}), cell) or None, "paper_mark": cell.mark or None, "suspect": cell.flag or None}
-        known |= {"interval_95": cell.interval, "sd": cell.sd}
-        told = {key: value for key, value in known.items() if value is not None}
+        known = {"rank": _rank(best.get(name, {}), cell), "paper_mark": cell.mark, "suspect": cell.flag}
+        bounds = {"interval_95": cell.interval, "sd": cell.sd}
+        told = {key: value for key, value in {**known, **bounds}.items() if value not in ("", None)}
         metrics[name] = {"value": cell.value, "printed": number(cell), **told}
     named = {"block": block, "kind": row.kind, "model": row.model, "mode": row.mode, **facts(row), "identity": _identity(row)}
     return {**named, "metrics": metrics, "not_comparable": row.reasons, "notes": notes(row)}

@@ -52,13 +52,7 @@ _MARKS = {"": "", "**": "bold", "_": "underlined"}
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a paper.
-
-    Attributes:
-        name: `STEM-TABLE`, which also names the layout.
-        benchmarks: Metrics of each benchmark, in printed order.
-        rows: One a method and benchmark.
-    """
+    """One table of a paper, `STEM-TABLE`, which also names the layout; metrics in printed order, a row a method and benchmark."""
 
     name: str
     title: str

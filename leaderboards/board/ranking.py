@@ -53,11 +53,9 @@ class Board(NamedTuple):
 
 
 def build(runs: Iterable[Row], published: Sequence[Table], floors: Floors, layout: Table | None, force: bool = False) -> Board:
-    """Arrange rows into a board. The order of the rows does not matter.
+    """Arrange rows of runs and tables of papers into a board. The order of the rows does not matter.
 
     Args:
-        runs: Rows of runs.
-        published: Tables of papers.
         floors: Rows of trivial models and ceilings on the samples and under the rules of a row.
         layout: The table of a paper whose benchmarks and columns are shown; None for every split that was run, or else printed.
         force: Rank every row; those that may not be compared say why.

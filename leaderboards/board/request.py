@@ -36,9 +36,7 @@ class Request:
         runs: Run folders, or folders of runs.
         labels: What the runs in a folder and below it are called.
         group: `seeds` where runs of one recipe are one row, `none` where every run is one.
-        layout: `general`, or the name of a paper's table.
         published: Rows of papers, comma-separated: tables, papers, YAML files, `all`, `none`; None for what fits the layout.
-        format: One of `formats.FORMATS`.
         force: Whether rows that may not be compared are ranked.
     """
 

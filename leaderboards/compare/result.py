@@ -79,7 +79,7 @@ def _compared(samples: Sequence[Sample], a: System, b: System, metrics: Sequence
         ]
         for system in (a, b)
     ]
-    figures = _figures(over_seeds(*masked, videos, resamples))
+    figures = _figures(over_seeds(masked[0], masked[1], videos, resamples))
     single = all(run.kind.single for system in (a, b) for run in system.runs)
     curves = [means_of(np.stack([curve(run) for run in one.runs])).mean(axis=0).tolist() if single else [] for one in (a, b)]
     return {

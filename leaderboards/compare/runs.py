@@ -12,14 +12,9 @@ from tasks.statistics import RESAMPLES
 
 
 def compare_runs(groups: Mapping[str, Sequence[Recorded]], force: bool = False) -> dict[str, Any]:
-    """What `harness compare --json` prints.
+    """What `harness compare --json` prints, all systems against the first: one run, or one for each seed of a recipe.
 
-    Args:
-        groups: Runs by the name of their system: one, or one for each seed of a recipe. All are compared with the first system.
-        force: Whether runs of other tasks, splits or protocols are compared all the same.
-
-    Raises:
-        InputError: They differ in task, split or protocol without `force`, or have no sample or mode in common.
+    Raises InputError as `together`.
     """
     every = [run for group in groups.values() for run in group]
     samples, modes, different = together(every, force)

@@ -56,7 +56,6 @@ def page_data(
     Args:
         samples: The n queries that every run was asked, in the order of the split.
         shown: One run, or two.
-        modes: Prompt modes that every run was asked in.
         urls: Address of the file by video key, for the videos that are there.
         forced: What differs between runs that are compared all the same.
     """

@@ -26,11 +26,11 @@ def predictions(benchmark_root: Path, tmp_path: Path) -> Path:
 
 
 def test_a_kept_file_is_a_row_of_a_board(
-    benchmark_root: Path, tmp_path: Path, predictions: Path, project: Path, capsys: pytest.CaptureFixture[str]
+    benchmark_root: Path, tmp_path: Path, predictions: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert keep(benchmark_root, tmp_path / "kept", predictions, "--system", "My system") == 0
     for name in ("run", "scores"):
-        schema = json.loads((project / "harness" / "schemas" / f"{name}.schema.json").read_text())
+        schema = json.loads((Path(__file__).parents[2] / "harness" / "schemas" / f"{name}.schema.json").read_text())
         Draft202012Validator(schema).validate(json.loads((tmp_path / "kept" / f"{name}.json").read_text()))
     alone = json.loads((tmp_path / "run" / "scores.json").read_text())["modes"]["direct"]["aggregate"]
     assert json.loads((tmp_path / "kept" / "scores.json").read_text())["modes"]["direct"]["aggregate"] == alone
