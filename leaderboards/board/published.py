@@ -30,9 +30,6 @@ METRICS = (
 of a query, overlaps merged; MR is moment retrieval, HL highlight detection; a bare `mAP` is one of which the paper does not say
 what is averaged."""
 
-OTHERS = ("anet-dense", "anet-tal", "nextgqa")
-"""Benchmarks that papers report and that are no task here."""
-
 TEXT, LIST, MAPPING = (str,), (list,), (dict,)
 KINDS: Mapping[str, checked.Kinds] = {
     "file": {"paper": TEXT, "source": TEXT, "tables": LIST},
@@ -92,7 +89,7 @@ def cell(text: str, flag: str = "") -> Number:
 
 def _table(file: Mapping[str, Any], content: Any, place: checked.Place) -> Table:
     table = checked.mapping(content, place, KINDS["table"], ("table", "title", "benchmarks", "rows"))
-    benchmarks = checked.mapping(table["benchmarks"], place, dict.fromkeys((*tasks.all_tasks(), *OTHERS), MAPPING))
+    benchmarks = checked.mapping(table["benchmarks"], place, dict.fromkeys(tasks.all_tasks(), MAPPING))
     for name, benchmark in benchmarks.items():
         checked.mapping(benchmark, place.at(name), KINDS["benchmark"], ("split", "metrics"))
         for metric in benchmark["metrics"].split():

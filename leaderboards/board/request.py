@@ -1,19 +1,21 @@
 """What goes on a board: the options of `harness board`, or a `board.yaml` that holds them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness import checked, yaml_file
+from harness.plan import make_plan
 from harness.recorded import plan_of
 from leaderboards.board import published, runs
 from leaderboards.board.formats import FORMATS
 from leaderboards.board.published import Table
 from leaderboards.board.ranking import GENERAL, MAIN, Board, build
-from leaderboards.board.rows import Row, of_floors
+from leaderboards.board.rows import UNKNOWN, Row, of_floors
 from leaderboards.board.seeds import grouped
+from tasks import protocol as protocols
 from tasks.errors import InputError, unknown
 
 FILES = (".yaml", ".yml")
@@ -88,10 +90,34 @@ def make(request: Request, data_root: Path) -> Board:
         rows += recorded.rows if label is None else [replace(row, model=label, group=label) for row in recorded.rows]
 
     def floors(row: Row) -> Sequence[Row]:
-        spec = specs[row.task, row.split, row.identity]
+        if (spec := specs.get((row.task, row.split, row.identity))) is None:
+            return ()
         return of_floors(plan_of({**spec, "limit": None}, data_root=data_root))
 
-    return build(grouped(rows) if request.group == SEEDS else rows, tables, floors, layout, request.force)
+    blind, notes = _without_runs(layout, {row.task for row in rows}, data_root) if layout is not None else ([], [])
+    rows = grouped(rows) if request.group == SEEDS else rows
+    board = build([*rows, *blind], tables, floors, layout, request.force)
+    return board._replace(notes=(*board.notes, *notes))
+
+
+def _without_runs(layout: Table, run: Collection[str], data_root: Path) -> tuple[list[Row], list[str]]:
+    """Rows that need no model for the benchmarks of a paper's table that no run is on, and for which they cannot be made.
+
+    They follow the protocol that is called as the paper is, or else the task's own.
+    """
+    rows: list[Row] = []
+    missing = []
+    paper = layout.name.rpartition("-")[0]
+    family = paper if paper in protocols.names() else None
+    for name in layout.benchmarks.keys() - run:
+        split = layout.splits[name]
+        try:
+            rows += of_floors(make_plan(name, None if split == UNKNOWN else split, family, None, data_root))
+        except InputError:
+            missing.append(name)
+    step = "harness data check TASK says what is missing"
+    told = [f"no rows without a model on {', '.join(sorted(missing))}: their annotations are not at hand ({step})"]
+    return rows, told if missing else []
 
 
 def matches(pattern: Path, step: str) -> list[Path]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboards.board.published import FOLDER, OTHERS, Table, cell, papers, read
+from leaderboards.board.published import FOLDER, Table, cell, papers, read
 from leaderboards.board.rows import Row
 from tasks import protocol, task
 from tasks.errors import InputError
@@ -131,7 +131,7 @@ def test_every_row_says_where_it_comes_from_and_how_far_it_is_known(ours: dict[s
     rows = [row for table in ours.values() for row in table.rows]
     assert {row.source.partition(",")[0] for row in rows} == {"TempSamp-R1", "TempR1", "TimeLens"}
     assert {row.protocol for row in rows} == {"unknown", "tempsamp-r1", "tempr1", "timelens"} <= {"unknown", *protocol.names()}
-    assert {row.task for row in rows} <= {*task.all_tasks(), *OTHERS}
+    assert {row.task for row in rows} <= {*task.all_tasks()}
     zero_shot = {(row.source, row.model) for row in rows if "(zero-shot)" in row.trained_on}
     assert ("TempR1, Table 1", "VTimeLLM") in zero_shot and ("TempR1, Table 1", "TempR1*") not in zero_shot
     assert all("train split" not in row.trained_on for row in rows if "(zero-shot)" in row.trained_on)
