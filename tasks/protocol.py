@@ -56,12 +56,13 @@ class Protocol:
         """The text of the user turn for a sample. Raises InputError on an unknown mode.
 
         `{query}` is its sentence, `{queries}` all of them and `{options}` what may be chosen, a line each with number or letter;
-        `{count}` is the number of sentences.
+        `{count}` is the number of sentences and `{option_list}` the options as Python writes a list.
         """
         clean = CLEAN[self.prompt.clean]
         said = {
             "{query}": clean(sample.query),
             "{queries}": "\n".join(f"{number}. {clean(query)}" for number, query in enumerate(sample.queries, 1)),
+            "{option_list}": str(list(sample.options)),
             "{count}": str(len(sample.queries)),
             "{options}": "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, sample.options, strict=False)),
         }
@@ -70,7 +71,7 @@ class Protocol:
 
 
 LETTERS = ascii_uppercase
-_PLACE = re.compile(r"\{(?:query|queries|count|options)\}")
+_PLACE = re.compile(r"\{(?:query|queries|count|options|option_list)\}")
 
 
 def names() -> list[str]:

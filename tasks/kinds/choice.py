@@ -17,7 +17,8 @@ THRESHOLDS = (0.3, 0.5)
 def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Columns:
     """`Acc@GQA`, `Acc`, `set-mIoU` and `set-R1@t` of all spans, `mIoP`, `IoP@t`, `mIoU` and `IoU@t` of the first span.
 
-    The first span is held against the window that it fits best. `Acc@GQA` is a right option with an IoP of at least 0.5.
+    The first span is held against the window that it fits best. `Acc@GQA` is a right option with an IoP of at least 0.5;
+    `right-mIoU` counts the IoU of right options only, over all questions.
 
     Source: NExT-GQA eval_ground.py (63772e0); VideoChat-R1 evaluate_gqa.py (73b2ea9) for the sets.
     """
@@ -30,7 +31,7 @@ def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Proto
     columns: Columns = {"Acc@GQA": right * (precision >= 0.5), "Acc": right, **union.values(samples, judged, protocol)}
     for name, value in (("IoP", precision), ("IoU", found)):
         columns |= {f"m{name}": value, **{f"{name}@{t}": (value >= t).astype(np.float64) for t in THRESHOLDS}}
-    return columns
+    return {**columns, "right-mIoU": right * found}
 
 
 def misfit(answer: Answer, sample: Sample) -> str | None:
@@ -52,4 +53,5 @@ def _precision(predicted: Sequence[Span], windows: Sequence[Span], protocol: Pro
     return best
 
 
-KIND = Kind(needs=("option", "spans"), main="Acc@GQA", values=values, fit=union.fit, misfit=misfit)
+HEADINGS = {"right-mIoU": ""}
+KIND = Kind(needs=("option", "spans"), main="Acc@GQA", values=values, headings=HEADINGS, fit=union.fit, misfit=misfit)

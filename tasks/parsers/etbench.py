@@ -3,7 +3,7 @@
 import re
 
 from tasks.answer import Answer
-from tasks.parsers.common import in_pairs, ordered, read, scope
+from tasks.parsers.common import Pairs, in_pairs, ordered, read, scope
 from tasks.parsers.timechat import dash_pairs, line_numbers
 
 _NUMBER = r"(?<!\d)(\d++\.*+\d*+)"
@@ -18,5 +18,9 @@ def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
 
     Source: ETBench evaluation/compute_metrics.py, tvg_format (445f620).
     """
-    found = (scope(text, where) or "").lower()
-    return ordered(read(dash_pairs(found) or _TO.findall(found) or in_pairs(line_numbers(found))))
+    return ordered(read(pairs((scope(text, where) or "").lower())))
+
+
+def pairs(text: str) -> Pairs:
+    """All pairs of the first of the three forms that the text, in small letters, has."""
+    return dash_pairs(text) or _TO.findall(text) or in_pairs(line_numbers(text))

@@ -11,7 +11,7 @@ from tasks.errors import InputError
 from tasks.sample import Sample, one_query
 
 NAMES = protocol.names()
-PEERS = [name for name in NAMES if name not in ("default", "synthetic")]
+PEERS = [name for name in NAMES if not name.startswith(("default", "synthetic"))]
 ASKED_FOR = (
     "default timezero time-r1 time-r1-nothink videochat-r1 videochat-r1.5-set museg timelens timelens-answers-unrounded "
     "tempsamp-timelens timechat trace vtimellm-percent etbench lmms-charades lmms-timelens temporal-r1 lighthouse-clamped "
