@@ -118,9 +118,7 @@ def model_card(plan: Plan, scores: Mapping[str, Any], model: str) -> Any:
     """The metrics of a run as `huggingface_hub.ModelCardData`, which is the `model-index` block of a model card.
 
     Each metric names mode, protocol, split hash and coverage, and whether samples were left out. Not there is the row that
-    chooses between modes with the ground truth.
-
-    Folders above the model are not told. Raises InputError where huggingface_hub is not installed.
+    chooses between modes with the ground truth; folders above the model are not told. Raises InputError without huggingface_hub.
     """
     hub = extras.package("huggingface_hub", "hf")
     part = len(scores["modes"][plan.modes[0]]["samples"])

@@ -25,7 +25,9 @@ def main(options: Namespace) -> int:
     path = Path(options.path)
     if options.all_protocols:
         return _all_protocols(options, path)
-    if _may_be_submission(options, path):
+    # The report of the official evaluator is for a submission that no other rules are named for, if the task has one.
+    own_rules = options.task and not (options.protocol or options.reply_key or options.output)
+    if own_rules and path.is_file() and submission.is_submission(path):
         plan = make_plan(options.task, **given(make_plan, options))
         if plan.samples[0].truth.clips is not None:
             return _submission(options, plan, path)
@@ -57,12 +59,6 @@ def _all_protocols(options: Namespace, path: Path) -> int:
         title += f"what the protocol's parser, rounding, … alone would do under {plan.protocol.name}."
         sys.stdout.write(f"{title}\n{tabulate(table, headers='keys', disable_numparse=True, stralign='right')}\n")
     return 0
-
-
-def _may_be_submission(options: Namespace, path: Path) -> bool:
-    """Whether the report of the official evaluator is asked for, if the task has one: a submission, and no other rules."""
-    own_rules = options.task and options.protocol is None and options.reply_key is None and options.output is None
-    return bool(own_rules and path.is_file() and submission.is_submission(path))
 
 
 def _submission(options: Namespace, plan: Plan, path: Path) -> int:

@@ -115,19 +115,16 @@ def _items(text: Text) -> Iterator[str]:
         raise text.broken(f"found {text.near}", "JSON objects")
     closing, start = {"[": "]", "{": "}"}[opening], text.line
     text.advance(text.at + 1)
-    if text.peek() == closing:
-        text.advance(text.at + 1)
-        return
-    while True:
+    found = _expect(text, closing, start) if text.peek() == closing else ""
+    while found != closing:
+        text.peek()
         key = ""
         if opening == "{":
             key = str(_value(text))
             _expect(text, ":", start)
         text.peek()
         yield key
-        if _expect(text, f",{closing}", start) == closing:
-            return
-        text.peek()
+        found = _expect(text, f",{closing}", start)
 
 
 def _expect(text: Text, characters: str, start: int) -> str:

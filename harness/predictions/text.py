@@ -100,7 +100,8 @@ class Text:
     def peek(self) -> str:
         """Move over blanks and byte order marks; returns the character that is there, "" at the end."""
         while True:
-            self.advance(_BLANK.match(self.buffer, self.at).end())  # type: ignore[union-attr]
+            match = _BLANK.match(self.buffer, self.at)
+            self.advance(match.end() if match else self.at)
             if self.at < len(self.buffer) or self.ended:
                 return self.buffer[self.at : self.at + 1]
             self.more()

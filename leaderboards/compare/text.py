@@ -31,9 +31,7 @@ class Comparison:
     def rows(self) -> list[dict[str, str]]:
         """The table: one row for each mode, later run and metric; p is corrected (Holm) for the number of later runs."""
         return [
-            {"mode": mode, "run": pair["b"], "metric": metric, "n": f"{found['n']:,}"}
-            | {"A": _points(found["a"]), "B": _points(found["b"]), "B - A": _signed(found["difference"])}
-            | {"95 %": _interval(found), "p": _p(found["p_holm"])}
+            {"mode": mode, "run": pair["b"], "metric": metric, **_pair(found, "B"), "p": _p(found["p_holm"])}
             for mode, one in self.result["modes"].items()
             for pair in one["comparisons"]
             for metric, found in pair["metrics"].items()
@@ -97,23 +95,17 @@ def _seeds(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _comparison(found: Mapping[str, Any], main: str, letter: str, several: bool) -> list[str]:
-    difference = f"{letter} - A"
     rows = [
-        {"metric": metric, "n": f"{figures['n']:,}", "A": _points(figures["a"]), letter: _points(figures["b"])}
-        | {difference: _signed(figures["difference"]), "95 %": _interval(figures), "p": _p(figures["p"])}
+        {"metric": metric, **_pair(figures, letter), "p": _p(figures["p"])}
         | ({"p (Holm)": _p(figures["p_holm"])} if several else {})
         | {"detectable": _points(figures["detectable"])}
         | {key: f"{figures[key]:,}" for key in ("better", "same", "worse")}
         for metric, figures in found["metrics"].items()
     ]
-    parts = [f"{difference}, in points, {RESAMPLES:,} draws of whole videos\n{_table(rows)}"]
+    parts = [f"{letter} - A, in points, {RESAMPLES:,} draws of whole videos\n{_table(rows)}"]
     if found["breakdown"]:
-        rows = [
-            {f"{main} by": f"{part['feature']}: {part['range']}", "n": f"{part['n']:,}", "A": _points(part["a"])}
-            | {letter: _points(part["b"]), difference: _signed(part["difference"]), "95 %": _interval(part)}
-            for part in found["breakdown"]
-        ]
-        parts.append(_table(rows))
+        named = ((f"{part['feature']}: {part['range']}", part) for part in found["breakdown"])
+        parts.append(_table([{f"{main} by": name, **_pair(part, letter)} for name, part in named]))
     if found["curve"]:
         sides = (("A", "a"), (letter, "b"))
         rows = [{"R1 at IoU": name} | {f"{at['IoU']:g}": _points(at[key], 1) for at in found["curve"]} for name, key in sides]
@@ -154,6 +146,12 @@ def _errors(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> list[
 
 def _table(rows: Sequence[Mapping[str, str]], left: bool = False) -> str:
     return str(tabulate(rows, headers="keys", disable_numparse=True, stralign="left" if left else "right"))
+
+
+def _pair(figures: Mapping[str, Any], letter: str) -> dict[str, str]:
+    """A later system against A, in one metric."""
+    shown = {"n": f"{figures['n']:,}", "A": _points(figures["a"]), letter: _points(figures["b"])}
+    return shown | {f"{letter} - A": _signed(figures["difference"]), "95 %": _interval(figures)}
 
 
 def _points(value: float | None, digits: int = 2) -> str:

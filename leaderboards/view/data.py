@@ -207,7 +207,9 @@ def _question(samples: Sequence[Sample], asked: Protocol) -> dict[str, Any]:
 
 def _columns(samples: Sequence[Sample], videos: Sequence[str]) -> dict[str, Any]:
     place = {video: i for i, video in enumerate(videos)}
-    has_saliency, has_clips = any(sample.truth.clips for sample in samples), any(sample.clip for sample in samples)
+    has_clips = any(sample.clip for sample in samples)
+    # Mean score of the annotators for each clip.
+    liked = [[round(sum(scores) / len(scores), 2) for scores in one.truth.clips or () if scores] for one in samples]
     return {
         "id": [sample.id for sample in samples],
         "video": [place[sample.video] for sample in samples],
@@ -215,13 +217,8 @@ def _columns(samples: Sequence[Sample], videos: Sequence[str]) -> dict[str, Any]
         "duration_s": [finite(float(sample.duration_s), 3) for sample in samples],
         "from_s": [float(one.clip.start_s) if one.clip else 0 for one in samples] if has_clips else None,
         "targets": [_flat(sample.truth.spans) for sample in samples],
-        "saliency": [_liked(sample) for sample in samples] if has_saliency else None,
+        "saliency": liked if any(sample.truth.clips for sample in samples) else None,
     }
-
-
-def _liked(sample: Sample) -> list[float]:
-    """Mean score of the annotators for each clip."""
-    return [round(sum(scores) / len(scores), 2) for scores in sample.truth.clips or () if scores]
 
 
 def _answers(run: Shown, mode: str, found: Scored, types: Sequence[str | None]) -> dict[str, Any]:
