@@ -179,6 +179,8 @@ def _data(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     make = actions.add_parser("make", parents=[common], help="render the synthetic benchmark, or the clock videos")
     make.add_argument("what", nargs="?", default="synthetic", choices=("synthetic", "clock"))
     make.add_argument("--seed", type=int, default=0)
+    usage = "all: a second set of videos, each asked as moment, pairs, choice, instances and union (tasks synthetic-KIND)"
+    make.add_argument("--kinds", choices=("moment", "all"), default="moment", help=usage)
 
 
 def _rewards(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:

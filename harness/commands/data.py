@@ -135,9 +135,13 @@ def _make(options: Namespace) -> int:
             from harness.synthetic.clock import make_clock
 
         make_clock(root)
+    elif options.kinds == "all":
+        from harness.synthetic import kinds
+
+        kinds.make(root, options.seed)
     else:
         from harness.synthetic.make import make
 
         make(root, options.seed)
-    sys.stdout.write(f"{root / options.what}\n")
+    sys.stdout.write(f"{root / (options.what if options.kinds == 'moment' else f'{options.what}-kinds')}\n")
     return 0

@@ -52,11 +52,11 @@ def _is_made(target: Path, seed: int, sizes: Mapping[str, int]) -> bool:
         manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
         found = {name: split["videos"] for name, split in manifest["splits"].items()}
         same = (manifest["schema"], manifest["seed"], found) == (SCHEMA, seed, dict(sizes))
-        whole = all(_sha256(target / split["file"]) == split["sha256"] for split in manifest["splits"].values())
+        whole = all(sha256(target / split["file"]) == split["sha256"] for split in manifest["splits"].values())
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
         return False
     return (
-        same and whole and all((target / "videos" / f"{key}.mp4").is_file() for name in sizes for key in _keys(name, sizes[name]))
+        same and whole and all((target / "videos" / f"{key}.mp4").is_file() for name in sizes for key in keys(name, sizes[name]))
     )
 
 
@@ -65,7 +65,7 @@ def annotate(folder: Path, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> N
     splits = {}
     for number, (name, size) in enumerate(sizes.items()):
         annotations: dict[str, Any] = {}
-        for index, key in enumerate(_keys(name, size)):
+        for index, key in enumerate(keys(name, size)):
             scene = plan(_generator(seed, number, index))
             annotations[key] = {
                 "duration": float(scene.duration_s),
@@ -75,7 +75,7 @@ def annotate(folder: Path, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> N
         file = folder / f"{name}.json"
         file.write_text(json.dumps(annotations, indent=1) + "\n", encoding="utf-8")
         queries = sum(len(video["sentences"]) for video in annotations.values())
-        splits[name] = {"file": file.name, "sha256": _sha256(file), "videos": size, "queries": queries}
+        splits[name] = {"file": file.name, "sha256": sha256(file), "videos": size, "queries": queries}
     manifest = {"schema": SCHEMA, "seed": seed, "splits": splits}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
@@ -84,7 +84,7 @@ def _render_all(work: Path, seed: int, sizes: Mapping[str, int]) -> None:
     new = work / "new"
     (new / "videos").mkdir(parents=True)
     for number, (name, size) in enumerate(sizes.items()):
-        for index, key in enumerate(_keys(name, size)):
+        for index, key in enumerate(keys(name, size)):
             generator = _generator(seed, number, index)
             encode(new / "videos" / f"{key}.mp4", draw(plan(generator), generator))
     annotate(new, seed, sizes)
@@ -108,9 +108,11 @@ def encode(path: Path, pixels: NDArray[np.uint8]) -> None:
         container.mux(stream.encode())
 
 
-def _keys(split: str, size: int) -> list[str]:
+def keys(split: str, size: int) -> list[str]:
+    """Names of the videos of a split."""
     return [f"{split}-{index:04d}" for index in range(size)]
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Hash of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
