@@ -43,7 +43,8 @@ def diagnose_sets(scored: Scored) -> SetDiagnosis:
     values, weights = scored.columns[scored.main], scored.weights[scored.main]
     counted = ~np.isnan(values)
     rows = zip(scored.samples, scored.outcomes, values.tolist(), strict=True)
-    types = [_type(*row) if counts else None for row, counts in zip(rows, counted.tolist(), strict=True)]
+    of_spans = "clips" not in scored.kind.needs
+    types = [_type(*row, of_spans) if counts else None for row, counts in zip(rows, counted.tolist(), strict=True)]
     named, total = np.array(types, dtype=object), max(float(weights[counted].sum()), 1e-300)
     members = {name: np.asarray(named == name) for name in TYPES}
     count = {name: int(found.sum()) for name, found in members.items()}
@@ -51,7 +52,7 @@ def diagnose_sets(scored: Scored) -> SetDiagnosis:
     return SetDiagnosis(tuple(types), count, points)
 
 
-def _type(sample: Sample, outcome: Outcome, value: float) -> str:
+def _type(sample: Sample, outcome: Outcome, value: float, of_spans: bool) -> str:
     answer, truth = outcome.answer, sample.truth
     if value >= THRESHOLD:
         return "right"
@@ -59,8 +60,8 @@ def _type(sample: Sample, outcome: Outcome, value: float) -> str:
         return "misfit"
     if outcome.failure is not None and answer.option is None:
         return "format" if UNREAD.get(outcome.failure) else "no answer"
-    if answer.option != truth.option:
+    if answer.option is not None and answer.option != truth.option:
         return "wrong option"
-    if not truth.spans or len(answer.spans) == len(truth.spans):
+    if not of_spans or len(answer.spans) == len(truth.spans):
         return "misplaced"
     return "too few" if len(answer.spans) < len(truth.spans) else "too many"
