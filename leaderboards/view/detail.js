@@ -15,7 +15,7 @@ function detail(data, series, i) {
     el("p", {}, "video ", el("bdi", {}, data.videos.name[video]), `, ${seconds(duration)} s`),
     options(data, series, i),
     player ? player.place : el("p", { class: "hint" }, "No file of this video was at hand when the page was made."),
-    el("div", { class: "big" }, timeline(duration, lanes),
+    el("div", { class: "big" }, clips && !lanes.some((lane) => lane.spans.length) ? null : timeline(duration, lanes),
       el("ul", { class: "lanes", "aria-hidden": "true" }, el("li", { class: "truth" }, "truth"), ...series.map((one) => el("li", { class: one.css }, one.name)))),
     el("p", { class: "scale", "aria-hidden": "true" }, el("span", {}, "0 s"), el("span", {}, seconds(duration) + " s")),
     series.some((one) => one.answers.matched) ? el("p", { class: "hint" }, "Filled: with a partner of IoU 0.5 or more, one each; hollow: without.") : null,

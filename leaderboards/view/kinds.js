@@ -24,8 +24,8 @@ function options(data, series, i) {
   return el("ul", { class: "options", "aria-label": "Options" }, ...given.map((text, k) => {
     const right = letterOf(k) === data.samples.option?.[i], said = series.filter((one) => one.answers.option?.[i] === letterOf(k));
     return el("li", { class: right ? "right" : null }, el("strong", {}, `(${letterOf(k)}) `), el("bdi", {}, text),
-      right ? el("span", { class: "moment truth" }, "right") : null,
-      ...said.map((one) => el("span", { class: "moment " + one.css }, series.length > 1 ? "said by " + one.name : "said")));
+      ...(right ? [" ", el("span", { class: "moment truth" }, "right")] : []),
+      ...said.flatMap((one) => [" ", el("span", { class: "moment " + one.css }, series.length > 1 ? "said by " + one.name : "said")]));
   }));
 }
 

@@ -12,6 +12,7 @@ from harness.plan import make_plan
 from harness.run import run
 from tasks.answer import Answer
 from tasks.errors import Failure
+from tasks.protocol import Protocol
 from tasks.question import Question
 from tasks.sample import Sample
 from tasks.say import say
@@ -31,9 +32,9 @@ PROTOCOLS = {
 """One of each kind."""
 
 
-def own_rows(kind: str, videos: int = 6) -> list[dict[str, Any]]:
+def own_rows(kind: str) -> list[dict[str, Any]]:
     """Rows of own data that a kind can be asked about: videos of 40 s and longer, no two alike."""
-    return [{"video": f"v{i}", "duration": 40 + 4 * i, **_row(kind, i)} for i in range(videos)]
+    return [{"video": f"v{i}", "duration": 40 + 4 * i, **_row(kind, i)} for i in range(6)]
 
 
 def _row(kind: str, i: int) -> dict[str, Any]:
@@ -102,13 +103,41 @@ def said_run(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def kind_run(tmp_path: Path) -> Callable[..., Path]:
+def own_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write own data of a kind, by default `own_rows`."""
+
+    def write(kind: str, rows: Sequence[Mapping[str, Any]] | None = None) -> Path:
+        file = tmp_path / f"{kind}.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows or own_rows(kind)))
+        return file
+
+    return write
+
+
+@pytest.fixture
+def asked_kind(own_file: Callable[..., Path]) -> Callable[[str], tuple[list[Sample], Protocol]]:
+    """Samples of a kind and the rules they are asked under."""
+
+    def asked(kind: str) -> tuple[list[Sample], Protocol]:
+        plan = make_plan(str(own_file(kind)), None, PROTOCOLS[kind], None, None)
+        assert plan.protocol.kind == kind
+        return list(plan.samples), plan.protocol
+
+    return asked
+
+
+@pytest.fixture
+def kind_run(tmp_path: Path, own_file: Callable[..., Path]) -> Callable[..., Path]:
     """Make a run folder of own data of a kind, by a model that says a function of the sample in the words of the protocol."""
 
-    def make(kind: str, answer_of: Callable[[Sample], Answer], name: str = "run") -> Path:
-        file, folder = tmp_path / f"{kind}.jsonl", tmp_path / name
-        file.write_text("".join(json.dumps(row) + "\n" for row in own_rows(kind)))
-        plan = make_plan(str(file), None, PROTOCOLS[kind], ("direct",), tmp_path)
+    def make(
+        kind: str,
+        answer_of: Callable[[Sample], Answer],
+        name: str = "run",
+        rows: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Path:
+        folder = tmp_path / kind / name
+        plan = make_plan(str(own_file(kind, rows)), None, PROTOCOLS[kind], ("direct",), tmp_path)
         run(plan, folder, lambda: Sayer(lambda q: say(answer_of(q.sample), q.sample, q.protocol)), lambda _: None)
         return folder
 
