@@ -9,9 +9,7 @@ import numpy as np
 from harness.records import Record
 from harness.scoring import Scored
 from leaderboards.compare.errors import THRESHOLD
-from tasks import matching
 from tasks.kinds import clips, highlights
-from tasks.matching import Pairs
 from tasks.metrics import Bools
 from tasks.sample import Sample
 from tasks.span import Span
@@ -78,11 +76,14 @@ def _matched(found: Scored) -> dict[str, list[list[int]] | None]:
     """
     if found.protocol.kind != "instances":
         return {"matched": None, "found": None}
+    # Here, because it imports scipy, which no other kind needs.
+    from tasks import matching
+
     said, true = [outcome.answer.spans for outcome in found.outcomes], [sample.truth.spans for sample in found.samples]
     dtype = np.float32 if found.protocol.score.float_bits == 32 else np.float64
     pairs = matching.overlapping(said, true, THRESHOLD, dtype)
     m, n = (sum(map(len, rows)) for rows in (said, true))
-    turned = Pairs(pairs.right, pairs.left, pairs.iou)
+    turned = matching.Pairs(pairs.right, pairs.left, pairs.iou)
     return {
         "matched": _by_row(matching.most_pairs(pairs, (m, n)), said),
         "found": _by_row(matching.most_pairs(turned, (n, m)), true),
