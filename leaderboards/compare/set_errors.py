@@ -19,7 +19,7 @@ TYPES = {
     "wrong option": "an option that is not the right one",
     "too few": "fewer spans than true ones",
     "too many": "more spans than true ones",
-    "misplaced": "as many spans as true ones, at other times, or clips in another order",
+    "misplaced": "times that miss the true ones, or clips in another order",
 }
 """In the order in which they are tried."""
 
