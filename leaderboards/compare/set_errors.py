@@ -13,9 +13,9 @@ from tasks.sample import Sample
 MISFITS = ("event-count", "no-option", "ambiguous-option", "no-such-option")
 TYPES = {
     "right": "the main metric reaches a half; what is left is precision",
+    "misfit": "another number of events than was asked, or no option of the question",
     "no answer": "no reply, or a reply that says nothing of what was asked",
     "format": "a reply that the protocol cannot read",
-    "misfit": "another number of events than was asked, or no option of the question",
     "wrong option": "an option that is not the right one",
     "too few": "fewer spans than true ones",
     "too many": "more spans than true ones",
