@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 import datasets
 
 from harness.data.notes import missing_videos
-from harness.lmms_tasks.chat import messages
 from harness.models import lmms_reader
+from harness.models.chat import messages
 from harness.paths import data_root
 from harness.plan import Plan, make_plan
 from harness.scoring import score, seconds
@@ -55,7 +55,7 @@ def docs(stub: datasets.Dataset) -> datasets.Dataset:
 
 def chat(doc: Item) -> list[dict[str, Any]]:
     """The messages of one question, for models with a chat template."""
-    return messages(_plan(doc["plan"]).protocol.prompt, doc["video"], doc["question"])
+    return messages(_plan(doc["plan"]).protocol.prompt, {"type": "video", "url": doc["video"]}, doc["question"])
 
 
 def metrics(doc: Item, replies: Sequence[str]) -> dict[str, Any]:

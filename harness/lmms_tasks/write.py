@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from harness.lmms_tasks.chat import generation
+from harness.models.chat import generation
 from harness.paths import cache
 from tasks import kinds, protocol
 from tasks.answer import Answer

@@ -11,14 +11,9 @@ from tasks.question import Question
 class Reply(NamedTuple):
     """What came back for one question.
 
-    Attributes:
-        text: Raw text.
-        prompt_sha256: Hash of the exact prompt (rendered template or token ids).
-        prompt_tokens: Tokens in the prompt, visual ones included.
-        new_tokens: Tokens generated.
-        truncated: Whether the length limit ended the reply.
-        wrong_clock_s: By how many seconds the model was told wrong times of the frames, where that is more than the distance
-            between two of them; None if the times were right or could not be seen.
+    `prompt_sha256` is of the rendered template or the token ids, `prompt_tokens` counts visual ones too, `truncated` says that
+    the length limit ended the reply. `wrong_clock_s` is by how many seconds the model was told wrong times of the frames, where
+    that is more than the distance between two of them; None if the times were right or could not be seen.
     """
 
     text: str
@@ -56,7 +51,7 @@ class Model(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Identity for `run.json`: path or id, revision, weight fingerprint, dtype, attention, corrections."""
+        """Identity for `run.json`."""
         ...
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> Sequence[Reply | Failure]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from transformers import (
@@ -19,24 +19,16 @@ from harness.models import cache as caches
 
 
 class Row(NamedTuple):
-    """One prompt.
-
-    Attributes:
-        ids: Token ids.
-        positions: `(3, tokens)` rotary positions.
-    """
+    """One prompt: token ids, and `(3, tokens)` rotary positions."""
 
     ids: list[int]
     positions: torch.Tensor
 
 
 class Output(NamedTuple):
-    """One reply.
+    """One reply: its token ids with the end token, and whether the length limit ended it.
 
-    Attributes:
-        ids: New token ids, the end token included.
-        truncated: Whether the length limit ended it.
-        logprobs: With a temperature, the log-probability of each new token at that temperature, before anything is excluded.
+    `logprobs` are, with a temperature, those of each new token at that temperature, before anything is excluded.
     """
 
     ids: list[int]
@@ -45,13 +37,7 @@ class Output(NamedTuple):
 
 
 class Prefix(NamedTuple):
-    """What has been computed once for many rows.
-
-    Attributes:
-        cache: Keys and values, one row a prefix.
-        mask: `(prefixes, tokens)`, 0 on padding (on the left).
-        lengths: Tokens of each prefix.
-    """
+    """What was computed once for many rows: a row of the cache each, mask `(prefixes, tokens)`, 0 on the left, and lengths."""
 
     cache: Cache
     mask: torch.Tensor
@@ -66,12 +52,10 @@ class Rules:
     """How tokens are chosen.
 
     Attributes:
-        max_new_tokens: Length limit.
         stop: Ids that end a reply.
         suppress: Ids that are never chosen (visual placeholders break the model's bookkeeping).
         temperature: 0 for the most probable token.
         repetition_penalty: 1 for none; counts the prompt, as transformers does.
-        top_p: With a temperature, share of the probability that is drawn from.
         seed: With a temperature, each reply's random numbers follow from this and its own prompt, not from its batch.
     """
 
@@ -102,14 +86,7 @@ def shared_length(rows: Sequence[Row]) -> int:
 
 @torch.no_grad()
 def prefill(model: Any, rows: Sequence[Row], lengths: Sequence[int], video: Any) -> Prefix:
-    """Compute the first tokens of some rows, which contain their whole videos.
-
-    Args:
-        model: The checkpoint.
-        rows: One prompt for each prefix.
-        lengths: Tokens of each prefix.
-        video: Output of the vision tower, for one video a row.
-    """
+    """Compute the first tokens of some rows, which contain their whole videos: the vision tower's output, one video a row."""
     cut = [Row(row.ids[:length], row.positions[:, :length]) for row, length in zip(rows, lengths, strict=True)]
     ids, positions, mask = _pad(cut, model.device)
     cache = caches.empty()
@@ -133,7 +110,7 @@ def generate(
         model: The checkpoint.
         rows: Whole prompts.
         rules: How tokens are chosen.
-        prefix: What `prefill` has computed; None computes every row whole.
+        prefix: None computes every row whole.
         video: Output of the vision tower; read only without a prefix.
         sources: Which prefix each row continues; None where there is one.
         seeds: A seed for each row, where the same prompt stands several times; None for the seed of the rules.
@@ -194,8 +171,7 @@ def _forward(model: Any, ids: Any, positions: Any, mask: Any, cache: Cache, extr
         **{caches.keyword(type(model).forward): cache},
         **extra,
     )
-    logits: torch.Tensor = output.logits[:, -1].float()
-    return logits
+    return cast(torch.Tensor, output.logits[:, -1].float())
 
 
 def _repeat_video(video: Any, count: int) -> Any:

@@ -15,13 +15,7 @@ from tasks.protocol import PromptRules
 
 
 class Inputs:
-    """Builds the inputs of one checkpoint; `check_positions` must have seen the model before.
-
-    Args:
-        model: The checkpoint (its configuration and position rule are read; nothing runs through it).
-        processor: Its processor.
-        family: Its `model_type`.
-    """
+    """Builds the inputs of one checkpoint, of which it reads configuration and position rule: `check_positions` comes before."""
 
     def __init__(self, model: Any, processor: Any, family: str) -> None:
         self.config = model.config
@@ -33,17 +27,9 @@ class Inputs:
         self.patch: int = vision.temporal_patch_size
 
     def build(self, frames: Frames, rules: PromptRules, texts: Sequence[str], device: str) -> tuple[list[Row], prompt.Video]:
-        """Whole prompts for questions on one video, and the video.
+        """Whole prompts for the user turns of questions on one video, and the video, whose pixels are worked on on `device`.
 
-        Args:
-            frames: The video.
-            rules: What stands around the text of a question.
-            texts: The user turn of each question.
-            device: Where the processor works on pixels.
-
-        Raises:
-            ClockError: The model would be told wrong times.
-            InputError: The frames do not have a size this model takes.
+        Raises ClockError if the model would be told wrong times, InputError if the frames have no size that this model takes.
         """
         if any(side % self.pixel_factor for side in frames.pixels.shape[1:3]) or len(frames.time_s) % 2:
             expected = f"an even number of frames with sides divisible by {self.pixel_factor}"

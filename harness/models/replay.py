@@ -20,23 +20,16 @@ ANY_MODE = ""
 class ReplayModel:
     """Replies by sample; a row without `mode` answers every mode, and of several rows for a sample the last counts.
 
-    Attributes:
-        notes: How the file was read, a sentence each.
+    `notes` tells how the file was read, a sentence each.
     """
 
     needs_video = False
     pixel_factor = 1
 
     def __init__(self, path: Path, samples: Sequence[Sample], reply_key: str | None = None) -> None:
-        """Read the file.
+        """Read the file, of replies to these samples under `reply_key`, None for what the file itself shows.
 
-        Args:
-            path: The file.
-            samples: What it may answer.
-            reply_key: The key of the reply, None for what the file itself shows.
-
-        Raises:
-            InputError: The file is missing or none of the forms, or it holds moments and no texts.
+        Raises InputError where the file is missing or none of the forms, or holds moments and no texts.
         """
         if not path.is_file():
             raise InputError("a file of replies after `replay:`", f"no file {path}", "harness run --model replay:FILE …")
@@ -56,7 +49,7 @@ class ReplayModel:
 
     def answer(self, _: Frames | None, questions: Sequence[Question]) -> list[Reply | Failure]:
         """The recorded reply to each question, the recorded error, or a failure named `no-row`."""
-        return [self._reply(question) for question in questions]
+        return list(map(self._reply, questions))
 
     def _reply(self, question: Question) -> Reply | Failure:
         for mode in (question.mode, ANY_MODE):

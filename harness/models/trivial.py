@@ -53,13 +53,9 @@ class TrivialModel:
 
     def answer(self, _: Frames | None, questions: Sequence[Question]) -> list[Reply]:
         """The rule's answer to each question."""
-        return [
-            Reply(
-                say(self.answer_of(question.sample), question.sample, self.protocol),
-                hashlib.sha256(question.text.encode()).hexdigest(),
-            )
-            for question in questions
-        ]
+        texts = [say(self.answer_of(question.sample), question.sample, self.protocol) for question in questions]
+        digests = [hashlib.sha256(question.text.encode()).hexdigest() for question in questions]
+        return list(map(Reply, texts, digests))
 
 
 def trivial(
@@ -69,14 +65,10 @@ def trivial(
     seed: int,
     truth_of: Callable[[Sample], Answer] | None = None,
 ) -> TrivialModel | None:
-    """A trivial model by name, None if the name is not one.
+    """A trivial model of `NAMES`, which speaks in the words of the protocol; None if the name is not one.
 
-    Args:
-        name: One of `NAMES`.
-        protocol: In its words the model speaks.
-        train: Loads the train split; called by the `train-prior` rows only.
-        seed: Seed of `random`.
-        truth_of: What an oracle knows; by default the truth as far as the protocol can say it.
+    Only `train-prior` loads the train split. `truth_of` is what an oracle knows, by default the truth as far as the protocol can
+    say it.
     """
     truth_of = truth_of or partial(sayable, protocol=protocol)
 
@@ -127,14 +119,9 @@ def share(low: float, high: float, duration_s: float) -> Span:
 
 
 def best_constant_span(samples: Sequence[Sample], relative: bool) -> tuple[float, float]:
-    """The one span with the highest mIoU over the samples, on a grid of 51 points.
+    """The one span with the highest mIoU over the first targets of the samples, on a grid of 51 points.
 
-    Args:
-        samples: Usually a train split; the first target of each counts.
-        relative: Whether the span is a fraction of the duration, or seconds (grid up to the 99th percentile of the ends).
-
-    Returns:
-        Start and end, as fractions or as seconds rounded to two decimals.
+    In fractions of the duration, or in seconds to two decimals (grid up to the 99th percentile of the ends).
     """
     targets = np.array([sample.truth.spans[0] for sample in samples], dtype=np.float64)
     scale = np.array([sample.duration_s if relative else 1.0 for sample in samples])[:, None]
