@@ -13,14 +13,7 @@ from tasks.span import Span
 
 
 class Job(NamedTuple):
-    """A video to decode, or a cut of one.
-
-    Attributes:
-        key: Name of the video, or whatever tells its jobs apart.
-        path: The video file, None where it is missing.
-        clip: Bounds in seconds, or None for the whole video.
-        questions: What is asked about it; empty where only frames are wanted.
-    """
+    """A video to decode, or a cut of one, by its name or whatever tells its jobs apart; `path` is None where it is missing."""
 
     key: str
     path: Path | None
@@ -38,7 +31,6 @@ class Frames:
             of the clip.
         interval_s: Spacing of the uniform grid of times that was asked for, in seconds.
         slack_s: How far a frame may lie from its grid time at most (half the largest gap between the video's frames).
-        decoder: The decoder that was used.
     """
 
     pixels: NDArray[np.uint8]

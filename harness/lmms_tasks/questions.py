@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 
 import datasets
 
@@ -21,13 +21,10 @@ Item = dict[str, str]
 
 
 def docs(stub: datasets.Dataset) -> datasets.Dataset:
-    """The questions of a task whose video can be read, in the order of the split.
+    """The questions of a task whose video can be read, in the order of the split; `charades direct`, the stub's name, says which.
 
     lmms-eval stops at the first video it cannot read. Those are left out here, and count as 0 in `aggregate`. Model classes that
     read through qwen_vl_utils get the reader of this project, see `harness.models.lmms_reader`.
-
-    Args:
-        stub: What lmms-eval loaded in place of a dataset; its name says which task and mode are meant: `charades direct`.
     """
     try:
         plan = _plan(stub.config_name)
@@ -37,7 +34,9 @@ def docs(stub: datasets.Dataset) -> datasets.Dataset:
         if (reader := lmms_reader.install()) is not None:
             sys.stderr.write(f"{plan.name}: qwen_vl_utils reads video by {reader.name}\n")
     except InputError as error:
-        _stop(error)
+        # lmms-eval tries again after an exception, prints it and exits with 0.
+        sys.stderr.write(f"harness: bad input\n{error}\n")
+        raise SystemExit(2) from error
     sys.stderr.write("".join(f"{note}\n" for note in missing_videos(plan)))
     rows = [
         {
@@ -111,9 +110,3 @@ def _can_be_read(path: Any, plan: Plan) -> bool:
         sys.stderr.write(f"{plan.name}: {path.name} cannot be read, its queries score 0: {error}\n")
         return False
     return True
-
-
-def _stop(error: InputError) -> NoReturn:
-    """End the command: lmms-eval tries again after an exception, prints it and exits with 0."""
-    sys.stderr.write(f"harness: bad input\n{error}\n")
-    raise SystemExit(2) from error

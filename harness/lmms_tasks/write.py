@@ -77,7 +77,6 @@ def folder() -> Path:
                 whole.write_text(text, encoding="utf-8")
                 whole.replace(place / file)
     except OSError as error:
-        raise InputError(
-            "a cache folder that can be written", f"{place}: {error.strerror}", "export XDG_CACHE_HOME=DIR"
-        ) from error
+        found = f"{place}: {error.strerror}"
+        raise InputError("a cache folder that can be written", found, "export XDG_CACHE_HOME=DIR") from error
     return place

@@ -38,28 +38,21 @@ class Model(Protocol):
     @property
     def name(self) -> str:
         """Name for tables."""
-        ...
 
     @property
     def needs_video(self) -> bool:
         """Whether `answer` wants the video: questions on a missing one are not asked."""
-        ...
 
     @property
     def pixel_factor(self) -> int | None:
         """Frame height and width are multiples of this (patch size x merge size); None for a model that reads files itself."""
-        ...
 
     def describe(self) -> dict[str, Any]:
         """Identity for `run.json`."""
-        ...
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> Sequence[Reply | Failure]:
         """One reply or failure per question, in order, each under the question's own protocol.
 
-        All are about one video, whose frames were read under the video rules that their protocols share.
-
-        Raises:
-            AnswerError: This video cannot be answered at all.
+        All are about one video, whose frames were read under the video rules that their protocols share. Raises AnswerError where
+        it cannot be answered at all.
         """
-        ...

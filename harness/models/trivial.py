@@ -13,7 +13,7 @@ from harness.frames import Frames
 from harness.models.base import Reply
 from harness.video.sampling import frame_count
 from tasks.answer import Answer
-from tasks.metrics import Floats, iou
+from tasks.metrics import iou
 from tasks.protocol import Protocol
 from tasks.question import Question
 from tasks.sample import Sample
@@ -109,7 +109,8 @@ def trivial(
             note = "the oracle's answer as exactly as the protocol teaches to say it: in its unit, rounding and decimals"
             return TrivialModel(name, lambda s: rounded(truth_of(s), s, protocol), protocol, note)
         case "oracle-clamped":
-            return oracle(lambda span, s: _clamped(span, s.duration_s), "the oracle's times cut to the annotated duration")
+            clamped = lambda span, s: Span(*(min(max(time, 0.0), s.duration_s) for time in span))  # noqa: E731
+            return oracle(clamped, "the oracle's times cut to the annotated duration")
     return None
 
 
@@ -129,11 +130,7 @@ def best_constant_span(samples: Sequence[Sample], relative: bool) -> tuple[float
     top = 1.0 if relative else float(np.quantile(targets[:, 1], 0.99))
     grid = np.round(np.linspace(0, top, GRID_POINTS), 2)
     candidates = [(low, high) for i, low in enumerate(grid.tolist()) for high in grid[i + 1 :].tolist()]
-    return max(candidates, key=lambda span: _mean_iou(span, targets))
-
-
-def _mean_iou(span: tuple[float, float], targets: Floats) -> float:
-    return float(iou(np.broadcast_to(span, targets.shape), targets).mean())
+    return max(candidates, key=lambda span: float(iou(np.broadcast_to(span, targets.shape), targets).mean()))
 
 
 def _on_grid(span: Span, duration_s: float, count: int) -> Span:
@@ -142,11 +139,6 @@ def _on_grid(span: Span, duration_s: float, count: int) -> Span:
     start, end = (min(max(round(float(time) / interval_s), 0), count - 1) for time in span)
     start = min(start, count - 2)
     return Span(start * interval_s, max(end, start + 1) * interval_s)
-
-
-def _clamped(span: Span, duration_s: float) -> Span:
-    start_s, end_s = (min(max(time, 0.0), duration_s) for time in span)
-    return Span(start_s, end_s)
 
 
 def _random_span(sample: Sample, seed: int) -> Span:
