@@ -13,7 +13,7 @@ from tasks.span import Span
 
 
 class Job(NamedTuple):
-    """A video to decode, or a cut of one, by its name or whatever tells its jobs apart; `path` is None where it is missing."""
+    """A video to decode (`path` is None where it is missing), or a cut of it in seconds; `key` tells it from the others."""
 
     key: str
     path: Path | None

@@ -55,10 +55,7 @@ def redacted(record: Record, secrets: Sequence[str]) -> Record:
 
 
 def check(record: Any) -> Record:
-    """A line of `samples.jsonl` itself, if everything that is read of it later is as `make_record` writes it.
-
-    Raises ValueError with the name of the key otherwise.
-    """
+    """A line of `samples.jsonl` itself, if all that is read of it is as `make_record` writes it; else ValueError with the key."""
     if not isinstance(record, dict):
         raise ValueError(f"a {type(record).__name__}")
     if missing := [key for key in NEEDED if key not in record]:

@@ -37,10 +37,7 @@ def read_run(folder: Path) -> dict[str, Any] | None:
 
 
 def read_document(path: Path, schema: str) -> dict[str, Any] | None:
-    """A document with spec, sessions and status (`run.json`, `train.json`), None if there is none.
-
-    Raises InputError where it cannot be read, or is of another schema.
-    """
+    """A document with spec, sessions and status (`run.json`, `train.json`), None if there is none. Raises InputError."""
     if not path.is_file():
         return None
     try:

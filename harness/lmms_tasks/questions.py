@@ -8,6 +8,7 @@ from typing import Any
 import datasets
 
 from harness.data.notes import missing_videos
+from harness.lmms_tasks.write import metric_names
 from harness.models import lmms_reader
 from harness.models.chat import messages
 from harness.paths import data_root
@@ -62,9 +63,9 @@ def metrics(doc: Item, replies: Sequence[str]) -> dict[str, Any]:
 
     `id` and `mode` stand beside them for the log of samples, so that `harness score` can read it.
     """
-    reply = {"plan": doc["plan"], "id": doc["id"], "text": replies[0]}
-    named = {name: {"metric": name, **reply} for name in metric_names(doc["plan"])}
-    return {"id": doc["id"], "mode": _plan(doc["plan"]).modes[0], **named}
+    reply, plan = {"plan": doc["plan"], "id": doc["id"], "text": replies[0]}, _plan(doc["plan"])
+    named = {name: {"metric": name, **reply} for name in metric_names(plan.protocol)}
+    return {"id": doc["id"], "mode": plan.modes[0], **named}
 
 
 def aggregate(items: Sequence[Item]) -> float:
@@ -77,14 +78,6 @@ def aggregate(items: Sequence[Item]) -> float:
     entry = score(samples, records, plan.protocol, plan.modes)["modes"][mode]
     value = entry["aggregate"][items[0]["metric"]]
     return float("nan") if value is None else float(value)
-
-
-@cache
-def metric_names(name: str) -> list[str]:
-    """Names of the metrics of a task, as `harness score` gives them."""
-    plan = _plan(name)
-    entry = score(plan.samples[:1], {}, plan.protocol, plan.modes)["modes"][plan.modes[0]]
-    return [name for name in entry["aggregate"] if name != "n"]
 
 
 @cache

@@ -39,10 +39,7 @@ class Checkpoint(NamedTuple):
 
 
 def find(model: str, trust_remote_code: bool = False) -> Checkpoint:
-    """Resolve a folder or a hub id and check it, without loading weights.
-
-    Raises InputError: no such folder or repository, a file is missing, the weights are pickles, the family is not supported.
-    """
+    """Resolve a folder or a hub id and check it, without loading weights. Raises InputError, also for weights in pickles."""
     if (folder := Path(model).expanduser()).is_dir():
         return Checkpoint(local(model), folder, check(folder), None)
     folder = _download(model, trust_remote_code)

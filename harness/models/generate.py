@@ -86,7 +86,7 @@ def shared_length(rows: Sequence[Row]) -> int:
 
 @torch.no_grad()
 def prefill(model: Any, rows: Sequence[Row], lengths: Sequence[int], video: Any) -> Prefix:
-    """Compute the first tokens of some rows, which contain their whole videos: the vision tower's output, one video a row."""
+    """Compute the first tokens of some rows, which contain their whole videos; `video` is what the vision tower gave."""
     cut = [Row(row.ids[:length], row.positions[:, :length]) for row, length in zip(rows, lengths, strict=True)]
     ids, positions, mask = _pad(cut, model.device)
     cache = caches.empty()
@@ -104,16 +104,10 @@ def generate(
     sources: Sequence[int] | None = None,
     seeds: Sequence[int] | None = None,
 ) -> list[Output]:
-    """Replies to prompts in one batch.
+    """Replies to whole prompts in one batch.
 
-    Args:
-        model: The checkpoint.
-        rows: Whole prompts.
-        rules: How tokens are chosen.
-        prefix: None computes every row whole.
-        video: Output of the vision tower; read only without a prefix.
-        sources: Which prefix each row continues; None where there is one.
-        seeds: A seed for each row, where the same prompt stands several times; None for the seed of the rules.
+    Without a prefix every row is computed whole, with the vision tower's output, which is read only then. `sources` tells which
+    prefix each row continues, where there are several; `seeds` gives each row one where the same prompt stands several times.
     """
     origin = list(sources) if sources is not None else [0] * len(rows)
     cache, ids, positions, mask, extra = _start(model, rows, prefix, origin, video)
@@ -162,15 +156,8 @@ def _start(
 
 
 def _forward(model: Any, ids: Any, positions: Any, mask: Any, cache: Cache, extra: dict[str, Any]) -> torch.Tensor:
-    output = model(
-        input_ids=ids,
-        position_ids=positions,
-        attention_mask=mask,
-        use_cache=True,
-        logits_to_keep=1,
-        **{caches.keyword(type(model).forward): cache},
-        **extra,
-    )
+    kept = {caches.keyword(type(model).forward): cache, "use_cache": True, "logits_to_keep": 1}
+    output = model(input_ids=ids, position_ids=positions, attention_mask=mask, **kept, **extra)
     return cast(torch.Tensor, output.logits[:, -1].float())
 
 

@@ -24,11 +24,7 @@ DEFAULTS = Options()
 
 
 def load(name: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfModel":
-    """Load a checkpoint folder or hub id; its chat template is tried and its sight probed under the rules of a protocol.
-
-    Raises InputError where the checkpoint or an option cannot be used as asked (nothing is replaced by something else), or the
-    model does not see the video.
-    """
+    """Load a folder or hub id exactly as asked, its template tried and its sight probed under a protocol. Raises InputError."""
     checkpoint = find(name, options.trust_remote_code)
     loaded, processor, unused = loading.read(checkpoint, options)
     with loading.refused(checkpoint, options):
@@ -83,10 +79,7 @@ class HfModel:
         }
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:
-        """One reply per question, in order; a failure where the question contains a special token.
-
-        Raises AnswerError if the GPU ran out of memory, ClockError and InputError as `Inputs.build`.
-        """
+        """A reply to each question, a failure to one with a special token. Raises AnswerError (memory), and as `Inputs.build`."""
         if frames is None:
             raise InputError(f"frames with sides divisible by {self.pixel_factor}", "no frames", "harness show default")
         failures = [prompt.special_token(self.processor, question.text) for question in questions]

@@ -27,10 +27,7 @@ class Inputs:
         self.patch: int = vision.temporal_patch_size
 
     def build(self, frames: Frames, rules: PromptRules, texts: Sequence[str], device: str) -> tuple[list[Row], prompt.Video]:
-        """Whole prompts for the user turns of questions on one video, and the video, whose pixels are worked on on `device`.
-
-        Raises ClockError if the model would be told wrong times, InputError if the frames have no size that this model takes.
-        """
+        """Whole prompts for user turns on one video, and the video. Raises ClockError; InputError for frames of another size."""
         if any(side % self.pixel_factor for side in frames.pixels.shape[1:3]) or len(frames.time_s) % 2:
             expected = f"an even number of frames with sides divisible by {self.pixel_factor}"
             raise InputError(expected, f"{frames.pixels.shape}", "harness show default")

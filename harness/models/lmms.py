@@ -40,15 +40,10 @@ TASK, SPLIT = "harness", "test"
 
 
 def load(model: str, name: str, simple: bool, protocol: Protocol, options: Options) -> "LmmsModel":
-    """Open a model class of lmms-eval and ask it about a probe video, to see that it answers and what it is told.
+    """Open a model in a class of lmms-eval, `qwen2_5_vl`, and ask about a probe video, to see that it answers and what it hears.
 
-    Args:
-        model: Checkpoint, or name of the model behind an API.
-        name: Name of the class: `qwen2_5_vl`.
-        simple: Whether to take the simple class where there is a chat class as well.
-        protocol: The rules it will answer under. Raises InputError where these classes cannot be told them, there is no such
-            class, or it cannot be opened or cannot answer.
-        options: How it is run.
+    `simple` takes the simple class where there is a chat class as well. Raises InputError where there is no such class, it cannot
+    be opened or cannot answer, or it cannot be told the rules of the protocol.
     """
     names = registry.list_available_models(include_aliases=True)
     if name not in names:
@@ -90,10 +85,7 @@ def check_protocol(protocol: Protocol, simple: bool) -> None:
 
 
 class LmmsModel:
-    """An opened model of lmms-eval; implements `harness.models.base.Model`.
-
-    Questions are asked one by one, so that an error costs one answer.
-    """
+    """An opened model of lmms-eval, a `harness.models.base.Model`. It is asked one by one, so that an error costs one answer."""
 
     needs_video = True
     pixel_factor = None

@@ -48,10 +48,7 @@ class Reader:
 
 
 def install() -> Reader | None:
-    """Give qwen_vl_utils the reader that the environment variable names, or else our own; None where it is not installed.
-
-    Raises InputError where the variable names a reader that does not exist or does not load.
-    """
+    """Give qwen_vl_utils, if it is installed, the reader that `VARIABLE` names (raises InputError if it is none), else ours."""
     try:
         from qwen_vl_utils import vision_process
     except ModuleNotFoundError as error:

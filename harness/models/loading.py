@@ -73,14 +73,8 @@ def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]
     processors: Any = transformers.AutoProcessor
     with refused(checkpoint, options):
         check_size(checkpoint, trust)
-        model, report = models.from_pretrained(
-            checkpoint.folder,
-            dtype=dtype,
-            attn_implementation=options.attn,
-            use_safetensors=True,
-            trust_remote_code=trust,
-            output_loading_info=True,
-        )
+        asked = {"dtype": dtype, "attn_implementation": options.attn, "use_safetensors": True, "trust_remote_code": trust}
+        model, report = models.from_pretrained(checkpoint.folder, **asked, output_loading_info=True)
         processor = processors.from_pretrained(checkpoint.folder, trust_remote_code=trust)
         check_processor(model, processor, checkpoint)
         model.to(device).eval()
@@ -106,9 +100,8 @@ def check_weights(model: Any, report: Mapping[str, Any], checkpoint: Checkpoint)
     """Refuse weights that are missing or no numbers. Raises InputError."""
     step = f"ls -l {checkpoint.folder}"
     if missing := sorted(report["missing_keys"]):
-        raise InputError(
-            "every weight of the model in the checkpoint", f"{len(missing)} missing, the first is {missing[0]}", step
-        )
+        found = f"{len(missing)} missing, the first is {missing[0]}"
+        raise InputError("every weight of the model in the checkpoint", found, step)
     if broken := [name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()]:
         raise InputError("weights that are finite numbers", f"{len(broken)} hold others, the first is {broken[0]}", step)
 

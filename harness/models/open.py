@@ -31,16 +31,11 @@ def open_model(
     backend: str = "hf",
     samples: Sequence[Sample] = (),
 ) -> Model:
-    """Open what `--model` names: a trivial model, a replay, a checkpoint or a model behind a server.
+    """Open what `--model` names: a trivial model, a replay, a checkpoint or a model behind a server. Raises InputError.
 
-    Args:
-        name: The argument of `--model`.
-        protocol: The rules it will answer under.
-        train: Loads the train split of the task, for `train-prior`.
-        options: How it is run.
-        backend: What runs a name that is neither trivial nor a replay: one of `BACKENDS`; `lmms:NAME` with the model class of
-            lmms-eval, its chat variant if it has one, `lmms-simple:NAME` its simple one. Raises InputError if it cannot.
-        samples: What will be asked, among which a replay finds those that its rows name.
+    `train` loads the train split, for `train-prior`; `samples` are what will be asked, among which a replay finds those that its
+    rows name. `backend`, one of `BACKENDS`, runs other names: `lmms:NAME` in the model class of lmms-eval, its chat variant if it
+    has one, `lmms-simple:NAME` in its simple one.
     """
     if name.startswith(REPLAY):
         return ReplayModel(Path(name.removeprefix(REPLAY)), samples, options.reply_key)

@@ -27,10 +27,7 @@ JPEG_QUALITY = 90
 
 
 class OpenAiModel:
-    """Asks a server; the key comes from the environment and is never written anywhere.
-
-    Raises InputError where there is no key, or the protocol asks for something a server cannot be told.
-    """
+    """Asks a server. Raises InputError without a key (which is never written anywhere), and for rules that it cannot be told."""
 
     needs_video = True
     pixel_factor = 28

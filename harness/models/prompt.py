@@ -65,10 +65,7 @@ def special_token(processor: Any, text: str) -> Failure | None:
 
 
 def render(processor: Any, prompt: PromptRules, text: str) -> tuple[str, str]:
-    """The prompt before and after the video, through the checkpoint's chat template.
-
-    Raises InputError where the template does not write a video the way Qwen-VL's do, or leaves out what it is told.
-    """
+    """The prompt before and after the video. Raises InputError if the chat template is unlike Qwen-VL's, or leaves out a part."""
     said = messages(prompt, {"type": "video"}, text)
     rendered = processor.apply_chat_template(said, tokenize=False, add_generation_prompt=True) + prompt.prefill
     before, slot, after = rendered.partition(SLOT)

@@ -18,19 +18,13 @@ ANY_MODE = ""
 
 
 class ReplayModel:
-    """Replies by sample; a row without `mode` answers every mode, and of several rows for a sample the last counts.
-
-    `notes` tells how the file was read, a sentence each.
-    """
+    """Replies by sample; a row without `mode` answers every mode, the last of several counts. `notes` says how they were read."""
 
     needs_video = False
     pixel_factor = 1
 
     def __init__(self, path: Path, samples: Sequence[Sample], reply_key: str | None = None) -> None:
-        """Read the file, of replies to these samples under `reply_key`, None for what the file itself shows.
-
-        Raises InputError where the file is missing or none of the forms, or holds moments and no texts.
-        """
+        """Read the replies to these samples, under `reply_key` or as the file shows. Raises InputError, also for moments."""
         if not path.is_file():
             raise InputError("a file of replies after `replay:`", f"no file {path}", "harness run --model replay:FILE …")
         self.name = f"replay:{path.name}"

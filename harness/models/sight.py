@@ -51,13 +51,9 @@ def changes(frames: Frames, patch: int) -> dict[str, Frames]:
 
 
 def probe(look: Look, model: Any, factor: int, what: str = "logits") -> str:
-    """Look at a clip, at changed ones, and at the clip without what the vision tower gives; raises and returns as `check`.
+    """Look at a clip, at changed ones, and at the clip without what the vision tower gives; returns and raises as `check`.
 
-    Args:
-        look: Takes the path whose sight is in question.
-        model: The plain checkpoint behind it.
-        factor: Frame height and width are multiples of this.
-        what: The numbers that `look` gives, for people.
+    `look` takes the path whose sight is in question, `model` is the plain checkpoint behind it, `what` names the numbers.
     """
     vision = model.config.vision_config
     patch: int = vision.temporal_patch_size
@@ -101,11 +97,8 @@ def listening(model: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
         if (logits := getattr(output, "logits", None)) is not None:
             heard.append(logits[:, -1].detach().float())
 
-    handle = model.register_forward_hook(hear)
-    try:
+    with model.register_forward_hook(hear):
         yield heard
-    finally:
-        handle.remove()
 
 
 def _without(tower: torch.nn.Module, level: int | None, look: Look, frames: Frames) -> torch.Tensor:
@@ -119,11 +112,8 @@ def _without(tower: torch.nn.Module, level: int | None, look: Look, frames: Fram
             output.deepstack_features = [torch.zeros_like(f) if level in (None, index) else f for index, f in enumerate(deep)]
         return output
 
-    handle = tower.register_forward_hook(blank)
-    try:
+    with tower.register_forward_hook(blank):
         return look(frames)
-    finally:
-        handle.remove()
 
 
 def _distance(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

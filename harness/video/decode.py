@@ -53,10 +53,7 @@ def undecoded(path: Path, rules: VideoRules, factor: int, clip: Span | None = No
 
 
 def first_and_last(path: Path, rules: VideoRules, _factor: int, _clip: Span | None = None) -> Frames:
-    """All frames without pixels, `interval_s` the mean distance between them, once the first and the last were decoded.
-
-    Raises DecodeError where a run could not use the file.
-    """
+    """All frames without pixels, a mean `interval_s` apart, once the first and last were decoded. Raises DecodeError as a run."""
     shown = timeline(path)
     next(reader(rules.decoder)(path, shown, np.zeros(1, dtype=np.int64)))
     extras.package("harness.video.with_pyav", "video").decode_last(path, shown)

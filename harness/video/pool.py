@@ -46,15 +46,10 @@ class FramePool:
         prefetch: int | None = None,
         read: Read = read_frames,
     ) -> None:
-        """Describe the pool; its `workers`, each with one thread, start on entering it.
+        """Describe the pool; its processes, of one thread each, start on entering it.
 
-        Args:
-            rules: How videos are sampled.
-            factor: Height and width become multiples of this.
-            workers: Number of processes.
-            deadline_s: Seconds a video may take before its process is killed.
-            prefetch: Most videos that are being decoded or wait decoded at any time; twice the workers if not given.
-            read: Reads one video; it must be importable by name in another process.
+        One that takes more than `deadline_s` for a video is killed. At most `prefetch` videos, if not given twice the workers,
+        are being decoded or wait decoded at any time. `read` reads one; it must be importable by name in another process.
         """
         self.waited_s = 0.0
         self._job = (rules, factor, read)

@@ -61,10 +61,7 @@ def within(times_s: NDArray[np.float64], clip: Span | None) -> tuple[slice, NDAr
 
 
 def target_size(height: int, width: int, n_frames: int, rules: VideoRules, factor: int) -> tuple[int, int]:
-    """Height and width in pixels given to the model: multiples of `factor` that keep the shape within the pixel budget.
-
-    Raises ValueError where one side is more than 200 times the other.
-    """
+    """Height and width for the model, multiples of `factor` within the pixel budget. Raises ValueError for sides over 200 : 1."""
     if max(height, width) > MAX_RATIO * min(height, width):
         raise ValueError(f"sides may differ by {MAX_RATIO} times at most, got {height}x{width}")
     highest = max(min(rules.max_pixels, rules.total_pixels / n_frames * 2), int(rules.min_pixels * 1.05))

@@ -51,10 +51,7 @@ def frame_times(path: Path) -> NDArray[np.float64]:
 
 
 def timeline(path: Path) -> Timeline:
-    """When the pictures of the main video stream are shown.
-
-    Raises DecodeError: no such file, not a video, no frames or no times, a clock that jumps back, a file that ends early.
-    """
+    """When the pictures of the main video stream are shown. Raises DecodeError, also for a clock that jumps back."""
     if not path.is_file():
         raise DecodeError(Failure("missing-video", f"{path.name} is not a file"))
     if path.stat().st_size == 0:

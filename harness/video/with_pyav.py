@@ -19,10 +19,7 @@ SAME_S = 1e-6
 
 
 def frames(path: Path, shown: Timeline, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """Decode the pictures at `shown.times_s[indices]` (ascending, no repeats), one `(h, w, 3)` upright RGB array at a time.
-
-    Raises DecodeError where the stream is broken, or one of the pictures is not there.
-    """
+    """The pictures at `shown.times_s[indices]` (ascending, no repeats), each `(h, w, 3)` upright RGB. Raises DecodeError."""
     wanted_s = iter([*shown.times_s[indices].tolist(), math.inf])
     next_s = next(wanted_s)
     for time_s, frame in _timed(path, shown):
