@@ -91,15 +91,11 @@ def _plan(name: str) -> Plan:
 
 @cache
 def _asked(name: str) -> frozenset[str]:
-    plan = _plan(name)
-    readable = {key for key, path in plan.videos.items() if _can_be_read(path, plan)}
+    plan, readable = _plan(name), set()
+    for key, path in plan.videos.items():
+        try:
+            frame_times(path)
+            readable.add(key)
+        except DecodeError as error:
+            sys.stderr.write(f"{plan.name}: {path.name} cannot be read, its queries score 0: {error}\n")
     return frozenset(sample.id for sample in plan.samples if sample.video in readable)
-
-
-def _can_be_read(path: Any, plan: Plan) -> bool:
-    try:
-        frame_times(path)
-    except DecodeError as error:
-        sys.stderr.write(f"{plan.name}: {path.name} cannot be read, its queries score 0: {error}\n")
-        return False
-    return True

@@ -49,14 +49,10 @@ SUPPRESSED = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>", "<|image_pa
 
 @dataclass(frozen=True)
 class Rules:
-    """How tokens are chosen.
+    """How tokens are chosen: at temperature 0 the most probable one; the repetition penalty counts the prompt, as transformers'.
 
-    Attributes:
-        stop: Ids that end a reply.
-        suppress: Ids that are never chosen (visual placeholders break the model's bookkeeping).
-        temperature: 0 for the most probable token.
-        repetition_penalty: 1 for none; counts the prompt, as transformers does.
-        seed: With a temperature, each reply's random numbers follow from this and its own prompt, not from its batch.
+    `stop` ids end a reply; `suppress` ids are never chosen (visual placeholders break the model's bookkeeping). With a
+    temperature, the random numbers of a reply follow from the seed and its own prompt, not from its batch.
     """
 
     max_new_tokens: int

@@ -162,9 +162,8 @@ class LmmsModel:
             return clock, self._sight(protocol, plain, videos)
 
     def _clock(self, heard: Told | None) -> str:
-        if heard is None:
-            clock = "not measured: no times were seen on their way to the model"
-        else:
+        clock = "not measured: no times were seen on their way to the model"
+        if heard is not None:
             clock = f"{'WRONG' if heard.wrong else 'right'} on a probe video of {PROBE_FRAMES / 2:.0f} s: {heard.channel}, "
             clock += f"last patch told {heard.told_s[-1]:.2f} s, true {heard.true_s[-1]:.2f} s"
         if heard is None or heard.wrong:

@@ -9,6 +9,7 @@ with the pixels that torchcodec gives where it loads.
 import importlib
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,18 +34,18 @@ CAREFUL = "decord shows other pictures than the frame numbers say in files with 
 LIBRARIES = {"decord": "decord", "torchcodec": "torchcodec.decoders", "torchvision": "torchvision.io"}
 
 
+@dataclass
 class Reader:
     """Stands where qwen_vl_utils keeps its reader, under the name of what reads, and remembers whether it was asked."""
 
-    def __init__(self, name: str, read: Callable[[Mapping[str, Any]], Video]) -> None:
-        self.name = name
-        self.used = False
-        self._read = read
+    name: str
+    read: Callable[[Mapping[str, Any]], Video]
+    used: bool = False
 
     def __call__(self, asked: Mapping[str, Any]) -> Video:
         """Frames, metadata and frames per second of one video."""
         self.used = True
-        return self._read(asked)
+        return self.read(asked)
 
 
 def install() -> Reader | None:

@@ -189,8 +189,7 @@ def _text(family: str, size: Size, vocabulary: int, ids: dict[str, int]) -> dict
         "eos_token_id": ids["<|im_end|>"],
         "pad_token_id": ids["<|endoftext|>"],
     }
-    if family.startswith("qwen3"):
-        text["head_dim"] = head
+    text |= {"head_dim": head} if family.startswith("qwen3") else {}
     if family == "qwen3_vl_moe":
         text |= {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": size.inner // 2}
     return text
