@@ -49,7 +49,8 @@ def plan(rng: np.random.Generator, times_seen: int) -> Scene:
         radii = rng.choice((SMALL, LARGE), count).tolist()
         if 1 in Counter(shape for _, shape in looks).values() and len(set(radii)) == 2:
             break
-    return Scene(duration_s, tuple(Event(*t, *look, radius=radius) for t, look, radius in zip(times, looks, radii, strict=True)))
+    rows = zip(times, looks, radii, strict=True)
+    return Scene(duration_s, tuple(Event(start, end, colour, shape, r) for (start, end), (colour, shape), r in rows))
 
 
 def ask(video: str, scene: Scene, letter: str, rng: np.random.Generator) -> dict[str, Row]:
