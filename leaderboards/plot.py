@@ -9,8 +9,10 @@ import numpy as np
 from harness import extras
 from harness.scoring import Scored
 from leaderboards.compare.errors import CURVE, curve
-from leaderboards.view.data import BINS, metric_name
+from leaderboards.compare.result import value_name
+from leaderboards.view.data import BINS
 from leaderboards.view.training import Curve
+from tasks.metrics import Floats
 
 FORMATS = ("png", "svg")
 SIZE_IN, DPI, COLUMNS = (3.4, 2.6), 200, 2
@@ -70,10 +72,18 @@ def _look(i: int) -> dict[str, Any]:
 
 
 def _thresholds(axis: Any, lines: Sequence[Plotted]) -> None:
+    single = lines[0].found.kind.single
     for i, line in enumerate(lines):
-        points = curve(line.found)[line.found.kept] if line.found.kind.single else np.zeros((0, len(CURVE)))
+        points = curve(line.found)[line.found.kept] if single else _reached(line.found)
         axis.plot(CURVE, points.mean(axis=0) if len(points) else [np.nan] * len(CURVE), label=line.name, **_look(i))
-    axis.set(xlabel="IoU threshold", ylabel="R1, %", xlim=(0, 1), ylim=(0, 100))
+    said = ("IoU threshold", "R1, %") if single else (f"{value_name(lines[0].found)} of a query", "queries that reach it, %")
+    axis.set(xlabel=said[0], ylabel=said[1], xlim=(0, 1), ylim=(0, 100))
+
+
+def _reached(found: Scored) -> Floats:
+    """`(k, t)` percentages: which of the k queries that count reach the levels of `CURVE` with their main metric."""
+    values = found.columns[found.main]
+    return np.where(values[~np.isnan(values), None] >= np.array(CURVE), 100.0, 0.0)
 
 
 def _histogram(axis: Any, lines: Sequence[Plotted]) -> None:
@@ -82,7 +92,7 @@ def _histogram(axis: Any, lines: Sequence[Plotted]) -> None:
         values = line.found.columns[line.found.main]
         counts, _ = np.histogram(values[~np.isnan(values)], edges)
         axis.stairs(100 * counts / max(1, counts.sum()), edges, fill=len(lines) == 1, **_look(i))
-    axis.set(xlabel=metric_name(lines[0].found.main), ylabel="queries, %", xlim=(0, 1))
+    axis.set(xlabel=value_name(lines[0].found), ylabel="queries, %", xlim=(0, 1))
 
 
 def _training(axis: Any, name: str, lines: Sequence[Plotted]) -> None:

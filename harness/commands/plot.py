@@ -14,7 +14,7 @@ from tasks.errors import InputError
 
 
 def main(options: Namespace) -> int:
-    """Draw runs into one figure: R1 by IoU threshold, IoU histogram, and the training of their models."""
+    """Draw runs into one figure: shares by level of the main metric, its histogram, and the training of their models."""
     output = Path(options.output)
     kind = output.suffix.removeprefix(".").lower()
     if kind not in FORMATS:

@@ -60,7 +60,12 @@ class Comparison:
 
 
 def over_seeds(
-    a: Sequence[Floats], b: Sequence[Floats], videos: Sequence[str], resamples: int = RESAMPLES, seed: int = 0
+    a: Sequence[Floats],
+    b: Sequence[Floats],
+    videos: Sequence[str],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    weights: Floats | None = None,
 ) -> Comparison:
     """Compare two systems query by query, each of one run or of several (seeds of one recipe), whose values are averaged.
 
@@ -74,6 +79,7 @@ def over_seeds(
         videos: `(n,)` video of each query.
         resamples: Number of draws.
         seed: Seed of the draws.
+        weights: `(n, m)` weights of the queries in the means; None for equal ones.
 
     Raises:
         ValueError: The shapes differ, or there is no query.
@@ -85,18 +91,18 @@ def over_seeds(
         raise ValueError(f"expected (n, m) values of {len(videos)} queries, found {left.shape[1:]} and {right.shape[1:]}")
     lost = np.isnan(np.concatenate([left, right])).any(axis=0)
     difference = np.where(lost, np.nan, right.mean(axis=0) - left.mean(axis=0))
-    found = estimate(difference, videos)
-    means = [means_of(np.where(lost, np.nan, runs)) for runs in (left, right)]
+    found = estimate(difference, videos, weights)
+    means = [means_of(np.where(lost, np.nan, runs), weights) for runs in (left, right)]
     several = [runs for runs in means if len(runs) >= SEEDS]
     if several:
         error, freedom = _with_seeds(found, several)
         distances = np.abs(np.random.default_rng(seed).standard_t(freedom, size=(resamples, len(freedom))))
     else:
-        error, distances = found.error, studentised(difference, videos, resamples, seed)
+        error, distances = found.error, studentised(difference, videos, resamples, seed, weights)
     beyond = critical(error, distances)
     margin = beyond * error
     return Comparison(
-        n=found.n.astype(np.int64),
+        n=(~lost).sum(axis=0),
         videos=found.clusters.astype(np.int64),
         a=means[0].mean(axis=0),
         b=means[1].mean(axis=0),
@@ -130,11 +136,12 @@ def holm(p: Floats) -> Floats:
     return corrected
 
 
-def means_of(values: Floats) -> Floats:
-    """`(…, m)` means of `(…, n, m)` values over the queries that count, NaN where none does."""
+def means_of(values: Floats, weights: Floats | None = None) -> Floats:
+    """`(…, m)` means of `(…, n, m)` values over the queries that count, NaN where none does; `weights` are `(n, m)`."""
     counted = ~np.isnan(values)
+    weight = counted * (1.0 if weights is None else weights)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(counted, values, 0.0).sum(axis=-2) / counted.sum(axis=-2))
+        return np.asarray((np.where(counted, values, 0.0) * weight).sum(axis=-2) / weight.sum(axis=-2))
 
 
 def spread(means: Floats) -> Floats:

@@ -9,8 +9,9 @@ import numpy as np
 
 from harness.scores import seconds
 from harness.scoring import Scored
-from leaderboards.compare.errors import CURVE, THRESHOLD, curve, diagnose
+from leaderboards.compare.errors import CURVE, curve
 from leaderboards.compare.paired import SAME, Comparison, holm, means_of, over_seeds, spread
+from leaderboards.compare.repairs import repairs
 from leaderboards.compare.strata import strata
 from tasks.metrics import Floats
 from tasks.sample import Sample
@@ -42,28 +43,36 @@ def compare(samples: Sequence[Sample], systems: Sequence[System], resamples: int
         corrected = holm(np.array([pair["metrics"][metric]["p"] for pair in found], dtype=np.float64))
         for pair, p in zip(found, corrected.tolist(), strict=True):
             pair["metrics"][metric]["p_holm"] = _number(p)
-    return {"main": first.runs[0].main, "systems": [_described(system) for system in systems], "comparisons": found}
+    named = {"main": first.runs[0].main, "value": value_name(first.runs[0])}
+    return {**named, "systems": [_described(system) for system in systems], "comparisons": found}
+
+
+def value_name(scored: Scored) -> str:
+    """What the main metric of one sample is called: of one moment the IoU itself, and of several events their mean."""
+    name = scored.headings.get(scored.main, scored.main)
+    return name if scored.kind.weights else name.replace("mIoU", "IoU")
 
 
 def _described(system: System) -> dict[str, Any]:
-    """Means of a system on its own, its failures, and where they apply its errors by type; averages over its runs."""
-    shared = [m for m in system.runs[0].columns if all(m in run.columns for run in system.runs)]
-    means = means_of(np.stack(_tables(system, shared)))
-    errors = [diagnose(run) for run in system.runs if run.kind.single]
+    """Means of a system on its own, its failures, and its errors by type; averages over its runs."""
+    first = system.runs[0]
+    shared = [m for m in first.columns if all(m in run.columns for run in system.runs)]
+    whole = [m for m in first.corpus if all(m in run.corpus for run in system.runs)]
+    means = means_of(np.stack(_tables(system, shared)), _weights(first, shared))
+    errors = [repairs(run) for run in system.runs]
     failures = Counter(outcome.failure for run in system.runs for outcome in run.outcomes if outcome.failure is not None)
     return {
         "name": system.name,
         "runs": len(system.runs),
         "means": {m: _number(v) for m, v in zip(shared, means.mean(axis=0).tolist(), strict=True)},
         "sd_over_runs": {m: _number(v) for m, v in zip(shared, spread(means).tolist(), strict=True)},
+        "corpus": {m: 100 * float(np.mean([run.corpus[m] for run in system.runs])) for m in whole},
         "truncated": float(np.mean([sum(outcome.cut_off for outcome in run.outcomes) for run in system.runs])),
         "failures": {name: count / len(system.runs) for name, count in sorted(failures.items())},
         "errors": {
-            name: {
-                key: float(np.mean([getattr(error, points)[name] for error in errors]))
-                for key, points in (("n", "count"), ("mIoU", "miou"), (f"R1@{THRESHOLD}", "r1"))
-            }
-            for name in (errors[0].count if errors else ())
+            name: {"n": float(np.mean([error.count[name] for error in errors]))}
+            | {m: float(np.mean([error.points[m][name] for error in errors])) for m in errors[0].points}
+            for name in errors[0].count
         },
         "clocks": [{"reads": error.clock, "mIoU": error.clock_gain} for error in errors if error.clock is not None],
     }
@@ -72,14 +81,16 @@ def _described(system: System) -> dict[str, Any]:
 def _compared(samples: Sequence[Sample], a: System, b: System, metrics: Sequence[str], resamples: int) -> dict[str, Any]:
     videos = [sample.video for sample in samples]
     parts = strata(samples)
-    masked = [
+    left, right = (
         [
             np.stack([*table.T, *(np.where(part.members, 100 * run.columns[run.main], np.nan) for part in parts)], axis=1)
             for run, table in zip(system.runs, _tables(system, metrics), strict=True)
         ]
         for system in (a, b)
-    ]
-    figures = _figures(over_seeds(masked[0], masked[1], videos, resamples))
+    )
+    first = a.runs[0]
+    weights = _weights(first, [*metrics, *[first.main] * len(parts)])
+    figures = _figures(over_seeds(left, right, videos, resamples, weights=weights))
     single = all(run.kind.single for system in (a, b) for run in system.runs)
     curves = [means_of(np.stack([curve(run) for run in one.runs])).mean(axis=0).tolist() if single else [] for one in (a, b)]
     return {
@@ -99,6 +110,11 @@ def _compared(samples: Sequence[Sample], a: System, b: System, metrics: Sequence
 def _tables(system: System, metrics: Sequence[str]) -> list[Floats]:
     """`(n, m)` percentages of each run."""
     return [100 * np.stack([run.columns[metric] for metric in metrics], axis=1) for run in system.runs]
+
+
+def _weights(run: Scored, metrics: Sequence[str]) -> Floats | None:
+    """`(n, m)` weights of the samples in the means; None where all have the same."""
+    return np.stack([run.weights[metric] for metric in metrics], axis=1) if run.kind.weights else None
 
 
 def _figures(found: Comparison) -> list[dict[str, Any]]:
@@ -129,6 +145,7 @@ def _movers(samples: Sequence[Sample], a: System, b: System) -> list[dict[str, A
     chosen = [i for i in order[:MOVERS] if change[i] > SAME] + [i for i in order[::-1][:MOVERS] if change[i] < -SAME]
     return [
         {"id": samples[i].id, "query": samples[i].query, "targets": seconds(samples[i].truth.spans)}
+        | ({} if samples[i].truth.option is None else {"option": samples[i].truth.option})
         | {"a": _answer(a, i, left[i]), "b": _answer(b, i, right[i])}
         for i in chosen
     ]
@@ -136,8 +153,8 @@ def _movers(samples: Sequence[Sample], a: System, b: System) -> list[dict[str, A
 
 def _answer(system: System, i: int, value: float) -> dict[str, Any]:
     outcome = system.runs[0].outcomes[i]
-    first = seconds(outcome.answer.spans[:1])
-    return {"value": float(value) / 100, "span": first[0] if first else None, "failure": outcome.failure}
+    said = {"spans": seconds(outcome.answer.spans)} | ({} if outcome.answer.option is None else {"option": outcome.answer.option})
+    return {"value": float(value) / 100, **said, "failure": outcome.failure}
 
 
 def _number(value: float) -> float | None:

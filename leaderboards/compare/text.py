@@ -75,7 +75,8 @@ def render(mode: str, found: Mapping[str, Any]) -> str:
     for comparison, letter in zip(comparisons, named[1:], strict=True):
         parts += _comparison(comparison, found["main"], letter, len(comparisons) > 1)
     parts += [] if comparisons else [_table([{name: _points(value) for name, value in systems[0]["means"].items()}])]
-    parts += _errors(named, systems)
+    parts += _whole(named, systems)
+    parts += _errors(named, systems, found["value"])
     return "\n\n".join(parts)
 
 
@@ -92,6 +93,15 @@ def _seeds(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> str:
     ]
     note = f"from {SEEDS} runs on, this spread is part of the uncertainty; with fewer, no other seeds are spoken of"
     return f"mean ± standard deviation over runs\n{_table(rows)}\n{note}"
+
+
+def _whole(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Metrics that are no mean over queries, side by side."""
+    rows = [
+        {"metric": metric} | {letter: _points(one["corpus"].get(metric)) for letter, one in zip(named, systems, strict=True)}
+        for metric in systems[0]["corpus"]
+    ]
+    return [f"over all queries at once, so neither with an interval nor compared\n{_table(rows)}"] if rows else []
 
 
 def _comparison(found: Mapping[str, Any], main: str, letter: str, several: bool) -> list[str]:
@@ -115,7 +125,7 @@ def _comparison(found: Mapping[str, Any], main: str, letter: str, several: bool)
         parts.append(f"failures that changed\n{_table(rows)}")
     if found["movers"]:
         rows = [
-            {"largest movers": mover["id"], "truth, s": ", ".join(map(_span, mover["targets"]))[:LONGEST]}
+            {"largest movers": mover["id"], "truth, s": _said(mover["targets"], mover.get("option"))}
             | {"A": _answer(mover["a"]), letter: _answer(mover["b"]), "query": repr(mover["query"][:LONGEST])}
             for mover in found["movers"]
         ]
@@ -123,7 +133,7 @@ def _comparison(found: Mapping[str, Any], main: str, letter: str, several: bool)
     return parts
 
 
-def _errors(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> list[str]:
+def _errors(named: Sequence[str], systems: Sequence[Mapping[str, Any]], value: str) -> list[str]:
     rows = []
     for name in systems[0]["errors"]:
         if not any(system["errors"][name]["n"] for system in systems):
@@ -132,9 +142,9 @@ def _errors(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> list[
         for letter, system in zip(named, systems, strict=True):
             figures = system["errors"][name]
             row[f"{letter}: n"] = f"{figures['n']:,.4g}" if figures["n"] < 1000 else f"{figures['n']:,.0f}"
-            row |= {f"{letter}: {metric}": _signed(figures[metric]) for metric in ("mIoU", f"R1@{THRESHOLD}")}
+            row |= {f"{letter}: {metric}": _signed(points) for metric, points in figures.items() if metric != "n"}
         rows.append(row)
-    title = f"by how many points a score would rise if the answers of one type alone were perfect (right: IoU >= {THRESHOLD})"
+    title = f"by how many points a score would rise if the answers of one type alone were perfect (right: {value} >= {THRESHOLD})"
     lines = [title, _table(rows)] if rows else []
     for letter, system in zip(named, systems, strict=True):
         if system["truncated"]:
@@ -176,5 +186,9 @@ def _span(span: Sequence[float]) -> str:
 
 
 def _answer(answer: Mapping[str, Any]) -> str:
-    said = answer["failure"] or "no span" if answer["span"] is None else _span(answer["span"])
+    said = _said(answer["spans"], answer.get("option")) or answer["failure"] or "no span"
     return f"{said} ({100 * answer['value']:.0f} %)"
+
+
+def _said(spans: Sequence[Sequence[float]], option: str | None) -> str:
+    return " ".join([*([] if option is None else [f"({option})"]), ", ".join(map(_span, spans))]).strip()[:LONGEST]

@@ -1,8 +1,7 @@
 """Everything that a page shows of one run, or of two on the same queries, as JSON values. Pure."""
 
-import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,12 +13,13 @@ from harness.plan import Plan
 from harness.records import Record
 from harness.scores import scores_of
 from harness.scoring import Scored, judge
-from leaderboards.compare.errors import CURVE, TYPES, curve, diagnose
-from leaderboards.compare.result import System, compare
+from leaderboards.compare.errors import CURVE, curve
+from leaderboards.compare.repairs import Repairs, repairs
+from leaderboards.compare.result import System, compare, value_name
 from leaderboards.compare.strata import strata
 from leaderboards.compare.text import letters
+from leaderboards.view.answers import answers, asked_and_true, finite
 from leaderboards.view.training import Curve
-from tasks.kinds.highlights import clip_scores
 from tasks.protocol import Protocol
 from tasks.rules import CLEAN
 from tasks.sample import Sample
@@ -27,7 +27,9 @@ from tasks.statistics import estimate, interval
 
 SCHEMA = "vtg-harness/view/1"
 BINS = 20
-"""Bars of the IoU histogram, besides the one for an IoU of 0."""
+"""Bars of the histogram, besides the one for 0."""
+EVERY = ("pairs", "instances", "union", "retrieval")
+"""Kinds in which every span of an answer counts alike, not the first alone or most."""
 
 
 class Shown(NamedTuple):
@@ -60,7 +62,9 @@ def page_data(
         forced: What differs between runs that are compared all the same.
     """
     found = {mode: [judge(samples, run.records, run.plan.protocol, mode) for run in shown] for mode in modes}
-    types = {mode: [_diagnosed(one) for one in every] for mode, every in found.items()}
+    errors = {mode: [repairs(one) for one in every] for mode, every in found.items()}
+    every, first = [one for of_mode in errors.values() for one in of_mode], found[modes[0]][0]
+    meanings = {name: meaning for one in reversed(every) for name, meaning in one.meanings.items()}
     plan = replace(shown[0].plan, samples=samples)
     videos = list(dict.fromkeys(sample.video for sample in samples))
     called = labels([run.name for run in shown])
@@ -78,15 +82,21 @@ def page_data(
             *(row for i, label in enumerate(called) for row in report.rows(label, scores_of({m: found[m][i] for m in modes}))),
             *report.floor_rows(plan),
         ],
-        "metric": metric_name(found[modes[0]][0].main),
+        "kind": first.protocol.kind,
+        "metric": value_name(first),
+        "main": first.headings.get(first.main, first.main),
+        "headings": first.headings,
+        "every_span_counts": first.protocol.kind in EVERY,
         "thresholds": CURVE,
-        "types": TYPES,
-        "modes": {mode: _summary(samples, shown, found[mode], types[mode]) for mode in modes},
+        "types": meanings,
+        "repaired": list(dict.fromkeys(metric for one in every for metric in one.points)),
+        "modes": {mode: _summary(samples, shown, found[mode], errors[mode]) for mode in modes},
         "questions": [_question(samples, run.asked) for run in shown],
         "videos": {"name": videos, "url": [urls.get(video) for video in videos]},
-        "samples": _columns(samples, videos),
+        "samples": asked_and_true(samples, videos),
         "answers": [
-            {mode: _answers(run, mode, found[mode][i], types[mode][i]["types"]) for mode in modes} for i, run in enumerate(shown)
+            {mode: answers(run.records, mode, found[mode][i], errors[mode][i].types, list(meanings)) for mode in modes}
+            for i, run in enumerate(shown)
         ],
     }
 
@@ -126,16 +136,6 @@ def labels(names: Sequence[str]) -> list[str]:
     return [f"{letter} {'/'.join(part)}" for letter, part in zip(letters(len(parts)), parts, strict=True)]
 
 
-def metric_name(main: str) -> str:
-    """What the value of one sample is called: no mean, the IoU itself."""
-    return main.replace("mIoU", "IoU")
-
-
-def finite(number: float, digits: int) -> float | None:
-    """A rounded number; JSON has neither NaN nor infinity, they are null."""
-    return round(number, digits) if math.isfinite(number) else None
-
-
 def _warnings(samples: Sequence[Sample], shown: Sequence[Shown]) -> list[str]:
     found = []
     for run in shown:
@@ -146,21 +146,12 @@ def _warnings(samples: Sequence[Sample], shown: Sequence[Shown]) -> list[str]:
     return found
 
 
-def _diagnosed(scored: Scored) -> dict[str, Any]:
-    if not scored.kind.single:
-        return {"rows": [], "clock": None, "types": [None] * len(scored.samples)}
-    errors = diagnose(scored)
-    rows = [{"type": name, "n": errors.count[name], "mIoU": errors.miou[name], "R1": errors.r1[name]} for name in TYPES]
-    clock = None if errors.clock is None else {"reads": errors.clock, "mIoU": errors.clock_gain}
-    return {"rows": [row for row in rows if row["n"]], "clock": clock, "types": errors.types}
-
-
 def _summary(
-    samples: Sequence[Sample], shown: Sequence[Shown], found: Sequence[Scored], types: Sequence[Mapping[str, Any]]
+    samples: Sequence[Sample], shown: Sequence[Shown], found: Sequence[Scored], every: Sequence[Repairs]
 ) -> dict[str, Any]:
     """Histogram, curve, errors and breakdown of one mode, and the comparison of two runs."""
     systems = []
-    for one, errors in zip(found, types, strict=True):
+    for one, errors in zip(found, every, strict=True):
         main = one.columns[one.main]
         values = main[~np.isnan(main)]
         counts, _ = np.histogram(values[values > 0], bins=BINS, range=(0.0, 1.0))
@@ -170,8 +161,12 @@ def _summary(
                 "n": len(values),
                 "histogram": [int((values <= 0).sum()), *counts.tolist()],
                 "curve": [finite(point, 4) for point in points.mean(axis=0).tolist()] if len(points) else [],
-                "errors": errors["rows"],
-                "clock": errors["clock"],
+                "errors": [
+                    {"type": name, "n": n, **{metric: points[name] for metric, points in errors.points.items()}}
+                    for name, n in errors.count.items()
+                    if n
+                ],
+                "clock": None if errors.clock is None else {"reads": errors.clock, "mIoU": errors.clock_gain},
             }
         )
     if len(shown) < 2:
@@ -188,10 +183,11 @@ def _breakdown(samples: Sequence[Sample], found: Scored) -> list[dict[str, Any]]
         return []
     table = np.stack([np.where(part.members, 100 * found.columns[found.main], np.nan) for part in parts], axis=1)
     videos = [sample.video for sample in samples]
-    mean = estimate(table, videos)
-    rows = zip(parts, mean.n.tolist(), mean.mean.tolist(), interval(table, videos).tolist(), strict=True)
+    weights = np.stack([found.weights[found.main]] * len(parts), axis=1) if found.kind.weights else None
+    counts, means = (~np.isnan(table)).sum(axis=0).tolist(), estimate(table, videos, weights).mean.tolist()
+    rows = zip(parts, counts, means, interval(table, videos, weights=weights).tolist(), strict=True)
     return [
-        {"feature": part.feature, "range": part.label, "n": int(n), "a": finite(value, 4)}
+        {"feature": part.feature, "range": part.label, "n": n, "a": finite(value, 4)}
         | {"interval_95": [finite(bound, 4) for bound in bounds]}
         for part, n, value, bounds in rows
     ]
@@ -199,49 +195,11 @@ def _breakdown(samples: Sequence[Sample], found: Scored) -> list[dict[str, Any]]
 
 def _question(samples: Sequence[Sample], asked: Protocol) -> dict[str, Any]:
     """What a run was asked: the texts of the modes, and each sentence as it stood in them."""
-    sentences = [CLEAN[asked.prompt.clean](sample.query) for sample in samples]
-    same = sentences == [sample.query for sample in samples]
+    clean = CLEAN[asked.prompt.clean]
+    sentences = [clean(sample.query) for sample in samples]
+    lists = [list(map(clean, sample.queries)) if len(sample.queries) > 1 else [] for sample in samples]
     told = {key: getattr(asked.prompt, key) for key in ("modes", "order", "system", "prefill")}
-    return told | {"sentences": None if same else sentences}
-
-
-def _columns(samples: Sequence[Sample], videos: Sequence[str]) -> dict[str, Any]:
-    place = {video: i for i, video in enumerate(videos)}
-    has_clips = any(sample.clip for sample in samples)
-    # Mean score of the annotators for each clip.
-    liked = [[round(sum(scores) / len(scores), 2) for scores in one.truth.clips or () if scores] for one in samples]
-    return {
-        "id": [sample.id for sample in samples],
-        "video": [place[sample.video] for sample in samples],
-        "query": [sample.query for sample in samples],
-        "duration_s": [finite(float(sample.duration_s), 3) for sample in samples],
-        "from_s": [float(one.clip.start_s) if one.clip else 0 for one in samples] if has_clips else None,
-        "targets": [_flat(sample.truth.spans) for sample in samples],
-        "saliency": liked if any(sample.truth.clips for sample in samples) else None,
+    return told | {
+        "sentences": None if sentences == [sample.query for sample in samples] else sentences,
+        "queries": lists if any(lists) else None,
     }
-
-
-def _answers(run: Shown, mode: str, found: Scored, types: Sequence[str | None]) -> dict[str, Any]:
-    samples, protocol, names = found.samples, found.protocol, list(TYPES)
-    records: list[Record] = [run.records.get((sample.id, mode), {}) for sample in samples]
-    clips = None
-    if protocol.score.saliency != "none":
-        pairs = zip(found.outcomes, samples, strict=True)
-        clips = [[finite(x, 2) for x in clip_scores(protocol, o.answer, sample.duration_s)] for o, sample in pairs]
-    return {
-        "value": [finite(value, 4) for value in found.columns[found.main].tolist()],
-        "spans": [_flat(outcome.answer.spans) for outcome in found.outcomes],
-        "type": [None if name is None else names.index(name) for name in types],
-        "failure": [outcome.failure for outcome in found.outcomes],
-        "text": [record.get("text") for record in records],
-        "error": [record["error"]["message"] if record.get("error") else None for record in records],
-        "cut_off": [outcome.cut_off for outcome in found.outcomes],
-        "tokens": [record["tokens"]["new"] if record.get("tokens") else None for record in records],
-        "seconds": [finite(float(record.get("seconds", 0)), 2) for record in records],
-        "clips": clips,
-    }
-
-
-def _flat(spans: Iterable[Iterable[Any]]) -> list[float | None]:
-    """Starts and ends in turn, in seconds."""
-    return [finite(float(time), 3) for span in spans for time in span]

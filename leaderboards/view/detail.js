@@ -2,35 +2,40 @@
 function detail(data, series, i) {
   const samples = data.samples, video = samples.video[i], duration = samples.duration_s[i];
   const lanes = lanesOf(data, series, i), player = videoOf(data, i, lanes);
-  const moments = (flat, name, css) => spansOf(flat).map(([start, end]) => player && start !== null && end !== null
-    ? el("button", { type: "button", class: css, onclick: () => player.play(start, end) }, `\u25b6 ${name} ${seconds(start)}\u2013${seconds(end)} s`)
-    : el("span", { class: "moment " + css }, `${name} ${seconds(start)}\u2013${seconds(end)} s`));
-  const clips = samples.saliency?.[i];
+  const moments = ({ name, css, spans, looks, notes }) => spans.map(([start, end], k) => {
+    const said = `${name} ${seconds(start)}\u2013${seconds(end)} s${notes[k] ? " " + notes[k] : ""}`, look = css + (looks[k] === "lone" ? " lone" : "");
+    return player && start !== null && end !== null
+      ? el("button", { type: "button", class: look, onclick: () => player.play(start, end) }, "\u25b6 " + said)
+      : el("span", { class: "moment " + look }, said);
+  });
+  const clips = samples.saliency?.[i], range = samples.saliency_range, several = events(data, i, lanes, moments);
   return [
-    el("h3", {}, el("bdi", {}, samples.query[i])),
+    el("h3", {}, several ? `${samples.queries[i].length} sentences` : el("bdi", {}, samples.query[i])),
     el("p", { class: "hint" }, el("bdi", {}, samples.id[i])),
     el("p", {}, "video ", el("bdi", {}, data.videos.name[video]), `, ${seconds(duration)} s`),
+    options(data, series, i),
     player ? player.place : el("p", { class: "hint" }, "No file of this video was at hand when the page was made."),
-    el("div", { class: "big" }, timeline(duration, lanes),
+    el("div", { class: "big" }, clips && !lanes.some((lane) => lane.spans.length) ? null : timeline(duration, lanes),
       el("ul", { class: "lanes", "aria-hidden": "true" }, el("li", { class: "truth" }, "truth"), ...series.map((one) => el("li", { class: one.css }, one.name)))),
     el("p", { class: "scale", "aria-hidden": "true" }, el("span", {}, "0 s"), el("span", {}, seconds(duration) + " s")),
-    el("p", { class: "moments" }, ...moments(samples.targets[i], "truth", "truth")),
-    clips ? el("div", {}, el("p", { class: "hint" }, "saliency of the annotators, mean of 0 to 4"), strip("saliency of the annotators", clips, 4)) : null,
-    ...series.map((one) => answer(data, one, i, moments)),
+    series.some((one) => one.answers.matched) ? el("p", { class: "hint" }, "Filled: with a partner of IoU 0.5 or more, one each; hollow: without.") : null,
+    several ?? el("p", { class: "moments" }, ...moments(lanes[0])),
+    clips ? el("div", {}, el("p", { class: "hint" }, `scores of the annotators, mean, from ${label(range[0])} to ${label(range[1])}`), strip("scores of the annotators", clips, range, samples.grid?.[i], duration)) : null,
+    ...series.map((one, k) => answer(data, one, i, several ? [] : moments(lanes[k + 1]))),
   ];
 }
 
 function answer(data, one, i, moments) {
-  const given = one.answers, clips = given.clips?.[i];
+  const given = one.answers;
   const type = given.type[i] === null ? "not counted" : Object.keys(data.types)[given.type[i]];
   return el("section", { class: "answer " + one.css, "aria-label": "answer " + one.name },
     el("h4", {}, data.runs[one.run].label + (Object.keys(data.modes).length > 1 ? ", " + one.mode : "")),
     el("p", {}, el("strong", {}, data.metric + " " + points(given.value[i])), ` \u00b7 ${given.failure[i] ? given.failure[i] + " \u00b7 " : ""}${type}: ${data.types[type] ?? "left out by the protocol"}`),
-    el("p", { class: "moments" }, ...moments(given.spans[i], "answer", one.css)),
-    clips ? strip("clip scores read from the reply", clips, Math.max(...clips, 0)) : null,
+    el("p", { class: "moments" }, ...moments),
+    given.clips ? answerStrip(one, i, data.samples.grid?.[i], data.samples.duration_s[i]) : null,
     given.error[i] ? el("p", { class: "warning" }, given.error[i]) : null,
     el("h5", {}, "reply"), reply(data, given.text[i]),
-    el("details", {}, el("summary", {}, "prompt"), prompt(data.questions[one.run], one.mode, data.samples.query[i], i)),
+    el("details", {}, el("summary", {}, "prompt"), prompt(data, data.questions[one.run], one.mode, i)),
     el("p", { class: "hint" }, [given.cut_off[i] ? "cut off at the length limit" : null, !given.tokens[i] ? null : given.tokens[i] + " tokens", given.seconds[i] ? given.seconds[i] + " s in the model" : null].filter(Boolean).join(", ")));
 }
 
@@ -40,13 +45,6 @@ function reply(data, text) {
   const [head, left, tail] = text;
   return el("div", {}, el("p", { class: "note" }, `${left.toLocaleString("en")} characters are left out of the middle to keep this page small; samples.jsonl holds the whole reply.`),
     el("pre", { dir: "auto", tabindex: "0" }, head, el("mark", {}, ` \u2026 ${left.toLocaleString("en")} characters \u2026 `), tail));
-}
-
-function prompt(question, mode, query, i) {
-  const sentence = question.sentences ? question.sentences[i] : query;
-  const text = question.modes[mode].split("{query}").join(sentence);
-  const parts = [question.system ? ["system", question.system] : null, ["user (" + (question.order === "video-text" ? "after" : "before") + " the video)", text], question.prefill ? ["start of the reply", question.prefill] : null];
-  return el("dl", {}, ...parts.filter(Boolean).flatMap(([name, said]) => [el("dt", {}, name), el("dd", {}, el("pre", { dir: "auto" }, said))]));
 }
 
 // A player that stops where the moment ends, and frames to choose from.

@@ -10,10 +10,10 @@ function sampleTable(data, series, choose) {
   const typeOf = (i) => state.one.answers.failure[i] ?? (state.one.answers.type[i] === null ? "not counted" : types[state.one.answers.type[i]]);
   const columns = [
     { name: "#", css: "c-place", value: (i) => i, cell: (i) => i + 1 },
-    { name: "query", css: "c-query", value: (i) => samples.query[i].toLowerCase(), cell: (i) => el("bdi", { title: samples.query[i].slice(0, 500) }, samples.query[i].slice(0, 200)) },
+    { name: "query", css: "c-query", value: (i) => samples.query[i].toLowerCase(), cell: (i) => el("bdi", { title: asked(samples, i).slice(0, 500) }, asked(samples, i).slice(0, 200)) },
     { name: "video", css: "c-video", value: (i) => data.videos.name[samples.video[i]], cell: (i) => el("bdi", {}, data.videos.name[samples.video[i]]) },
     { name: "seconds", css: "c-n", value: (i) => samples.duration_s[i], cell: (i) => seconds(samples.duration_s[i]) },
-    { name: "timeline", css: "c-line", value: (i) => samples.targets[i][0], cell: (i) => timeline(samples.duration_s[i], lanesOf(data, series, i)) },
+    { name: "timeline", css: "c-line", value: (i) => samples.targets[i][0], cell: (i) => picture(data, series, i) },
     ...series.map((one) => ({ name: one.name === "answer" ? data.metric : data.metric + " " + one.name, css: "c-value", value: (i) => one.answers.value[i] ?? -1, cell: (i) => points(one.answers.value[i]) })),
     ...(data.runs.length > 1 ? [{ name: "B \u2212 A", css: "c-value", value: (i) => change(i) ?? 0, cell: (i) => signed(change(i)) }] : []),
     { name: "answer is", css: "c-type", value: typeOf, cell: typeOf },
@@ -31,7 +31,7 @@ function sampleTable(data, series, choose) {
   function matches(i) {
     if (state.typed && typeOf(i) !== state.typed) return false;
     if (!state.text) return true;
-    words ??= samples.id.map((id, k) => [samples.query[k], id, data.videos.name[samples.video[k]], ...series.map((one) => [one.answers.text[k] ?? ""].flat().join(" "))].join("\n").toLowerCase());
+    words ??= samples.id.map((id, k) => [samples.query[k], (samples.options?.[k] ?? []).join("\n"), id, data.videos.name[samples.video[k]], ...series.map((one) => [one.answers.text[k] ?? ""].flat().join(" "))].join("\n").toLowerCase());
     return words[i].includes(state.text);
   }
 

@@ -13,19 +13,19 @@ function names(data) {
 
 function comparison(data, mode, found) {
   if (!found.comparison) return [];
-  const rows = Object.entries(found.comparison.metrics).map(([name, m]) => [name, m.n, points(m.a), points(m.b), signed(m.difference), interval(m.interval_95), chance(m.p), points(m.detectable), m.better, m.same, m.worse]);
+  const rows = Object.entries(found.comparison.metrics).map(([name, m]) => [data.headings[name] || name, m.n, points(m.a), points(m.b), signed(m.difference), interval(m.interval_95), chance(m.p), points(m.detectable), m.better, m.same, m.worse]);
   const changes = found.comparison.failure_changes.map((change) => [change.a ?? "read", change.b ?? "read", change.n]);
   return [table("B \u2212 A, paired by sample, in points", ["metric", "n", "A", "B", "B \u2212 A", "95 %", "p", "detectable", "better", "same", "worse"], rows, { class: "figures" }),
     changes.length ? table("Failures that changed", ["A", "B", "n"], changes, { class: "figures" }) : null].filter(Boolean);
 }
 
-function breakdown(found) {
+function breakdown(data, found) {
   if (!found.breakdown.length) return null;
   const two = found.comparison !== null;
-  const columns = two ? ["part of the split", "n", "A", "B", "B \u2212 A", "95 %", "p"] : ["part of the split", "n", "mIoU", "95 %"];
+  const columns = two ? ["part of the split", "n", "A", "B", "B \u2212 A", "95 %", "p"] : ["part of the split", "n", data.main, "95 %"];
   const rows = found.breakdown.map((part) => [part.feature + ": " + part.range, part.n, points(part.a),
     ...(two ? [points(part.b), signed(part.difference), interval(part.interval_95), chance(part.p)] : [interval(part.interval_95)])]);
-  return table("mIoU by part of the split", columns, rows, { class: "figures" });
+  return table(data.main + " by part of the split", columns, rows, { class: "figures" });
 }
 
 function errors(data, found) {
@@ -33,9 +33,9 @@ function errors(data, found) {
   const order = Object.keys(data.types).filter((type) => found.systems.some((system) => system.errors.some((row) => row.type === type)));
   const rows = order.map((type) => [type, data.types[type], ...found.systems.flatMap((system) => {
     const row = system.errors.find((each) => each.type === type);
-    return row ? [row.n, signed(row.mIoU), signed(row.R1)] : [0, MISSING, MISSING];
+    return row ? [row.n, ...data.repaired.map((metric) => signed(row[metric]))] : [0, ...data.repaired.map(() => MISSING)];
   })]);
-  const columns = ["answers", "meaning", ...called.flatMap((_, i) => ["n", "mIoU", "R1@0.5"].map((name) => (called.length > 1 ? "AB"[i] + " " : "") + name))];
+  const columns = ["answers", "meaning", ...called.flatMap((_, i) => ["n", ...data.repaired.map((metric) => data.headings[metric] || metric)].map((name) => (called.length > 1 ? "AB"[i] + " " : "") + name))];
   const clocks = found.systems.map((system, i) => system.clock ? el("p", { class: "warning" }, `WRONG CLOCK: read as ${system.clock.reads}, all answers of ${called[i]} would gain ${points(system.clock.mIoU)} mIoU`) : null);
   return [table("Errors: by how many points a score would rise if the answers of one type alone were perfect", columns, rows, { class: "figures errors" }), ...clocks.filter(Boolean)];
 }
@@ -47,9 +47,9 @@ function summary(data) {
     const labels = ["0", ...Array.from({ length: bins }, (_, i) => ((i + 1) / bins).toFixed(2))];
     const curves = found.systems.map((system, i) => ({ name: called[i], css: "s" + i, points: system.curve.map((value, k) => [data.thresholds[k], value]) })).filter((one) => one.points.length);
     return section(modes.length > 1 ? "Mode " + mode : "Overview", ...comparison(data, mode, found),
-      el("div", { class: "charts" }, barChart("IoU histogram", "IoU up to", labels, found.systems.map((system, i) => ({ name: called[i], css: "s" + i, values: system.histogram }))),
+      el("div", { class: "charts" }, barChart(data.metric + " histogram", data.metric + " up to", labels, found.systems.map((system, i) => ({ name: called[i], css: "s" + i, values: system.histogram }))),
         curves.length ? lineChart("R1 by IoU threshold", "IoU threshold", curves, [0, 100]) : null),
-      ...errors(data, found), breakdown(found));
+      ...errors(data, found), breakdown(data, found));
   });
 }
 

@@ -10,10 +10,49 @@ import pytest
 from harness.models.base import Reply
 from harness.plan import make_plan
 from harness.run import run
+from tasks.answer import Answer
 from tasks.errors import Failure
+from tasks.protocol import Protocol
 from tasks.question import Question
+from tasks.sample import Sample
+from tasks.say import say
 
 Say = Callable[[Question], str | None]
+PROTOCOLS = {
+    "moment": "default",
+    "union": "tempr1-union",
+    "windows": "qvh-official",
+    "highlights": "qvh-hl-flat",
+    "pairs": "default-pairs",
+    "choice": "default-choice",
+    "instances": "default-instances",
+    "clips": "tvsum",
+    "retrieval": "vue-tr",
+}
+"""One of each kind."""
+
+
+def own_rows(kind: str) -> list[dict[str, Any]]:
+    """Rows of own data that a kind can be asked about: videos of 40 s and longer, no two alike."""
+    return [{"video": f"v{i}", "duration": 40 + 4 * i, **_row(kind, i)} for i in range(6)]
+
+
+def _row(kind: str, i: int) -> dict[str, Any]:
+    spans = [[2 + i, 8 + i], [14, 20], [30, 36 + i / 2]]
+    one, scores = {"query": f"thing {i}"}, [[k % 5, (k + i) % 3] for k in range(20 + 2 * i)]
+    match kind:
+        case "pairs":
+            count = 1 + i % 3
+            return {"queries": [f"event {i}.{k}" for k in range(count)], "spans": spans[:count]}
+        case "choice":
+            return {**one, "options": ["a hand", "wind", f"cat {i}"], "answer": "ABC"[i % 3], "spans": spans[:2]}
+        case "highlights":
+            return {**one, "scores": scores}
+        case "windows":
+            return {**one, "scores": scores, "spans": spans}
+        case "clips":
+            return {**one, "scores": scores[:4], "clips": [[0, 3], [3, 10 + i], [10 + i, 30], [30, 38]]}
+    return {**one, "spans": spans}
 
 
 class Sayer:
@@ -58,6 +97,48 @@ def said_run(tmp_path: Path) -> Callable[..., Path]:
         folder = tmp_path / name
         plan = make_plan("synthetic", None, None, modes, data_root, limit=limit)
         run(plan, folder, lambda: Sayer(say), lambda _: pytest.fail("no video is needed"))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def own_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write own data of a kind, by default `own_rows`."""
+
+    def write(kind: str, rows: Sequence[Mapping[str, Any]] | None = None) -> Path:
+        file = tmp_path / f"{kind}.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows or own_rows(kind)))
+        return file
+
+    return write
+
+
+@pytest.fixture
+def asked_kind(own_file: Callable[..., Path]) -> Callable[[str], tuple[list[Sample], Protocol]]:
+    """Samples of a kind and the rules they are asked under."""
+
+    def asked(kind: str) -> tuple[list[Sample], Protocol]:
+        plan = make_plan(str(own_file(kind)), None, PROTOCOLS[kind], None, None)
+        assert plan.protocol.kind == kind
+        return list(plan.samples), plan.protocol
+
+    return asked
+
+
+@pytest.fixture
+def kind_run(tmp_path: Path, own_file: Callable[..., Path]) -> Callable[..., Path]:
+    """Make a run folder of own data of a kind, by a model that says a function of the sample in the words of the protocol."""
+
+    def make(
+        kind: str,
+        answer_of: Callable[[Sample], Answer],
+        name: str = "run",
+        rows: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Path:
+        folder = tmp_path / kind / name
+        plan = make_plan(str(own_file(kind, rows)), None, PROTOCOLS[kind], ("direct",), tmp_path)
+        run(plan, folder, lambda: Sayer(lambda q: say(answer_of(q.sample), q.sample, q.protocol)), lambda _: None)
         return folder
 
     return make

@@ -14,7 +14,11 @@ import pytest
 
 from harness.commands import view
 from harness.synthetic.make import make
+from tasks.answer import Answer
+from tasks.kinds import NAMES
 from tasks.question import Question
+from tasks.sample import Sample
+from tasks.span import Span
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright, extra dev, is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -483,3 +487,121 @@ def test_the_list_of_runs_leads_to_their_pages(
     addresses = [link.evaluate("a => a.href") for link in page.get_by_role("link").all()]
     assert addresses == [(tmp_path / "runs" / name / "view.html").as_uri() for name in ('"a" <b>#1', "b")]
     opened(tmp_path / "runs" / '"a" <b>#1' / "view.html")
+
+
+def moved(sample: Sample) -> Answer:
+    """Every second span elsewhere, the second option, and scores of two clips."""
+    spans = tuple(Span(s + 5 * (k % 2), e + 5 * (k % 2)) for k, (s, e) in enumerate(sample.truth.spans))
+    return Answer(spans, marks=((5.0, 3.0), (35.0, 1.0)), option="B" if sample.options else None)
+
+
+@pytest.fixture
+def page_of_kind(kind_run: Callable[..., Path], opened: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """Open the page of runs of own data of a kind."""
+
+    def build(kind: str, *answers: Callable[[Sample], Answer], rows: list[dict[str, Any]] | None = None) -> Any:
+        folders = [kind_run(kind, answer, f"run{len(answers)}{i}", rows) for i, answer in enumerate(answers)]
+        output = folders[0] / "view.html"
+        given = {"protocol": None, "videos": [], "force": False, "data_root": str(tmp_path), "output": str(output)}
+        assert view.main(Namespace(runs=list(map(str, folders)), **given)) == 0
+        return opened(output)
+
+    return build
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_every_kind_is_drawn(kind: str, page_of_kind: Callable[..., Any], asked_kind: Callable[..., Any]) -> None:
+    samples, rules = asked_kind(kind)
+    asked = [rules.question(sample, "direct") for sample in samples]
+    told = "data => data.samples.id.map((_, i) => promptText(data, data.questions[0], 'direct', i))"
+    for answers in ((moved,), (moved, lambda sample: Answer(sample.truth.spans[:1], option="A" if sample.options else None))):
+        page = page_of_kind(kind, *answers)
+        data = page.evaluate("unpack()")
+        assert page.get_by_role("alert").count() == 0
+        texts = page.locator("main").inner_text()
+        assert f"{data['main']} by part of the split" in texts
+        assert "undefined" not in texts
+        assert "NaN" not in texts
+        for i in range(len(samples)):
+            page.locator(f'tr[data-sample="{i}"]').click()
+            assert page.locator("#detail .answer").count() == len(answers)
+        assert page.evaluate(told, data) == asked
+
+
+def test_each_sentence_has_its_own_lines(page_of_kind: Callable[..., Any]) -> None:
+    page = page_of_kind("pairs", moved)
+    page.locator('tr[data-sample="2"]').click()
+    assert page.locator("#detail h3").inner_text() == "3 sentences"
+    events = page.locator("#detail .events > li")
+    assert events.locator("bdi").all_inner_texts() == ["event 2.0", "event 2.1", "event 2.2"]
+    said = [events.nth(k).get_by_role("img").get_attribute("aria-label") for k in range(3)]
+    assert said == [f"truth: {true}; answer: {answer}; of 48 s" for true, answer in SENTENCES]
+    assert page.locator("#detail .answer .moments .moment").count() == 0
+    page.locator('tr[data-sample="0"]').click()
+    assert page.locator("#detail .events").count() == 0
+    assert page.locator("#detail h3").inner_text() == "event 0.0"
+
+
+SENTENCES = [("4 to 10", "4 to 10"), ("14 to 20", "19 to 25"), ("30 to 37", "30 to 37")]
+
+
+def test_options_say_which_is_right_and_which_was_said(page_of_kind: Callable[..., Any]) -> None:
+    page = page_of_kind("choice", moved)
+    options = page.get_by_role("list", name="Options").get_by_role("listitem")
+    assert [text.split() for text in options.all_inner_texts()] == [
+        ["(A)", "a", "hand", "right"],
+        ["(B)", "wind", "said"],
+        ["(C)", "cat", "0"],
+    ]
+    page.locator('tr[data-sample="1"]').click()
+    assert options.nth(1).inner_text() == "(B) wind right said"
+
+
+def test_spans_without_a_partner_are_hollow(page_of_kind: Callable[..., Any]) -> None:
+    page = page_of_kind("instances", moved)
+    lines = page.locator("#detail .timeline")
+    assert [lines.locator(f".{css}.lone").count() for css in ("truth", "s0")] == [1, 1]
+    assert lines.locator(".span").count() == 6
+    assert page.locator("#detail .moment").all_inner_texts() == [
+        *("truth 2–8 s found", "truth 14–20 s missed", "truth 30–36 s found"),
+        *("answer 2–8 s matched", "answer 19–25 s unmatched", "answer 30–36 s matched"),
+    ]
+    assert lines.locator(".later").count() == 0
+    paint = [lines.locator(f".s0{css}").first.evaluate("e => getComputedStyle(e).fillOpacity") for css in (".lone", ".many")]
+    assert float(paint[0]) < 0.2 < float(paint[1])
+
+
+def test_clips_stand_at_their_own_bounds(page_of_kind: Callable[..., Any]) -> None:
+    page = page_of_kind("clips", moved)
+    page.locator('tr[data-sample="1"]').click()
+    strips = page.locator("#detail .strip")
+    assert strips.count() == 2
+    for strip in strips.all():
+        assert strip.get_attribute("viewBox") == "0 0 44 1"
+        places = [(float(cell.get_attribute("x")), float(cell.get_attribute("width"))) for cell in strip.locator(".clip").all()]
+        assert places == [(0, 3), (3, 8), (11, 19), (30, 8)]
+    assert strips.nth(1).get_attribute("aria-label") == "clip scores read from the reply: 4 clips, highest 3 at 3 s"
+    assert [cell.get_attribute("fill-opacity") for cell in strips.nth(1).locator(".clip").all()] == [
+        "0.00",
+        "1.00",
+        "0.00",
+        "0.33",
+    ]
+    assert page.locator('tr[data-sample="1"] .strip').count() == 2
+
+
+def test_nothing_hostile_acts_in_sentences_and_options(page_of_kind: Callable[..., Any]) -> None:
+    spans = {"duration": 40, "video": "v", "spans": [[2, 8], [14, 20]]}
+    for kind, row in (
+        ("pairs", {"queries": [HOSTILE_QUERY, "{count} {query}"], **spans}),
+        ("choice", {"query": "{options}", "options": [HOSTILE_QUERY, "$& $1"], "answer": "A", **spans}),
+    ):
+        page = page_of_kind(kind, moved, rows=[row])
+        assert page.evaluate("window.ran") is None
+        assert HOSTILE_QUERY in page.locator("#detail bdi").all_inner_texts()
+        page.get_by_text("prompt", exact=True).click()
+        prompt = page.locator("#detail dd pre").inner_text()
+        assert HOSTILE_QUERY in prompt
+        assert ("2. {count} {query}" if kind == "pairs" else "Question: {options}\nOptions:\n(A) ") in prompt
+        assert kind == "pairs" or "(B) $& $1" in prompt
+        assert page.evaluate("document.querySelectorAll('img, b, script:not([id]), [onerror], [onload]').length") == 1
