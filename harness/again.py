@@ -15,13 +15,7 @@ from harness.secret import hidden
 
 
 class Asked(NamedTuple):
-    """What was typed about a model that takes time to load.
-
-    Attributes:
-        model: Folder, hub id, or name at a server.
-        backend: What runs it.
-        options: How.
-    """
+    """What was typed about a model that takes time to load: a folder, hub id, or name at a server, what runs it, and how."""
 
     model: str
     backend: str
@@ -43,14 +37,7 @@ class Asked(NamedTuple):
 def is_done(plan: Plan, previous: Mapping[str, Any], records: Mapping[tuple[str, str], Record], asked: Asked) -> bool:
     """Whether a run has finished, was typed like this the last time, has the weights of then, and would ask nothing.
 
-    Args:
-        plan: What is typed now; its spec is that of `previous`.
-        previous: Content of `run.json`.
-        records: Replies by sample id and mode.
-        asked: What is typed about the model.
-
-    Raises:
-        InputError: The checkpoint is not there, or cannot be read.
+    `previous` is the content of `run.json`, with the spec of the plan. Raises InputError where the checkpoint cannot be read.
     """
     questions = ((sample, mode) for sample in plan.samples for mode in plan.modes)
     if previous["status"] != "finished" or any(_is_open(plan, s.video, records.get((s.id, mode))) for s, mode in questions):
@@ -67,6 +54,4 @@ def is_same(previous: Mapping[str, Any], asked: Asked) -> bool:
 
 def _is_open(plan: Plan, video: str, record: Record | None) -> bool:
     """Whether a question would be asked: it has no record, or an error that is not a video which is still missing."""
-    if record is None:
-        return True
-    return record["error"] is not None and (error_type(record) != MISSING_VIDEO or video in plan.videos)
+    return record is None or ((error := error_type(record)) is not None and (error != MISSING_VIDEO or video in plan.videos))

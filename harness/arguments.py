@@ -64,6 +64,7 @@ def _score(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     usage = "one table: how far the number moves across protocols, and why"
     score.add_argument("--all-protocols", action="store_true", help=usage)
     score.add_argument("--json", action="store_true", help="print scores.json")
+    score.add_argument("--choices", metavar="FILE", help="chosen options by sample, where spans stand in a file of their own")
     score.add_argument("--output", help="keep the scores of a file as a run in this folder, for harness board")
     score.add_argument("--system", metavar="NAME", help="what tables call the system of a file that is kept")
 

@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from ctypes.util import find_library
 from importlib import metadata
 from pathlib import Path
@@ -15,39 +16,18 @@ from typing import Any, NamedTuple
 from harness import __version__
 
 PACKAGES = (
-    "numpy",
-    "scipy",
-    "torch",
-    "torchvision",
-    "transformers",
-    "accelerate",
-    "trl",
-    "peft",
-    "deepspeed",
-    "vllm",
-    "tokenizers",
-    "safetensors",
-    "av",
-    "decord",
-    "torchcodec",
-    "pillow",
-    "lmms-eval",
-    "qwen-vl-utils",
-)
+    "numpy", "scipy", "torch", "torchvision", "transformers", "accelerate", "trl", "peft", "deepspeed", "vllm", "tokenizers",
+    "safetensors", "av", "decord", "torchcodec", "pillow", "lmms-eval", "qwen-vl-utils",
+)  # fmt: skip
 
 FFMPEG = ("avcodec", "avformat", "swscale")
 """Libraries of FFmpeg that decode: from a file to packets, to pictures, to RGB."""
 
 
 class Launch(NamedTuple):
-    """This process among those of one launch (torchrun or accelerate set the variables).
+    """This process among the `world` of one launch (torchrun or accelerate set the variables); `local_rank` is on its machine.
 
-    Attributes:
-        rank: Number of this process.
-        world: Number of processes.
-        local_rank: Number of this process on its machine.
-        id: The same for all processes of the launch and for no other launch.
-        sha256: Of the id, which names the machine.
+    The `id`, which names the machine, is the same for all processes of the launch and for no other launch.
     """
 
     rank: int
@@ -89,8 +69,7 @@ def describe(decoder: str) -> dict[str, Any]:
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
-        "gpus": _gpus(),
-        **_cuda(),
+        **_gpus(),
         "driver": _driver(),
         "ffmpeg": _ffmpeg(),
         "decoder": decoder,
@@ -100,47 +79,37 @@ def describe(decoder: str) -> dict[str, Any]:
 def commit() -> dict[str, Any]:
     """Commit of the checkout that the harness runs from and whether it is altered; nulls when it is installed."""
     folder = Path(__file__).resolve().parent.parent
-    if not (folder / ".git").exists():
-        return {"commit": None, "dirty": None}
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True).stdout.strip()
 
-    try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
+    with suppress(OSError, subprocess.CalledProcessError):
+        if (folder / ".git").exists():
+            return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    return {"commit": None, "dirty": None}
 
 
 def _version(package: str) -> str | None:
-    try:
+    with suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    return None
 
 
-def _gpus() -> list[str]:
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return []
-    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-
-
-def _cuda() -> dict[str, str | None]:
-    """CUDA and cuDNN that the loaded torch was built for; nulls for a CPU build and where torch was not needed."""
-    torch = sys.modules.get("torch")
-    cuda = None if torch is None else torch.version.cuda
-    cudnn = None if torch is None or cuda is None else torch.backends.cudnn.version()
-    return {"cuda": cuda, "cudnn": None if cudnn is None else str(cudnn)}
+def _gpus() -> dict[str, Any]:
+    """Names, and CUDA and cuDNN that the loaded torch was built for; nulls for a CPU build and where torch was not needed."""
+    if (torch := sys.modules.get("torch")) is None:
+        return {"gpus": [], "cuda": None, "cudnn": None}
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    cudnn = torch.version.cuda and torch.backends.cudnn.version()
+    return {"gpus": names, "cuda": torch.version.cuda, "cudnn": None if cudnn is None else str(cudnn)}
 
 
 def _driver(path: Path = Path("/proc/driver/nvidia/version")) -> str | None:
     """Version of the kernel's NVIDIA driver, None where there is none."""
-    try:
-        found = re.search(r"\b\d{3,}(?:\.\d+)+\b", path.read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    return None if found is None else found[0]
+    with suppress(OSError):
+        if (found := re.search(r"\b\d{3,}(?:\.\d+)+\b", path.read_text(encoding="utf-8"))) is not None:
+            return found[0]
+    return None
 
 
 def _ffmpeg() -> dict[str, str]:
@@ -164,10 +133,8 @@ def _bundled(package: str) -> list[str]:
 def _installed() -> list[str]:
     found = []
     for name in FFMPEG:
-        if (file := find_library(name)) is not None:
-            try:
+        with suppress(OSError, AttributeError):
+            if (file := find_library(name)) is not None:
                 number: int = getattr(ctypes.CDLL(file), f"{name}_version")()
-            except (OSError, AttributeError):
-                continue
-            found.append(f"{name} {number >> 16}.{number >> 8 & 255}.{number & 255}")
+                found.append(f"{name} {number >> 16}.{number >> 8 & 255}.{number & 255}")
     return found

@@ -26,6 +26,7 @@ COLUMNS = {
     "spans": SPANS,
     "scores": NUMBERS,
     "saliency": NUMBERS,
+    "option": "string",
     "counted": "bool",
     "failure": "string",
     "error": "string",
@@ -43,10 +44,10 @@ def rows(records: Records, scored: Mapping[str, Scored]) -> list[Row]:
     Returns:
         Rows of `id`, `video`, `duration_s`, `query`, `targets` (seconds), `mode`, `text` (None where there is no reply, or where
         a file gave spans alone), `spans` (read from it, seconds), `scores` of these spans and `saliency` of each clip of 2 s
-        (None where no file gave them), `counted` (False where the protocol leaves it out), `failure` (name of the error, or of
-        why no span was read), `error` and `message` (name and words of the error, None where there is a reply), and the value of
-        every metric under its name (0 to 1, None where the sample does not count in it). `harness score` reads the same scores
-        back from them.
+        (None where no file gave them), `option` that was chosen, `counted` (False where the protocol leaves it out), `failure`
+        (name of the error, or of why no span was read), `error` and `message` (name and words of the error, None where there is
+        a reply), and the value of every metric under its name (0 to 1, None where the sample does not count in it).
+        `harness score` reads the same scores back from them.
     """
     return [row for mode, one in scored.items() for row in _rows(records, mode, one)]
 
@@ -66,6 +67,7 @@ def _rows(records: Records, mode: str, scored: Scored) -> Iterator[Row]:
             "text": _characters(record.get("text")),
             "spans": seconds(outcome.answer.spans),
             "scores": list(given.scores) if given is not None and given.scores else None,
+            "option": outcome.answer.option,
             "saliency": None if given is None or given.clips is None else [score for (score,) in given.clips],
             "counted": bool(scored.kept[i]),
             "failure": outcome.failure,

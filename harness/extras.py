@@ -22,7 +22,12 @@ def needed(extra: str) -> Iterator[None]:
     try:
         yield
     except BROKEN as error:
-        raise _refusal(extra, error) from error
+        found = textwrap.shorten(str(error), SHOWN)
+        if isinstance(error, ModuleNotFoundError):
+            raise InputError(f"the packages of extra {extra}", found, f"pip install 'vtg-harness[{extra}]'") from error
+        again = f"install the library that is named there, or pip install --force-reinstall 'vtg-harness[{extra}]'"
+        found = f"{type(error).__name__}: {found}"
+        raise InputError(f"packages of extra {extra} that can be imported", found, again) from error
 
 
 def package(name: str, extra: str) -> Any:
@@ -36,11 +41,3 @@ def check(extra: str, *names: str) -> None:
     with needed(extra):
         if missing := [name for name in names if importlib.util.find_spec(name) is None]:
             raise ModuleNotFoundError(f"No module named {', '.join(map(repr, missing))}")
-
-
-def _refusal(extra: str, error: Exception) -> InputError:
-    found = textwrap.shorten(str(error), SHOWN)
-    if isinstance(error, ModuleNotFoundError):
-        return InputError(f"the packages of extra {extra}", found, f"pip install 'vtg-harness[{extra}]'")
-    again = f"install the library that is named there, or pip install --force-reinstall 'vtg-harness[{extra}]'"
-    return InputError(f"packages of extra {extra} that can be imported", f"{type(error).__name__}: {found}", again)

@@ -43,9 +43,8 @@ def folder(named: str, origin: str) -> Path:
     """A folder that a user names, which need not be there yet. Raises InputError where something else is, or nothing can be."""
     path = Path(usable(named, origin))
     if path.exists() and not path.is_dir():
-        raise InputError(
-            f"a folder as {origin}", f"{path} is {'a file' if path.is_file() else 'no folder'}", _step(origin, "DIR")
-        )
+        found = f"{path} is {'a file' if path.is_file() else 'no folder'}"
+        raise InputError(f"a folder as {origin}", found, _step(origin, "DIR"))
     return path
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from harness.plan import Plan
+from harness.predictions import originals
 from harness.predictions.collect import FIRST, LAST, MEAN, REFUSE, Collected, Records
 from harness.predictions.keys import DOCUMENT
 from harness.predictions.read import Predictions, Row, as_record
@@ -60,7 +61,12 @@ class Matching:
 
 
 def predictions(
-    plan: Plan, path: Path, reply_key: str | None = None, duplicates: str = LAST, keep_texts: bool = False
+    plan: Plan,
+    path: Path,
+    reply_key: str | None = None,
+    duplicates: str = LAST,
+    keep_texts: bool = False,
+    choices: Path | None = None,
 ) -> tuple[Records, list[str]]:
     """Read a file row by row under the protocol's parser; a row without a mode answers every mode.
 
@@ -68,6 +74,7 @@ def predictions(
         reply_key: The key of the reply, None for what the file itself shows.
         duplicates: Which of several rows for one sample counts.
         keep_texts: Whether records hold texts beside what was read of them.
+        choices: A second file, with the option that is chosen of each sample.
 
     Returns:
         Records by sample id and mode, and notes on how the file was read.
@@ -76,6 +83,8 @@ def predictions(
         InputError: The file is not one of the forms, or none of its rows matches a sample.
     """
     check_duplicates(plan, duplicates)
+    if plan.protocol.kind == "instances" and reply_key is None and (found := originals.detections(path)) is not None:
+        return originals.of_detections(found, plan.samples, path, plan.modes)
     read, rows, collected = parser(plan.protocol.answer), Matching(plan, path, reply_key), Collected(plan.modes, duplicates)
     for row in rows:
         text = {"text": row.text} if keep_texts and row.text is not None else {}
@@ -86,6 +95,8 @@ def predictions(
     if said and reads_little(sum(1 for answer in said if answer.failure is None) / len(said)):
         texts = (row.text for row in Predictions(path, plan.samples, reply_key) if row.text is not None)
         notes.append(better_protocols(plan, texts))
+    if choices is not None:
+        notes += originals.with_options(records, plan.samples, choices, plan.modes)
     return records, notes
 
 

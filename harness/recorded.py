@@ -138,6 +138,7 @@ def open_run(
     reply_key: str | None = None,
     duplicates: str = LAST,
     data_root: AnyPath | None = None,
+    choices: AnyPath | None = None,
     keep_texts: bool = True,
     whole: bool = False,
 ) -> Recorded:
@@ -154,6 +155,7 @@ def open_run(
         reply_key: Key of the reply in a file, None for what the file shows.
         duplicates: Which of several rows for one sample counts in a file.
         data_root: Where the annotations are.
+        choices: File of the chosen options, where a file has spans alone.
         keep_texts: Whether the records of a file hold its texts; a large file needs less memory without.
         whole: Whether a run must have finished, with a record of every question.
 
@@ -164,7 +166,7 @@ def open_run(
     options = {"split": split, "protocol": protocol, "modes": modes, "videos": videos, "ids": ids, "data_root": data_root}
     if (document := store.read_run(place)) is None:
         plan = planned(place, None, task, **options)
-        found, notes = predictions(plan, place, reply_key, duplicates, keep_texts)
+        found, notes = predictions(plan, place, reply_key, duplicates, keep_texts, None if choices is None else Path(choices))
         return Recorded(place, place.name, plan, found, plan.protocol, notes=tuple(notes))
     with as_written(place):
         if whole:

@@ -28,14 +28,8 @@ def make_record(
 ) -> Record:
     """The record of a reply or of a typed failure; every record has every key but `wrong_clock_s` and `file`.
 
-    A reply that is no text, as code of others may give it, is a failure named `model-error`.
-
-    Args:
-        question: What was asked.
-        outcome: What came back.
-        seconds: How long that took.
-        frames: What was shown.
-        file: Which video file was looked at, see `harness.data.videos.identity`.
+    A reply that is no text, as code of others may give it, is a failure named `model-error`. `file` is the identity of the video
+    file that was looked at, see `harness.data.videos`.
     """
     if not isinstance(text := getattr(outcome, "text", ""), str):
         outcome = Failure(MODEL_ERROR, f"a reply that is no text but a {type(text).__name__}")
@@ -43,13 +37,10 @@ def make_record(
     record |= {"prompt_sha256": None, "tokens": None, "frames": frames.fingerprint() if frames is not None else None}
     record |= {"seconds": round(seconds, 4), **({} if file is None else {"file": file})}
     if isinstance(outcome, Failure):
-        record["error"] = {"type": outcome.type, "message": outcome.message}
-    else:
-        record["text"] = outcome.text
-        record["prompt_sha256"] = outcome.prompt_sha256
-        record["tokens"] = {"prompt": outcome.prompt_tokens, "new": outcome.new_tokens, "truncated": outcome.truncated}
-        record |= {} if outcome.wrong_clock_s is None else {"wrong_clock_s": round(outcome.wrong_clock_s, 3)}
-    return record
+        return record | {"error": {"type": outcome.type, "message": outcome.message}}
+    tokens = {"prompt": outcome.prompt_tokens, "new": outcome.new_tokens, "truncated": outcome.truncated}
+    record |= {"text": outcome.text, "prompt_sha256": outcome.prompt_sha256, "tokens": tokens}
+    return record | ({} if outcome.wrong_clock_s is None else {"wrong_clock_s": round(outcome.wrong_clock_s, 3)})
 
 
 def error_type(record: Record | None) -> str | None:
@@ -65,11 +56,7 @@ def redacted(record: Record, secrets: Sequence[str]) -> Record:
 
 
 def check(record: Any) -> Record:
-    """A line of `samples.jsonl` itself, if everything that is read of it later is as `make_record` writes it.
-
-    Raises:
-        ValueError: It is not; the message names the key.
-    """
+    """A line of `samples.jsonl` itself, if all that is read of it is as `make_record` writes it; else ValueError with the key."""
     if not isinstance(record, dict):
         raise ValueError(f"a {type(record).__name__}")
     if missing := [key for key in NEEDED if key not in record]:
@@ -79,7 +66,7 @@ def check(record: Any) -> Record:
         "id": isinstance(record["id"], str),
         "mode": isinstance(record["mode"], str),
         "text": isinstance(text, str | None),
-        "error": error is None or _texts(error, "type", "message"),
+        "error": error is None or (isinstance(error, dict) and all(isinstance(error.get(k), str) for k in ("type", "message"))),
         "text and error, of which one is null": (text is None) != (error is None),
         "tokens": tokens is None or (isinstance(tokens, dict) and _count(tokens.get("prompt")) and _count(tokens.get("new"))),
         "seconds": _number(record.get("seconds", 0.0)),
@@ -88,10 +75,6 @@ def check(record: Any) -> Record:
     if wrong := [key for key, right in as_written.items() if not right]:
         raise ValueError(f"{wrong[0]}: not as the harness writes it")
     return record
-
-
-def _texts(value: Any, *keys: str) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(value.get(key), str) for key in keys)
 
 
 def _count(value: Any) -> bool:

@@ -39,9 +39,7 @@ def hidden(text: str) -> str:
 def known(environ: Mapping[str, str], given: Iterable[str]) -> tuple[str, ...]:
     """The secrets of a process that are long enough to be looked for in other texts, the longest first.
 
-    Args:
-        environ: Environment variables: those named like keys, and those that hold an address.
-        given: Texts of the user: addresses and arguments.
+    They are in environment variables named like keys, or that hold an address, and in texts of the user: addresses and arguments.
     """
     found = [value for name, value in environ.items() if _VARIABLE.search(name)]
     for text in (*given, *(value for value in environ.values() if "://" in value)):

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PARENT_DIES = 1
@@ -16,11 +16,7 @@ PARENT_DIES = 1
 
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C, SIGTERM or SIGHUP.
-
-    Attributes:
-        code: What the process exits with, as shells count it.
-    """
+    """Ctrl-C, SIGTERM or SIGHUP; `code` is what the process exits with, as shells count it."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -62,14 +58,9 @@ class Children:
         with self._lock:
             if self._stopped:
                 return -signal.SIGTERM
-            process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(os.getpid()), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=environment,
-                start_new_session=True,
-            )
+            attached = [sys.executable, "-m", __name__, str(os.getpid()), *command]
+            streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+            process = subprocess.Popen(attached, **streams, env=environment, start_new_session=True)
             self._running.add(process)
         try:
             return process.wait()

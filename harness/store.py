@@ -37,11 +37,7 @@ def read_run(folder: Path) -> dict[str, Any] | None:
 
 
 def read_document(path: Path, schema: str) -> dict[str, Any] | None:
-    """A document with spec, sessions and status (`run.json`, `train.json`), None if there is none.
-
-    Raises:
-        InputError: It cannot be read, or is of another schema.
-    """
+    """A document with spec, sessions and status (`run.json`, `train.json`), None if there is none. Raises InputError."""
     if not path.is_file():
         return None
     try:
@@ -60,8 +56,7 @@ def read_document(path: Path, schema: str) -> dict[str, Any] | None:
 def read_scores(folder: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
     """`scores.json` of a run without its lists of samples, of this schema or an older one; None where there is none.
 
-    Raises:
-        InputError: It is cut short, of a newer schema, or of another run.
+    Raises InputError where it is cut short, of a newer schema, or of another run.
     """
     path = folder / SCORES
     if not path.is_file():
@@ -111,15 +106,7 @@ def prepare_folder(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, launch: str) -> Iterator[None]:
-    """Hold the run folder for one launch; the ranks of that launch share it, anyone else is refused.
-
-    Args:
-        folder: The run folder.
-        launch: Identifies the launch that this process belongs to.
-
-    Raises:
-        InputError: Another launch is at work here.
-    """
+    """Hold the run folder for one launch, by its id; the ranks of that launch share it, anyone else is refused by InputError."""
     deadline = time.monotonic() + 10
     with (folder / LOCK).open("a+", encoding="utf-8") as file:
         while True:
@@ -133,11 +120,8 @@ def locked(folder: Path, launch: str) -> Iterator[None]:
                 if holder == launch:
                     break
                 if holder:
-                    raise InputError(
-                        f"{folder} not in use",
-                        f"another process is running there ({holder})",
-                        "wait for it, or use another --output",
-                    )
+                    found = f"another process is running there ({holder})"
+                    raise InputError(f"{folder} not in use", found, "wait for it, or use another --output")
             if time.monotonic() > deadline:
                 raise InputError(f"{folder} not in use", "its lock stays taken", "wait, or use another --output")
             time.sleep(0.05)
@@ -165,15 +149,9 @@ def exclusive(folder: Path) -> Iterator[int]:
 
 
 def append(folder: Path, records: Sequence[Record], sync: bool = True) -> None:
-    """Append records: all of them, or (full disk) none.
+    """Append records; with `sync`, wait until they are on the disk and not only with the operating system.
 
-    Args:
-        folder: The run folder.
-        records: What to append.
-        sync: Whether to wait until they are on the disk and not only with the operating system.
-
-    Raises:
-        OSError: The disk is full or the file cannot be written; the file is as before.
+    Raises OSError where the disk is full or the file cannot be written; the file is as before.
     """
     lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records]
     data = memoryview("".join(lines).encode(errors=HALVES))
@@ -207,10 +185,7 @@ class Clock:
 def read_records(folder: Path) -> dict[tuple[str, str], Record]:
     """Records by sample id and mode; of several for one, the last counts, and a last line that was cut short is none.
 
-    Nothing is written, so that runs on a disk that can only be read are read as well.
-
-    Raises:
-        InputError: A line is not a record.
+    Nothing is written, so that runs on a disk that can only be read are read as well. Raises InputError if a line is no record.
     """
     path, records = folder / SAMPLES, {}
     if not path.is_file():

@@ -71,27 +71,20 @@ class _Values(_Checked, yaml.SafeLoader):  # type: ignore[misc]
 
 
 def read(path: Path, what: str, next_command: str, texts: bool = False) -> dict[str, Any]:
-    """The mapping that a YAML file holds.
+    """The mapping that a YAML file holds; with `texts`, every value as the text that was written.
 
-    Args:
-        path: The file.
-        what: What it is, for the error: `a YAML file with a recipe: a mapping with the keys …`.
-        next_command: What a user can type where it cannot be read.
-        texts: Whether every value is kept as the text that was written.
-
-    Raises:
-        InputError: It is no regular file that can be read, no YAML in UTF-8, no mapping; it has tags, a key twice, or values that
-            are NaN or infinite; it is too deep or grows by aliases.
+    Raises InputError, which says `what` was expected (`a YAML file with a recipe: a mapping with the keys …`), where it is no
+    regular file that can be read, no YAML in UTF-8, no mapping; it has tags, a key twice, or values that are NaN or infinite; it
+    is too deep or grows by aliases.
     """
     try:
         if not path.is_file():
             raise FileNotFoundError("there is no such file")
-        values = _load(path.read_text(encoding="utf-8-sig"), texts)
+        if isinstance(values := _load(path.read_text(encoding="utf-8-sig"), texts), dict):
+            return values
+        raise ValueError(f"a {type(values).__name__}")
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(what, f"{path}: {_short(error)}", next_command) from error
-    if not isinstance(values, dict):
-        raise InputError(what, f"{path}: a {type(values).__name__}", next_command)
-    return values
 
 
 def value(text: str) -> Any:

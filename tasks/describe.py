@@ -95,7 +95,7 @@ def _scoring(protocol: Protocol) -> list[str]:
         f"unit of times: {'seconds' if answer.unit == 'seconds' else 'hundredths of the video'}",
         f"predicted times: {'as read' if score.round_prediction == 'none' else 'rounded to whole seconds, halves to even'}",
         f"true times: {'ends cut at the annotated duration' if score.clamp_targets else 'as published'}",
-        f"IoU: {IOU[score.iou]}",
+        f"IoU: {IOU[score.iou]}{', of times as fractions of the duration' if score.relative else ''}",
         f"arithmetic: {score.float_bits}-bit floats",
         f"IoU rounded: {'no' if score.round_iou is None else f'to {score.round_iou} decimals, before all else'}",
         f"R1 at {', '.join(map(str, score.thresholds))}: {COMPARISON[score.comparison]}",

@@ -137,6 +137,7 @@ class ScoreRules:
         round_prediction: `integer` rounds predicted times to whole seconds, halves to even.
         round_iou: Decimals that IoU is rounded to before anything else is done with it; None for none.
         clamp_targets: Whether true ends are cut at the annotated duration.
+        relative: Whether times are compared as fractions of the duration, which changes the last bits of an IoU.
         failure: What a reply without a span is worth: `zero`, `drop` (it leaves the denominator), or `out-of-video` (the
             span from 10 to 20 s behind the end is scored).
         error: The same for a sample without a reply.
@@ -158,6 +159,7 @@ class ScoreRules:
     round_prediction: Literal["none", "integer"] = "none"
     round_iou: int | None = None
     clamp_targets: bool = False
+    relative: bool = False
     failure: Missing = "zero"
     error: Missing = "zero"
     duplicates: Literal["keep", "last"] = "keep"

@@ -61,14 +61,16 @@ def lengths(plans: Sequence[Plan]) -> dict[Path, float | Failure]:
     return found
 
 
+def _by_video(plan: Plan, lengths_s: Lengths) -> dict[str, float]:
+    """Lengths of the videos of a plan that are there and can be read."""
+    found = {video: lengths_s.get(path) for video, path in plan.videos.items()}
+    return {video: length for video, length in found.items() if isinstance(length, float)}
+
+
 def askable(plan: Plan, lengths_s: Lengths) -> list[Sample]:
     """Samples whose video is there and can be read, and whose clip begins inside it."""
-
-    def ready(sample: Sample) -> bool:
-        length = lengths_s.get(plan.videos[sample.video]) if sample.video in plan.videos else None
-        return isinstance(length, float) and (sample.clip is None or sample.clip.start_s < length)
-
-    return [sample for sample in plan.samples if ready(sample)]
+    ends_s = _by_video(plan, lengths_s)
+    return [s for s in plan.samples if s.video in ends_s and (s.clip is None or s.clip.start_s < ends_s[s.video])]
 
 
 def outside(plan: Plan, lengths_s: Lengths) -> tuple[list[Outside], list[Outside]]:
@@ -76,11 +78,10 @@ def outside(plan: Plan, lengths_s: Lengths) -> tuple[list[Outside], list[Outside
 
     A video that is missing or cannot be read is as long as its annotation says.
     """
-    starts, ends = [], []
+    starts, ends, ends_s = [], [], _by_video(plan, lengths_s)
     for sample in plan.samples:
-        length = lengths_s.get(plan.videos[sample.video]) if sample.video in plan.videos else None
         end_s = float(sample.duration_s)
-        if isinstance(length, float):
+        if (length := ends_s.get(sample.video)) is not None:
             end_s = length if sample.clip is None else min(end_s, length - float(sample.clip.start_s))
         for moment in sample.truth.spans:
             if moment.start_s >= end_s:
@@ -98,12 +99,9 @@ def likely_unit(moments: Iterable[Outside]) -> str | None:
 
 def differences(plan: Plan, lengths_s: Lengths) -> list[Difference]:
     """Videos whose file and annotation disagree by more than `TOLERANCE_S`, each once for every annotated duration."""
-    found = set()
-    for video, duration_s, clip in {(s.video, s.duration_s, s.clip) for s in plan.samples if s.video in plan.videos}:
-        length = lengths_s.get(plan.videos[video])
-        if not isinstance(length, float):
-            continue
-        end_s = float(clip.end_s) if clip else duration_s
+    found, ends_s = set(), _by_video(plan, lengths_s)
+    for video, duration_s, clip in {(s.video, s.duration_s, s.clip) for s in plan.samples if s.video in ends_s}:
+        end_s, length = float(clip.end_s) if clip else duration_s, ends_s[video]
         if end_s - length > TOLERANCE_S or (clip is None and length - end_s > TOLERANCE_S):
             found.add(Difference(video, end_s, length))
     return sorted(found)

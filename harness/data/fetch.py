@@ -25,13 +25,7 @@ NETWORK_ERRORS = (urllib.error.URLError, TimeoutError, ConnectionError, http.cli
 
 
 class Wanted(NamedTuple):
-    """One file of a benchmark.
-
-    Attributes:
-        path: Where it goes, below the data root.
-        sha256: Its published hash.
-        url: Where it is published, or its place in a mirror.
-    """
+    """One file of a benchmark: where it goes below the data root, its published hash, and its address at home or in a mirror."""
 
     path: str
     sha256: str
@@ -41,14 +35,8 @@ class Wanted(NamedTuple):
 def wanted(task: Task, split: str | None, data_root: Path, mirror: str | None = None) -> list[Wanted]:
     """The files of a split, or of every split: of the form that is there already, else of the first that has a home.
 
-    Args:
-        task: The benchmark.
-        split: A published or derived split, None for all.
-        data_root: Where the files belong.
-        mirror: Address below which the files lie as they do below the data root, instead of their homes.
-
-    Raises:
-        InputError: There is no such split, or its files are supplied by the user.
+    Below a mirror the files lie as they do below the data root. Raises InputError where there is no such split, or its files are
+    supplied by the user.
     """
     published = task.splits(data_root)
     files: dict[str, Wanted] = {}
@@ -75,15 +63,8 @@ def item_is_there(item: Wanted, data_root: Path) -> bool:
 def fetch(url: str, target: Path, sha256: str) -> None:
     """Download one file. What broke off stays beside the target as `.NAME.part`, and the next call goes on from there.
 
-    A file that stands at the target already is kept as `NAME.altered`.
-
-    Args:
-        url: Its address, http or https.
-        target: Where it goes; touched only once the hash fits.
-        sha256: Its hash.
-
-    Raises:
-        InputError: Nothing useful at that address, another hash, a network that keeps failing, a target that cannot be written.
+    A file that stands at the target already is kept as `NAME.altered`, once the hash fits. Raises InputError: nothing useful at
+    that address, another hash, a network that keeps failing, a target that cannot be written.
     """
     if not url.lower().startswith(("http://", "https://")):
         raise InputError("an address that begins with http:// or https://", url, "harness data fetch … --mirror URL")
@@ -103,11 +84,9 @@ def fetch(url: str, target: Path, sha256: str) -> None:
             _receive_all(url, file)
         found = _sha256(part)
         if found != sha256:
-            size = part.stat().st_size
+            found = f"sha256 {found} ({part.stat().st_size:,} bytes); nothing was kept"
             part.unlink()
-            raise InputError(
-                f"sha256 {sha256} at {url}", f"sha256 {found} ({size:,} bytes); nothing was kept", "try another --mirror URL"
-            )
+            raise InputError(f"sha256 {sha256} at {url}", found, "try another --mirror URL")
         if target.exists():
             target.replace(target.with_name(f"{target.name}.altered"))
         part.replace(target)
@@ -139,20 +118,16 @@ def _receive_all(url: str, file: BinaryIO) -> None:
             _receive(url, file)
             file.flush()
             return
-        except urllib.error.HTTPError as error:
-            if error.code not in TRANSIENT:
+        except NETWORK_ERRORS as error:
+            if isinstance(error, urllib.error.HTTPError) and error.code not in TRANSIENT:
                 step = "harness data fetch … --mirror URL, or place the file by hand"
                 raise InputError(f"a file at {url}", f"HTTP {error.code} {error.reason}", step) from error
             problem = error
-        except NETWORK_ERRORS as error:
-            problem = error
         except ValueError as error:
             raise InputError("an address", f"{url}: {error}", "harness data fetch … --mirror URL") from error
-    raise InputError(
-        f"all of {url}",
-        f"{file.tell():,} bytes after {ATTEMPTS} attempts, then: {problem}",
-        "type the same command again: it goes on from there; or give a --mirror URL",
-    ) from problem
+    found = f"{file.tell():,} bytes after {ATTEMPTS} attempts, then: {problem}"
+    step = "type the same command again: it goes on from there; or give a --mirror URL"
+    raise InputError(f"all of {url}", found, step) from problem
 
 
 def _receive(url: str, file: BinaryIO) -> None:

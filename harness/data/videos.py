@@ -17,12 +17,7 @@ BLOCK = 1 << 16
 
 
 def find_videos(keys: Iterable[str], folders: Sequence[Path]) -> dict[str, Path]:
-    """Files for the video keys that exist; folders are searched in order, then names as in `_matches`.
-
-    Args:
-        keys: Video names, with or without suffix.
-        folders: Folders that hold the files directly; those that do not exist are passed over.
-    """
+    """Files for the video keys that exist, with or without suffix; folders are searched in order, then names as in `_matches`."""
     wanted = set(keys)
     found: dict[str, Path] = {}
     for folder in folders:

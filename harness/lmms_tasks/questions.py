@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 
 import datasets
 
 from harness.data.notes import missing_videos
-from harness.lmms_tasks.chat import messages
+from harness.lmms_tasks.write import metric_names
 from harness.models import lmms_reader
+from harness.models.chat import messages
 from harness.paths import data_root
 from harness.plan import Plan, make_plan
 from harness.scores import score, seconds
@@ -21,13 +22,10 @@ Item = dict[str, str]
 
 
 def docs(stub: datasets.Dataset) -> datasets.Dataset:
-    """The questions of a task whose video can be read, in the order of the split.
+    """The questions of a task whose video can be read, in the order of the split; `charades direct`, the stub's name, says which.
 
     lmms-eval stops at the first video it cannot read. Those are left out here, and count as 0 in `aggregate`. Model classes that
     read through qwen_vl_utils get the reader of this project, see `harness.models.lmms_reader`.
-
-    Args:
-        stub: What lmms-eval loaded in place of a dataset; its name says which task and mode are meant: `charades direct`.
     """
     try:
         plan = _plan(stub.config_name)
@@ -37,7 +35,9 @@ def docs(stub: datasets.Dataset) -> datasets.Dataset:
         if (reader := lmms_reader.install()) is not None:
             sys.stderr.write(f"{plan.name}: qwen_vl_utils reads video by {reader.name}\n")
     except InputError as error:
-        _stop(error)
+        # lmms-eval tries again after an exception, prints it and exits with 0.
+        sys.stderr.write(f"harness: bad input\n{error}\n")
+        raise SystemExit(2) from error
     sys.stderr.write("".join(f"{note}\n" for note in missing_videos(plan)))
     rows = [
         {
@@ -55,7 +55,7 @@ def docs(stub: datasets.Dataset) -> datasets.Dataset:
 
 def chat(doc: Item) -> list[dict[str, Any]]:
     """The messages of one question, for models with a chat template."""
-    return messages(_plan(doc["plan"]).protocol.prompt, doc["video"], doc["question"])
+    return messages(_plan(doc["plan"]).protocol.prompt, {"type": "video", "url": doc["video"]}, doc["question"])
 
 
 def metrics(doc: Item, replies: Sequence[str]) -> dict[str, Any]:
@@ -63,9 +63,9 @@ def metrics(doc: Item, replies: Sequence[str]) -> dict[str, Any]:
 
     `id` and `mode` stand beside them for the log of samples, so that `harness score` can read it.
     """
-    reply = {"plan": doc["plan"], "id": doc["id"], "text": replies[0]}
-    named = {name: {"metric": name, **reply} for name in metric_names(doc["plan"])}
-    return {"id": doc["id"], "mode": _plan(doc["plan"]).modes[0], **named}
+    reply, plan = {"plan": doc["plan"], "id": doc["id"], "text": replies[0]}, _plan(doc["plan"])
+    named = {name: {"metric": name, **reply} for name in metric_names(plan.protocol)}
+    return {"id": doc["id"], "mode": plan.modes[0], **named}
 
 
 def aggregate(items: Sequence[Item]) -> float:
@@ -81,14 +81,6 @@ def aggregate(items: Sequence[Item]) -> float:
 
 
 @cache
-def metric_names(name: str) -> list[str]:
-    """Names of the metrics of a task, as `harness score` gives them."""
-    plan = _plan(name)
-    entry = score(plan.samples[:1], {}, plan.protocol, plan.modes)["modes"][plan.modes[0]]
-    return [name for name in entry["aggregate"] if name != "n"]
-
-
-@cache
 def _plan(name: str) -> Plan:
     task, mode = name.split(" ")
     plan = make_plan(task, None, None, (mode,), data_root(None))
@@ -99,21 +91,11 @@ def _plan(name: str) -> Plan:
 
 @cache
 def _asked(name: str) -> frozenset[str]:
-    plan = _plan(name)
-    readable = {key for key, path in plan.videos.items() if _can_be_read(path, plan)}
+    plan, readable = _plan(name), set()
+    for key, path in plan.videos.items():
+        try:
+            frame_times(path)
+            readable.add(key)
+        except DecodeError as error:
+            sys.stderr.write(f"{plan.name}: {path.name} cannot be read, its queries score 0: {error}\n")
     return frozenset(sample.id for sample in plan.samples if sample.video in readable)
-
-
-def _can_be_read(path: Any, plan: Plan) -> bool:
-    try:
-        frame_times(path)
-    except DecodeError as error:
-        sys.stderr.write(f"{plan.name}: {path.name} cannot be read, its queries score 0: {error}\n")
-        return False
-    return True
-
-
-def _stop(error: InputError) -> NoReturn:
-    """End the command: lmms-eval tries again after an exception, prints it and exits with 0."""
-    sys.stderr.write(f"harness: bad input\n{error}\n")
-    raise SystemExit(2) from error

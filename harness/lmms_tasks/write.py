@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from harness.lmms_tasks.chat import generation
+from harness.models.chat import generation
 from harness.paths import cache
 from tasks import kinds, protocol
 from tasks.answer import Answer
@@ -34,10 +34,14 @@ def name(task: Task, mode: str) -> str:
     return "harness_" + (task.name if mode == "direct" else f"{task.name}_{mode}").replace("-", "_")
 
 
+def metric_names(rules: Protocol) -> list[str]:
+    """Names of the metrics under a protocol, as `harness score` gives them."""
+    stub = one_query("", 2.0, "", [Span(0.0, 2.0)], clips=[[1.0]])
+    return list(kinds.find(rules.kind).values([stub], [Answer()], rules))
+
+
 def page(task: Task, rules: Protocol, mode: str) -> str:
     """The YAML of one task and mode."""
-    stub = one_query("", 2.0, "", [Span(0.0, 2.0)], clips=[[1.0]])
-    metrics = kinds.find(rules.kind).values([stub], [Answer()], rules)
     lines = [
         "# Written by harness ls lmms-path",
         f"task: {name(task, mode)}",
@@ -58,7 +62,7 @@ def page(task: Task, rules: Protocol, mode: str) -> str:
         f"process_results: {FUNCTIONS}.metrics",
         "metric_list:",
     ]
-    for metric in metrics:
+    for metric in metric_names(rules):
         lines += [f"  - metric: {metric}", f"    aggregation: {FUNCTIONS}.aggregate", "    higher_is_better: true"]
     lines += ["metadata:", f"  version: {task.version}", f"  protocol: {rules.name} {rules.sha256[:8]}"]
     return "\n".join(lines) + "\n"
@@ -77,7 +81,6 @@ def folder() -> Path:
                 whole.write_text(text, encoding="utf-8")
                 whole.replace(place / file)
     except OSError as error:
-        raise InputError(
-            "a cache folder that can be written", f"{place}: {error.strerror}", "export XDG_CACHE_HOME=DIR"
-        ) from error
+        found = f"{place}: {error.strerror}"
+        raise InputError("a cache folder that can be written", found, "export XDG_CACHE_HOME=DIR") from error
     return place

@@ -11,14 +11,9 @@ from tasks.question import Question
 class Reply(NamedTuple):
     """What came back for one question.
 
-    Attributes:
-        text: Raw text.
-        prompt_sha256: Hash of the exact prompt (rendered template or token ids).
-        prompt_tokens: Tokens in the prompt, visual ones included.
-        new_tokens: Tokens generated.
-        truncated: Whether the length limit ended the reply.
-        wrong_clock_s: By how many seconds the model was told wrong times of the frames, where that is more than the distance
-            between two of them; None if the times were right or could not be seen.
+    `prompt_sha256` is of the rendered template or the token ids, `prompt_tokens` counts visual ones too, `truncated` says that
+    the length limit ended the reply. `wrong_clock_s` is by how many seconds the model was told wrong times of the frames, where
+    that is more than the distance between two of them; None if the times were right or could not be seen.
     """
 
     text: str
@@ -43,28 +38,21 @@ class Model(Protocol):
     @property
     def name(self) -> str:
         """Name for tables."""
-        ...
 
     @property
     def needs_video(self) -> bool:
         """Whether `answer` wants the video: questions on a missing one are not asked."""
-        ...
 
     @property
     def pixel_factor(self) -> int | None:
         """Frame height and width are multiples of this (patch size x merge size); None for a model that reads files itself."""
-        ...
 
     def describe(self) -> dict[str, Any]:
-        """Identity for `run.json`: path or id, revision, weight fingerprint, dtype, attention, corrections."""
-        ...
+        """Identity for `run.json`."""
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> Sequence[Reply | Failure]:
         """One reply or failure per question, in order, each under the question's own protocol.
 
-        All are about one video, whose frames were read under the video rules that their protocols share.
-
-        Raises:
-            AnswerError: This video cannot be answered at all.
+        All are about one video, whose frames were read under the video rules that their protocols share. Raises AnswerError where
+        it cannot be answered at all.
         """
-        ...

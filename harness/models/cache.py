@@ -21,11 +21,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.memory: list[torch.Tensor] = []
 
     def update(
-        self,
-        key_states: torch.Tensor,
-        value_states: torch.Tensor,
-        *args: Any,  # noqa: ARG002
-        **kwargs: Any,  # noqa: ARG002
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Append `(rows, heads, new tokens, width)` and return everything so far."""
         begin = self.get_seq_length()

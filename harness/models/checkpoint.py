@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from harness.models.naming import local
 from tasks.errors import InputError
@@ -30,14 +30,7 @@ BLOCKS = 16
 
 
 class Checkpoint(NamedTuple):
-    """A folder that passed the checks.
-
-    Attributes:
-        name: The hub id, or the folder as `naming.local` calls it.
-        folder: Where the files are.
-        family: `model_type` of its configuration.
-        revision: Commit of the hub repository; None for a folder.
-    """
+    """A folder that passed the checks, named by its hub id or as `naming.local` calls it; `revision` is None for a folder."""
 
     name: str
     folder: Path
@@ -46,19 +39,11 @@ class Checkpoint(NamedTuple):
 
 
 def find(model: str, trust_remote_code: bool = False) -> Checkpoint:
-    """Resolve a folder or a hub id and check it, without loading weights.
-
-    Raises:
-        InputError: There is no such folder or repository, a file is missing, the weights are pickles, or the family is
-            not supported.
-    """
-    folder = Path(model).expanduser()
-    revision = None
-    if not folder.is_dir():
-        folder = _download(model, trust_remote_code)
-        revision = folder.name
-    family = check(folder)
-    return Checkpoint(model if revision else local(model), folder, family, revision)
+    """Resolve a folder or a hub id and check it, without loading weights. Raises InputError, also for weights in pickles."""
+    if (folder := Path(model).expanduser()).is_dir():
+        return Checkpoint(local(model), folder, check(folder), None)
+    folder = _download(model, trust_remote_code)
+    return Checkpoint(model, folder, check(folder), folder.name)
 
 
 def check(folder: Path) -> str:
@@ -143,10 +128,8 @@ def check_layers(config: Mapping[str, Any], stored: Iterable[str], folder: Path)
 def fingerprint(folder: Path) -> str:
     """SHA-256 over name, size, header and 16 evenly spaced 1 MiB blocks of each safetensors file.
 
-    Files up to 16 MiB are covered whole; a change of a few values in a larger file can go unnoticed.
-
-    Raises:
-        InputError: The weights are missing, or a header is longer than its file.
+    Files up to 16 MiB are covered whole; a change of a few values in a larger file can go unnoticed. Raises InputError where
+    weights are missing, or a header is longer than its file.
     """
     digest = hashlib.sha256()
     for path in weights(folder):
@@ -156,12 +139,10 @@ def fingerprint(folder: Path) -> str:
             length = int.from_bytes(file.read(8), "little")
             if 8 + length > size:
                 raise InputError("a safetensors file", f"{path.name}: header of {length} bytes in {size}", f"ls -l {folder}")
-            _hash_part(file, 0, 8 + length, digest)
-            if size <= BLOCKS * BLOCK:
-                _hash_part(file, 0, size, digest)
-            else:
-                for index in range(BLOCKS):
-                    _hash_part(file, index * (size - BLOCK) // (BLOCKS - 1), BLOCK, digest)
+            blocks = [(index * (size - BLOCK) // (BLOCKS - 1), BLOCK) for index in range(BLOCKS)]
+            for start, count in [(0, 8 + length), *(blocks if size > BLOCKS * BLOCK else [(0, size)])]:
+                file.seek(start)
+                digest.update(file.read(count))
     return digest.hexdigest()
 
 
@@ -184,29 +165,17 @@ def trained_on(folder: Path) -> dict[str, Any] | None:
             "training_sha256": hashlib.sha256(alike.encode()).hexdigest(),
         }
     except (KeyError, TypeError) as error:
-        raise InputError(
-            f"a {RECORD} with what the model was trained on",
-            f"{folder / RECORD}: {error!r}",
-            "remove the file if it is not ours",
-        ) from error
-
-
-def _hash_part(file: BinaryIO, start: int, length: int, digest: Any) -> None:
-    file.seek(start)
-    while length > 0:
-        part = file.read(min(length, BLOCK))
-        digest.update(part)
-        length -= len(part) or length
+        expected, found = f"a {RECORD} with what the model was trained on", f"{folder / RECORD}: {error!r}"
+        raise InputError(expected, found, "remove the file if it is not ours") from error
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(values := json.loads(path.read_text(encoding="utf-8")), dict):
+            return values
+        raise ValueError(type(values).__name__)
     except (ValueError, OSError, RecursionError) as error:
-        raise InputError("JSON", f"{path}: {error}", f"head {path}") from error
-    if not isinstance(values, dict):
-        raise InputError("a JSON object", f"{path}: {type(values).__name__}", f"head {path}")
-    return values
+        raise InputError("a JSON object", f"{path}: {error}", f"head {path}") from error
 
 
 def _download(model: str, trust_remote_code: bool) -> Path:

@@ -19,21 +19,17 @@ TICKS = 1_000_000
 """Frame indices per second given to Qwen3-VL's processor, which divides them by this rate: any time is an index."""
 
 _STAMP = re.compile(r"<(\d{1,9}\.\d) seconds>$")
-_RULES = {
+RULES = {
     "qwen2_vl": "frame order only",
     "qwen2_5_vl": "temporal positions: floor(patch * seconds per patch * tokens per second)",
     "qwen3_vl": "text timestamps: mean time of each temporal patch",
     "qwen3_vl_moe": "text timestamps: mean time of each temporal patch",
 }
+"""How a family is told the time, for `run.json`."""
 
 
 class ClockError(InputError):
     """The model would be told wrong times. Stops the run: every answer would be wrong in the same way."""
-
-
-def rule(family: str) -> str:
-    """How a family is told the time, for `run.json`."""
-    return _RULES[family]
 
 
 def metadata(family: str, frames: Frames) -> dict[str, Any]:
@@ -52,11 +48,7 @@ def metadata(family: str, frames: Frames) -> dict[str, Any]:
 
 
 def check_grid(frames: Frames, patch: int) -> NDArray[np.floating[Any]]:
-    """The grid time of each temporal patch's first frame, `(patches,)` in seconds.
-
-    Raises:
-        ClockError: A frame lies further from its grid time than `slack_s`.
-    """
+    """Grid times of the first frames of temporal patches, `(patches,)` s. Raises ClockError if one is off by over `slack_s`."""
     grid = np.arange(len(frames.time_s), dtype=np.float64) * frames.interval_s
     _compare(frames.time_s, grid, frames.slack_s + ROUNDING_S, f"the frames that {frames.decoder} returned")
     return grid[::patch]
@@ -70,16 +62,9 @@ def check_seconds(seconds: float, frames: Frames, patch: int) -> None:
 
 
 def check_ids(positions: torch.Tensor, frames: Frames, patch: int, rate: float) -> None:
-    """Check the temporal position ids of Qwen2.5-VL's video tokens.
+    """Check the temporal position ids `(video tokens,)` of Qwen2.5-VL, `rate` a second, `patch` frames a temporal patch.
 
-    Args:
-        positions: `(video tokens,)` temporal positions, as the language model gets them.
-        frames: The frames that were encoded.
-        patch: Frames per temporal patch.
-        rate: Positions per second (`tokens_per_second`).
-
-    Raises:
-        ClockError: A patch is off by more than the resolution of the positions.
+    Raises ClockError where a patch is off by more than the resolution of the positions.
     """
     grid = check_grid(frames, patch)
     ids = positions.cpu().numpy().reshape(len(grid), -1).astype(np.float64)
@@ -89,15 +74,9 @@ def check_ids(positions: torch.Tensor, frames: Frames, patch: int, rate: float) 
 
 
 def check_stamps(texts: list[str], frames: Frames, patch: int) -> None:
-    """Check Qwen3-VL's timestamps.
+    """Check Qwen3-VL's timestamps, `<1.5 seconds>` at the end of the decoded text before each visual block of `patch` frames.
 
-    Args:
-        texts: Decoded prompt text before each visual block, ending in `<1.5 seconds>`.
-        frames: The frames that were encoded.
-        patch: Frames per temporal patch.
-
-    Raises:
-        ClockError: A block has no timestamp, or one that is not the mean time of its frames.
+    Raises ClockError where a block has none, or one that is not the mean time of its frames.
     """
     check_grid(frames, patch)
     source = f"text timestamps from the processor of transformers {transformers.__version__}"

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from transformers import (
@@ -19,24 +19,16 @@ from harness.models import cache as caches
 
 
 class Row(NamedTuple):
-    """One prompt.
-
-    Attributes:
-        ids: Token ids.
-        positions: `(3, tokens)` rotary positions.
-    """
+    """One prompt: token ids, and `(3, tokens)` rotary positions."""
 
     ids: list[int]
     positions: torch.Tensor
 
 
 class Output(NamedTuple):
-    """One reply.
+    """One reply: its token ids with the end token, and whether the length limit ended it.
 
-    Attributes:
-        ids: New token ids, the end token included.
-        truncated: Whether the length limit ended it.
-        logprobs: With a temperature, the log-probability of each new token at that temperature, before anything is excluded.
+    `logprobs` are, with a temperature, those of each new token at that temperature, before anything is excluded.
     """
 
     ids: list[int]
@@ -45,13 +37,7 @@ class Output(NamedTuple):
 
 
 class Prefix(NamedTuple):
-    """What has been computed once for many rows.
-
-    Attributes:
-        cache: Keys and values, one row a prefix.
-        mask: `(prefixes, tokens)`, 0 on padding (on the left).
-        lengths: Tokens of each prefix.
-    """
+    """What was computed once for many rows: a row of the cache each, mask `(prefixes, tokens)`, 0 on the left, and lengths."""
 
     cache: Cache
     mask: torch.Tensor
@@ -63,16 +49,10 @@ SUPPRESSED = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>", "<|image_pa
 
 @dataclass(frozen=True)
 class Rules:
-    """How tokens are chosen.
+    """How tokens are chosen: at temperature 0 the most probable one; the repetition penalty counts the prompt, as transformers'.
 
-    Attributes:
-        max_new_tokens: Length limit.
-        stop: Ids that end a reply.
-        suppress: Ids that are never chosen (visual placeholders break the model's bookkeeping).
-        temperature: 0 for the most probable token.
-        repetition_penalty: 1 for none; counts the prompt, as transformers does.
-        top_p: With a temperature, share of the probability that is drawn from.
-        seed: With a temperature, each reply's random numbers follow from this and its own prompt, not from its batch.
+    `stop` ids end a reply; `suppress` ids are never chosen (visual placeholders break the model's bookkeeping). With a
+    temperature, the random numbers of a reply follow from the seed and its own prompt, not from its batch.
     """
 
     max_new_tokens: int
@@ -102,14 +82,7 @@ def shared_length(rows: Sequence[Row]) -> int:
 
 @torch.no_grad()
 def prefill(model: Any, rows: Sequence[Row], lengths: Sequence[int], video: Any) -> Prefix:
-    """Compute the first tokens of some rows, which contain their whole videos.
-
-    Args:
-        model: The checkpoint.
-        rows: One prompt for each prefix.
-        lengths: Tokens of each prefix.
-        video: Output of the vision tower, for one video a row.
-    """
+    """Compute the first tokens of some rows, which contain their whole videos; `video` is what the vision tower gave."""
     cut = [Row(row.ids[:length], row.positions[:, :length]) for row, length in zip(rows, lengths, strict=True)]
     ids, positions, mask = _pad(cut, model.device)
     cache = caches.empty()
@@ -127,16 +100,10 @@ def generate(
     sources: Sequence[int] | None = None,
     seeds: Sequence[int] | None = None,
 ) -> list[Output]:
-    """Replies to prompts in one batch.
+    """Replies to whole prompts in one batch.
 
-    Args:
-        model: The checkpoint.
-        rows: Whole prompts.
-        rules: How tokens are chosen.
-        prefix: What `prefill` has computed; None computes every row whole.
-        video: Output of the vision tower; read only without a prefix.
-        sources: Which prefix each row continues; None where there is one.
-        seeds: A seed for each row, where the same prompt stands several times; None for the seed of the rules.
+    Without a prefix every row is computed whole, with the vision tower's output, which is read only then. `sources` tells which
+    prefix each row continues, where there are several; `seeds` gives each row one where the same prompt stands several times.
     """
     origin = list(sources) if sources is not None else [0] * len(rows)
     cache, ids, positions, mask, extra = _start(model, rows, prefix, origin, video)
@@ -185,17 +152,9 @@ def _start(
 
 
 def _forward(model: Any, ids: Any, positions: Any, mask: Any, cache: Cache, extra: dict[str, Any]) -> torch.Tensor:
-    output = model(
-        input_ids=ids,
-        position_ids=positions,
-        attention_mask=mask,
-        use_cache=True,
-        logits_to_keep=1,
-        **{caches.keyword(type(model).forward): cache},
-        **extra,
-    )
-    logits: torch.Tensor = output.logits[:, -1].float()
-    return logits
+    kept = {caches.keyword(type(model).forward): cache, "use_cache": True, "logits_to_keep": 1}
+    output = model(input_ids=ids, position_ids=positions, attention_mask=mask, **kept, **extra)
+    return cast(torch.Tensor, output.logits[:, -1].float())
 
 
 def _repeat_video(video: Any, count: int) -> Any:

@@ -25,17 +25,7 @@ DEFAULTS = Options()
 
 
 def load(name: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfModel":
-    """Load a checkpoint folder or hub id.
-
-    Args:
-        name: The folder or id.
-        protocol: The rules under which its chat template is tried and its sight is probed.
-        options: How it is run.
-
-    Raises:
-        InputError: The checkpoint or an option cannot be used as asked, or the model does not see the video; nothing is
-            replaced by something else.
-    """
+    """Load a folder or hub id exactly as asked, its template tried and its sight probed under a protocol. Raises InputError."""
     checkpoint = find(name, options.trust_remote_code)
     loaded, processor, unused = loading.read(checkpoint, options)
     with loading.refused(checkpoint, options):
@@ -52,12 +42,7 @@ class HfModel:
     needs_video = True
 
     def __init__(
-        self,
-        checkpoint: Checkpoint,
-        model: Any,
-        processor: Any,
-        options: Options = DEFAULTS,
-        unused: Sequence[str] = (),
+        self, checkpoint: Checkpoint, model: Any, processor: Any, options: Options = DEFAULTS, unused: Sequence[str] = ()
     ) -> None:
         self.name = checkpoint.name
         self.checkpoint = checkpoint
@@ -88,20 +73,14 @@ class HfModel:
             "shared_prefix": self.options.share,
             "seed": self.options.seed,
             "positions": self.positions,
-            "clock": clock.rule(family),
+            "clock": clock.RULES[family],
             "video_slot": prompt.slot_rule(family),
             "sight": self.sight,
             **({"trained_on": training} if training else {}),
         }
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:
-        """One reply per question, in order; a failure where the question contains a special token.
-
-        Raises:
-            AnswerError: The GPU ran out of memory.
-            ClockError: The model would be told wrong times.
-            InputError: The frames do not have a size this model takes.
-        """
+        """A reply to each question, a failure to one with a special token. Raises AnswerError (memory), and as `Inputs.build`."""
         if frames is None:
             raise InputError(f"frames with sides divisible by {self.pixel_factor}", "no frames", "harness show default")
         failures = [prompt.special_token(self.processor, question.text) for question in questions]
@@ -130,11 +109,9 @@ class HfModel:
         groups: dict[int, list[int]] = {}
         for index, question in enumerate(questions):
             groups.setdefault(id(question.protocol) if self.options.share else index, []).append(index)
-        replies = {
-            index: reply
-            for members in groups.values()
-            for index, reply in zip(members, self._answer(frames, [questions[index] for index in members]), strict=True)
-        }
+        replies: dict[int, Reply] = {}
+        for members in groups.values():
+            replies |= zip(members, self._answer(frames, [questions[index] for index in members]), strict=True)
         return [replies[index] for index in range(len(questions))]
 
     def _answer(self, frames: Frames, questions: list[Question]) -> list[Reply]:

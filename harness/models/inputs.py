@@ -15,13 +15,7 @@ from tasks.rules import PromptRules
 
 
 class Inputs:
-    """Builds the inputs of one checkpoint; `check_positions` must have seen the model before.
-
-    Args:
-        model: The checkpoint (its configuration and position rule are read; nothing runs through it).
-        processor: Its processor.
-        family: Its `model_type`.
-    """
+    """Builds the inputs of one checkpoint, of which it reads configuration and position rule: `check_positions` comes before."""
 
     def __init__(self, model: Any, processor: Any, family: str) -> None:
         self.config = model.config
@@ -33,18 +27,7 @@ class Inputs:
         self.patch: int = vision.temporal_patch_size
 
     def build(self, frames: Frames, rules: PromptRules, texts: Sequence[str], device: str) -> tuple[list[Row], prompt.Video]:
-        """Whole prompts for questions on one video, and the video.
-
-        Args:
-            frames: The video.
-            rules: What stands around the text of a question.
-            texts: The user turn of each question.
-            device: Where the processor works on pixels.
-
-        Raises:
-            ClockError: The model would be told wrong times.
-            InputError: The frames do not have a size this model takes.
-        """
+        """Whole prompts for user turns on one video, and the video. Raises ClockError; InputError for frames of another size."""
         if any(side % self.pixel_factor for side in frames.pixels.shape[1:3]) or len(frames.time_s) % 2:
             expected = f"an even number of frames with sides divisible by {self.pixel_factor}"
             raise InputError(expected, f"{frames.pixels.shape}", "harness show default")

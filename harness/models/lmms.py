@@ -17,9 +17,9 @@ from loguru import logger
 from tqdm import tqdm
 
 from harness.frames import Frames
-from harness.lmms_tasks.chat import generation, messages
 from harness.models import lmms_reader, sight
 from harness.models.base import Reply
+from harness.models.chat import generation, messages
 from harness.models.checkpoint import fingerprint, weights
 from harness.models.lmms_arguments import arguments
 from harness.models.lmms_clock import Ear, Told, told
@@ -41,18 +41,10 @@ TASK, SPLIT = "harness", "test"
 
 
 def load(model: str, name: str, simple: bool, protocol: Protocol, options: Options) -> "LmmsModel":
-    """Open a model class of lmms-eval and ask it about a probe video, to see that it answers and what it is told.
+    """Open a model in a class of lmms-eval, `qwen2_5_vl`, and ask about a probe video, to see that it answers and what it hears.
 
-    Args:
-        model: Checkpoint, or name of the model behind an API.
-        name: Name of the class: `qwen2_5_vl`.
-        simple: Whether to take the simple class where there is a chat class as well.
-        protocol: The rules it will answer under.
-        options: How it is run.
-
-    Raises:
-        InputError: There is no such class, it cannot be opened or cannot answer, or the protocol asks for what these classes
-            cannot be told.
+    `simple` takes the simple class where there is a chat class as well. Raises InputError where there is no such class, it cannot
+    be opened or cannot answer, or it cannot be told the rules of the protocol.
     """
     names = registry.list_available_models(include_aliases=True)
     if name not in names:
@@ -63,7 +55,6 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
     logger.add(sys.stderr, level=0, filter={"": "WARNING", "harness": "INFO"})
     reader = lmms_reader.install()
     torch.manual_seed(options.seed)
-    step = "look at the arguments of that class; give them with --model-args"
     try:
         kind = registry.get_model(name, force_simple=simple)
         check_protocol(protocol, kind.is_simple)
@@ -71,8 +62,8 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
     except InputError:
         raise
     except Exception as error:
-        found = f"{type(error).__name__}: {error}"
-        raise InputError(f"a model that {name} of lmms-eval can open", found, step) from error
+        step = "look at the arguments of that class; give them with --model-args"
+        raise InputError(f"a model that {name} of lmms-eval can open", f"{type(error).__name__}: {error}", step) from error
     opened = LmmsModel(model, name, lm, options)
     opened.clock, opened.sight = opened.probe(protocol)
     if reader is not None and reader.used:
@@ -95,10 +86,7 @@ def check_protocol(protocol: Protocol, simple: bool) -> None:
 
 
 class LmmsModel:
-    """An opened model of lmms-eval; implements `harness.models.base.Model`.
-
-    Questions are asked one by one, so that an error costs one answer.
-    """
+    """An opened model of lmms-eval, a `harness.models.base.Model`. It is asked one by one, so that an error costs one answer."""
 
     needs_video = True
     pixel_factor = None
@@ -142,11 +130,8 @@ class LmmsModel:
         """One reply or failure per question, in order.
 
         Failures: those of reading the file, `model-error` (the class raised an exception, logged an error that it hid, or left
-        the video out), `empty-reply`, `out-of-memory`.
-
-        Raises:
-            InputError: The video is a cut of a longer file, in which these classes count time from the start of the file, or a
-                protocol asks for what they cannot be told.
+        the video out), `empty-reply`, `out-of-memory`. Raises InputError where the video is a cut of a longer file, in which
+        these classes count time from the start of the file, or a protocol asks for what they cannot be told.
         """
         path = questions[0].video
         if path is None:
@@ -164,11 +149,8 @@ class LmmsModel:
     def probe(self, protocol: Protocol) -> tuple[str, str]:
         """Ask about videos of 24 s at 2 fps, under the rules of a protocol. Warns of a wrong clock.
 
-        Returns:
-            For `run.json`, what the model was told of the time, and whether its logits follow what is shown.
-
-        Raises:
-            InputError: It does not answer, or does not see the video; it would fail on every one.
+        For `run.json`, what the model was told of the time, and whether its logits follow what is shown. Raises InputError where
+        it does not answer, or does not see the video: it would fail on every one.
         """
         with tempfile.TemporaryDirectory() as folder:
             videos = _probe_videos(Path(folder))
@@ -176,15 +158,13 @@ class LmmsModel:
             outcome = self._ask(plain, PROBE_QUESTION, protocol, times_s := frame_times(plain), max_new_tokens=2)
             clock = self._clock(self._heard(times_s))
             if isinstance(outcome, Failure) and outcome.type != "empty-reply":
-                found = f"{outcome.type}: {outcome.message}"
-                step = "give other --model-args, or another --model"
+                found, step = f"{outcome.type}: {outcome.message}", "give other --model-args, or another --model"
                 raise InputError(f"an answer of {self.backend} to a probe video", found, step)
             return clock, self._sight(protocol, plain, videos)
 
     def _clock(self, heard: Told | None) -> str:
-        if heard is None:
-            clock = "not measured: no times were seen on their way to the model"
-        else:
+        clock = "not measured: no times were seen on their way to the model"
+        if heard is not None:
             clock = f"{'WRONG' if heard.wrong else 'right'} on a probe video of {PROBE_FRAMES / 2:.0f} s: {heard.channel}, "
             clock += f"last patch told {heard.told_s[-1]:.2f} s, true {heard.true_s[-1]:.2f} s"
         if heard is None or heard.wrong:
@@ -241,7 +221,7 @@ class LmmsModel:
         """The request as lmms-eval's own tasks make it; functions of the document give the video."""
         self.lm.task_dict = {TASK: {SPLIT: [{"video": str(path)}]}}
         see: Callable[[Any], Any] = lambda doc: [doc["video"]]  # noqa: E731
-        say: Callable[[Any], Any] = lambda doc: messages(prompt, doc["video"], text)  # noqa: E731
+        say: Callable[[Any], Any] = lambda doc: messages(prompt, {"type": "video", "url": doc["video"]}, text)  # noqa: E731
         form = (text, decoding, see, 0, TASK, SPLIT) if self.lm.is_simple else (text, say, decoding, 0, TASK, SPLIT)
         return Instance("generate_until", form, 0, metadata={"task": TASK, "doc_id": 0, "repeats": 1})
 

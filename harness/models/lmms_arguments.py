@@ -14,11 +14,7 @@ NAMES = ("pretrained", "model_version", "model", "model_name")
 
 
 def arguments(kind: type, model: str, options: Options) -> dict[str, Any]:
-    """Arguments for a model class; those of `--model-args` win.
-
-    Raises:
-        InputError: The class has no argument for the checkpoint, or for an option that was given.
-    """
+    """Arguments for a model class; those of `--model-args` win. Raises InputError where none fits an option or the model."""
     known = inspect.signature(kind).parameters
     given: dict[str, Any] = simple_parse_args_string(options.model_args)
     values: dict[str, Any] = {}
@@ -26,12 +22,10 @@ def arguments(kind: type, model: str, options: Options) -> dict[str, Any]:
         values[checkpoint] = model
     elif not given:
         raise InputError(f"a model class with an argument {' or '.join(NAMES)}", ", ".join(known), "--model-args NAME=CHECKPOINT")
-    values |= devices(kind, options)
-    values |= {name: options.attn for name in ("attn_implementation",) if name in known}
     if options.dtype != "auto" and "dtype" not in known:
         raise InputError(f"a model class that takes a dtype, for --dtype {options.dtype}", kind.__name__, "--dtype auto")
-    values |= {name: options.dtype for name in ("dtype",) if name in known and options.dtype != "auto"}
-    return values | given
+    wished = {"attn_implementation": options.attn} | ({} if options.dtype == "auto" else {"dtype": options.dtype})
+    return values | devices(kind, options) | {name: wish for name, wish in wished.items() if name in known} | given
 
 
 def devices(kind: type, options: Options) -> dict[str, str]:

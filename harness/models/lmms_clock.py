@@ -34,13 +34,9 @@ class Ear:
 
 
 class Told(NamedTuple):
-    """The times of a video's temporal patches.
+    """The times of a video's temporal patches, `(patches,)` seconds: as a model is told by a channel, and as the file shows them.
 
-    Attributes:
-        channel: How the model is told.
-        told_s: `(patches,)` seconds as the model is told.
-        true_s: `(patches,)` seconds at which the file shows those frames.
-        spacing_s: Largest distance between two of the frames that were shown.
+    `spacing_s` is the largest distance between two of the frames that were shown.
     """
 
     channel: str
@@ -64,12 +60,7 @@ class Told(NamedTuple):
 
 
 def told(ear: Ear, times_s: Times) -> Told | None:
-    """What the last call told the model, None if it holds no times that can be read.
-
-    Args:
-        ear: The processor that was called.
-        times_s: `(frames,)` presentation times of all frames of the file in seconds, ascending.
-    """
+    """What the last call told the model of a file whose frames are shown at `times_s`; None if no times can be read in it."""
     grid = ear.gave.get("video_grid_thw")
     if grid is None or not ear.asked.get("videos"):
         return None
@@ -94,10 +85,8 @@ def _shown(asked: Mapping[str, Any], patches: int, size: int, times_s: Times) ->
     count = len(asked["videos"][0])
     metadata = asked.get("video_metadata")
     indices = np.asarray(metadata[0]["frames_indices"], dtype=np.int64) if metadata else None
-    if indices is not None and len(indices) == count and indices.max() < len(times_s):
-        shown_s = times_s[indices]
-    else:
-        shown_s = np.linspace(times_s[0], times_s[-1], count)
+    are_numbers = indices is not None and len(indices) == count and indices.max() < len(times_s)
+    shown_s = times_s[indices] if are_numbers else np.linspace(times_s[0], times_s[-1], count)
     missing = patches * size - count
     if 0 <= missing < size:
         shown_s = np.append(shown_s, np.repeat(shown_s[-1], missing))

@@ -9,6 +9,7 @@ with the pixels that torchcodec gives where it loads.
 import importlib
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,31 +34,22 @@ CAREFUL = "decord shows other pictures than the frame numbers say in files with 
 LIBRARIES = {"decord": "decord", "torchcodec": "torchcodec.decoders", "torchvision": "torchvision.io"}
 
 
+@dataclass
 class Reader:
-    """Stands where qwen_vl_utils keeps its reader, and remembers whether it was asked.
+    """Stands where qwen_vl_utils keeps its reader, under the name of what reads, and remembers whether it was asked."""
 
-    Attributes:
-        name: What reads: `OURS`, or the reader that the environment names.
-        used: Whether anything was read since this was put in place.
-    """
-
-    def __init__(self, name: str, read: Callable[[Mapping[str, Any]], Video]) -> None:
-        self.name = name
-        self.used = False
-        self._read = read
+    name: str
+    read: Callable[[Mapping[str, Any]], Video]
+    used: bool = False
 
     def __call__(self, asked: Mapping[str, Any]) -> Video:
         """Frames, metadata and frames per second of one video."""
         self.used = True
-        return self._read(asked)
+        return self.read(asked)
 
 
 def install() -> Reader | None:
-    """Give qwen_vl_utils the reader that the environment variable names, or else our own; None where it is not installed.
-
-    Raises:
-        InputError: The variable names a reader that does not exist or does not load.
-    """
+    """Give qwen_vl_utils, if it is installed, the reader that `VARIABLE` names (raises InputError if it is none), else ours."""
     try:
         from qwen_vl_utils import vision_process
     except ModuleNotFoundError as error:
@@ -105,18 +97,10 @@ def _raise_again(asked: Mapping[str, Any]) -> Video:  # noqa: ARG001
 
 
 def read(asked: Mapping[str, Any]) -> Video:
-    """The frames that qwen_vl_utils chooses of a file.
+    """The frames that qwen_vl_utils chooses of a file: `(frames, 3, h, w)` uint8, metadata for transformers, and their rate.
 
-    Args:
-        asked: `video` (a path) and what else qwen_vl_utils was told: `fps`, `nframes`, `min_frames`, `max_frames`,
-            `video_start`, `video_end`.
-
-    Returns:
-        `(frames, 3, h, w)` uint8, metadata for transformers, and the rate at which frames were taken.
-
-    Raises:
-        DecodeError: The file cannot be read.
-        ValueError: qwen_vl_utils cannot choose frames in so short a video.
+    `asked` holds `video` (a path) and what else qwen_vl_utils was told: `fps`, `nframes`, `min_frames`, `max_frames`,
+    `video_start`, `video_end`. Raises DecodeError, and ValueError where it cannot choose frames in so short a video.
     """
     from qwen_vl_utils import vision_process
 

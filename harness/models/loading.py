@@ -12,6 +12,7 @@ import transformers
 from harness import environment
 from harness.models.checkpoint import Checkpoint, shapes
 from harness.models.options import Options
+from harness.models.prompt import END, PAD, START
 from tasks.errors import InputError
 
 SHOWN = 500
@@ -64,24 +65,16 @@ def refused(checkpoint: Checkpoint, options: Options) -> Iterator[None]:
 def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]:
     """The model in evaluation mode on its device, its processor, and the names of stored weights it has no place for.
 
-    Raises:
-        InputError: A file is broken, a weight is missing (transformers would fill it with random numbers), the tokenizer
-            does not belong to the model, or the attention implementation is not available.
+    Raises InputError where a file is broken, a weight is missing (transformers would fill it with random numbers), the tokenizer
+    does not belong to the model, or the attention implementation is not available.
     """
-    device, dtype = place(options)
+    (device, dtype), trust = place(options), options.trust_remote_code
     models: Any = transformers.AutoModelForImageTextToText
     processors: Any = transformers.AutoProcessor
-    trust = options.trust_remote_code
     with refused(checkpoint, options):
         check_size(checkpoint, trust)
-        model, report = models.from_pretrained(
-            checkpoint.folder,
-            dtype=dtype,
-            attn_implementation=options.attn,
-            use_safetensors=True,
-            trust_remote_code=trust,
-            output_loading_info=True,
-        )
+        asked = {"dtype": dtype, "attn_implementation": options.attn, "use_safetensors": True, "trust_remote_code": trust}
+        model, report = models.from_pretrained(checkpoint.folder, **asked, output_loading_info=True)
         processor = processors.from_pretrained(checkpoint.folder, trust_remote_code=trust)
         check_processor(model, processor, checkpoint)
         model.to(device).eval()
@@ -110,26 +103,19 @@ def check_weights(model: Any, report: Mapping[str, Any], checkpoint: Checkpoint)
         found = f"{len(missing)} missing, the first is {missing[0]}"
         raise InputError("every weight of the model in the checkpoint", found, step)
     if broken := [name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()]:
-        found = f"{len(broken)} hold others, the first is {broken[0]}"
-        raise InputError("weights that are finite numbers", found, step)
+        raise InputError("weights that are finite numbers", f"{len(broken)} hold others, the first is {broken[0]}", step)
 
 
 def check_processor(model: Any, processor: Any, checkpoint: Checkpoint) -> None:
     """Refuse a processor without chat template or with other token ids than the model's, and sliding attention.
 
-    Raises:
-        InputError: As above; transformers itself loads, for example, an empty tokenizer where its file is missing.
+    Raises InputError; transformers itself loads, for example, an empty tokenizer where its file is missing.
     """
     config, step = model.config, f"copy the missing file from the base model into {checkpoint.folder}"
-    names = {
-        "<|video_pad|>": "video_token_id",
-        "<|vision_start|>": "vision_start_token_id",
-        "<|vision_end|>": "vision_end_token_id",
-    }
-    for token, name in names.items():
-        found = processor.tokenizer.convert_tokens_to_ids(token)
-        if found != getattr(config, name):
-            raise InputError(f"a tokenizer with {token} = {getattr(config, name)}", str(found), step)
+    for token, name in ((PAD, "video_token_id"), (START, "vision_start_token_id"), (END, "vision_end_token_id")):
+        found, expected = processor.tokenizer.convert_tokens_to_ids(token), getattr(config, name)
+        if found != expected:
+            raise InputError(f"a tokenizer with {token} = {expected}", str(found), step)
     if processor.chat_template is None:
         raise InputError("a chat template", "none", step)
     stop = model.generation_config.eos_token_id

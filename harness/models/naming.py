@@ -20,11 +20,7 @@ def is_ambiguous(model: str) -> bool:
 
 
 def shown(model: Mapping[str, Any]) -> str:
-    """The model of a run in tables: of a hub with its revision, of a server with its host, a folder so that it is seen to be one.
-
-    Args:
-        model: `spec.model` of a `run.json`.
-    """
+    """`spec.model` in tables: of a hub with its revision, of a server with its host, a folder so that it is seen to be one."""
     name = str(model["name"])
     if model.get("server"):
         return f"{name} at {urlsplit(model['server']).netloc.rpartition('@')[2]}"

@@ -31,19 +31,11 @@ def open_model(
     backend: str = "hf",
     samples: Sequence[Sample] = (),
 ) -> Model:
-    """Open a trivial model, a replay, a checkpoint or a model behind a server.
+    """Open what `--model` names: a trivial model, a replay, a checkpoint or a model behind a server. Raises InputError.
 
-    Args:
-        name: The argument of `--model`.
-        protocol: The rules it will answer under.
-        train: Loads the train split of the task, for `train-prior`.
-        options: How it is run.
-        backend: What runs a name that is neither trivial nor a replay: one of `BACKENDS`; `lmms:NAME` with the model class of
-            lmms-eval, its chat variant if it has one, `lmms-simple:NAME` its simple one.
-        samples: What will be asked, among which a replay finds those that its rows name.
-
-    Raises:
-        InputError: There is no such model, or the checkpoint cannot be used.
+    `train` loads the train split, for `train-prior`; `samples` are what will be asked, among which a replay finds those that its
+    rows name. `backend`, one of `BACKENDS`, runs other names: `lmms:NAME` in the model class of lmms-eval, its chat variant if it
+    has one, `lmms-simple:NAME` in its simple one.
     """
     if name.startswith(REPLAY):
         return ReplayModel(Path(name.removeprefix(REPLAY)), samples, options.reply_key)
@@ -56,11 +48,8 @@ def open_model(
     if options.model_args and not lmms_name:
         raise InputError("--model-args with --backend lmms:NAME", f"--backend {backend}", "leave it out")
     if backend == "hf" and "/" not in name and not Path(name).exists():
-        raise InputError(
-            "a checkpoint folder, a hub id (owner/name), replay:FILE or a trivial model",
-            unknown(name, trivial.NAMES),
-            "harness ls models",
-        )
+        expected = "a checkpoint folder, a hub id (owner/name), replay:FILE or a trivial model"
+        raise InputError(expected, unknown(name, trivial.NAMES), "harness ls models")
     if backend == "openai":
         with extras.needed("openai"):
             from harness.models.openai_api import OpenAiModel

@@ -28,11 +28,7 @@ JPEG_QUALITY = 90
 
 
 class OpenAiModel:
-    """Asks a server; the key comes from the environment and is never written anywhere.
-
-    Raises:
-        InputError: There is no key, or the protocol asks for something a server cannot be told.
-    """
+    """Asks a server. Raises InputError without a key (which is never written anywhere), and for rules that it cannot be told."""
 
     needs_video = True
     pixel_factor = 28
@@ -60,11 +56,8 @@ class OpenAiModel:
         """One reply or failure per question, asked `batch_size` at a time.
 
         Failures: `api-refused` (the server rejects the request; it is not repeated), `api-error` (the server or the
-        connection still fails after the retries), and those of `harness.models.openai_reply.read`.
-
-        Raises:
-            InputError: The key or the model is not accepted, so that every question would fail in the same way, or a protocol
-                asks for something a server cannot be told.
+        connection still fails after the retries), and those of `harness.models.openai_reply.read`. Raises InputError where the
+        key or the model is not accepted, so that every question would fail in the same way, or as the class does.
         """
         if frames is None:
             raise ValueError("this model answers about frames")
@@ -89,18 +82,13 @@ class OpenAiModel:
         except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
             found = secret.redact(f"{error.status_code}: {reason(error)}", self._secrets)
             raise InputError(f"a server that serves {self.name}", found, f"check --model, --base-url and {KEY}") from error
-        except openai.APIStatusError as error:
-            if error.status_code >= 500 or error.status_code in REPEATED:
-                return Failure("api-error", f"after {RETRIES} retries: {reason(error)}")
-            return Failure("api-refused", f"{error.status_code}: {reason(error)}")
-        except openai.APIConnectionError as error:
+        except (openai.APIStatusError, openai.APIConnectionError) as error:
+            if isinstance(error, openai.APIStatusError) and error.status_code < 500 and error.status_code not in REPEATED:
+                return Failure("api-refused", f"{error.status_code}: {reason(error)}")
             return Failure("api-error", f"after {RETRIES} retries: {reason(error)}")
         except UnicodeEncodeError as error:
             return Failure("api-refused", f"the question cannot be sent: {error.reason}")
-        if isinstance(said := read(answer.content), Failure):
-            return said
-        digest = hashlib.sha256(f"{question.text}\n{frames.fingerprint()}".encode()).hexdigest()
-        return Reply(said.text, digest, said.prompt_tokens, said.new_tokens, said.truncated)
+        return read(answer.content, hashlib.sha256(f"{question.text}\n{frames.fingerprint()}".encode()).hexdigest())
 
 
 def check_protocol(protocol: Protocol) -> None:

@@ -49,11 +49,7 @@ class _Client(openai.DefaultHttpxClient):
 
 
 def connect(options: Options) -> openai.OpenAI:
-    """A client for the server of these options.
-
-    Raises:
-        InputError: There is no key, or one that no header can hold; the address is none.
-    """
+    """A client for the server of these options. Raises InputError for no key or one that no header can hold, and no address."""
     key = os.environ.get(KEY)
     if not key:
         raise InputError(f"a key in the environment variable {KEY}", "none", f"export {KEY}=… (any word for a local server)")
@@ -61,12 +57,11 @@ def connect(options: Options) -> openai.OpenAI:
         found = f"{len(key)} characters, some of them blanks at an end, line ends or beyond ASCII"
         raise InputError(f"a key of plain characters in {KEY}", found, f"export {KEY}=…")
     address = options.base_url or os.environ.get("OPENAI_BASE_URL")
-    query = _query(address) if address else {}
     try:
         return openai.OpenAI(
             api_key=key,
             base_url=address.partition("?")[0] if address else None,
-            default_query=query,
+            default_query=_query(address) if address else {},
             max_retries=RETRIES,
             http_client=_Client(options.timeout_s),
             timeout=options.timeout_s,

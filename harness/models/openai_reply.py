@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from harness.models.base import Reply
 from tasks.errors import Failure
 
 BAD_RESPONSE, EMPTY_REPLY = "bad-response", "empty-reply"
@@ -21,28 +22,12 @@ BESIDE = ("reasoning", "reasoning_content", "refusal", "tool_calls", "audio")
 SHOWN = 120
 
 
-class Said(NamedTuple):
-    """A reply.
-
-    Attributes:
-        text: As it came.
-        prompt_tokens: Tokens in the prompt, 0 where the server does not say.
-        new_tokens: Tokens in the reply, 0 where the server does not say.
-        truncated: Whether the length limit ended it.
-    """
-
-    text: str
-    prompt_tokens: int
-    new_tokens: int
-    truncated: bool
-
-
 class _OddError(Exception):
     """What is wrong with an answer."""
 
 
-def read(body: bytes) -> Said | Failure:
-    """Read the body of an answer with status 200.
+def read(body: bytes, prompt_sha256: str) -> Reply | Failure:
+    """Read the body of an answer with status 200; tokens that the server does not count are 0.
 
     Failures: `empty-reply` (a choice without text), `bad-response` (anything that is no chat completion, says that the reply
     was broken off, or can be read in two ways).
@@ -54,12 +39,12 @@ def read(body: bytes) -> Said | Failure:
     except (ValueError, RecursionError):
         return Failure(BAD_RESPONSE, f"a body of {len(body):,} bytes that is no JSON: {_short(body.decode(errors='replace'))}")
     try:
-        return _completion(_of(dict, answer, "the body"))
+        return _completion(_of(dict, answer, "the body"), prompt_sha256)
     except _OddError as odd:
         return Failure(BAD_RESPONSE, str(odd))
 
 
-def _completion(answer: Mapping[str, Any]) -> Said | Failure:
+def _completion(answer: Mapping[str, Any], prompt_sha256: str) -> Reply | Failure:
     if answer.get("error") is not None:
         raise _OddError(f"status 200 with an error: {_short(answer['error'])}")
     found = [_choice(_of(dict, choice, "a choice")) for choice in _of(list, answer.get("choices"), "choices")]
@@ -70,7 +55,7 @@ def _completion(answer: Mapping[str, Any]) -> Said | Failure:
     usage = _of(dict, answer.get("usage") or {}, "usage")
     text, truncated = found[0]
     counts = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-    return text if isinstance(text, Failure) else Said(text, *counts, truncated)
+    return text if isinstance(text, Failure) else Reply(text, prompt_sha256, *counts, truncated)
 
 
 def _choice(choice: Mapping[str, Any]) -> tuple[str | Failure, bool]:
@@ -94,15 +79,11 @@ def _beside(message: Mapping[str, Any]) -> str:
 
 def _count(usage: Mapping[str, Any], key: str) -> int:
     value = usage.get(key)
-    number = 0 if value is None else value
-    if (
-        isinstance(number, bool)
-        or not isinstance(number, int | float)
-        or not 0 <= number <= LARGEST_COUNT
-        or number != int(number)
-    ):
+    if value is None:
+        return 0
+    if type(value) not in (int, float) or not 0 <= value <= LARGEST_COUNT or value != int(value):
         raise _OddError(f"usage.{key} is no count of tokens: {_short(value)}")
-    return int(number)
+    return int(value)
 
 
 def _of(kind: type, value: Any, what: str) -> Any:

@@ -12,7 +12,7 @@ whole numbers.
 """
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -32,16 +32,9 @@ Grid = tuple[int, int, int]
 
 
 def block_positions(grid: Grid, seconds: float, rate: float, start: int) -> torch.Tensor:
-    """Positions of one image or video.
+    """Temporal, row and column position of each token of one image or video, `(3, patches * rows * columns)` int64.
 
-    Args:
-        grid: Temporal patches, rows and columns after merging.
-        seconds: Seconds per temporal patch.
-        rate: Positions per second.
-        start: Position of its first token.
-
-    Returns:
-        `(3, patches * rows * columns)` int64: temporal, row and column position of each token.
+    `seconds` are those of a temporal patch, `rate` positions a second, `start` the position of the first token.
     """
     # Two float32 products in this order are what the models saw in training.
     time = (torch.arange(grid[0]) * seconds * rate).long()
@@ -50,27 +43,17 @@ def block_positions(grid: Grid, seconds: float, rate: float, start: int) -> torc
 
 
 def row_positions(
-    types: Iterable[int], images: Iterable[Grid], videos: Iterable[tuple[Grid, float]], rate: float
+    types: Iterable[int], images: Iterator[Grid], videos: Iterator[tuple[Grid, float]], rate: float
 ) -> torch.Tensor:
-    """Positions of one prompt.
+    """Positions `(3, tokens)` int64 of one prompt of tokens of these types, `rate` a second.
 
-    Args:
-        types: Type of each token: 0 text, 1 image, 2 video.
-        images: Merged grids of the images, in order.
-        videos: Merged grid and seconds per temporal patch of the videos, in order.
-        rate: Positions per second.
-
-    Returns:
-        `(3, tokens)` int64.
+    The next images and videos are taken from their merged grids, videos with their seconds per temporal patch.
     """
-    image, video = iter(images), iter(videos)
     parts: list[torch.Tensor] = []
     start = 0
     for kind, group in groupby(types):
-        if kind == IMAGE:
-            part = block_positions(next(image), 0.0, rate, start)
-        elif kind == VIDEO:
-            grid, seconds = next(video)
+        if kind in (IMAGE, VIDEO):
+            grid, seconds = next(videos) if kind == VIDEO else (next(images), 0.0)
             part = block_positions(grid, seconds, rate, start)
         else:
             part = torch.arange(len(list(group))).expand(3, -1) + start
@@ -110,9 +93,8 @@ def original_rule(config: Any) -> Callable[..., tuple[torch.Tensor, torch.Tensor
         positions = torch.zeros(3, *input_ids.shape, dtype=torch.long)
         deltas = []
         for row in range(len(input_ids)):
-            keep = (
-                torch.ones(input_ids.shape[1], dtype=torch.bool) if attention_mask is None else attention_mask[row].bool().cpu()
-            )
+            keep = torch.ones_like(input_ids[row]) if attention_mask is None else attention_mask[row]
+            keep = keep.bool().cpu()
             part = row_positions(mm_token_type_ids[row].cpu()[keep].tolist(), image, video, rate)
             positions[:, row, keep] = part
             deltas.append(int(part.max()) + 1 - part.shape[1])
@@ -125,13 +107,7 @@ def check_positions(model: Any) -> dict[str, str]:
     """Compare the installed position rule with the original; where they differ, correct this model instance.
 
     The correction replaces `model.model.get_rope_index` (of this instance only), so `generate`, training and the shared
-    prefix all follow it.
-
-    Returns:
-        `rule`, `installed` and `action` (`none` or `corrected`), for `run.json`.
-
-    Raises:
-        InputError: The installed rule can neither be verified nor corrected.
+    prefix all follow it. Gives what was found and done, for `run.json`. Raises InputError where it can do neither.
     """
     inner, version = model.model, transformers.__version__
     installed = type(inner).get_rope_index.__get__(inner)
@@ -140,19 +116,13 @@ def check_positions(model: Any) -> dict[str, str]:
         raise InputError("a transformers release whose positions can be checked", found, f"pip install '{TRANSFORMERS}'")
     original = original_rule(model.config)
     probes = [_probe(model.config, patches, seconds) for patches, seconds in PROBES]
-    wrong = [probe for probe in probes if not _equal(installed(**probe), original(**probe))]
+    wrong = [probe for probe in probes if not all(map(torch.equal, installed(**probe), original(**probe)))]
     if not wrong:
         return {"rule": "original", "installed": f"{version} agrees", "action": "none"}
     last = [int(rule(**wrong[0])[0][:, 0, -1].max()) for rule in (installed, original)]
     inner.get_rope_index = original
-    found = (
-        f"{version} differs in {len(wrong)} of {len(probes)} probes; text after a video ends at {last[0]} instead of {last[1]}"
-    )
-    return {"rule": "original", "installed": found, "action": "corrected"}
-
-
-def _equal(first: tuple[torch.Tensor, torch.Tensor], second: tuple[torch.Tensor, torch.Tensor]) -> bool:
-    return torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
+    found = f"differs in {len(wrong)} of {len(probes)} probes; text after a video ends at {last[0]} instead of {last[1]}"
+    return {"rule": "original", "installed": f"{version} {found}", "action": "corrected"}
 
 
 def _probe(config: Any, patches: int, seconds: float) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import torch
 
 from harness.frames import Frames
 from harness.models import clock
+from harness.models.chat import messages
 from tasks.errors import Failure, InputError
 from tasks.rules import PromptRules
 
@@ -21,9 +22,9 @@ class Video:
     Attributes:
         lead: Text before the first visual block (Qwen3-VL's first timestamp).
         ids: Token ids from the first `<|vision_start|>` to the last `<|vision_end|>`.
-        pixels: `(patches, values)` flattened pixel patches.
+        pixels: `(patches, values)`.
         grid: `(1, 3)` temporal patches, rows and columns before merging.
-        seconds: Seconds per temporal patch, where the processor gives them.
+        seconds: Of a temporal patch, where the processor gives them.
     """
 
     lead: str
@@ -64,16 +65,9 @@ def special_token(processor: Any, text: str) -> Failure | None:
 
 
 def render(processor: Any, prompt: PromptRules, text: str) -> tuple[str, str]:
-    """The prompt before and after the video, through the checkpoint's chat template.
-
-    Raises:
-        InputError: The chat template does not write a video the way Qwen-VL's do, or leaves out what it is told.
-    """
-    parts: list[dict[str, str]] = [{"type": "video"}, {"type": "text", "text": text}]
-    messages = [{"role": "user", "content": parts if prompt.order == "video-text" else parts[::-1]}]
-    if prompt.system is not None:
-        messages.insert(0, {"role": "system", "content": [{"type": "text", "text": prompt.system}]})
-    rendered = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) + prompt.prefill
+    """The prompt before and after the video. Raises InputError if the chat template is unlike Qwen-VL's, or leaves out a part."""
+    said = messages(prompt, {"type": "video"}, text)
+    rendered = processor.apply_chat_template(said, tokenize=False, add_generation_prompt=True) + prompt.prefill
     before, slot, after = rendered.partition(SLOT)
     if not slot or PAD in before + after:
         raise InputError(f"a chat template that writes one {SLOT} for a video", rendered[:400], "use the family's own template")

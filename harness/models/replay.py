@@ -18,26 +18,13 @@ ANY_MODE = ""
 
 
 class ReplayModel:
-    """Replies by sample; a row without `mode` answers every mode, and of several rows for a sample the last counts.
-
-    Attributes:
-        notes: How the file was read, a sentence each.
-    """
+    """Replies by sample; a row without `mode` answers every mode, the last of several counts. `notes` says how they were read."""
 
     needs_video = False
     pixel_factor = 1
 
     def __init__(self, path: Path, samples: Sequence[Sample], reply_key: str | None = None) -> None:
-        """Read the file.
-
-        Args:
-            path: The file.
-            samples: What it may answer.
-            reply_key: The key of the reply, None for what the file itself shows.
-
-        Raises:
-            InputError: The file is missing or none of the forms, or it holds moments and no texts.
-        """
+        """Read the replies to these samples, under `reply_key` or as the file shows. Raises InputError, also for moments."""
         if not path.is_file():
             raise InputError("a file of replies after `replay:`", f"no file {path}", "harness run --model replay:FILE …")
         self.name = f"replay:{path.name}"
@@ -56,7 +43,7 @@ class ReplayModel:
 
     def answer(self, _: Frames | None, questions: Sequence[Question]) -> list[Reply | Failure]:
         """The recorded reply to each question, the recorded error, or a failure named `no-row`."""
-        return [self._reply(question) for question in questions]
+        return list(map(self._reply, questions))
 
     def _reply(self, question: Question) -> Reply | Failure:
         for mode in (question.mode, ANY_MODE):

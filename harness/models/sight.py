@@ -3,7 +3,7 @@
 transformers before 5.18 swallows the keyword that carries the video's features, and a model answers blind, without a word.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,8 @@ PATCHES = 2
 
 NOISE = 3.0
 """A change must move the numbers by more than this many times what two passes of the same clip differ by."""
+
+STEP = f"pip install '{TRANSFORMERS}'; where that is installed, `harness demo` tells whether the checkpoint is to blame"
 
 Look = Callable[[Frames], torch.Tensor]
 """From a clip to numbers `(rows, n)` that must follow it: logits, or log-probabilities of a reply."""
@@ -49,19 +51,9 @@ def changes(frames: Frames, patch: int) -> dict[str, Frames]:
 
 
 def probe(look: Look, model: Any, factor: int, what: str = "logits") -> str:
-    """Look at a clip, at changed ones, and at the clip without what the vision tower gives.
+    """Look at a clip, at changed ones, and at the clip without what the vision tower gives; returns and raises as `check`.
 
-    Args:
-        look: Takes the path whose sight is in question.
-        model: The plain checkpoint behind it.
-        factor: Frame height and width are multiples of this.
-        what: The numbers that `look` gives, for people.
-
-    Returns:
-        What was found, for `run.json`.
-
-    Raises:
-        InputError: The numbers do not follow a change, are not finite, or cannot be computed.
+    `look` takes the path whose sight is in question, `model` is the plain checkpoint behind it, `what` names the numbers.
     """
     vision = model.config.vision_config
     patch: int = vision.temporal_patch_size
@@ -74,19 +66,12 @@ def probe(look: Look, model: Any, factor: int, what: str = "logits") -> str:
 
 
 def check(what: str, plain: Callable[[], torch.Tensor], changed: Mapping[str, Callable[[], torch.Tensor]]) -> str:
-    """Refuse numbers that do not follow every change.
+    """Refuse numbers `(rows, n)` that do not follow every change; what was found, for `run.json`.
 
-    Args:
-        what: What the numbers are, for people.
-        plain: Numbers `(rows, n)` for what is not changed; two passes tell what the order of additions in kernels moves.
-        changed: The numbers after a change, by what is changed.
-
-    Returns:
-        What was found, for `run.json`.
-
-    Raises:
-        InputError: A row stays where it was after a change, is not finite, or cannot be computed.
+    Two passes over what is not changed tell what the order of additions in kernels moves. Raises InputError where a row stays
+    where it was after a change, is not finite, or cannot be computed.
     """
+    everything = ", ".join(changed)
     try:
         first = plain()
         if not first.isfinite().all():
@@ -96,11 +81,11 @@ def check(what: str, plain: Callable[[], torch.Tensor], changed: Mapping[str, Ca
         blind = [name for name, look in changed.items() if not bool((_distance(first, look()) > NOISE * noise).all())]
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         found = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-        raise InputError(f"a model that computes {what} about a probe clip", found, _step()) from error
+        raise InputError(f"a model that computes {what} about a probe clip", found, STEP) from error
     if blind:
-        found = f"the same {what} whatever {_listed(blind)} shows, with transformers {transformers.__version__}"
-        raise InputError(f"a model that sees the video: {what} that follow {_listed([*changed])}", found, _step())
-    return f"probed: {what} follow {_listed([*changed])}"
+        found = f"the same {what} whatever {', '.join(blind)} shows, with transformers {transformers.__version__}"
+        raise InputError(f"a model that sees the video: {what} that follow {everything}", found, STEP)
+    return f"probed: {what} follow {everything}"
 
 
 @contextmanager
@@ -112,11 +97,8 @@ def listening(model: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
         if (logits := getattr(output, "logits", None)) is not None:
             heard.append(logits[:, -1].detach().float())
 
-    handle = model.register_forward_hook(hear)
-    try:
+    with model.register_forward_hook(hear):
         yield heard
-    finally:
-        handle.remove()
 
 
 def _without(tower: torch.nn.Module, level: int | None, look: Look, frames: Frames) -> torch.Tensor:
@@ -130,21 +112,10 @@ def _without(tower: torch.nn.Module, level: int | None, look: Look, frames: Fram
             output.deepstack_features = [torch.zeros_like(f) if level in (None, index) else f for index, f in enumerate(deep)]
         return output
 
-    handle = tower.register_forward_hook(blank)
-    try:
+    with tower.register_forward_hook(blank):
         return look(frames)
-    finally:
-        handle.remove()
 
 
 def _distance(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """`(rows,)`; the mean over many numbers is a steadier measure of noise than the largest."""
     return (first.double() - second.double()).abs().mean(dim=-1)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
-
-
-def _step() -> str:
-    return f"pip install '{TRANSFORMERS}'; where that is installed, `harness demo` tells whether the checkpoint is to blame"

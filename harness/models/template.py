@@ -27,9 +27,8 @@ STEP = "use the family's own template: copy chat_template.jinja from the base mo
 def check(processor: Any, rules: PromptRules) -> None:
     """Render one question. Data of a question can still make a template fail, but its author cannot make it hang.
 
-    Raises:
-        InputError: The template raises, takes too long or too much memory, or does not say what it is told: question, system
-            message and video once each, in the protocol's order.
+    Raises InputError where the template raises, takes too long or too much memory, or does not say what it is told: question,
+    system message and video once each, in the protocol's order.
     """
     expected = "a chat template that renders a question"
     try:
@@ -55,7 +54,8 @@ def bounded(seconds: float, size: int) -> Iterator[None]:
     In another thread, which no signal reaches, only memory is bounded.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = _address_space() + size
+    used = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
+    limit = used + size
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
     main = threading.current_thread() is threading.main_thread()
@@ -80,9 +80,3 @@ class _Late(BaseException):
 
 def _late(_number: int, _frame: FrameType | None) -> None:
     raise _Late
-
-
-def _address_space() -> int:
-    """Bytes of this process, on Linux."""
-    pages = Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]
-    return int(pages) * resource.getpagesize()

@@ -55,17 +55,10 @@ _TEMPLATE = (
 
 @dataclass(frozen=True)
 class Size:
-    """Widths and depths; the defaults give about 0.4 M parameters.
+    """Widths and depths of the text tower and of the vision tower; the defaults give about 0.4 M parameters.
 
-    Attributes:
-        hidden: Width of the text tower.
-        layers: Layers of the text tower.
-        heads: Attention heads of the text tower.
-        kv_heads: Key and value heads of the text tower.
-        inner: Width of the text tower's feed-forward layers.
-        vision_hidden: Width of the vision tower.
-        vision_layers: Layers of the vision tower.
-        std: Standard deviation of the random weights; large enough that replies depend on the prompt.
+    `inner` is the width of the text tower's feed-forward layers. The standard deviation `std` of the random weights is large
+    enough that replies depend on the prompt.
     """
 
     hidden: int = 64
@@ -84,10 +77,8 @@ SMALL = Size()
 def build(folder: Path, family: str, seed: int = 0, size: Size = SMALL) -> Path:
     """Write a checkpoint that loads through `AutoProcessor` and `AutoModelForImageTextToText`, and return its folder.
 
-    The same arguments give the same bytes. A folder written by an earlier call is written again.
-
-    Raises:
-        InputError: The family is unknown, or the folder holds something else.
+    The same arguments give the same bytes. A folder written by an earlier call is written again. Raises InputError where the
+    family is unknown, or the folder holds something else.
     """
     if family not in FAMILIES:
         raise InputError(f"one of {', '.join(FAMILIES)}", family, f"python -m harness.models.tiny {folder} --family qwen2_5_vl")
@@ -160,18 +151,17 @@ def make_processor(family: str, tokenizer: Any) -> Any:
     """The family's processor: real image and video processors, the tokenizer and a chat template."""
     patch, side = (14, 28) if family.startswith("qwen2") else (16, 32)
     edges = {"shortest_edge": 4 * side * side, "longest_edge": 64 * side * side}
-    third: dict[str, Any] = {} if family.startswith("qwen2") else {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    kind: Any
-    video: Any
-    image = transformers.Qwen2VLImageProcessor(size=edges, patch_size=patch, **third)
+    library: Any = transformers
     if family.startswith("qwen2"):
-        video = transformers.Qwen2VLVideoProcessor(size=edges, do_sample_frames=False, cap_pixels_per_frame=False)
-        kind = transformers.Qwen2VLProcessor if family == "qwen2_vl" else transformers.Qwen2_5_VLProcessor
-        template = _TEMPLATE.replace("DEFAULT_SYSTEM", _SYSTEM)
+        image = library.Qwen2VLImageProcessor(size=edges, patch_size=patch)
+        video = library.Qwen2VLVideoProcessor(size=edges, do_sample_frames=False, cap_pixels_per_frame=False)
+        kind, system = library.Qwen2VLProcessor if family == "qwen2_vl" else library.Qwen2_5_VLProcessor, _SYSTEM
     else:
-        video = transformers.Qwen3VLVideoProcessor(size=edges, cap_pixels_per_frame=True, max_video_tokens=64)
-        kind = transformers.Qwen3VLProcessor
-        template = _TEMPLATE.replace("DEFAULT_SYSTEM", "")
+        half = [0.5] * 3
+        image = library.Qwen2VLImageProcessor(size=edges, patch_size=patch, image_mean=half, image_std=half)
+        video = library.Qwen3VLVideoProcessor(size=edges, cap_pixels_per_frame=True, max_video_tokens=64)
+        kind, system = library.Qwen3VLProcessor, ""
+    template = _TEMPLATE.replace("DEFAULT_SYSTEM", system)
     return kind(image_processor=image, tokenizer=tokenizer, video_processor=video, chat_template=template)
 
 
@@ -199,8 +189,7 @@ def _text(family: str, size: Size, vocabulary: int, ids: dict[str, int]) -> dict
         "eos_token_id": ids["<|im_end|>"],
         "pad_token_id": ids["<|endoftext|>"],
     }
-    if family.startswith("qwen3"):
-        text["head_dim"] = head
+    text |= {"head_dim": head} if family.startswith("qwen3") else {}
     if family == "qwen3_vl_moe":
         text |= {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": size.inner // 2}
     return text

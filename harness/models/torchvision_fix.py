@@ -2,10 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import Any
 
 TRANSFORMERS = "transformers>=5.18,<5.25"
@@ -23,12 +21,7 @@ class TorchvisionHook(MetaPathFinder):
     def __init__(self) -> None:
         self.library: Any = None
 
-    def find_spec(
-        self,
-        name: str,
-        path: Sequence[str] | None,  # noqa: ARG002
-        target: ModuleType | None = None,  # noqa: ARG002
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
         """Never finds a module itself: the ordinary finders do."""
         extension = sys.modules.get("torchvision.extension")
         if name == "torchvision._meta_registrations" and extension is not None and not extension._has_ops():

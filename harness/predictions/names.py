@@ -15,6 +15,9 @@ SALIENCY = "pred_saliency_scores"
 KEY = "_key"
 """Where a row has the key it stood under."""
 
+OPTION = frozenset({"option", "choice", "predoption", "predictedoption", "predchoice", "selectedoption", "optionpred"})
+"""Keys of the chosen option of a question that has options, plain."""
+
 IDS = ("id", "qid", "questionid", "customid", "sampleid", "uid")
 VIDEO = ("video", "vid", "videoid", "videoname", "videopath", "videofile", "videos")
 QUERY = ("query", "sentence", "caption", "question", "desc", "description")

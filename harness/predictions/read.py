@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from harness.predictions import files
 from harness.predictions.keys import DOCUMENT, ReplyKey, is_empty, is_of_moments, shape_of, value
 from harness.predictions.match import Index, Match, Numbered, names_a_sample
-from harness.predictions.names import KEY, MOMENTS, OFTEN_TRUE_TEXTS, SALIENCY, TEXTS
+from harness.predictions.names import KEY, MOMENTS, OFTEN_TRUE_TEXTS, OPTION, SALIENCY, TEXTS, plain_key
+from harness.predictions.originals import letter
 from harness.predictions.reply import prediction, reply_of
 from harness.predictions.spans import literal, moments, seconds
 from harness.records import Record, is_cut_off
@@ -63,6 +64,7 @@ class Predictions:
         """Nothing is read yet; without a key of the reply, it is what the file itself shows."""
         self._path, self._index, self._asked = path, Index(samples), reply_key
         self._numbered = Numbered(samples)
+        self._asks_options = any(sample.options for sample in samples)
         self._key: str | None = None
         self._told: dict[str, list[str]] = {}
         self._counts = Counter[str]()
@@ -119,7 +121,8 @@ class Predictions:
 
     def _row(self, where: str, row: Mapping[str, Any], key: str | None, named: Row) -> Row:
         """The reply of a row, or why it has none; the replies of rows that name no sample are not looked into."""
-        if self._key is None and is_empty(row.get(SALIENCY)) and _failure(row.get("error")) is None:
+        option = self._option(where, row)
+        if self._key is None and option is None and is_empty(row.get(SALIENCY)) and _failure(row.get("error")) is None:
             names = ", ".join((*TEXTS[:8], *OFTEN_TRUE_TEXTS[:2], *MOMENTS[:3]))
             raise self._refused(f"a reply, under a key such as {names}", where, f"keys {shown(list(row))}", REPLY_NEXT)
         if not named.ids:
@@ -131,15 +134,28 @@ class Predictions:
             return named._replace(error=Failure(NO_REPLY, f"status {_status(said)}"))
         saliency = self._saliency(where, row)
         if key is None:
-            if saliency is not None:
-                return named._replace(prediction=prediction([], saliency, None))
+            if saliency is not None or option is not None:
+                return named._replace(prediction=_chosen(prediction([], saliency, None), option))
             self._tell(f"rows without `{self._key}`, which count as `{NO_REPLY}`", where)
             return named._replace(error=Failure(NO_REPLY, f"no {self._key} in the row"))
         try:
             reply = reply_of(said, is_of_moments(key))
         except ValueError as error:
             raise self._refused("a text, or moments in seconds", where, f"`{key}`: {error}", REPLY_NEXT) from error
-        return named._replace(text=reply) if isinstance(reply, str) else named._replace(prediction=prediction(reply, saliency))
+        if isinstance(reply, str):
+            return named._replace(text=reply)
+        return named._replace(prediction=_chosen(prediction(reply, saliency), option))
+
+    def _option(self, where: str, row: Mapping[str, Any]) -> str | None:
+        """The letter that a row chooses, where questions have options; several keys for it are refused."""
+        found = {key: row[key] for key in row if plain_key(key) in OPTION} if self._asks_options else {}
+        try:
+            letters = {letter(value) for value in found.values()}
+        except ValueError as error:
+            raise self._refused("a letter or an index", where, str(error)) from error
+        if len(letters) > 1:
+            raise self._refused("one chosen option", where, f"several under {', '.join(map(repr, found))}")
+        return next(iter(letters), None)
 
     def _saliency(self, where: str, row: Mapping[str, Any]) -> list[float] | None:
         try:
@@ -166,7 +182,8 @@ class Predictions:
             except ValueError as wrong:
                 raise self._refused("a row as `harness export` writes it", where, str(wrong)) from wrong
             read = prediction(found, saliency, failure if isinstance(failure, str) else None)
-            yield named._replace(prediction=replace(read, scores=tuple(scores or ()) if read.spans else ()))
+            read = replace(read, scores=tuple(scores or ()) if read.spans else ())
+            yield named._replace(prediction=_chosen(read, self._option(where, row)))
 
     def _refused(self, expected: str, where: str, found: str, step: str = NEXT) -> InputError:
         return InputError(expected, f"{self._path}, {where}: {found}", step)
@@ -180,6 +197,13 @@ def as_record(row: Row, read: Callable[[str], Answer] | None) -> Record:
     if row.text is None:
         return {**record, "prediction": row.prediction}
     return {**record, "text": row.text} if read is None else {**record, "read": read(row.text)}
+
+
+def _chosen(answer: Answer, option: str | None) -> Answer:
+    """The answer with an option, with which it is no failure to say no time."""
+    if option is None:
+        return answer
+    return replace(answer, option=option, failure=None if answer.failure == "no-span" else answer.failure)
 
 
 def _failure(error: Any) -> Failure | None:

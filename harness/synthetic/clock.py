@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import accumulate, cycle, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,13 +18,7 @@ SECONDS = 10
 
 
 class ClockVideo(NamedTuple):
-    """One clock.
-
-    Attributes:
-        path: The mp4 file.
-        times_s: The true presentation time of every frame in seconds.
-        rotation: Degrees that a player turns the stored pictures by.
-    """
+    """An mp4 file, the true time of every frame in it, and the degrees that a player turns the stored pictures by."""
 
     path: Path
     times_s: tuple[float, ...]
@@ -41,11 +36,7 @@ def draw_clock(seconds: float) -> NDArray[np.uint8]:
 
 
 def read_clock(pixels: NDArray[np.uint8]) -> float:
-    """The time in seconds that a picture `(height, width, 3)` of any size shows.
-
-    Raises:
-        ValueError: It is no clock, or not upright.
-    """
+    """The seconds that a picture `(height, width, 3)` of any size shows. Raises ValueError if it is no clock, or not upright."""
     height, width = pixels.shape[:2]
     value = 0
     for row in range(ROWS):
@@ -60,11 +51,7 @@ def read_clock(pixels: NDArray[np.uint8]) -> float:
 
 
 def make_clock(root: Path) -> list[ClockVideo]:
-    """Render the clocks into `root/clock`: usual and odd frame rates, a variable rate, a late start, a turned picture.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
+    """Render the clocks into `root/clock`: usual and odd frame rates, a variable rate, a late start, a turned picture."""
     folder = root / "clock"
     folder.mkdir(parents=True, exist_ok=True)
     rates = {"3": Fraction(3), "9.533": Fraction(10000, 1049), "23.976": Fraction(24000, 1001), "30": Fraction(30)}
@@ -87,11 +74,7 @@ def _steady(rate: Fraction) -> list[Fraction]:
 def _variable() -> list[Fraction]:
     """Frames that stand for 1/30, 1/10, 1/4 and 1/24 s in turn."""
     steps = [Fraction(1, 30), Fraction(1, 10), Fraction(1, 4), Fraction(1, 24)]
-    times, number = [Fraction(0)], 0
-    while times[-1] + steps[number % 4] < SECONDS:
-        times.append(times[-1] + steps[number % 4])
-        number += 1
-    return times
+    return list(takewhile(lambda time: time < SECONDS, accumulate(cycle(steps), initial=Fraction(0))))
 
 
 def _render(path: Path, times: Sequence[Fraction], rotation: int = 0) -> ClockVideo:

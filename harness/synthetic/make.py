@@ -21,16 +21,8 @@ SIZES = {"train": 600, "dev": 100, "test": 300}
 def make(root: Path, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> None:
     """Write `root/synthetic`: `videos/*.mp4`, one annotation file per split, `manifest.json`. All of it or nothing.
 
-    Does nothing if the same benchmark is there already; replaces one with another seed or other sizes.
-
-    Args:
-        root: The data folder.
-        seed: Decides everything that is drawn.
-        sizes: Number of videos by split; splits share no video.
-
-    Raises:
-        InputError: PyAV is not installed.
-        OSError: The folder cannot be written.
+    Does nothing if the same benchmark is there already; replaces one with another seed or other sizes (videos by split; splits
+    share none). Raises InputError where PyAV is not installed, OSError where the folder cannot be written.
     """
     target = root / "synthetic"
     if not _is_made(target, seed, sizes):
@@ -61,9 +53,8 @@ def _is_made(target: Path, seed: int, sizes: Mapping[str, int]) -> bool:
         whole = all(sha256(target / split["file"]) == split["sha256"] for split in manifest["splits"].values())
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
         return False
-    return (
-        same and whole and all((target / "videos" / f"{key}.mp4").is_file() for name in sizes for key in keys(name, sizes[name]))
-    )
+    videos = (target / "videos" / f"{key}.mp4" for name, size in sizes.items() for key in keys(name, size))
+    return same and whole and all(video.is_file() for video in videos)
 
 
 def annotate(folder: Path, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> None:

@@ -15,8 +15,7 @@ from tasks.errors import Failure, InputError
 from tasks.rules import VideoRules
 from tasks.span import Span
 
-__all__ = ["DecodeError", "read_frames"]
-
+EXTRAS = {"pyav": "video", "decord": "decoders", "torchcodec": "decoders"}
 Times = NDArray[np.float64]
 Reader = Callable[[Path, Timeline, NDArray[np.int64]], Iterator[NDArray[np.uint8]]]
 
@@ -25,14 +24,10 @@ def read_frames(path: Path, rules: VideoRules, factor: int, clip: Span | None = 
     """Sample a video by the rules of a protocol. Holds the sampled frames and one more, however long the video is.
 
     Args:
-        path: The video file.
-        rules: Decoder, frame rate, limits on frames and pixels.
+        path: The video file. Raises DecodeError where it cannot be used.
+        rules: Decoder (raises InputError where there is no such one), frame rate, limits on frames and pixels.
         factor: Height and width become multiples of this: 28 for Qwen2.5-VL, 32 for Qwen3-VL.
         clip: Take only frames with start <= time < end, counted from the first frame; their times count from its start.
-
-    Raises:
-        DecodeError: The video cannot be used; the failure says why.
-        InputError: There is no such decoder, or its package is not installed.
     """
     read = reader(rules.decoder)
     shown = timeline(path)
@@ -58,17 +53,10 @@ def undecoded(path: Path, rules: VideoRules, factor: int, clip: Span | None = No
 
 
 def first_and_last(path: Path, rules: VideoRules, _factor: int, _clip: Span | None = None) -> Frames:
-    """All frames without pixels, `interval_s` the mean distance between them, once the first and the last were decoded.
-
-    Raises:
-        DecodeError: A run could not use the file.
-    """
-    with extras.needed("video"):
-        from harness.video.with_pyav import decode_last
-
+    """All frames without pixels, a mean `interval_s` apart, once the first and last were decoded. Raises DecodeError as a run."""
     shown = timeline(path)
     next(reader(rules.decoder)(path, shown, np.zeros(1, dtype=np.int64)))
-    decode_last(path, shown)
+    extras.package("harness.video.with_pyav", "video").decode_last(path, shown)
     pixels = np.empty((len(shown.times_s), 0, 0, 3), dtype=np.uint8)
     return Frames(pixels, shown.times_s, frame_duration(shown.times_s), 0.0, rules.decoder)
 
@@ -77,8 +65,8 @@ def _chosen(path: Path, all_s: Times, rules: VideoRules, clip: Span | None) -> t
     """Which of all frames lie in a clip, their times in it, and those of them that are sampled. Raises DecodeError."""
     chosen, times_s = within(all_s, clip)
     if len(times_s) == 0:
-        failure = Failure("video-zero-duration", f"{path.name} has no frame in {clip}; its last is at {all_s[-1]:.3f} s")
-        raise DecodeError(failure)
+        found = f"{path.name} has no frame in {clip}; its last is at {all_s[-1]:.3f} s"
+        raise DecodeError(Failure("video-zero-duration", found))
     return chosen, times_s, grid(times_s, frame_duration(all_s), rules)
 
 
@@ -105,14 +93,8 @@ def _resized(images: Iterator[NDArray[np.uint8]], where: NDArray[np.int64], rule
 
 
 def reader(decoder: str) -> Reader:
-    """The decoder's module, imported when first needed."""
-    with extras.needed("video" if decoder == "pyav" else "decoders"):
-        if decoder == "pyav":
-            from harness.video.with_pyav import frames
-        elif decoder == "decord":
-            from harness.video.with_decord import frames
-        elif decoder == "torchcodec":
-            from harness.video.with_torchcodec import frames
-        else:
-            raise InputError("a decoder: pyav, decord or torchcodec", repr(decoder), "harness show default")
+    """How a decoder reads, imported when first needed."""
+    if decoder not in EXTRAS:
+        raise InputError("a decoder: pyav, decord or torchcodec", repr(decoder), "harness show default")
+    frames: Reader = extras.package(f"harness.video.with_{decoder}", EXTRAS[decoder]).frames
     return frames

@@ -35,11 +35,7 @@ Read = Callable[[Path, VideoRules, int, Span | None], Frames]
 
 
 class FramePool:
-    """Worker processes that decode videos in order, a bounded number ahead. A context manager.
-
-    Attributes:
-        waited_s: Seconds the consumer has waited for frames so far.
-    """
+    """Worker processes that decode videos in order, a bounded number ahead; its consumer has waited for `waited_s` so far."""
 
     def __init__(
         self,
@@ -50,15 +46,10 @@ class FramePool:
         prefetch: int | None = None,
         read: Read = read_frames,
     ) -> None:
-        """Describe the pool; processes start on entering it.
+        """Describe the pool; its processes, of one thread each, start on entering it.
 
-        Args:
-            rules: How videos are sampled.
-            factor: Height and width become multiples of this.
-            workers: Number of processes, each with one thread.
-            deadline_s: Seconds a video may take before its process is killed.
-            prefetch: Most videos that are being decoded or wait decoded at any time; twice the workers if not given.
-            read: Reads one video; it must be importable by name in another process.
+        One that takes more than `deadline_s` for a video is killed. At most `prefetch` videos, if not given twice the workers,
+        are being decoded or wait decoded at any time. `read` reads one; it must be importable by name in another process.
         """
         self.waited_s = 0.0
         self._job = (rules, factor, read)
@@ -122,7 +113,12 @@ def _work(read: Read, path: Path, rules: VideoRules, factor: int, clip: Span | N
 def _prepare() -> None:
     """What a worker does first."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _limit_memory()
+    if sys.platform == "linux":
+        import resource
+
+        # A file that lies about its size exhausts its worker, not the machine.
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES if hard < 0 else min(MEMORY_BYTES, hard), hard))
 
 
 def _end_with_parent() -> None:
@@ -130,15 +126,6 @@ def _end_with_parent() -> None:
     if (parent := multiprocessing.parent_process()) is not None:
         multiprocessing.connection.wait([parent.sentinel])
         os._exit(1)
-
-
-def _limit_memory() -> None:
-    """Let a file that lies about its size exhaust its worker, not the machine."""
-    if sys.platform == "linux":
-        import resource
-
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES if hard < 0 else min(MEMORY_BYTES, hard), hard))
 
 
 @contextmanager

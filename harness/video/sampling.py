@@ -13,12 +13,10 @@ MAX_RATIO = 200
 
 
 class Grid(NamedTuple):
-    """The frames nearest to a uniform grid of times.
+    """The frames nearest to a uniform grid of times, none farther than `slack_s` from its grid time.
 
-    Attributes:
-        indices: `(n,)` int64 positions in the list of times that was asked about; n is even, positions may repeat.
-        interval_s: Spacing of the grid in seconds; 0 where the video has one frame only.
-        slack_s: No frame lies farther than this from its grid time.
+    `indices` `(n,)` are positions in the list of times that was asked about; n is even, positions may repeat. `interval_s` is 0
+    where the video has one frame only.
     """
 
     indices: NDArray[np.int64]
@@ -38,13 +36,7 @@ def frame_count(total: int, duration_s: float, rules: VideoRules) -> int:
 def grid(times_s: NDArray[np.float64], frame_duration_s: float, rules: VideoRules) -> Grid:
     """Lay a uniform grid from 0 to the last frame's time and take the frame nearest to each point.
 
-    Args:
-        times_s: `(total,)` presentation times in seconds, ascending.
-        frame_duration_s: How long the last frame is shown.
-        rules: Frames per second and limits.
-
-    Raises:
-        ValueError: There is no frame.
+    `times_s` `(total,)` are ascending; the last frame is shown for `frame_duration_s`. Raises ValueError where there is none.
     """
     if len(times_s) == 0:
         raise ValueError("a grid needs at least one frame")
@@ -69,11 +61,7 @@ def within(times_s: NDArray[np.float64], clip: Span | None) -> tuple[slice, NDAr
 
 
 def target_size(height: int, width: int, n_frames: int, rules: VideoRules, factor: int) -> tuple[int, int]:
-    """Height and width in pixels given to the model: multiples of `factor` that keep the shape within the pixel budget.
-
-    Raises:
-        ValueError: One side is more than 200 times the other.
-    """
+    """Height and width for the model, multiples of `factor` within the pixel budget. Raises ValueError for sides over 200 : 1."""
     if max(height, width) > MAX_RATIO * min(height, width):
         raise ValueError(f"sides may differ by {MAX_RATIO} times at most, got {height}x{width}")
     highest = max(min(rules.max_pixels, rules.total_pixels / n_frames * 2), int(rules.min_pixels * 1.05))

@@ -34,9 +34,8 @@ class Timeline(NamedTuple):
     Attributes:
         times_s: `(total,)` float64 seconds from the first picture, ascending, without repeats; at least one.
         start_s: When the container shows that first picture, in seconds of its own clock.
-        stream: Number of the stream in the file.
-        container: ffmpeg's name of the container.
-        codec: ffmpeg's name of the codec.
+        stream: Its number in the file.
+        container, codec: By ffmpeg's names.
     """
 
     times_s: NDArray[np.float64]
@@ -52,12 +51,7 @@ def frame_times(path: Path) -> NDArray[np.float64]:
 
 
 def timeline(path: Path) -> Timeline:
-    """When the pictures of the main video stream are shown.
-
-    Raises:
-        DecodeError: There is no such file, it is not a video, it has no frames or no times, its clock jumps back, or it ends
-            early.
-    """
+    """When the pictures of the main video stream are shown. Raises DecodeError, also for a clock that jumps back."""
     if not path.is_file():
         raise DecodeError(Failure("missing-video", f"{path.name} is not a file"))
     if path.stat().st_size == 0:

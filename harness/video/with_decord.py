@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harness.video.boxes import in_fragments
 from harness.video.failure import DecodeError
 from harness.video.times import AVI, MOV, Timeline
-from harness.video.with_pyav import count
+from harness.video.with_pyav import decoded
 from tasks.errors import Failure
 
 # decord keeps times as float32: 0.5 ms at two hours.
@@ -26,11 +26,7 @@ decord.logging.set_level(decord.logging.QUIET)
 
 
 def frames(path: Path, shown: Timeline, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """Decode the pictures at `shown.times_s[indices]` (ascending, no repeats), one `(h, w, 3)` upright RGB array at a time.
-
-    Raises:
-        DecodeError: The stream is broken, or decord cannot be trusted to give the pictures that the container shows.
-    """
+    """As `with_pyav.frames`. Raises DecodeError, also where decord cannot be trusted to give the pictures that are shown."""
     if shown.container not in REWINDS or (shown.container == MOV and in_fragments(path)):
         form = "mp4 in fragments" if shown.container == MOV else shown.container
         raise DecodeError(Failure("video-unreadable", f"{path.name}: decord gives wrong pictures of {form}; try pyav"))
@@ -39,7 +35,7 @@ def frames(path: Path, shown: Timeline, indices: NDArray[np.int64]) -> Iterator[
         own_s = reader.get_frame_timestamp(range(len(reader)))[:, 0].astype(np.float64)
         if len(own_s) != len(shown.times_s) or np.abs((own_s - own_s[0]) - shown.times_s).max() > SAME_S:
             raise DecodeError(Failure("video-unreadable", f"{path.name}: decord lists other frames than are shown; try pyav"))
-        if shown.codec not in WHOLE and (pictures := count(path, shown)) != len(own_s):
+        if shown.codec not in WHOLE and (pictures := sum(1 for _ in decoded(path, shown))) != len(own_s):
             found = f"decord lists {len(own_s)} frames, {pictures} can be decoded"
             raise DecodeError(Failure("video-unreadable", f"{path.name}: {found}; try pyav"))
         wanted = set(indices.tolist())

@@ -19,11 +19,7 @@ SAME_S = 1e-6
 
 
 def frames(path: Path, shown: Timeline, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """Decode the pictures at `shown.times_s[indices]` (ascending, no repeats), one `(h, w, 3)` upright RGB array at a time.
-
-    Raises:
-        DecodeError: The stream is broken, or one of the pictures is not there.
-    """
+    """The pictures at `shown.times_s[indices]` (ascending, no repeats), each `(h, w, 3)` upright RGB. Raises DecodeError."""
     wanted_s = iter([*shown.times_s[indices].tolist(), math.inf])
     next_s = next(wanted_s)
     for time_s, frame in _timed(path, shown):
@@ -37,11 +33,6 @@ def frames(path: Path, shown: Timeline, indices: NDArray[np.int64]) -> Iterator[
             return
     if next_s < math.inf:
         raise DecodeError(Failure("video-truncated", f"{path.name}: the picture at {next_s:.3f} s does not decode"))
-
-
-def count(path: Path, shown: Timeline) -> int:
-    """Number of pictures that decode. Raises DecodeError."""
-    return sum(1 for _ in decoded(path, shown))
 
 
 def decode_last(path: Path, shown: Timeline) -> None:

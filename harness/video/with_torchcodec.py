@@ -15,11 +15,7 @@ SAME_S = 1e-6
 
 
 def frames(path: Path, shown: Timeline, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """Decode the pictures at `shown.times_s[indices]` (ascending, no repeats), one `(h, w, 3)` upright RGB array at a time.
-
-    Raises:
-        DecodeError: The stream is broken, or torchcodec gives another picture than the container shows.
-    """
+    """As `with_pyav.frames`. Raises DecodeError, also where torchcodec gives another picture than the container shows."""
     if shown.container == AVI:
         message = f"{path.name}: AVI stores no times of presentation, which torchcodec finds pictures by; try pyav"
         raise DecodeError(Failure("video-unreadable", message))

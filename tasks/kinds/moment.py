@@ -134,6 +134,11 @@ def adjusted(
         targets = [
             [Span(span.start_s, min(span.end_s, d)) for span in spans] for spans, d in zip(targets, duration_s, strict=True)
         ]
+    if rules.relative:
+        predicted, targets = (
+            [[Span(*(float(time) / d for time in span)) for span in spans] for spans, d in zip(side, duration_s, strict=True)]
+            for side in (predicted, targets)
+        )
     return predicted, targets
 
 

@@ -18,7 +18,8 @@ from jsonschema import Draft202012Validator
 
 import harness
 from harness.cli import main
-from harness.lmms_tasks import chat, write
+from harness.lmms_tasks import write
+from harness.models import chat
 from harness.models.tiny import build
 from harness.synthetic.clock import draw_clock, read_clock
 from harness.synthetic.make import make

@@ -28,6 +28,8 @@ PROTOCOLS = {
     "instances": "default-instances",
     "clips": "tvsum",
     "retrieval": "vue-tr",
+    "point": "etbench-vhd",
+    "seconds": "etbench-evs",
 }
 """One of each kind."""
 

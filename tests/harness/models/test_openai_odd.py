@@ -23,7 +23,7 @@ from harness.frames import Frames
 from harness.models import openai_client
 from harness.models.base import Reply
 from harness.models.openai_api import OpenAiModel
-from harness.models.openai_reply import LARGEST, Said, read
+from harness.models.openai_reply import LARGEST, read
 from harness.models.options import Options
 from harness.output import write as write_page
 from harness.plan import Plan, make_plan
@@ -36,6 +36,7 @@ from tasks.errors import Failure
 from tasks.question import Question
 
 GOOD = "<answer> 1 to 4 </answer>"
+PROMPT = "0123"
 HALF = "\ud83d said 1 to 4 \udc00"
 SECRET = "sk-0123456789"
 
@@ -90,29 +91,29 @@ REFUSED: dict[str, bytes] = {
     **{f"count {value!r}": of(usage(value)) for value in (1e308, -1, True, 0.5, "12", [], float("nan"), float("inf"), 10**40)},
     "too long": of(completion("x" * LARGEST)),
 }
-READ: dict[str, tuple[bytes, Said]] = {
-    "as documented": (of(completion()), Said(GOOD, 100, 7, False)),
-    "no usage": (of({"choices": [{"message": {"content": GOOD}}]}), Said(GOOD, 0, 0, False)),
-    "usage null": (of(completion(usage=None)), Said(GOOD, 0, 0, False)),
-    "whole floats": (of(usage(12.0)), Said(GOOD, 12, 7, False)),
-    "the same twice": (of(completion(choices=completion()["choices"] * 2)), Said(GOOD, 100, 7, False)),
-    "half characters": (of(completion(HALF)), Said(HALF, 100, 7, False)),
-    "byte order mark": (b"\xef\xbb\xbf" + of(completion()), Said(GOOD, 100, 7, False)),
-    "other types beside": (of(completion(id=7, model=[], created="now", object=None)), Said(GOOD, 100, 7, False)),
-    "cut at the limit": (of(choices(finish_reason="length")), Said(GOOD, 100, 7, True)),
+READ: dict[str, tuple[bytes, Reply]] = {
+    "as documented": (of(completion()), Reply(GOOD, PROMPT, 100, 7, False)),
+    "no usage": (of({"choices": [{"message": {"content": GOOD}}]}), Reply(GOOD, PROMPT, 0, 0, False)),
+    "usage null": (of(completion(usage=None)), Reply(GOOD, PROMPT, 0, 0, False)),
+    "whole floats": (of(usage(12.0)), Reply(GOOD, PROMPT, 12, 7, False)),
+    "the same twice": (of(completion(choices=completion()["choices"] * 2)), Reply(GOOD, PROMPT, 100, 7, False)),
+    "half characters": (of(completion(HALF)), Reply(HALF, PROMPT, 100, 7, False)),
+    "byte order mark": (b"\xef\xbb\xbf" + of(completion()), Reply(GOOD, PROMPT, 100, 7, False)),
+    "other types beside": (of(completion(id=7, model=[], created="now", object=None)), Reply(GOOD, PROMPT, 100, 7, False)),
+    "cut at the limit": (of(choices(finish_reason="length")), Reply(GOOD, PROMPT, 100, 7, True)),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_no_completion_is_refused(name: str) -> None:
-    found = read(REFUSED[name])
+    found = read(REFUSED[name], PROMPT)
     assert isinstance(found, Failure) and found.type == "bad-response" and 0 < len(found.message) < 400
 
 
 @pytest.mark.parametrize("name", READ)
 def test_what_is_one_is_read(name: str) -> None:
     body, said = READ[name]
-    assert read(body) == said
+    assert read(body, PROMPT) == said
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_what_is_one_is_read(name: str) -> None:
     ],
 )
 def test_an_empty_reply_says_where_the_text_went(message: dict[str, Any], words: str) -> None:
-    found = read(of(choices(message=message)))
+    found = read(of(choices(message=message)), PROMPT)
     assert isinstance(found, Failure) and found.type == "empty-reply" and words in found.message
 
 
@@ -147,7 +148,7 @@ def put(answer: Any, field: str, value: Any) -> Any:
 @given(VALUES, st.sampled_from(FIELDS))
 @settings(max_examples=80, deadline=None)
 def test_any_value_in_any_field_is_read_or_refused(value: Any, field: str) -> None:
-    found = read(of(put(completion(error=None), field, value)))
+    found = read(of(put(completion(error=None), field, value)), PROMPT)
     if isinstance(found, Failure):
         assert found.type in ("bad-response", "empty-reply")
     else:
@@ -157,7 +158,7 @@ def test_any_value_in_any_field_is_read_or_refused(value: Any, field: str) -> No
 @given(st.binary(max_size=60) | VALUES.map(of))
 @settings(max_examples=60, deadline=None)
 def test_any_body_is_read_or_refused(body: bytes) -> None:
-    assert isinstance(read(body), Failure)
+    assert isinstance(read(body, PROMPT), Failure)
 
 
 # What no reader of a body sees: the connection itself.
@@ -315,7 +316,7 @@ def test_a_run_with_a_hostile_server_ends_and_its_failures_alone_are_asked_again
     folder = tmp_path / "run"
     first = run(plan, folder, lambda: model(server, timeout_s=30), decoder)
     assert first.scores is not None and first.scores["modes"]["direct"]["aggregate"]["n"] == 120
-    expected = sum(isinstance(read(body), Failure) for body in bodies)
+    expected = sum(isinstance(read(body, PROMPT), Failure) for body in bodies)
     assert first.failed == expected >= len(REFUSED)
     kinds = first.scores["modes"]["direct"]["counts"]["errors"]
     assert set(kinds) <= {"bad-response", "empty-reply"} and sum(kinds.values()) == expected

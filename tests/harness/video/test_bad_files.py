@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.video.decode import DecodeError, read_frames
+from harness.video.decode import read_frames
+from harness.video.failure import DecodeError
 from harness.video.pool import FramePool, Job
 from tasks.errors import Failure
 from tasks.rules import VideoRules

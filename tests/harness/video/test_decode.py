@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from harness.synthetic.clock import read_clock
-from harness.video.decode import DecodeError, read_frames
+from harness.video.decode import read_frames
+from harness.video.failure import DecodeError
 from tasks.errors import InputError
 from tasks.rules import VideoRules
 from tasks.span import Span

@@ -1,13 +1,13 @@
-"""How our questions are put to a model of lmms-eval; needs neither it nor torch."""
+"""How our questions are put to a chat template, ours or one of lmms-eval; needs neither it nor torch."""
 
 from typing import Any
 
 from tasks.rules import DecodingRules, PromptRules
 
 
-def messages(prompt: PromptRules, video: str, text: str) -> list[dict[str, Any]]:
-    """The messages of one question, in the order the protocol asks for."""
-    parts: list[dict[str, Any]] = [{"type": "video", "url": video}, {"type": "text", "text": text}]
+def messages(prompt: PromptRules, video: dict[str, Any], text: str) -> list[dict[str, Any]]:
+    """The messages of one question on the video of a message part, in the order the protocol asks for."""
+    parts: list[dict[str, Any]] = [video, {"type": "text", "text": text}]
     user = {"role": "user", "content": parts if prompt.order == "video-text" else parts[::-1]}
     system = [] if prompt.system is None else [{"role": "system", "content": [{"type": "text", "text": prompt.system}]}]
     return [*system, user]
