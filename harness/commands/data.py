@@ -130,7 +130,10 @@ def _fetch(options: Namespace) -> int:
 
 def _make(options: Namespace) -> int:
     root = data_root(options.data_root)
-    if options.what == "clock":
+    folder = options.what
+    if folder == "clock":
+        if options.kinds != "moment":
+            raise InputError("videos that are asked about, with --kinds", "clock", "harness data make --kinds all")
         with extras.needed("video"):
             from harness.synthetic.clock import make_clock
 
@@ -139,9 +142,10 @@ def _make(options: Namespace) -> int:
         from harness.synthetic import kinds
 
         kinds.make(root, options.seed)
+        folder = kinds.FOLDER
     else:
         from harness.synthetic.make import make
 
         make(root, options.seed)
-    sys.stdout.write(f"{root / (options.what if options.kinds == 'moment' else f'{options.what}-kinds')}\n")
+    sys.stdout.write(f"{root / folder}\n")
     return 0

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,21 @@ def make(root: Path, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> None:
     share none). Raises InputError where PyAV is not installed, OSError where the folder cannot be written.
     """
     target = root / "synthetic"
-    if _is_made(target, seed, sizes):
-        return
-    root.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".synthetic-", dir=root))
+    if not _is_made(target, seed, sizes):
+        replace(target, lambda new: _render_all(new, seed, sizes))
+
+
+def replace(target: Path, fill: Callable[[Path], None]) -> None:
+    """Put a new folder, once it is filled, in the place of `target`; if that fails, nothing has changed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        _render_all(work, seed, sizes)
+        # Not `work` itself, which nobody else may read.
+        (new := work / "new").mkdir()
+        fill(new)
         if target.exists():
             target.rename(work / "replaced")
-        (work / "new").rename(target)
+        new.rename(target)
     finally:
         shutil.rmtree(work)
 
@@ -71,9 +77,8 @@ def annotate(folder: Path, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> N
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
-def _render_all(work: Path, seed: int, sizes: Mapping[str, int]) -> None:
-    new = work / "new"
-    (new / "videos").mkdir(parents=True)
+def _render_all(new: Path, seed: int, sizes: Mapping[str, int]) -> None:
+    (new / "videos").mkdir()
     for number, (name, size) in enumerate(sizes.items()):
         for index, key in enumerate(keys(name, size)):
             generator = _generator(seed, number, index)

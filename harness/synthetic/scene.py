@@ -22,15 +22,17 @@ COLOURS = {
     "white": (240, 240, 240),
 }
 SHAPES = ("circle", "square", "triangle", "cross")
+LOOKS = [(colour, shape) for colour in COLOURS for shape in SHAPES]
 
 
 class Event(NamedTuple):
-    """A shape that is visible from `start_s` up to `end_s`, both whole seconds."""
+    """A shape that is visible from `start_s` up to `end_s`, both whole seconds; of radius 0 pixels: one is drawn."""
 
     start_s: int
     end_s: int
     colour: str
     shape: str
+    radius: int = 0
 
     @property
     def sentence(self) -> str:
@@ -48,18 +50,20 @@ class Scene(NamedTuple):
 def plan(rng: np.random.Generator, durations_s: Sequence[int] = DURATIONS_S) -> Scene:
     """Three events of 2 to 8 s at least 1 s apart, with distinct (colour, shape) pairs, in a video of any of these lengths."""
     duration_s = int(rng.choice(durations_s))
+    times = place(rng, duration_s, EVENTS, LENGTHS_S)
+    looks = rng.choice(len(LOOKS), EVENTS, replace=False)
+    events = [Event(*time, *LOOKS[look]) for time, look in zip(times, looks, strict=True)]
+    return Scene(duration_s, tuple(events[index] for index in rng.permutation(EVENTS)))
+
+
+def place(rng: np.random.Generator, duration_s: int, count: int, lengths_s: tuple[int, int]) -> list[tuple[int, int]]:
+    """Starts and ends in whole seconds, in order of time, of `count` events of these lengths at least 1 s apart."""
     free_s = -1
     while free_s < 0:
-        lengths = rng.integers(LENGTHS_S[0], LENGTHS_S[1] + 1, EVENTS)
-        free_s = duration_s - int(lengths.sum()) - GAP_S * (EVENTS - 1)
-    starts = np.sort(rng.integers(0, free_s + 1, EVENTS)) + np.concatenate([[0], np.cumsum(lengths[:-1] + GAP_S)])
-    looks = rng.choice(len(COLOURS) * len(SHAPES), EVENTS, replace=False)
-    colours = list(COLOURS)
-    events = [
-        Event(int(start), int(start + length), colours[look // len(SHAPES)], SHAPES[look % len(SHAPES)])
-        for start, length, look in zip(starts, lengths, looks, strict=True)
-    ]
-    return Scene(duration_s, tuple(events[index] for index in rng.permutation(EVENTS)))
+        lengths = rng.integers(lengths_s[0], lengths_s[1] + 1, count)
+        free_s = duration_s - int(lengths.sum()) - GAP_S * (count - 1)
+    starts = np.sort(rng.integers(0, free_s + 1, count)) + np.concatenate([[0], np.cumsum(lengths[:-1] + GAP_S)])
+    return list(zip(starts.tolist(), (starts + lengths).tolist(), strict=True))
 
 
 def draw(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -67,7 +71,7 @@ def draw(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
     background = np.full((SIDE, SIDE, 3), rng.integers(20, 60, 3), dtype=np.uint8)
     pixels = np.repeat(background[None], scene.duration_s * FPS, axis=0)
     for event in scene.events:
-        radius = int(rng.integers(RADII[0], RADII[1] + 1))
+        radius = event.radius or int(rng.integers(RADII[0], RADII[1] + 1))
         top, left = rng.integers(0, SIDE - 2 * radius, 2)
         picture = background.copy()
         picture[top : top + 2 * radius + 1, left : left + 2 * radius + 1][shape_mask(event.shape, radius)] = COLOURS[event.colour]

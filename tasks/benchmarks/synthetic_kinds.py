@@ -52,7 +52,7 @@ def _task(kind: str) -> Task:
         licence="generated, no terms",
         homepage=MAKE,
         citation="this project",
-        notes=("The five tasks `synthetic-KIND` ask about the same videos; in half of them one look is seen twice.",),
+        notes=("The five tasks `synthetic-KIND` ask about the same videos; in half of them one look is seen twice or thrice.",),
     )
 
 

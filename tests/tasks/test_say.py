@@ -157,6 +157,7 @@ def test_truth_said_whole_on_qvhighlights(shared_data: Path, name: str) -> None:
     known = {
         "videochat-r1.5-set": {"set-mIoU": 100.0, "set-R1@0.7": 100.0},
         "tempr1-union": {"set-mIoU": 100.0, "set-R1@0.7": 100.0},
+        "synthetic-union": {"set-mIoU": 100.0, "set-R1@0.7": 100.0},
         "timelens2": {"set-mIoU": 100.0, "set-R1@0.7": 100.0},
         "qvh-official": {"mIoU": 100.0, "R1@0.7": 100.0, "MR-full-mAP": 99.76},
         "qvh-hl-flat": {"HL-min-VeryGood-mAP": 37.66, "HL-min-VeryGood-Hit1": 63.48},
