@@ -1,10 +1,10 @@
-"""Files of predictions in forms of their own: ActivityNet's submission, and the choices that NExT-GQA keeps in a second file."""
+"""Files in forms of their own: ActivityNet's submission, MUSEG's output, and the choices that NExT-GQA keeps apart."""
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.predictions.spans import moments
@@ -154,3 +154,56 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError("a JSON file", f"{path}: {error}", NEXT) from error
+
+
+def museg(path: Path) -> list[dict[str, Any]] | None:
+    """Rows that MUSEG's evaluator writes, without the figures that it puts behind them; None for any other file."""
+    with path.open("rb") as file:
+        if path.suffix != ".json" or file.read(1) != b"[":
+            return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    rows = [row for row in content if isinstance(row, dict) and "tot" not in row] if isinstance(content, list) else []
+    return rows if rows and all({"video", "question", "groundtruth", "result"} <= row.keys() for row in rows) else None
+
+
+def of_museg(
+    rows: Sequence[Mapping[str, Any]], samples: Sequence[Sample], path: Path, modes: Sequence[str], read: Callable[[str], Answer]
+) -> tuple[Records, list[str]]:
+    """Records of rows of MUSEG: a row answers the sample of its video whose sentence stands in the question, with its spans.
+
+    Raises:
+        InputError: A row is not of this form, or none names a sample.
+
+    Source: MUSEG src/eval_grounding.py (889565e).
+    """
+    by_video: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_video[sample.video].append(sample)
+    records: Records = {}
+    strangers = 0
+    for number, row in enumerate(rows, 1):
+        try:
+            name, question, spans = str(row["video"]), str(row["question"]).casefold(), moments(row["groundtruth"])
+            *_, (_, _, text) = (part.partition(": ") for part in row["result"]["conversation"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            found = f"{path}, entry {number}: {error!r}"
+            raise InputError("a row with groundtruth and result.conversation, as MUSEG writes it", found, NEXT) from error
+        true = [(float(start), float(end)) for start, end, *_ in spans]
+        fitting = [
+            sample
+            for sample in by_video.get(PurePosixPath(name).stem, ())
+            if sample.query.strip().casefold().removesuffix(".") in question and _same(sample, true)
+        ]
+        strangers += not fitting
+        records |= {(sample.id, mode): {"error": None, "text": text, "read": read(text)} for sample in fitting for mode in modes}
+    if not records:
+        raise InputError("rows of MUSEG about samples of the split", f"{path}: none of {len(rows):,}", NEXT)
+    notes = [f"{path.name}: written by MUSEG; the reply is the last turn of `conversation`"]
+    return records, [*notes, *([f"{path.name}: rows that answer no sample: {strangers:,}"] if strangers else [])]
+
+
+def _same(sample: Sample, spans: Sequence[tuple[float, float]]) -> bool:
+    return [(float(start), float(end)) for start, end in sample.truth.spans] == list(spans)

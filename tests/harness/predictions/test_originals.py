@@ -104,6 +104,26 @@ def test_a_submission_of_detections(write: Callable[..., Path]) -> None:
         api.score(write("d.json", strangers), task=str(own), protocol="default-instances")
 
 
+def museg_row(row: dict[str, Any], reply: str) -> dict[str, Any]:
+    question = f"Find all the visual events belonging to the action category: '{row['query']}'."
+    talk = [f"user: <video>{question}", f"assistant: {reply}"]
+    return {"video": f"x/{row['video']}.mp4", "question": question, "groundtruth": row["spans"], "result": {"conversation": talk}}
+
+
+def test_output_of_museg(write: Callable[..., Path]) -> None:
+    own = write("own.jsonl", ACTIONS)
+    replies = [f"<think>5: 9.</think><answer>{row['spans'][0][0]}-{row['spans'][0][1]} 30-40</answer>" for row in ACTIONS]
+    rows = [museg_row(row, reply) for row, reply in zip(ACTIONS, replies, strict=True)]
+    run = api.score(write("out.json", [*rows, {"tot": 6, "mean_f1_multi": 1.0}]), task=str(own), protocol="museg-tal")
+    (entry,) = run.scores["modes"].values()
+    assert entry["aggregate"]["mF1"] == 100.0 and entry["coverage"] == 1.0
+    rows[0]["groundtruth"] = [[1, 2]]
+    told = api.score(write("other.json", rows), task=str(own), protocol="museg-tal")
+    assert any("answer no sample: 1" in note for note in told.notes)
+    with pytest.raises(InputError, match="MUSEG"):
+        api.score(write("bad.json", [{**rows[1], "result": {}}]), task=str(own), protocol="museg-tal")
+
+
 @pytest.mark.shared_data
 def test_nextgqa_prints_what_its_evaluator_prints(shared_data: Path, write: Callable[..., Path]) -> None:
     """1.7 21.1 20.6 8.7 21.1 20.6 8.7: the whole video with option A, as eval_ground.py prints it."""
