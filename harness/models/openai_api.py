@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import openai
-from numpy.typing import NDArray
 from PIL import Image
 
 from harness import secret
@@ -103,8 +102,11 @@ def frame_parts(frames: Frames) -> list[dict[str, Any]]:
     """Message parts of a video: for each frame its time, then its picture as JPEG."""
     parts: list[dict[str, Any]] = []
     for time_s, pixels in zip(frames.time_s.tolist(), frames.pixels, strict=True):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
         parts.append({"type": "text", "text": f"<{time_s:.2f} seconds>"})
-        parts.append({"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{_jpeg(pixels)}"}})
+        url = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        parts.append({"type": "image_url", "image_url": {"url": url}})
     return parts
 
 
@@ -113,9 +115,3 @@ def chat(prompt: PromptRules, shown: list[dict[str, Any]], text: str) -> list[di
     asked = [{"type": "text", "text": text}]
     user = {"role": "user", "content": shown + asked if prompt.order == "video-text" else asked + shown}
     return [user] if prompt.system is None else [{"role": "system", "content": prompt.system}, user]
-
-
-def _jpeg(pixels: NDArray[Any]) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return base64.b64encode(buffer.getvalue()).decode()
