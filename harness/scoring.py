@@ -1,7 +1,7 @@
 """Replies read and judged: what `scores.json` holds, and what export, comparison, board and view take, is made of `Scored`."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -120,9 +120,7 @@ def judge(samples: Sequence[Sample], records: Records, protocol: Protocol, mode:
     for i, sample in enumerate(samples):
         record = records.get((sample.id, mode))
         for one in (*(record or {}).get("earlier", ()), record):
-            outcome = _outcome(one, read, sample, protocol)
-            if misfit is not None and outcome.failure is None and (why := misfit(outcome.answer, sample)) is not None:
-                outcome = outcome._replace(answer=Answer(failure=why))
+            outcome = _fitting(_outcome(one, read, sample, protocol), sample, misfit)
             given.append((i, outcome))
         last.append(outcome)
     return _scored(samples, protocol, given, last)
@@ -130,7 +128,8 @@ def judge(samples: Sequence[Sample], records: Records, protocol: Protocol, mode:
 
 def judge_answers(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Scored:
     """Judge one answer in seconds a sample, which no reply had to say."""
-    outcomes = [Outcome(answer) for answer in answers]
+    misfit = kinds.find(protocol.kind).misfit
+    outcomes = [_fitting(Outcome(answer), sample, misfit) for answer, sample in zip(answers, samples, strict=True)]
     return _scored(samples, protocol, list(enumerate(outcomes)), outcomes)
 
 
@@ -173,6 +172,13 @@ def _outcome(record: Record | None, read: Any, sample: Sample, protocol: Protoco
         said = record["read"] if "read" in record else read(record["text"])
         given = in_seconds(said, sample.duration_s, protocol.answer)
     return Outcome(given, cut_off=was_truncated(record))
+
+
+def _fitting(outcome: Outcome, sample: Sample, misfit: Callable[[Answer, Sample], str | None] | None) -> Outcome:
+    """The outcome, or the failure that its answer cannot be one to the sample."""
+    if misfit is None or outcome.failure is not None or (why := misfit(outcome.answer, sample)) is None:
+        return outcome
+    return outcome._replace(answer=Answer(failure=why))
 
 
 def _is_empty(answer: Answer) -> bool:

@@ -100,6 +100,7 @@ def test_names_and_defaults_are_those_of_the_command_line(verb: str) -> None:
     typed = {"run": ["--model", "m", "--tasks", "t"], "score": ["x"], "compare": ["x"]}[verb]
     command = vars(parser().parse_args([verb, *typed]))
     only_there = {"command", "debug", "model", "tasks", "path", "runs", "json", "all_protocols", "max_errors", "price"}
+    only_there |= {"output", "system"} if verb == "score" else set()
     only_here = {"model", "path", "first", "others", "keep_texts", "whole", *({"task"} if verb == "run" else ())}
     parameters = inspect.signature(getattr(api, verb)).parameters
     assert command.keys() - only_there == parameters.keys() - only_here

@@ -26,14 +26,17 @@ SAMPLES = make_samples(
 def test_the_line_equals_the_final_value_under_every_protocol(benchmark_root: Path, name: str, model: str) -> None:
     rules = protocol.load(name)
     mode = next(iter(rules.prompt.modes))
-    plan = replace(make_plan("synthetic", None, None, None, benchmark_root), protocol=rules, samples=SAMPLES, modes=(mode,))
+    samples = SAMPLES
+    if rules.kind == "choice":
+        samples = [replace(s, options=("a", "b"), truth=replace(s.truth, option="B")) for s in samples]
+    plan = replace(make_plan("synthetic", None, None, None, benchmark_root), protocol=rules, samples=samples, modes=(mode,))
     answering = trivial(model, rules, list, 0)
     assert answering is not None
-    questions = [Question(sample, mode, rules) for sample in SAMPLES]
+    questions = [Question(sample, mode, rules) for sample in samples]
     replies = zip(questions, answering.answer(None, questions), strict=True)
     records = [make_record(question, reply) for question, reply in replies]
     with Progress(len(records), [plan]) as progress:
         for i in range(0, len(records), 3):
             progress.update(records[i : i + 3], 0.0)
-    scored = judge(SAMPLES, {(record["id"], mode): record for record in records}, rules, mode)
+    scored = judge(samples, {(record["id"], mode): record for record in records}, rules, mode)
     assert progress.values[0] == pytest.approx(scored.means()[scored.main])
