@@ -75,7 +75,7 @@ def same(read: Answer, said: Answer, rules: Protocol) -> bool:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(sample=samples())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a_protocol_reads_what_it_says_of_the_truth(name: str, sample: Sample) -> None:
     rules = protocol.load(name)
     sample = asked(sample, rules.kind)
@@ -86,7 +86,7 @@ def test_a_protocol_reads_what_it_says_of_the_truth(name: str, sample: Sample) -
 
 @pytest.mark.parametrize(("name", "mode"), CASES)
 @given(sample=samples())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a_given_answer_is_read_as_the_rounded_truth_in_every_mode(name: str, mode: str, sample: Sample) -> None:
     rules = protocol.load(name)
     sample = asked(sample, rules.kind)
