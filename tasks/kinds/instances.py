@@ -28,7 +28,8 @@ def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Proto
     Source: MUSEG src/eval_grounding.py (889565e) and E.T. Bench compute_metrics.py, tal_eval; both compute in float32.
     """
     pairs = _pairs(samples, answers, protocol, min(protocol.score.thresholds))
-    m, n = np.array([len(a.spans) for a in answers]), np.array([len(s.truth.spans) for s in samples])
+    m = np.array([len(answer.spans) for answer in answers], dtype=np.intp)
+    n = np.array([len(sample.truth.spans) for sample in samples], dtype=np.intp)
     dtype = np.dtype(np.float32 if protocol.score.float_bits == 32 else np.float64)
     columns, matched = {}, []
     for threshold in protocol.score.thresholds:

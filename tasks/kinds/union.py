@@ -1,23 +1,34 @@
 """All spans of an answer as one region against all true spans as one region."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from tasks.answer import Answer
-from tasks.kinds import Columns, Kind
+from tasks.kinds import Columns, Kind, moment
 from tasks.kinds.moment import Spans, adjusted
 from tasks.metrics import Floats
 from tasks.protocol import Protocol
 from tasks.sample import Sample
+from tasks.span import exact
 
-Pair = tuple[float, float]
+Pair = tuple[Any, Any]
+"""Start and end in seconds, as floats or as fractions."""
 
 
 def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Columns:
-    """`set-mIoU`, and `set-R1@t` at the thresholds of the protocol, which are compared in floats."""
+    """`set-mIoU`, and `set-R1@t` at the thresholds of the protocol."""
     found = fit(samples, answers, protocol)
-    return {"set-mIoU": found, **{f"set-R1@{t}": (found >= t).astype(np.float64) for t in protocol.score.thresholds}}
+    reached = {t: found > t if protocol.score.comparison == ">" else found >= t for t in protocol.score.thresholds}
+    if protocol.score.comparison == "exact":
+        for threshold, hits in reached.items():
+            for i in np.flatnonzero(np.abs(found - threshold) < moment.NEAR).tolist():
+                sides = (answers[i].spans, samples[i].truth.spans)
+                left, right = (merged([(exact(start), exact(end)) for start, end in spans]) for spans in sides)
+                shared = overlap(left, right)
+                hits[i] = shared >= exact(threshold) * (sum(end - start for start, end in (*left, *right)) - shared)
+    return {"set-mIoU": found, **{f"set-R1@{t}": hits.astype(np.float64) for t, hits in reached.items()}}
 
 
 def fit(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Floats:
@@ -42,11 +53,12 @@ def merged_set(predicted: Spans, target: Spans) -> float:
     return min(max(shared / length, 0.0), 1.0) if length else 1.0
 
 
-def overlap(left: Sequence[Pair], right: Sequence[Pair]) -> float:
+def overlap(left: Sequence[Pair], right: Sequence[Pair]) -> Any:
     """Seconds that two lists of spans share; each list is in order of time."""
-    shared, i, j = 0.0, 0, 0
+    shared: Any = 0
+    i = j = 0
     while i < len(left) and j < len(right):
-        shared += max(min(left[i][1], right[j][1]) - max(left[i][0], right[j][0]), 0.0)
+        shared += max(min(left[i][1], right[j][1]) - max(left[i][0], right[j][0]), 0)
         i, j = (i + 1, j) if left[i][1] < right[j][1] else (i, j + 1)
     return shared
 

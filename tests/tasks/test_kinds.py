@@ -218,6 +218,10 @@ def test_numbers_of_nextgqa_clips_and_sets(shared_data: Path) -> None:
     found = choice.values(nextgqa, [said((0, s.duration_s), option="A") for s in nextgqa], protocol.load("tempr1-choice"))
     mean = {name: round(100 * float(np.mean(column)), 4) for name, column in found.items()}
     assert (mean["set-mIoU"], mean["IoP@0.5"], mean["Acc"]) == (22.6466, 8.68, 20.0432)
+    assert [mean[f"set-R1@{t}"] for t in (0.3, 0.5, 0.7)] == [23.5909, 10.2107, 4.7902]
+    found = choice.values(nextgqa, [said((0, s.duration_s), option="A") for s in nextgqa], protocol.load("default-choice"))
+    exact = [round(100 * float(np.mean(found[f"set-R1@{t}"])), 4) for t in (0.3, 0.5, 0.7)]
+    assert exact == [23.6089, 10.2287, 4.7902]
     for name, known in (("tvsum", 42.5426), ("youtube-highlights", 53.5478), ("umt-tvsum", 36.1128)):
         samples = task.load(task.find("tvsum" if "tvsum" in name else name), "val", shared_data)
         equal = [Answer(clips=((0.0,),) * len(s.truth.clips or ())) for s in samples]
