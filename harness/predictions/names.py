@@ -20,7 +20,7 @@ OPTION = frozenset({"option", "choice", "predoption", "predictedoption", "predch
 
 IDS = ("id", "qid", "questionid", "customid", "sampleid", "uid")
 VIDEO = ("video", "vid", "videoid", "videoname", "videopath", "videofile", "videos")
-QUERY = ("query", "sentence", "caption", "question", "desc", "description", "q")
+QUERY = ("query", "sentence", "caption", "question", "desc", "description")
 TARGET = ("target", "targets", "gt", "groundtruth", "solution", "timestamp", "timestamps", "span", "spans")
 """Of a query that a split asks twice on a video, these tell which one a row answers."""
 
@@ -36,7 +36,7 @@ MOMENTS = (
     *("predicted_timestamp", "predicted_windows", "predicted_moments", "predicted_segments"),
     *("pred_start", "pred_start_time", "pred_start_s", "predicted_start", "start_pred"),
 )
-OFTEN_TRUE_TEXTS = ("answer", "output", "outputs", "result", "results", "a")
+OFTEN_TRUE_TEXTS = ("answer", "output", "outputs", "result", "results")
 OFTEN_TRUE_MOMENTS = (
     *("timestamps", "timestamp", "spans", "span", "windows", "window", "moments", "moment", "segments", "segment"),
     *("start", "start_time", "start_s", "start_sec", "start_seconds", "t_start", "begin", "begin_time"),

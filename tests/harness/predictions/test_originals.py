@@ -135,23 +135,3 @@ def test_nextgqa_prints_what_its_evaluator_prints(shared_data: Path, write: Call
     found = means(api.score(spans, task="nextgqa", protocol="nextgqa-official", choices=chosen, data_root=shared_data))
     printed = [f"{found[name]:.1f}" for name in ("Acc@GQA", "mIoP", "IoP@0.3", "IoP@0.5", "mIoU", "IoU@0.3", "IoU@0.5")]
     assert " ".join(printed) == "1.7 21.1 20.6 8.7 21.1 20.6 8.7"
-
-
-def test_output_of_etbench(write: Callable[..., Path]) -> None:
-    """Rows of the benchmark's own file with the answer added as `a`; the user's data hold its questions."""
-    own = write("own.jsonl", ACTIONS)
-    rows = [
-        {
-            "version": 1.0,
-            "idx": i,
-            "task": "tal",
-            "source": "x",
-            "video": f"x/{row['video']}.mp4",
-            "duration": 60,
-            "q": row["query"],
-        }
-        | {"a": f"The action happens in {row['spans'][0][0]} - {row['spans'][0][1]}, and 30 - 40."}
-        for i, row in enumerate(ACTIONS)
-    ]
-    run = api.score(write("out.json", rows), task=str(own), protocol="etbench-tal")
-    assert means(run)["mF1"] == 100.0
