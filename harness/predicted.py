@@ -98,7 +98,7 @@ def predictions(
         texts = (row.text for row in Predictions(path, plan.samples, reply_key) if row.text is not None)
         notes.append(better_protocols(plan, texts))
     if choices is not None:
-        notes += originals.with_options(records, plan.samples, choices, plan.modes)
+        notes += originals.with_options(records, plan.samples, choices, plan.modes, plan.protocol.score.error != "drop")
     return records, notes
 
 

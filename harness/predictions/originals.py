@@ -40,8 +40,8 @@ def letter(value: Any) -> str | None:
     return text
 
 
-def with_options(records: Records, samples: Sequence[Sample], path: Path, modes: Sequence[str]) -> list[str]:
-    """Put the choices of a file into records of spans; a sample that has only a choice gets a record.
+def with_options(records: Records, samples: Sequence[Sample], path: Path, modes: Sequence[str], alone: bool = True) -> list[str]:
+    """Put the choices of a file into records of spans; if `alone`, a sample that has only a choice gets a record.
 
     The file is an object of choices by id, each a letter, an index from 0 on, or an object with it.
 
@@ -66,6 +66,8 @@ def with_options(records: Records, samples: Sequence[Sample], path: Path, modes:
         except ValueError as error:
             raise InputError("a letter or an index", f"{path}, {name[:80]!r}: {error}", NEXT) from error
         for mode in modes:
+            if not alone and (sample.id, mode) not in records:
+                continue
             before = records.get((sample.id, mode), {"error": None})
             if before["error"] is None:
                 given = before.get("prediction") or before.get("read") or Answer()

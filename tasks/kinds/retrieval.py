@@ -57,4 +57,4 @@ def _area(reached: Bools) -> Floats:
     return np.asarray(reached @ WIDTHS)
 
 
-KIND = Kind(needs=(), main="AUC", values=values)
+KIND = Kind(needs=("spans",), main="AUC", values=values)

@@ -49,6 +49,10 @@ def test_two_files_of_spans_and_choices(write: Callable[..., Path], form: Callab
     right = sum(i % 2 == i % 3 for i in range(6)) / 6
     assert (found["Acc"], found["Acc@GQA"], found["mIoP"]) == pytest.approx((100 * right, 100 * right, 100.0))
     assert any("options of 6 samples" in note for note in run.notes)
+    # The original leaves out a question without a span; by our own rules its option counts.
+    fewer = write("fewer.json", {row["id"]: row["spans"][0] for row in CHOICES[:4]})
+    for name, n in (("nextgqa-official", 4), ("default-choice", 6)):
+        assert means(api.score(fewer, task=str(own), protocol=name, choices=chosen))["n"] == n
     alone = means(api.score(spans, task=str(own)))
     assert alone["Acc@GQA"] == alone["set-mIoU"] == 0.0
 
