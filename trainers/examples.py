@@ -51,10 +51,15 @@ def columns(question: Question) -> dict[str, Any]:
         "id": sample.id,
         "mode": question.mode,
         "protocol_name": question.protocol.name,
+        "kind": question.protocol.kind,
         "query": sample.query,
+        "queries": list(sample.queries),
+        "options": list(sample.options),
+        "option": sample.truth.option,
         "targets": [[float(span.start_s), float(span.end_s)] for span in sample.truth.spans],
         "duration_s": float(sample.duration_s),
         "saliency": None if sample.truth.clips is None else [list(scores) for scores in sample.truth.clips],
+        "grid": [[float(clip.start_s), float(clip.end_s)] for clip in sample.grid],
     }
 
 

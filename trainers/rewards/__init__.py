@@ -4,8 +4,9 @@
 
 - TRL passes everything by keyword. `completions` are strings, or conversations `[{"role": "assistant", "content": text}]`.
 - COLUMNS have no default. They are columns of the dataset, one value a completion: `targets` (`[[start_s, end_s], …]`),
-  `duration_s`, `saliency` (per clip of 2 s one score an annotator, or None), `mode` (`direct` or `cot`). Other columns, and what
-  TRL passes besides (`prompts`, `completion_ids`, `trainer_state` …), are not read.
+  `duration_s`, `saliency` (per clip one score an annotator, or None), `grid` (bounds in seconds of these clips, empty where they
+  are of 2 s), `mode` (`direct` or `cot`), `kind` (of the protocol), `queries` (sentences), `options` (what may be chosen) and
+  `option` (letter of the right one, or None). What TRL passes besides (`prompts`, `completion_ids` …) is not read.
 - SETTINGS have a default. A reward that reads replies by the rules of a protocol takes it as `protocol` (a
   `tasks.protocol.Protocol`), so that training and evaluation share parser and IoU; the peers' rewards bring their own rules.
 - A value of None says that the row has nothing to score, as TRL understands it. Nothing else raises or depends on other rows.
