@@ -85,8 +85,8 @@ python docs/gpu.py
 ## Training
 
 A step has one prompt of {first["prompt_tokens"]:,} tokens ({first["visual_tokens"]:,} of them visual), G = {group} and
-{first["new_tokens"]} tokens a reply. Weights are bfloat16, activations are computed again, attention is `sdpa`. Seconds are means of
-two steps after one that warms up. Forecast is the peak that `harness train --dry-run` estimates.
+{first["new_tokens"]} tokens a reply. Weights are bfloat16, activations are computed again, attention is `sdpa`.
+Seconds are means of two steps after one that warms up. Forecast is the peak that `harness train --dry-run` estimates.
 
 {table}
 
