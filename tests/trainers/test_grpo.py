@@ -17,6 +17,7 @@ from trainers.given_answers import given_answers
 from trainers.methods.configs import sampling
 from trainers.methods.grpo import OffPolicy, Turn, VideoGRPOTrainer
 from trainers.methods.rollout_metrics import RolloutMetrics
+from trainers.mix import Share
 from trainers.recipe import SHAPINGS
 from trainers.rewards import RecipeReward
 
@@ -43,12 +44,12 @@ def trainer_of(load: Load, family: str, folder: Path, shaping: str | None = None
         model=model,
         args=args,
         processing_class=processor,
-        train_dataset=Dataset.from_list(curriculum(questions, ["direct"], 0)),
+        train_dataset=Dataset.from_list(curriculum([Share(questions)], ["direct"], 0)),
         reward_funcs=[reward],
         examples=examples,
         rules=sampling(model, processor, args),
         off_policy=given,
-        metrics=RolloutMetrics(examples.protocols),
+        metrics=RolloutMetrics(examples.protocols, 3),
     )
     trainer.current_gradient_accumulation_steps = args.gradient_accumulation_steps  # as in its training loop
     return trainer
