@@ -18,7 +18,6 @@ from tasks.protocol import Protocol
 from tasks.question import Question
 from tasks.rules import VideoRules
 from tasks.span import Span
-from trainers.mix import Share, order
 
 logger = logging.getLogger(__name__)
 MOST_REPLACEMENTS = 20  # Samples tried in place of one whose video cannot be read
@@ -32,12 +31,6 @@ class Prompt:
 
     row: generate.Row  # Token ids and positions
     video: Video  # The video in it
-
-
-def curriculum(shares: Sequence[Share], modes: Sequence[str], seed: int) -> list[dict[str, Any]]:
-    """Every row that will be trained on, in order: one epoch after the other, each in its mode and its own seeded order."""
-    epochs = [(mode, order(shares, f"{seed}/{epoch}")) for epoch, mode in enumerate(modes)]
-    return [columns(question._replace(mode=mode)) for mode, ordered in epochs for question in ordered]
 
 
 def columns(question: Question) -> dict[str, Any]:

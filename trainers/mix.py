@@ -56,13 +56,6 @@ class Share(NamedTuple):
         return [*self.questions] * whole + [self.questions[index] for index in sorted(chosen)]
 
 
-def order(shares: Sequence[Share], epoch: str) -> list[Question]:
-    """The questions of one epoch in their order: what is drawn of each share, in one shuffle; `epoch` is the seed."""
-    rows = [question for share in shares for question in share.drawn(epoch)]
-    Random(epoch).shuffle(rows)
-    return rows
-
-
 def questions_of(shares: Sequence[Share]) -> list[Question]:
     """All questions, share by share."""
     return [question for share in shares for question in share.questions]

@@ -35,7 +35,8 @@ from tasks.rules import VideoRules
 from tasks.sample import split_sha256
 from tasks.span import Span
 from trainers.check import check
-from trainers.examples import Examples, ReadFrames, Row, curriculum
+from trainers.curriculum import curriculum
+from trainers.examples import Examples, ReadFrames, Row
 from trainers.given_answers import given_answers
 from trainers.methods.callbacks import callbacks, trackers
 from trainers.methods.configs import adapters, arguments, check_launch, sampling

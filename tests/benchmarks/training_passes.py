@@ -30,9 +30,9 @@ from tasks.sample import make_samples, one_query
 from tasks.span import Span
 from trainers import recipe as recipes
 from trainers.examples import Examples, Prompt, columns
-from trainers.methods.grpo import Turn, VideoGRPOTrainer
+from trainers.methods.grpo import VideoGRPOTrainer
 from trainers.mix import Share
-from trainers.rollout import draw
+from trainers.rollout import Turn, draw
 from trainers.train import build
 from trainers.training import Training
 

@@ -9,7 +9,8 @@ from harness.frames import Frames
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample, one_query
 from tasks.span import Span
-from trainers.examples import Examples, curriculum
+from trainers.curriculum import curriculum
+from trainers.examples import Examples
 from trainers.given_answers import given_answers, ground_truth
 from trainers.mix import Share
 

@@ -12,14 +12,16 @@ from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
 from harness.models.generate import Row
-from trainers.examples import Examples, Prompt, curriculum
+from trainers.curriculum import curriculum
+from trainers.examples import Examples, Prompt
 from trainers.given_answers import given_answers
 from trainers.methods.configs import sampling
-from trainers.methods.grpo import OffPolicy, Turn, VideoGRPOTrainer
+from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.methods.rollout_metrics import RolloutMetrics
 from trainers.mix import Share
 from trainers.recipe import SHAPINGS
 from trainers.rewards import RecipeReward
+from trainers.rollout import Turn
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 

@@ -16,7 +16,8 @@ from tasks import protocol
 from tasks.errors import InputError
 from tasks.question import Question
 from tasks.span import Span
-from trainers.examples import Examples, curriculum
+from trainers.curriculum import curriculum
+from trainers.examples import Examples
 from trainers.given_answers import given_answers
 from trainers.methods.configs import sampling
 from trainers.methods.dev_evaluation import main_metrics

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from trainers.examples import Examples, Prompt, curriculum
+from trainers.curriculum import curriculum
+from trainers.examples import Examples, Prompt
 from trainers.methods import packed
 from trainers.mix import Share
 

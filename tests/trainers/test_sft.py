@@ -11,7 +11,8 @@ from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from trl import SFTConfig
 
-from trainers.examples import Examples, curriculum
+from trainers.curriculum import curriculum
+from trainers.examples import Examples
 from trainers.given_answers import given_answers
 from trainers.methods.sft import VideoSFTTrainer
 from trainers.mix import Share

@@ -20,8 +20,9 @@ from harness.video.pool import FramePool
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
 from trainers.check import check
+from trainers.curriculum import curriculum
 from trainers.dry_run.memory import Load, shape_of, table
-from trainers.examples import columns, curriculum
+from trainers.examples import columns
 from trainers.given_answers import GROUND_TRUTH, given_answers
 from trainers.methods.configs import adapters, arguments
 from trainers.mix import Part, Share

@@ -9,8 +9,21 @@ import torch
 from trainers.rewards.shape import shape_nonlinear
 
 EPSILON = 1e-4
+FLAT = 1e-8  # Rewards of a group are equal if they lie no further apart
 DOWNSCALE = 0.8  # Section 3.2: the off-policy reward as a fraction of itself ("e.g., 80 %" of the largest possible, which it has)
 ANCHOR = 1.2  # lambda_off of eq. 3
+
+
+def totals(rewards: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """`(rows,)` weighted sums of `(rows, rewards)`, NaN where no reward scores a row."""
+    total = (rewards * weights.to(rewards.device)).nansum(dim=1)
+    return torch.where(rewards.isnan().all(dim=1), torch.nan, total)
+
+
+def flat(groups: torch.Tensor) -> set[int]:
+    """Which of `(groups, G)` rewards are all equal, so that nothing is learnt by them."""
+    known = [group[~group.isnan()] for group in groups]
+    return {index for index, group in enumerate(known) if not len(group) or (group.max() - group.min()).item() < FLAT}
 
 
 def group_relative(rewards: torch.Tensor, scale: bool = True) -> torch.Tensor:

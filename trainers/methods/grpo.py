@@ -29,11 +29,9 @@ from harness.models import generate
 from trainers import rollout
 from trainers.examples import Examples, Prompt, Row
 from trainers.methods import advantages, packed
-from trainers.recipe import MOST_REDRAWS
+from trainers.rollout import Turn
 
 logger = logging.getLogger(__name__)
-
-FLAT = 1e-8  # Rewards of a group are equal if they lie no further apart
 
 
 @dataclass(frozen=True)
@@ -43,21 +41,6 @@ class OffPolicy:
     answer: Callable[[Row], str]  # Text of the answer, given a row of the dataset
     shaping: str = "nonlinear"  # How it enters the advantages
     top: Callable[[Row], float] = lambda _: 1.0  # Largest accuracy a row can have
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One generation, from its rows to their loss: what the hooks that TRL calls hand to one another."""
-
-    step: int = -1  # The optimizer step it is generated in
-    number: int = 0  # How many were generated in that step before
-    rows: Sequence[Row] = ()  # Rows of the dataset, a group one after the other
-    prompts: Sequence[Prompt] = ()  # The prompt of each row
-    # Log-probabilities of each reply's tokens as they were drawn, None for one that was not
-    sampled: Sequence[Sequence[float] | None] = ()
-    rewards: torch.Tensor | None = None  # `(rows of all processes, rewards)`
-    logprobs: torch.Tensor | None = None  # `(rows, tokens)` log-probabilities as they were last computed
-    entropies: torch.Tensor | None = None  # `(rows, tokens)` entropies, where they were computed with them
 
 
 Metrics = Callable[[int, Sequence[Row], Sequence[str], Sequence[bool], Sequence[float]], Mapping[str, float]]
@@ -174,7 +157,9 @@ class VideoGRPOTrainer(GRPOTrainer):
         distinct = list(dict.fromkeys(prompts[index] for index in own))
         members = [[index for index in own if prompts[index] is prompt] for prompt in distinct]
         order = [index for group in members for index in group]
-        drawn = self._draw(distinct, [len(group) for group in members], self._seeds(order, attempt), self.rules)
+        block = self.turn.number * self.accelerator.num_processes + self.accelerator.process_index
+        seeds = rollout.seeds(self.args.seed, self.turn.step, attempt, block * len(prompts), order)
+        drawn = self._draw(distinct, [len(group) for group in members], seeds, self.rules)
         return dict(zip(order, (output for group in drawn for output in group), strict=True))
 
     def _flat(self, ids: Sequence[Sequence[int]], num_generations: int) -> set[int]:
@@ -183,14 +168,7 @@ class VideoGRPOTrainer(GRPOTrainer):
         columns = {name: [row[name] for row in self.turn.rows] for name in self.turn.rows[0]}
         values = [reward(completions=list(texts), **columns) for reward in self.reward_funcs]
         rewards = torch.tensor([[torch.nan if value is None else value for value in one] for one in values]).T
-        groups = self._totals(rewards).view(-1, num_generations)
-        spread = [group[~group.isnan()] for group in groups]
-        return {index for index, group in enumerate(spread) if not len(group) or (group.max() - group.min()).item() < FLAT}
-
-    def _totals(self, rewards: torch.Tensor) -> torch.Tensor:
-        """`(rows,)` weighted sums of `(rows, rewards)`, NaN where no reward scores a row."""
-        total = (rewards * self.reward_weights.to(rewards.device)).nansum(dim=1)
-        return torch.where(rewards.isnan().all(dim=1), torch.nan, total)
+        return advantages.flat(advantages.totals(rewards, self.reward_weights).view(-1, num_generations))
 
     def _draw(
         self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int], rules: generate.Rules
@@ -216,24 +194,13 @@ class VideoGRPOTrainer(GRPOTrainer):
             model = unwrapped.get_base_model() if is_peft_model(unwrapped) else unwrapped
             return rollout.draw(model, prompts, copies, rules, seeds) if prompts else []
 
-    def _seeds(self, rows: Sequence[int], attempt: int) -> list[int]:
-        """A seed for each row that follows from step, attempt, and the row's place in its batch over all processes and turns.
-
-        So a resumed run draws what the other would have drawn, and N processes what one draws in N turns.
-        """
-        turn = self.turn
-        block = turn.number * self.accelerator.num_processes + self.accelerator.process_index
-        first = 1_000_003**2 * (self.args.seed * 65_537 + turn.step) + block * len(turn.prompts)
-        first += attempt * (1_000_003**2 // (MOST_REDRAWS + 1))
-        return [first + row for row in rows]
-
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
         rewards: torch.Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         self.turn = replace(self.turn, rewards=rewards)
         texts = [completion[0]["content"] for completion in completions]
         own = [self.off_policy is None or (index + 1) % self.num_generations != 0 for index in range(len(texts))]
         first = self.accelerator.process_index * len(texts)
-        totals = self._totals(rewards)[first : first + len(texts)].tolist()
+        totals = advantages.totals(rewards, self.reward_weights)[first : first + len(texts)].tolist()
         for name, value in self.metrics(self.turn.step, self.turn.rows, texts, own, totals).items():
             self._log_metric(name, value)
         return rewards
@@ -295,31 +262,12 @@ class VideoGRPOTrainer(GRPOTrainer):
         # Of a generation, TRL hands over a part at a time, shuffled.
         self.turn = replace(self.turn, rows=(), prompts=inputs["video_prompts"], sampled=inputs["sampled_logprobs"])
         loss: torch.Tensor = super()._compute_loss(model, inputs)
-        self._measure("rollout_logprob_gap", self._gap())
-        self._measure_own(inputs)
+        self._measure("rollout_logprob_gap", self.turn.gap())
+        for name, stats in self.turn.own(inputs["completion_mask"], inputs.get("ref_per_token_logps")).items():
+            total, count = self.accelerator.reduce(stats).tolist()
+            self._measure(f"own/{name}", total / max(count, 1.0))
         self._measure("seconds/loss", perf_counter() - started)
         return loss
-
-    def _measure_own(self, inputs: Mapping[str, Any]) -> None:
-        """Entropy, and distance from the reference model, of the tokens that the policy drew; TRL's hold the given answer too."""
-        drawn = torch.tensor([values is not None for values in self.turn.sampled], device=inputs["completion_mask"].device)
-        mask = inputs["completion_mask"] * drawn[:, None]
-        found = {"entropy": self.turn.entropies}
-        if (reference := inputs.get("ref_per_token_logps")) is not None and self.turn.logprobs is not None:
-            gap = reference - self.turn.logprobs
-            found["kl"] = gap.exp() - gap - 1
-        for name, values in found.items():
-            if values is not None:
-                total, count = self.accelerator.reduce(torch.stack([(values * mask).sum(), mask.sum()])).tolist()
-                self._measure(f"own/{name}", total / max(count, 1.0))
-
-    def _gap(self) -> float:
-        """Mean distance of the log-probabilities in generation from those in the loss; after an update it holds that too."""
-        pairs = [(row, torch.tensor(values)) for row, values in enumerate(self.turn.sampled) if values]
-        if self.turn.logprobs is None or not pairs:
-            return 0.0
-        computed = self.turn.logprobs.cpu()
-        return float(torch.cat([(computed[row, : len(values)] - values).abs() for row, values in pairs]).mean())
 
     def _chunks(self, most_rows: int) -> list[list[list[int]]]:
         """Rows by shared prompt, in chunks of at most `most_rows` rows (a group is never cut)."""
