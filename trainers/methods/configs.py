@@ -111,6 +111,8 @@ def adapters(recipe: Recipe) -> Any:
     """PEFT's configuration, None for full training. Raises InputError on a setting it does not have."""
     if recipe.lora is None:
         return None
+    if not isinstance(rank := recipe.lora.get("r", 8), int) or rank < 1:
+        raise InputError("settings of peft.LoraConfig: r of at least 1", str(rank), "--lora 16")
     with extras.needed("train"):
         from peft import LoraConfig
     try:

@@ -166,7 +166,8 @@ class VideoGRPOTrainer(GRPOTrainer):
         """Groups of this process whose rewards are all equal, by which nothing is learnt."""
         texts = self.processing_class.tokenizer.batch_decode(ids, skip_special_tokens=True)
         columns = {name: [row[name] for row in self.turn.rows] for name in self.turn.rows[0]}
-        values = [reward(completions=list(texts), **columns) for reward in self.reward_funcs]
+        said = [[{"role": "assistant", "content": text}] for text in texts]
+        values = [reward(completions=said, **columns) for reward in self.reward_funcs]
         rewards = torch.tensor([[torch.nan if value is None else value for value in one] for one in values]).T
         return advantages.flat(advantages.totals(rewards, self.reward_weights).view(-1, num_generations))
 
