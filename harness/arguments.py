@@ -99,7 +99,10 @@ def _experiment(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> 
     experiment.add_argument("--output", metavar="DIR", help="where everything goes (default: experiments/NAME)")
     experiment.add_argument("--jobs", type=int, default=1, metavar="N", help="cells at work at a time")
     experiment.add_argument("--launcher", default="", metavar="CMD", help="put before each training: torchrun --nproc-per-node 4")
-    experiment.add_argument("--dry-run", action="store_true", help="print the commands")
+    usage = "leave these tasks out of every mix that is trained on, comma-separated: didemo,hacs-tal"
+    experiment.add_argument("--without", metavar="TASKS", help=usage)
+    usage = "print the commands, the number of trainings, and what is missing here"
+    experiment.add_argument("--dry-run", action="store_true", help=usage)
 
 
 def _compare(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
