@@ -135,7 +135,7 @@ def _view(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     view.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
     view.add_argument("--force", action="store_true", help="show runs of other splits or protocols together; the page says so")
     plot = verbs.add_parser("plot", parents=[common], help="curves and histograms of runs as PNG or SVG")
-    plot.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
+    plot.add_argument("runs", nargs="+", metavar="RUN", help="run folders; or the folder of an experiment: its trainings")
     plot.add_argument("--output", required=True, metavar="FIG", help="FILE.png or FILE.svg")
     plot.add_argument("--protocol", help="rules (default: those of the runs)")
     plot.add_argument("--force", action="store_true", help="draw runs of other splits or protocols together; the title says so")

@@ -7,8 +7,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from harness import extras, mixes, yaml_file
+from harness import extras, yaml_file
 from harness.checked import Kinds, Place, mapping
+from harness.mixes import parse
 from harness.models import trivial
 from tasks import task as tasks
 from tasks.errors import unknown
@@ -110,7 +111,7 @@ def load(name: str, without: Sequence[str] = ()) -> Experiment:
     experiment = Experiment(
         **{**given, **lists},
         name=path.stem,
-        model=values["model"],
+        model=_model(values["model"]),
         train=_rows(values.get("train"), place),
         recipes=_variants(values["recipes"], place),
         contrasts=_contrasts(values, place),
@@ -119,6 +120,12 @@ def load(name: str, without: Sequence[str] = ()) -> Experiment:
         grid_seeds=_several("grid_seeds", values.get("grid_seeds", list(seeds[:1]) if grid else []), place, int),
     )
     return leave_out(_check(experiment, place), place)
+
+
+def _model(name: str) -> str:
+    """A checkpoint that comes with the project, `trainers/…`, is found from everywhere."""
+    own = FOLDER.parents[1] / name
+    return str(own) if name.startswith("trainers/") and not Path(name).is_dir() and own.is_dir() else name
 
 
 def _several(key: str, value: Any, place: Place, *kinds: type) -> tuple[Any, ...]:
@@ -199,11 +206,22 @@ def _check(experiment: Experiment, place: Place) -> Experiment:
     for seed in (*experiment.seeds, *experiment.grid_seeds):
         if seed < 0:
             raise place.refuse("seeds of at least 0", str(seed))
-    for label, variant in experiment.recipes.items():
+    for variant in experiment.recipes.values():
         for mix in (variant.train,) if variant.train else experiment.train.values():
-            mixes.parts(mix)
-        recipes.load(variant.recipe, experiment.changes(label))
-    return _check_grid(experiment, place)
+            parse(mix)
+    return _check_grid(_with_protocol(experiment, place), place)
+
+
+def _with_protocol(experiment: Experiment, place: Place) -> Experiment:
+    """The experiment with the protocol that its recipes are made for, where the file names none: all is asked under it."""
+    loaded = [recipes.load(variant.recipe, experiment.changes(label)) for label, variant in experiment.recipes.items()]
+    made_for = dict.fromkeys(getattr(recipe, "protocol", None) for recipe in loaded)
+    if experiment.protocol is not None or list(made_for) == [None]:
+        return experiment
+    if len(made_for) > 1:
+        named = ", ".join(str(name or "the task's own") for name in made_for)
+        raise place.refuse("a protocol for all recipes, as they are made for different ones", named)
+    return replace(experiment, protocol=next(iter(made_for)))
 
 
 def _check_labels(key: str, labels: Sequence[str] | Mapping[str, Any], taken: Sequence[str], place: Place) -> None:
@@ -250,11 +268,11 @@ def leave_out(experiment: Experiment, place: Place) -> Experiment:
     def cut(mix: str | None) -> str | None:
         if not mix:
             return mix
-        of = {part: tasks.find(tasks.divide(part.name)[0]).name for part in mixes.parts(mix)}
+        of = {part: tasks.find(tasks.divide(part[0])[0]).name for part in parse(mix)}
         met.update(wanted & set(of.values()))
         if not (left := [part for part, task in of.items() if task not in wanted]):
             raise place.refuse("something to train on in every mix", f"{mix} without {', '.join(sorted(wanted))}")
-        return mixes.written(left) if len(left) < len(of) else mix
+        return ",".join(name if weight == 1 else f"{name}:{weight:g}" for name, weight in left) if len(left) < len(of) else mix
 
     rows = {label: cut(mix) or "" for label, mix in experiment.train.items()}
     variants = {label: replace(variant, train=cut(variant.train)) for label, variant in experiment.recipes.items()}

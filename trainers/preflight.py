@@ -10,11 +10,11 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from harness import mixes
 from harness.arguments import parser
 from harness.commands import train as train_verb
 from harness.data.notes import missing_videos
 from harness.evaluate import evaluate
+from harness.mixes import parse
 from harness.models import trivial
 from harness.models.checkpoint import RECORD, find
 from harness.models.open import REPLAY
@@ -77,7 +77,7 @@ def planned(experiment: Experiment, root: Path) -> Planned:
     for label in experiment.recipes:
         how = recipe.load(experiment.recipes[label].recipe, experiment.changes(label))
         points = product(experiment.train, dict.fromkeys((*experiment.seeds, *experiment.grid_seeds)))
-        of = dict.fromkeys(part.name for row, seed in points for part in mixes.parts(experiment.mix(row, label, seed)))
+        of = dict.fromkeys(name for row, seed in points for name, _ in parse(experiment.mix(row, label, seed)))
         trained[label] = [plan(name, tuple(dict.fromkeys(how.epochs))) for name in of]
         protocols = {one.protocol.name: one.protocol for one in trained[label]}
         for part in how.rewards:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from trainers.experiment import Experiment
     from trainers.preflight import Planned
 
-SCHEMA = "vtg-harness/experiment/1"
-RESULT, TABLE = "experiment.json", "table.txt"
-
 
 def main(options: Namespace) -> int:
     """Train and evaluate every cell, or go on where it stopped; end in a table of each split and the contrasts."""
@@ -36,6 +33,7 @@ def main(options: Namespace) -> int:
 def conduct(experiment: "Experiment", output: Path, root: Path, jobs: int = 1, launcher: str = "", dry_run: bool = False) -> int:
     """What `harness experiment` does, on an experiment at hand."""
     from leaderboards import experiment as tables
+    from leaderboards.trainings import RESULT, TABLE
     from trainers import cells, preflight
 
     found = preflight.planned(experiment, root)
@@ -127,6 +125,7 @@ def _document(
     experiment: "Experiment", output: Path, grid: Sequence["Cell"], final: Sequence["Cell"], contrasts: "Sequence[Contrast]"
 ) -> dict[str, object]:
     """What figures and pages of a finished experiment are made from."""
+    from leaderboards.trainings import SCHEMA
 
     def listed(some: Sequence["Cell"]) -> list[dict[str, object]]:
         return [{**asdict(one), "folder": str(one.folder.relative_to(output))} for one in some]
