@@ -106,10 +106,11 @@ def load(name: str, without: Sequence[str] = ()) -> Experiment:
     lists: dict[str, Any] = {key: _several(key, values[key], place, str) for key in TEXTS if key in values}
     seeds = _several("seeds", values.get("seeds", 0), place, int)
     grid = {key: _several("grid", tried, place, str, int, float, bool) for key, tried in (values.get("grid") or {}).items()}
-    given = {key: values[key] for key in ("protocol", "dev") if key in values}
+    given: dict[str, Any] = {key: values[key] for key in ("protocol", "dev") if key in values}
     lists["without"] = (*lists.get("without", ()), *without)
     experiment = Experiment(
-        **{**given, **lists},
+        **given,
+        **lists,
         name=path.stem,
         model=_model(values["model"]),
         train=_rows(values.get("train"), place),

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -11,27 +10,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.arguments import parser
-from harness.commands import train as train_verb
 from harness.data.notes import missing_videos
-from harness.evaluate import evaluate
 from harness.mixes import parse
 from harness.models import trivial
-from harness.models.checkpoint import RECORD, find
+from harness.models.checkpoint import find
 from harness.models.open import REPLAY
-from harness.models.options import Options
-from harness.paths import run_beside
-from harness.plan import Plan, make_plan, spread
-from leaderboards import experiment as tables
+from harness.plan import Plan, make_plan
 from tasks import task as tasks
 from tasks.errors import InputError
 from tasks.overlap import overlaps
 from trainers import cells, recipe
-from trainers.experiment import BASE, Experiment
+from trainers.experiment import Experiment
 from trainers.rewards import RecipeReward
 
 OTHERS = "name other splits under `train` or `evaluate` in the file of the experiment (harness ls tasks)"
-FEW = 20
-"""Samples of each split that the table is tried on."""
 OURS = {
     "recipe": "recipes", "model": "model", "task": "train", "tasks": "train", "split": "train", "set": "set",
     "seed": "seeds", "videos": "videos", "protocol": "protocol", "modes": "modes", "evaluate": "evaluate",
@@ -136,48 +128,3 @@ def check_model(name: str) -> None:
         find(name)
     elif name.count("/") != 1 or name.startswith((".", "~", "/")):
         raise InputError("a checkpoint folder or a hub id (owner/name)", f"no folder {name}", "edit `model` in the file")
-
-
-def rehearse(found: Planned, output: Path, root: Path) -> None:
-    """Make every table from a model that does not look, and let every training say what it would do.
-
-    Raises InputError where one of them would stop.
-    """
-    experiment = found.experiment
-    with tempfile.TemporaryDirectory() as folder:
-        for plan in (*found.evaluated, *found.choosing):
-            few = few_of(plan, FEW)
-            run = run_beside(Path(folder), plan.name)
-            with contextlib.redirect_stderr(io.StringIO()):
-                list(evaluate([few], "whole-video", Options(), output=run))
-            try_table(few, experiment, run, root)
-            if plan in found.choosing:
-                tables.score(run, root)
-    first: dict[tuple[str, str], cells.Cell] = {}
-    for one in cells.planned_cells(experiment, output):
-        if cells.CHOSEN not in one.change:
-            first.setdefault((one.row, one.label), one)
-    for one in first.values():
-        if not cells.finished(one.folder / RECORD):
-            _would_train(experiment, one, root)
-
-
-def few_of(plan: Plan, limit: int) -> Plan:
-    """A plan of a few of its samples, as `--limit` chooses them."""
-    return replace(plan, samples=spread(plan.samples, limit, plan.seed), limit=limit)
-
-
-def try_table(plan: Plan, experiment: Experiment, run: Path, root: Path) -> None:
-    """The table of one split, with the same run in the place of every other. Raises InputError where it cannot be made."""
-    systems = {label: [run for _ in experiment.seeds] for label in experiment.recipes}
-    tables.contrasted(plan, systems, experiment.contrasts)
-    tables.board(plan, systems, {BASE: run}, "rehearsal", root)
-
-
-def _would_train(experiment: Experiment, one: cells.Cell, root: Path) -> None:
-    typed = [*cells.train_command(experiment, one, ["--data-root", str(root)]), "--dry-run"]
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            train_verb.main(parser().parse_args([*typed, "--evaluate", ",".join(experiment.evaluate)]))
-    except InputError as error:
-        raise InputError(f"for {one}: {error.expected}", error.found, error.next_command) from error

@@ -1,15 +1,22 @@
 """`harness experiment`."""
 
+import contextlib
+import io
 import sys
+import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import store
+from harness.cli import main as harness
+from harness.evaluate import evaluate
+from harness.models.checkpoint import RECORD
+from harness.models.options import Options
 from harness.paths import data_root, run_beside
-from harness.plan import listed
+from harness.plan import Plan, listed, spread
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +24,9 @@ if TYPE_CHECKING:
     from trainers.cells import Cell, Job
     from trainers.experiment import Experiment
     from trainers.preflight import Planned
+
+FEW = 20
+"""Samples of each split that the table is tried on."""
 
 
 def main(options: Namespace) -> int:
@@ -88,17 +98,63 @@ def _tried(grid: Sequence["Cell"], dev: Sequence[str], root: Path) -> dict[tuple
 
 
 def _rehearse(found: "Planned", output: Path, root: Path) -> list[str]:
-    """Everything that comes after a training, before the first: its table, and the base asked one sample end to end."""
-    from trainers import cells, preflight
+    """Everything that comes after a training, before the first; what failed is returned.
+
+    Every table is made from a model that does not look, every training says what it would do, and the base is asked one sample.
+    """
+    from leaderboards import experiment as tables
+    from trainers import cells
 
     experiment, common = found.experiment, ["--data-root", str(root)]
-    preflight.rehearse(found, output, root)
+    with tempfile.TemporaryDirectory() as folder:
+        for plan in (*found.evaluated, *found.choosing):
+            few, run = _few(plan, FEW), run_beside(Path(folder), plan.name)
+            with contextlib.redirect_stderr(io.StringIO()):
+                list(evaluate([few], "whole-video", Options(), output=run))
+            _try_table(few, experiment, run, root)
+            if plan in found.choosing:
+                tables.score(run, root)
+    first: dict[tuple[str, str], Cell] = {}
+    for one in cells.planned_cells(experiment, output):
+        if cells.CHOSEN not in one.change:
+            first.setdefault((one.row, one.label), one)
+    for one in first.values():
+        if not cells.finished(one.folder / RECORD):
+            _would_train(experiment, one, common)
     job = cells.rehearsal_commands(experiment, output, common)
     if problems := cells.execute([job], 1, "", _tell):
         return problems
-    run = run_beside(job[0].folder, experiment.evaluate[0])
-    preflight.try_table(preflight.few_of(found.evaluated[0], 1), experiment, run, root)
+    _try_table(_few(found.evaluated[0], 1), experiment, run_beside(job[0].folder, experiment.evaluate[0]), root)
     return []
+
+
+def _few(plan: Plan, limit: int) -> Plan:
+    """A plan of a few of its samples, as `--limit` chooses them."""
+    return replace(plan, samples=spread(plan.samples, limit, plan.seed), limit=limit)
+
+
+def _try_table(plan: Plan, experiment: "Experiment", run: Path, root: Path) -> None:
+    """The table of one split, with the same run in the place of every other. Raises InputError where it cannot be made."""
+    from leaderboards import experiment as tables
+    from trainers.experiment import BASE
+
+    systems = {label: [run for _ in experiment.seeds] for label in experiment.recipes}
+    tables.rendered(tables.contrasted(plan, systems, experiment.contrasts))
+    tables.board(plan, systems, {BASE: run}, "rehearsal", root)
+
+
+def _would_train(experiment: "Experiment", one: "Cell", common: Sequence[str]) -> None:
+    """Ask a training what it would do. Raises InputError where it would stop."""
+    from trainers import cells
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+        code = harness([*cells.train_command(experiment, one, common), "--dry-run"])
+    if code:
+        lines = said.getvalue().strip().splitlines()[-6:]
+        raise InputError(
+            "every training of the plan to be able to start", "\n          ".join([str(one), *lines]), "edit the file"
+        )
 
 
 def _results(found: "Planned", output: Path, final: Sequence["Cell"], root: Path) -> "tuple[str, list[Contrast]]":
@@ -136,7 +192,8 @@ def _document(
 
 def _size(planned: Sequence["Cell"], grid: int, experiment: "Experiment") -> str:
     how = f", {grid:,} of them to choose in the grid" if grid else ""
-    return f"{len(planned):,} trainings{how}; {len(experiment.contrasts)} contrasts, the first is the primary one"
+    primary = f", the first is the primary one: {' - '.join(experiment.contrasts[0])}" if experiment.contrasts else ""
+    return f"trainings: {len(planned):,}{how}; contrasts: {len(experiment.contrasts)}{primary}"
 
 
 def _show(jobs: "Sequence[Job]") -> None:

@@ -74,5 +74,5 @@ def test_the_command_draws_an_experiment(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_damaged_document(content: str, tmp_path: Path) -> None:
     assert read(tmp_path) is None
     (tmp_path / "experiment.json").write_text(content)
-    with pytest.raises(InputError, match="experiment.json"):
+    with pytest.raises(InputError, match=r"experiment\.json"):
         read(tmp_path)

@@ -48,7 +48,7 @@ def test_an_experiment_goes_on_where_it_stopped(
     assert main([*typed, "--dry-run"]) == 0
     shown = capsys.readouterr()
     assert [line.split()[1] for line in shown.out.splitlines()] == ["run", "run", "train", "train"]
-    assert shown.err.startswith("2 trainings") and "stop here" not in shown.err
+    assert shown.err.startswith("trainings: 2;") and "stop here" not in shown.err
     folder = tmp_path / "out" / "cells" / "synthetic@train"
     (damaged := folder / "grpo" / "seed-0").mkdir(parents=True)
     (damaged / "train.json").write_text("{", encoding="utf-8")
@@ -232,7 +232,7 @@ def test_what_does_not_fit_stops_before_anything_is_trained(
     [
         ({"model": "nowhere/to/be/found"}, "a checkpoint folder or a hub id"),
         ({"model": "whole-video"}, "a checkpoint to train"),
-        ({"recipes": {"sft": {"recipe": "tempsamp", "set": ["answers=nowhere.jsonl"]}}}, "for synthetic@train sft"),
+        ({"recipes": {"sft": {"recipe": "tempsamp", "set": ["answers=nowhere.jsonl"]}}}, "synthetic@train sft seed 0"),
         ({"set": ["max_stpes=2"]}, "nearest: max_steps"),
         ({"train": "synthetic@dev", "evaluate": "synthetic@test"}, "a split to train on"),
     ],
