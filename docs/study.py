@@ -19,9 +19,9 @@ PAGE, FIGURE = ROOT / "study.md", ROOT / "study" / "trainings.svg"
 HEAD = """# The claims of TempSamp-R1 in miniature
 
 Written by `python docs/study.py`, from `harness experiment study`. The contrasts stand in `trainers/experiments/study.yaml`,
-where they were named before anything was trained. The paper finds the first of each pair better. Every sentence below follows from the
-numbers by a fixed rule, and nothing is left out. A difference counts only if its p is below 0.05 after Holm's correction over the
-contrasts of one table.
+where they were named before anything was trained. The paper finds the first of each pair better. Every sentence below follows
+from the numbers by a fixed rule, and nothing is left out. A difference counts only if its p is below 0.05 after Holm's correction
+over the contrasts of one table.
 """
 LEGEND = """
 Each cell: the difference in points of the main metric, its 95 % interval without correction, and the outcome.
@@ -34,9 +34,9 @@ the paper, the best IoU of a prompt Fig. 4. A recipe without replies of its own 
 LIMITS = """## What it does not show
 
 The videos are drawn: three shapes on a plain ground, 64 x 64 pixels. The model has less than a million weights and answers
-without a thought. Its base was trained on every look; `unseen` are looks that training never asked for, although its videos show them.
-So the study tests the method where all of it can be repeated within hours. It says nothing of the levels that the paper prints.
-Figures differ between processors; the same command on one machine gives the same numbers.
+without a thought. Its base was trained on every look; `unseen` are looks that training never asked for, although its videos show
+them. So the study tests the method where all of it can be repeated within hours. It says nothing of the levels that the paper
+prints. Figures differ between processors; the same command on one machine gives the same numbers.
 """
 
 
