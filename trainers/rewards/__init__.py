@@ -94,6 +94,12 @@ class RecipeReward:
         return values
 
 
+def maximum(name: str, kind: str, **settings: Any) -> float:
+    """Largest value that a reward can give a row of this kind: what its module says, 1 where it says nothing."""
+    said: Any = None if ".py" in name else getattr(importlib.import_module(f"trainers.rewards.{name}"), "maximum", None)
+    return 1.0 if said is None else float(said(kind, **settings))
+
+
 def settings_of(reward: Reward) -> list[str]:
     """Names of its keyword-only parameters that have a default."""
     parameters = inspect.signature(reward).parameters.values()
