@@ -9,11 +9,11 @@ from typing import Any
 
 from harness import extras, yaml_file
 from harness.checked import Kinds, Place, mapping
-from harness.mixes import parse
 from harness.models import trivial
 from tasks import task as tasks
 from tasks.errors import unknown
 from trainers import recipe as recipes
+from trainers.mix import parse
 
 FOLDER = Path(__file__).parent / "experiments"
 BASE = "base"  # Label of the model before training
@@ -216,7 +216,7 @@ def _check(experiment: Experiment, place: Place) -> Experiment:
 def _with_protocol(experiment: Experiment, place: Place) -> Experiment:
     """The experiment with the protocol that its recipes are made for, where the file names none: all is asked under it."""
     loaded = [recipes.load(variant.recipe, experiment.changes(label)) for label, variant in experiment.recipes.items()]
-    made_for = dict.fromkeys(getattr(recipe, "protocol", None) for recipe in loaded)
+    made_for = dict.fromkeys(recipe.protocol for recipe in loaded)
     if experiment.protocol is not None or list(made_for) == [None]:
         return experiment
     if len(made_for) > 1:

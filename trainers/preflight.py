@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from harness.arguments import parser
 from harness.data.notes import missing_videos
-from harness.mixes import parse
 from harness.models import trivial
 from harness.models.checkpoint import find
 from harness.models.open import REPLAY
@@ -21,6 +20,7 @@ from tasks.errors import InputError
 from tasks.overlap import overlaps
 from trainers import cells, recipe
 from trainers.experiment import Experiment
+from trainers.mix import parse
 from trainers.rewards import RecipeReward
 
 OTHERS = "name other splits under `train` or `evaluate` in the file of the experiment (harness ls tasks)"

@@ -170,7 +170,7 @@ GRID: dict[str, Any] = {"grid": {"temperature": [0.5, 1]}, "dev": "synthetic@dev
         ({"evaluate": []}, "at least one of evaluate"),
         ({"train": ["synthetic@train", "synthetic@train"]}, "each of train once"),
         ({"train": {"a": ["x"]}}, "a mix behind each label"),
-        ({"train": "synthetic@train,,"}, "each once"),
+        ({"train": "synthetic@train,synthetic@train:2"}, "every split once"),
         ({"train": "synthetic@train:0"}, "a weight above 0"),
         ({"train": ["a@train", "b@train"], "recipes": {"sft": {"recipe": "sft", "train": "c@train"}}}, "one entry of train"),
     ],
