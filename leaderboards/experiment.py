@@ -106,7 +106,7 @@ def choices(scores: Mapping[Point, Sequence[float]], chosen: Mapping[tuple[str, 
     for (row, label), change in chosen.items():
         tried = {point[2]: fmean(values) for point, values in scores.items() if point[:2] == (row, label)}
         shown = ", ".join(f"{name.partition('=')[2]}: {value:.1f}" for name, value in tried.items())
-        edge = "; at the edge of the grid" if len(tried) > 1 and change in (next(iter(tried)), next(reversed(tried))) else ""
+        edge = "; at the edge of the grid" if len(tried) > 2 and change in (next(iter(tried)), next(reversed(tried))) else ""
         lines.append(f"{label} on {row}: {change}, chosen on {dev} ({shown}){edge}\n")
     return "".join(lines)
 

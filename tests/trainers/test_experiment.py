@@ -44,7 +44,7 @@ def test_an_experiment_goes_on_where_it_stopped(
 ) -> None:
     """The second training cannot begin at first; the first is not trained twice. `evaluate` names no split."""
     file = write(tmp_path, checkpoints["qwen3_vl"], evaluate=["synthetic"])
-    typed = ["experiment", str(file), "--output", str(tmp_path / "out"), "--data-root", str(data)]
+    typed = ["experiment", str(file), "--output", str(tmp_path / "out"), "--data-root", str(data), "--jobs", "2"]
     assert main([*typed, "--dry-run"]) == 0
     shown = capsys.readouterr()
     assert [line.split()[1] for line in shown.out.splitlines()] == ["run", "run", "train", "train"]
