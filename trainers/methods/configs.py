@@ -102,7 +102,8 @@ def check_launch(training: Training, launch: DistributedBackend) -> None:
 
 def sampling(model: Any, processor: Any, args: GRPOConfig) -> generate.Rules:
     """How replies are drawn in training."""
-    chosen = {name: getattr(args, name) for name in ("temperature", "repetition_penalty", "top_p")}
+    # As transformers wants them: a whole number from YAML is no float to it.
+    chosen = {name: float(getattr(args, name)) for name in ("temperature", "repetition_penalty", "top_p")}
     return generate.rules_of(model, processor, max_new_tokens=args.max_completion_length, **chosen)
 
 

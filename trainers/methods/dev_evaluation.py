@@ -66,10 +66,10 @@ def main_metrics(model: HfModel, questions: Sequence[Question], read: ReadFrames
         answered = answer_job(model, Job(path.stem, path, clip, asked), read(path, clip, video))
         for question, record in zip(asked, answered, strict=True):
             records[question.sample.task, question.protocol.name][question.sample.id, question.mode] = record
-    varying = [len(set(names)) > 1 for names in zip(*apart, strict=True)]
+    tasks, rules = ({key[place] for key in apart} for place in (0, 1))
     figures = {}
-    for key, own in apart.items():
-        scored = judge([question.sample for question in own], records[key], own[0].protocol, own[0].mode)
-        label = "/".join([name for name, varies in zip(key, varying, strict=True) if varies] + [scored.main])
-        figures[label] = float(scored.means()[scored.main] or 0.0)
+    for (task, name), own in apart.items():
+        scored = judge([question.sample for question in own], records[task, name], own[0].protocol, own[0].mode)
+        label = [task] * (len(tasks) > 1) + [name] * (len(rules) > 1 and len(tasks) < len(apart))
+        figures["/".join([*label, scored.main])] = float(scored.means()[scored.main] or 0.0)
     return figures

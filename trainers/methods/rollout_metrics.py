@@ -81,12 +81,15 @@ class RolloutMetrics:
         rewards = [[reply.reward for reply in group if not math.isnan(reply.reward)] for group in groups.values()]
         flat = [max(group) - min(group) < 1e-8 for group in rewards if group]
         scored = [value for group in rewards for value in group]
+        found: dict[str, Sequence[float]] = {
+            self._name: [reply.score for reply in replies],
+            "parse_rate": [reply.answer.failure is None for reply in replies],
+            "own/reward": scored,
+            "own/frac_reward_zero_std": flat,
+        }
         return {
             **{f"top1_{self._name}/q{round(100 * q)}": value for q, value in zip(QUANTILES, quantiles, strict=False)},
-            self._name: _mean([reply.score for reply in replies]),
-            "parse_rate": _mean([reply.answer.failure is None for reply in replies]),
-            "own/reward": _mean(scored),
-            "own/frac_reward_zero_std": _mean(flat),
+            **{name: float(np.mean(values)) for name, values in found.items() if values},
         }
 
     def _write(self, step: int, replies: Sequence[Reply]) -> None:
@@ -104,7 +107,8 @@ class RolloutMetrics:
 def of_spans(replies: Sequence[Reply], kind: str) -> dict[str, float]:
     """How many spans replies have, and how many the truth has."""
     spans = [(len(reply.answer.spans), len(reply.row["targets"])) for reply in replies]
-    return {f"n_spans/{kind}": _mean([said for said, _ in spans]), f"n_spans_true/{kind}": _mean([true for _, true in spans])}
+    said, true = np.mean(spans, axis=0).tolist() if spans else (0.0, 0.0)
+    return {f"n_spans/{kind}": said, f"n_spans_true/{kind}": true}
 
 
 def expected_best(values: Sequence[float], k: int) -> float:
@@ -115,10 +119,6 @@ def expected_best(values: Sequence[float], k: int) -> float:
     ordered, n = sorted(values), len(values)
     k = min(k, n)
     return sum(math.comb(rank, k - 1) * value for rank, value in enumerate(ordered)) / math.comb(n, k)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else 0.0
 
 
 class ParseRateWatch(TrainerCallback):
@@ -138,7 +138,7 @@ class ParseRateWatch(TrainerCallback):
             return
         self.rates = [*self.rates, logs["parse_rate"]][-self.WINDOW :]
         if len(self.rates) == self.WINDOW:
-            now = _mean(self.rates)
+            now = sum(self.rates) / self.WINDOW
             self.best = max(self.best, now)
             if now < self.best / 2:
                 self.told = True
