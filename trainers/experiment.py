@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from harness import extras, yaml_file
+from harness import extras, paths, yaml_file
 from harness.checked import Kinds, Place, mapping
 from harness.models import trivial
 from tasks import task as tasks
@@ -108,6 +108,7 @@ def load(name: str, without: Sequence[str] = ()) -> Experiment:
     grid = {key: _several("grid", tried, place, str, int, float, bool) for key, tried in (values.get("grid") or {}).items()}
     given: dict[str, Any] = {key: values[key] for key in ("protocol", "dev") if key in values}
     lists["without"] = (*lists.get("without", ()), *without)
+    lists["videos"] = tuple(str(paths.folder(folder, "--videos")) for folder in lists.get("videos", ()))
     experiment = Experiment(
         **given,
         **lists,

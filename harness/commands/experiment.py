@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shutil
 import sys
 import tempfile
 from argparse import Namespace
@@ -34,8 +35,12 @@ def main(options: Namespace) -> int:
     from trainers.experiment import check_packages, load
 
     experiment = load(options.file, listed(options.without))
+    if options.jobs < 1:
+        raise InputError("--jobs of at least 1", str(options.jobs), "--jobs 1")
     if not options.dry_run:
         check_packages()
+        if options.launcher and shutil.which(options.launcher.split()[0]) is None:
+            raise InputError("a --launcher that can be started", options.launcher, "--launcher 'torchrun --nproc-per-node 4'")
     output = Path(options.output or f"experiments/{experiment.name}")
     return conduct(experiment, output, data_root(options.data_root), options.jobs, options.launcher, options.dry_run)
 
@@ -114,10 +119,10 @@ def _rehearse(found: "Planned", output: Path, root: Path) -> list[str]:
             _try_table(few, experiment, run, root)
             if plan in found.choosing:
                 tables.score(run, root)
-    first: dict[tuple[str, str], Cell] = {}
+    first: dict[tuple[str, str, str], Cell] = {}
     for one in cells.planned_cells(experiment, output):
         if cells.CHOSEN not in one.change:
-            first.setdefault((one.row, one.label), one)
+            first.setdefault((one.row, one.label, one.change), one)
     for one in first.values():
         if not cells.finished(one.folder / RECORD):
             _would_train(experiment, one, common)

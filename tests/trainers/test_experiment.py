@@ -235,6 +235,7 @@ def test_what_does_not_fit_stops_before_anything_is_trained(
         ({"recipes": {"sft": {"recipe": "tempsamp", "set": ["answers=nowhere.jsonl"]}}}, "synthetic@train sft seed 0"),
         ({"set": ["max_stpes=2"]}, "nearest: max_steps"),
         ({"train": "synthetic@dev", "evaluate": "synthetic@test"}, "a split to train on"),
+        ({"grid": {"optim": ["adamw_torch", "adamw_nope"]}, "dev": "synthetic@dev"}, "optim=adamw_nope seed 0"),
     ],
 )
 def test_what_this_machine_lacks_stops_before_the_first_training(

@@ -65,7 +65,7 @@ def test_every_value_is_the_documented_one(name: str) -> None:
 def papers() -> list[str]:
     """Experiments that docs/papers.md tells of."""
     section = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8").partition("# Experiments")[2]
-    return re.findall(r"^\| `([a-z-]+)`", section, re.MULTILINE)
+    return re.findall(r"^\| `([a-z0-9-]+)`", section, re.MULTILINE)
 
 
 def test_every_experiment_of_a_paper_is_documented() -> None:
