@@ -69,11 +69,13 @@ def planned(experiment: Experiment, root: Path) -> Planned:
     for label in experiment.recipes:
         how = recipe.load(experiment.recipes[label].recipe, experiment.changes(label))
         points = product(experiment.train, dict.fromkeys((*experiment.seeds, *experiment.grid_seeds)))
-        of = dict.fromkeys(name for row, seed in points for name, _ in parse(experiment.mix(row, label, seed)))
-        trained[label] = [plan(name, tuple(dict.fromkeys(how.epochs))) for name in of]
+        names = dict.fromkeys(name for row, seed in points for name, _ in parse(experiment.mix(row, label, seed)))
+        trained[label] = [plan(name, tuple(dict.fromkeys(how.epochs))) for name in names]
         protocols = {one.protocol.name: one.protocol for one in trained[label]}
         for part in how.rewards:
-            RecipeReward(part.name, protocols, part.modes, part.settings)
+            of = getattr(part, "kinds", ())
+            counted = {name: rules for name, rules in protocols.items() if not of or rules.kind in of}
+            RecipeReward(part.name, counted, part.modes, part.settings)
     found = Planned(replace(experiment, evaluate=tuple(named), dev=dev), evaluated, choosing, trained)
     refuse_overlap([one for plans in trained.values() for one in plans], [*evaluated, *choosing])
     check_options(found.experiment)
