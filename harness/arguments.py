@@ -102,7 +102,10 @@ def _experiment(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> 
     experiment.add_argument("--output", metavar="DIR", help="where everything goes (default: experiments/NAME)")
     experiment.add_argument("--jobs", type=int, default=1, metavar="N", help="cells at work at a time")
     experiment.add_argument("--launcher", default="", metavar="CMD", help="put before each training: torchrun --nproc-per-node 4")
-    experiment.add_argument("--dry-run", action="store_true", help="print the commands")
+    usage = "leave these tasks out of every mix that is trained on, comma-separated: didemo,hacs-tal"
+    experiment.add_argument("--without", metavar="TASKS", help=usage)
+    usage = "print the commands, the number of trainings, and what is missing here"
+    experiment.add_argument("--dry-run", action="store_true", help=usage)
 
 
 def _compare(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
@@ -135,7 +138,7 @@ def _view(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     view.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
     view.add_argument("--force", action="store_true", help="show runs of other splits or protocols together; the page says so")
     plot = verbs.add_parser("plot", parents=[common], help="curves and histograms of runs as PNG or SVG")
-    plot.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
+    plot.add_argument("runs", nargs="+", metavar="RUN", help="run folders; or the folder of an experiment: its trainings")
     plot.add_argument("--output", required=True, metavar="FIG", help="FILE.png or FILE.svg")
     plot.add_argument("--protocol", help="rules (default: those of the runs)")
     plot.add_argument("--force", action="store_true", help="draw runs of other splits or protocols together; the title says so")

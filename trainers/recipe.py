@@ -14,6 +14,7 @@ from trainers.rewards import MODES
 FOLDER = Path(__file__).parent / "recipes"
 METHODS = ("sft", "grpo")
 MOST_REDRAWS = 31
+ACCUMULATION = "gradient_accumulation_steps"
 SHAPINGS = ("none", "downscale", "anchor", "nonlinear")
 """How an off-policy answer enters the advantages: see `trainers.methods.advantages.mixed`."""
 
@@ -77,13 +78,17 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
 
     Args:
         name: One of `names()`, or a path of a YAML file.
-        changes: `KEY=VALUE`; a key of the recipe or of TRL's configuration.
+        changes: `KEY=VALUE`; a key of the recipe or of TRL's configuration. The size of a step replaces the recipe's own, in
+            whichever of its two words.
 
     Raises:
         InputError: There is no such recipe, a key is unknown (the nearest is named), or values contradict each other.
     """
     values = _read(name)
     recipe = from_mapping(Path(name).stem, values)
+    keys = [change.partition("=")[0] for change in changes]
+    if ACCUMULATION in keys and "prompts_per_step" in keys:
+        raise InputError(f"prompts_per_step or {ACCUMULATION}", "both", "--set prompts_per_step=8")
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals or not key:
@@ -92,7 +97,10 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
             parsed = number(yaml_file.value(value))
         except ValueError as error:
             raise InputError(f"a value of YAML behind {key}=", f"{value[:80]!r}: {error}", "--set learning_rate=1e-6") from error
-        values |= {key: parsed} if key in KEYS else {"trainer": {**recipe.trainer, key: parsed}}
+        trainer = {name: one for name, one in recipe.trainer.items() if (key, name) != ("prompts_per_step", ACCUMULATION)}
+        values |= {"trainer": trainer, key: parsed} if key in KEYS else {"trainer": {**trainer, key: parsed}}
+        if key == ACCUMULATION:
+            values["prompts_per_step"] = None
         recipe = from_mapping(recipe.name, values)
     return check(recipe)
 
