@@ -7,6 +7,7 @@ from typing import Any
 from tasks.parsers.rewards.museg import parse
 from trainers.rewards.common import Completion, Targets, texts
 
+KINDS = ("moment", "windows", "pairs", "union", "instances", "retrieval", "seconds")
 NOWHERE = (1e9, 1e9 + 1)  # Stands for a segment that has no counterpart
 EPSILON = 1e-6
 Segments = Sequence[tuple[float, float]]

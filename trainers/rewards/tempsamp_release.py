@@ -7,6 +7,7 @@ from tasks.parsers.rewards.tempsamp import parse, well_formed
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 from trainers.rewards.shape import shape_nonlinear
 
+KINDS = ("moment", "windows")
 FORMAT_WEIGHT = 0.1
 
 

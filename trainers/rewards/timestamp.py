@@ -10,6 +10,7 @@ from tasks.parsers import parser
 from tasks.protocol import Protocol
 from trainers.rewards.common import Completion, named, texts
 
+KINDS = ("highlights",)
 RECALL, SCORE = 0.6, 0.4  # Weights of F2 and of the scores
 BETA_SQUARED = 4.0  # Of F2: recall counts for four times as much as precision
 Saliency = Sequence[Sequence[float]]

@@ -1,0 +1,42 @@
+"""Which rewards can score which protocols: by the kinds that a reward names, and by what a true answer earns."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from tasks import kinds
+from tasks.protocol import Protocol
+from trainers.rewards import rows
+
+Reward = Callable[..., list[float | None]]
+
+
+def kinds_of(reward: Callable[..., Any]) -> tuple[str, ...]:
+    """The kinds that a reward can score: `KINDS` of the file that defines it, or all of them."""
+    while isinstance(reward, partial):
+        reward = reward.func
+    return tuple(getattr(reward, "__globals__", {}).get("KINDS", kinds.NAMES))
+
+
+def misfit(reward: Reward, protocol: Protocol) -> str | None:
+    """Why a reward cannot score replies under a protocol; None where it can.
+
+    It has to know the protocol's kind, and in one of the modes pay more for a true answer in the protocol's words than for none.
+
+    Raises:
+        InputError: A setting of the reward has a wrong value.
+    """
+    if protocol.kind not in kinds_of(reward):
+        return f"scores {listed(kinds_of(reward))}, and {protocol.name} asks for {protocol.kind}"
+    for row in filter(rows.answerable, rows.of_kinds([protocol.kind])):
+        for mode in protocol.prompt.modes:
+            asked = row._replace(mode=mode, protocol_name=protocol.name)
+            said, silent = reward([rows.spoken(asked, protocol), ""], **rows.columns([asked] * 2))
+            if said is not None and (silent is None or said > silent):
+                return None
+    return f"pays no more for a true answer in the words of {protocol.name} than for none"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence; `every kind` for all kinds."""
+    return "every kind" if {*kinds.NAMES} <= {*names} else ", ".join(names)
