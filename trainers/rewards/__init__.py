@@ -14,8 +14,8 @@
   holds for a user's own file. A reward under a protocol that it cannot score is refused before anything is loaded.
 
 `find("iou", protocol=protocol, signed=True)` binds settings with `functools.partial`. `terms` makes of a recipe's rewards what a
-trainer gets. Sums are the trainer's business: TimeZero is `timezero` + `think_answer`, MUSEG `museg` + `museg_format`, with weight 1
-each. No module here holds a regular expression: replies are read by `tasks.parsers`.
+trainer gets. Sums are the trainer's business: TimeZero is `timezero` + `think_answer`, MUSEG `museg` + `museg_format`, with weight
+1 each. No module here holds a regular expression: replies are read by `tasks.parsers`.
 """
 
 import functools
@@ -112,8 +112,8 @@ class RecipeReward:
     ) -> None:
         own = functools.partial(user.load(name), **settings or {}) if ".py" in name else None
         counted = {key: protocol for key, protocol in protocols.items() if not kinds or protocol.kind in kinds}
-        for protocol in counted.values() if own else ():
-            if protocol.kind not in kinds_of(own):
+        for protocol in counted.values():
+            if own and protocol.kind not in kinds_of(own):
                 expected = f"a reward for protocol {protocol.name} ({protocol.kind})"
                 raise InputError(expected, f"{name} scores {listed(kinds_of(own))}", "KINDS in that file, or another reward")
         self._rewards = {key: own or find(name, protocol, **settings or {}) for key, protocol in counted.items()}

@@ -52,7 +52,7 @@ def lasting(spans: Sequence[Sequence[Any]]) -> list[Span]:
 def region_iou(predicted: Sequence[Sequence[Any]], targets: Targets) -> float:
     """IoU of the union of one list of spans with the union of another; 0 where either has no length."""
     left, right = lasting(predicted), lasting(targets)
-    return merged_set(left, right) if left and right else 0.0
+    return merged_set(left, right) if left else 0.0
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from typing import Any
 
 from tasks.parsers import reader
 from tasks.protocol import Protocol
+from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, alternatives, named, region_iou, texts
 
 KINDS = ("moment", "windows", "union", "choice", "instances", "retrieval", "seconds")
@@ -37,5 +38,5 @@ def set_iou(
     ]
 
 
-def _row(said: Targets, truths: Sequence[Targets]) -> float:
+def _row(said: Sequence[Span], truths: Sequence[Targets]) -> float:
     return max(region_iou(said, truth) for truth in truths)

@@ -86,8 +86,8 @@ def _ordered(said: Targets, targets: Targets, surplus: str) -> float:
     m, n = len(said), len(targets)
     if surplus == "strict" and m != n:
         return 0.0
-    pairs = list(zip(said, targets, strict=False))
-    total = metrics.iou(*(np.array(side, dtype=np.float64) for side in zip(*pairs, strict=True))).sum()
+    left, right = (np.array(spans[: min(m, n)], dtype=np.float64) for spans in (said, targets))
+    total = metrics.iou(left, right).sum()
     return float(total / (n if surplus == "gt" else max(m, n)))
 
 
@@ -100,7 +100,7 @@ def _f1(said: Targets, targets: Targets, matching: Callable[[Floats], float]) ->
     """Eq. 7 and 8: the harmonic mean of sIoU / m and sIoU / n, which is 2 sIoU / (m + n)."""
     left, right = (np.array(sorted(map(tuple, spans)), dtype=np.float64) for spans in (said, targets))
     m, n = len(left), len(right)
-    table = metrics.iou(np.repeat(left, n, axis=0), np.tile(right, (m, 1))).reshape(m, n)
+    table = metrics.iou(np.repeat(left, n, axis=0), np.concatenate([right] * m)).reshape(m, n)
     return 2 * matching(table) / (m + n)
 
 

@@ -11,6 +11,7 @@ from tasks.kinds.union import merged
 from tasks.metrics import Floats
 from tasks.parsers import reader
 from tasks.protocol import Protocol
+from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, alternatives, lasting, named, texts
 
 KINDS = ("moment", "windows", "union", "choice", "instances", "retrieval", "seconds")
@@ -56,10 +57,11 @@ def wasserstein(
     ]
 
 
-def _value(said: Targets, targets: Targets, beta: float) -> float:
-    left, right = (np.array(merged(lasting(spans)), dtype=np.float64).reshape(-1, 2) for spans in (said, targets))
-    if not len(left) or not len(right):
+def _value(said: Sequence[Span], targets: Targets, beta: float) -> float:
+    given, true = merged(lasting(said)), merged(lasting(targets))
+    if not given or not true:
         return 0.0
+    left, right = (np.array(spans, dtype=np.float64) for spans in (given, true))
     return math.exp(-beta * distance(left, right) / float((right[:, 1] - right[:, 0]).sum()))
 
 
@@ -78,4 +80,5 @@ def _cumulative(spans: Floats, at: Floats) -> Floats:
     """`(k,)` share of the seconds of spans that lies before each of k times."""
     lengths = spans[:, 1] - spans[:, 0]
     ends = np.cumsum(lengths) / lengths.sum()
-    return np.interp(at, spans.ravel(), np.stack([np.concatenate([[0.0], ends[:-1]]), ends], axis=1).ravel())
+    steps = np.stack([np.concatenate([[0.0], ends[:-1]]), ends], axis=1)
+    return np.asarray(np.interp(at, spans.ravel(), steps.ravel()))

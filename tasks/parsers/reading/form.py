@@ -11,7 +11,7 @@ _OPTION = r"\(?+(?P<option>[a-z])\)?+\.?+"
 # Between the spans of a list. Brackets are left to spans that have their own.
 _BETWEEN, _BETWEEN_BRACKETS = r"(?:[\s,;()\[\]{}]|\band\b)", r"(?:[\s,;]|\band\b)"
 _PARTS = re.compile(r"(<[^<>]*+>|\s++)")
-_OPEN, _CLOSE = "<think>", "</think>"
+_THOUGHT = re.compile(r"<think>(.*?)</think>\s*+", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"</?(?:think|answer|glue)>", re.IGNORECASE)
 
 
@@ -24,10 +24,10 @@ def answered(text: str, mode: str, rules: AnswerRules) -> re.Match[str] | None:
     """
     rest = text.strip()
     if mode == "cot":
-        thought, closed, behind = rest[len(_OPEN) :].partition(_CLOSE)
-        if not rest.lower().startswith(_OPEN) or not closed or not thought.strip() or _TAG.search(thought):
+        thought = _THOUGHT.match(rest)
+        if thought is None or not thought[1].strip() or _TAG.search(thought[1]):
             return None
-        rest = behind.strip()
+        rest = rest[thought.end() :]
     return _pattern(rules.template, rules.span).fullmatch(rest)
 
 

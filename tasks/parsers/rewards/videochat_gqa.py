@@ -47,11 +47,9 @@ def well_formed(text: str, release: str = "r1") -> bool:
     Source: the same files, format_reward_gqa.
     """
     plain = text.strip()
-    begin = len(OPEN) if plain.startswith(OPEN) else -1
+    begin = len(OPEN) if plain.startswith(OPEN) else None
     if release == "r1":
         thought = BEHIND.search(plain, len(THINK)) if plain.startswith(THINK) else None
-        begin = thought.end() if thought else -1
-    glued = _GLUED.search(plain, begin) if begin >= 0 else None
-    if glued is None or not plain.endswith(_CLOSE_GLUE) or glued.end() > len(plain) - len(_CLOSE_GLUE):
-        return False
-    return parse(text, release=release).failure in (None, "no-span")
+        begin = thought.end() if thought else None
+    tagged = begin is not None and _GLUED.search(plain, begin) is not None and plain.endswith(_CLOSE_GLUE)
+    return tagged and parse(text, release=release).failure in (None, "no-span")
