@@ -4,8 +4,7 @@ import sys
 from argparse import Namespace
 from functools import partial
 
-from trainers.rewards.fit import kinds_of, listed
-from trainers.rewards.gauntlet import CHECKS, examine
+from trainers.rewards.gauntlet import CHECKS, examine, tried
 from trainers.rewards.rows import spoken
 from trainers.rewards.user import load
 
@@ -17,7 +16,7 @@ def main(options: Namespace) -> int:
     reward = load(options.file)
     found, skipped = examine(reward, partial(spoken, words=options.answer), options.seed)
     findings = dict(found)
-    lines = [f"{reward.__name__} of {options.file}, for {listed(kinds_of(reward))}"]
+    lines = [f"{reward.__name__} of {options.file}, on rows of {', '.join(tried(reward))}"]
     for check, description in CHECKS.items():
         verdict = "skipped" if check in skipped else "breaks" if check in findings else "holds"
         lines.append(f"  {verdict:8} {check:9} {description}")

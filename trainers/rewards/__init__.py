@@ -10,12 +10,12 @@
 - SETTINGS have a default. A reward that reads replies by the rules of a protocol takes it as `protocol` (a
   `tasks.protocol.Protocol`), so that training and evaluation share parser and IoU; the peers' rewards bring their own rules.
 - A value of None says that the row has nothing to score, as TRL understands it. Nothing else raises or depends on other rows.
-- `KINDS` of a module names the kinds of questions (`tasks/kinds`) that its reward can score; without it, it scores all. The same
-  holds for a user's own file. A reward under a protocol that it cannot score is refused before anything is loaded.
+- `KINDS` of a module names the kinds of questions (`tasks/kinds`) that its reward can score; without it, all. The same holds for
+  a user's own file. A reward under a protocol that it cannot score is refused before anything is loaded.
 
 `find("iou", protocol=protocol, signed=True)` binds settings with `functools.partial`. `terms` makes of a recipe's rewards what a
-trainer gets. Sums are the trainer's business: TimeZero is `timezero` + `think_answer`, MUSEG `museg` + `museg_format`, with weight
-1 each. No module here holds a regular expression: replies are read by `tasks.parsers`.
+trainer gets. Sums are the trainer's business: TimeZero is `timezero` + `think_answer`, MUSEG `museg` + `museg_format`, each of
+weight 1. No module here holds a regular expression: replies are read by `tasks.parsers`.
 """
 
 import functools

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks import kinds
+from tasks.kinds import NAMES
 from trainers.rewards.fit import kinds_of
 from trainers.rewards.hostile import long_replies, replies
-from trainers.rewards.rows import ROWS, Row, answerable, columns, of_kinds, spoken
+from trainers.rewards.rows import Row, answerable, columns, of_kinds, spoken
 
 
 class Finding(NamedTuple):
@@ -44,22 +44,23 @@ LARGEST = 3.4e38  # TRL keeps rewards in 32 bits
 
 
 def examine(
-    reward: Callable[..., Any], answer: Callable[[Row], str] = spoken, seed: int = 0
+    reward: Callable[..., Any], answer: Callable[[Row], str] = spoken, seed: int = 0, kinds: Sequence[str] = ()
 ) -> tuple[list[Finding], tuple[str, ...]]:
     """Run every check of `CHECKS`.
 
     Args:
-        reward: A function with TRL's signature. Rows are of the kinds that its file names in `KINDS`; where it names none, rows
-            are of every kind, and perfect answers are given to moments alone.
+        reward: A function with TRL's signature.
         answer: From a row to a reply that the reward should think perfect; given rows with worse targets, it speaks those.
         seed: Of the mixtures and the order of the batch.
+        kinds: Of rows that it is tried on; `tried` if empty.
 
     Returns:
         What breaks, and the checks of which nothing could be seen.
     """
     if refused := _signature(reward):
         return [Finding("call", refused)], tuple(check for check in CHECKS if check != "call")
-    asked, golden = _rows(reward)
+    asked = of_kinds(kinds or tried(reward))
+    golden = [row for row in asked if answerable(row)]
     cases = list(itertools.product(replies(seed), asked)) + [(answer(row), row) for row in golden]
     found: dict[str, list[str]] = {check: [] for check in CHECKS}
     values = {}
@@ -85,14 +86,10 @@ def examine(
     return [Finding(check, messages[0] + more[check]) for check, messages in found.items() if messages], skipped
 
 
-def _rows(reward: Callable[..., Any]) -> tuple[Sequence[Row], Sequence[Row]]:
-    """The rows that a reward is tried on, and those of them that have a perfect answer which it should know."""
+def tried(reward: Callable[..., Any]) -> tuple[str, ...]:
+    """The kinds of rows that a reward is tried on: those that its file names in `KINDS`, moments where it names none."""
     named = kinds_of(reward)
-    if {*kinds.NAMES} <= {*named}:
-        asked = [row for row in ROWS if row.kind == "moment" or row.mode == "direct"]
-        return asked, [row for row in asked if row.kind == "moment" and answerable(row)]
-    asked = list(of_kinds(named))
-    return asked, [row for row in asked if answerable(row)]
+    return ("moment",) if {*NAMES} <= {*named} else named
 
 
 def _signature(reward: Callable[..., Any]) -> str | None:

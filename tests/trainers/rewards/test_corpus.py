@@ -223,7 +223,7 @@ EQUIVALENT = {
     "museg: if merged and start <= merged[-1][1]: [start <= merged[-1][1] => start < merged[-1][1]]": (
         "two segments that touch cover what the merged one covers"
     ),
-    "wasserstein: crossed = gap[:-1] * gap[1:] < 0 [gap[:-1] * gap[1:] => gap[:-1] / gap[1:]]": "of two numbers the sign alone counts",
+    "wasserstein: crossed = gap[:-1] * gap[1:] < 0 [gap[:-1] * gap[1:] => gap[:-1] / gap[1:]]": "the sign alone counts",
     "wasserstein: height = np.where(crossed, (low**2 + high**2) / np.where(crossed, low + high, 1), low + high) [1 => 2]": UNUSED,
     "wasserstein: height = np.where(crossed, (low**2 + high**2) / np.where(crossed, low + high, 1), low + high) [1 => 0]": UNUSED,
     "museg_format: if timestamps and not all(1 <= mentions(time, thought, MOST + 1) <= MOST for time in times): [1 => 2]": (
