@@ -73,11 +73,14 @@ def _train(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     train = verbs.add_parser("train", parents=[common], help="train a model by a recipe; the same command continues")
     train.add_argument("--recipe", required=True, help="name (harness ls recipes) or YAML file")
     train.add_argument("--model", required=True, help="checkpoint folder or hub id")
-    train.add_argument("--task", "--tasks", required=True, help="what to train on: charades@train, anet@fewshot-50-seed0")
-    train.add_argument("--split", help="split; task@split does the same")
-    train.add_argument("--protocol", help="whose prompts and frames (default: the task's own)")
+    usage = "what to train on, with weights: charades@train,nextgqa@train:0.2"
+    train.add_argument("--tasks", "--task", dest="task", required=True, metavar="MIX", help=usage)
+    train.add_argument("--split", help="split of one task; task@split does the same")
+    train.add_argument("--protocol", help="whose prompts and frames, by kind (default: the recipe's, else the task's own)")
     train.add_argument("--output", metavar="DIR", help="where the trained model, its checkpoints and its log go")
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe: learning_rate=1e-6")
+    usage = "train adapters of this rank (16) in the text tower; they are merged into the saved model"
+    train.add_argument("--lora", nargs="?", type=int, const=16, metavar="RANK", help=usage)
     train.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
     _add_ids_option(train)
     train.add_argument("--seed", type=int, default=0, help="of order, sampling and adapters")

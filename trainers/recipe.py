@@ -14,6 +14,7 @@ from trainers.rewards import MODES
 
 FOLDER = Path(__file__).parent / "recipes"
 METHODS = ("sft", "grpo")
+MOST_REDRAWS = 31
 SHAPINGS = ("none", "downscale", "anchor", "nonlinear")
 """How an off-policy answer enters the advantages: see `trainers.methods.advantages.mixed`."""
 
@@ -47,6 +48,10 @@ class RewardPart:
                     found = unknown(str(one)[:80], known)
                     raise InputError(f"{key} of reward {self.name}: {', '.join(known)}", found, "edit the recipe")
 
+    def counts(self, kind: str, mode: str) -> bool:
+        """Whether it counts for rows of this kind in this mode."""
+        return mode in self.modes and (not self.kinds or kind in self.kinds)
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -62,6 +67,9 @@ class Recipe:
     shaping: str = "none"  # How the off-policy answer enters the advantages
     rewards: tuple[RewardPart, ...] = ()  # Terms of the reward
     prompts_per_device: int = 1  # Prompts (SFT: answers) in a micro-batch of one process
+    prompts_per_step: int | None = None  # Prompts in a step over all processes, from which the accumulation follows
+    redraws: int = 0  # How often at most groups without variance are drawn again (DAPO's dynamic sampling)
+    protocol: str | None = None  # Rules of prompts, frames and answers it is made for; None for the task's own
     freeze_vision: bool = False  # Whether the vision tower stays as it is
     lora: dict[str, Any] | None = None  # Settings of `peft.LoraConfig`, None for full training
     trainer: dict[str, Any] = field(default_factory=dict)  # Arguments of `trl.GRPOConfig` or `trl.SFTConfig`
@@ -71,8 +79,9 @@ KEYS = tuple(f.name for f in fields(Recipe) if f.name != "name")
 KINDS: Kinds = {
     **dict.fromkeys(("method", "summary", "shaping"), (str,)),
     **dict.fromkeys(("epochs", "rewards"), (list, tuple)),
-    **dict.fromkeys(("group_size", "prompts_per_device"), (int,)),
-    "answers": (str, type(None)),
+    **dict.fromkeys(("group_size", "prompts_per_device", "redraws"), (int,)),
+    **dict.fromkeys(("answers", "protocol"), (str, type(None))),
+    "prompts_per_step": (int, type(None)),
     "freeze_vision": (bool,),
     "lora": (dict, type(None)),
     "trainer": (dict, type(None)),
@@ -139,6 +148,9 @@ def check(recipe: Recipe) -> Recipe:
         raise refuse(f"epochs: the mode of each, {' or '.join(MODES)}", f"{recipe.epochs or 'none'}", "--set epochs=[direct,cot]")
     if recipe.prompts_per_device < 1:
         raise refuse("prompts_per_device of at least 1", str(recipe.prompts_per_device), "--set prompts_per_device=1")
+    if recipe.prompts_per_step is not None and "gradient_accumulation_steps" in recipe.trainer:
+        found = f"prompts_per_step={recipe.prompts_per_step} and gradient_accumulation_steps"
+        raise refuse("prompts_per_step or gradient_accumulation_steps, not both", found, "--set prompts_per_step=null")
     if recipe.method == "sft":
         if recipe.answers is None:
             raise refuse("answers to learn", "none", "--set answers=ground-truth")
@@ -148,6 +160,8 @@ def check(recipe: Recipe) -> Recipe:
         raise refuse("at least 2 replies a group", found, "--set group_size=4")
     if not recipe.rewards:
         raise refuse("rewards", "none", "harness ls rewards")
+    if not 0 <= recipe.redraws <= MOST_REDRAWS:
+        raise refuse(f"redraws from 0 to {MOST_REDRAWS}", str(recipe.redraws), "--set redraws=3")
     if recipe.answers is None and recipe.shaping != "none":
         found = f"shaping={recipe.shaping} without an off-policy answer"
         raise refuse("shaping: none where every reply is the policy's own", found, "--set answers=ground-truth")

@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from tasks import protocol
 from trainers import experiment, recipe, rollout
 from trainers.examples import Examples
 from trainers.given_answers import ground_truth
+from trainers.mix import Share
 from trainers.train import build
 from trainers.training import Training
 
@@ -111,8 +111,7 @@ def test_each_trains(
     questions = [question._replace(protocol=known) for question in made.questions.values()]
     examples = Examples(questions, Inputs(model, processor, "qwen3_vl"), made._read)
     changed = recipe.load(name, ["max_steps=2", "gradient_accumulation_steps=1", "save_strategy='no'"])
-    plan: Any = SimpleNamespace(protocol=known)
-    trainer = build(Training(changed, plan, "", tmp_path), model, processor, examples)
+    trainer = build(Training(changed, (), "", tmp_path), model, processor, examples, [Share(questions)])
     tokenizer = processor.tokenizer
 
     def scripted(model: Any, prompts: Sequence[Any], copies: Sequence[int], *_: Any) -> list[list[Output]]:

@@ -144,7 +144,7 @@ def test_bad_input(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> 
     model = checkpoints["qwen3_vl"]
     for change, message in (
         ({"learning_rat": 1}, "nearest: learning_rate"),
-        ({"per_device_train_batch_size": 1}, "an argument of trl.GRPOConfig"),
+        ({"per_device_train_batch_size": 1}, "the recipe does not decide itself"),
         ({"group_size": 1}, "group_size=1"),
         ({"lora": "{rank: 4}"}, "settings of peft.LoraConfig"),
     ):

@@ -141,11 +141,17 @@ def terms(parts: Sequence["RewardPart"], protocols: Mapping[str, Protocol], mode
     """
     for protocol in protocols.values():
         for mode in dict.fromkeys(modes):
-            if not any(mode in part.modes and (not part.kinds or protocol.kind in part.kinds) for part in parts):
+            if not any(part.counts(protocol.kind, mode) for part in parts):
                 expected = f"a reward for rows of {protocol.name} ({protocol.kind}, {mode})"
                 found = "; ".join(f"{part.name} in {', '.join(part.modes)} of {', '.join(part.kinds) or 'all'}" for part in parts)
                 raise InputError(expected, found or "none", "rewards, their modes and their kinds in the recipe")
     return [RecipeReward(part.name, protocols, part.modes, part.settings, part.kinds) for part in parts]
+
+
+def maximum(name: str, kind: str, **settings: Any) -> float:
+    """Largest value that a reward can give a row of this kind: what its module says, 1 where it says nothing."""
+    said: Any = None if ".py" in name else getattr(importlib.import_module(f"trainers.rewards.{name}"), "maximum", None)
+    return 1.0 if said is None else float(said(kind, **settings))
 
 
 def settings_of(reward: Reward) -> list[str]:

@@ -81,6 +81,11 @@ def tempr1(
     return [located(*row) for row in zip(kind, texts(completions), targets, duration_s, strict=True)]
 
 
+def maximum(kind: str, number: bool = True, **_: Any) -> float:
+    """2 for `instances`, where the number of spans counts beside F1, else 1."""
+    return 1.0 + (kind == "instances" and number)
+
+
 def _ordered(said: Targets, targets: Targets, surplus: str) -> float:
     """Eq. 4."""
     m, n = len(said), len(targets)

@@ -74,6 +74,17 @@ def agrees(reward: Callable[..., list[Any]], row: Row) -> bool:
     return found is None if wanted is None else found is not None and math.isclose(found, wanted, rel_tol=1e-9, abs_tol=1e-12)
 
 
+def keeps_its_maximum(module: ModuleType, name: str) -> bool:
+    """Whether rows that say so earn what the reward gives at most, and no row earns more."""
+    said = getattr(module, "maximum", lambda kind, **_: 1.0)
+    for row in CORPUS[name]:
+        if row["expected"] != REFUSED and (wanted := expected(row)) is not None:
+            most = said(row.get("kind", "moment"), **{k: v for k, v in row.get("settings", {}).items() if k != "protocol"})
+            if wanted > most + 1e-9 or (row.get("best") and wanted < most - 1e-5):
+                return False
+    return True
+
+
 def refuses_uneven_columns(reward: Callable[..., list[Any]]) -> bool:
     """Also holds of a reward that asks for none."""
     try:
@@ -99,6 +110,11 @@ def test_value(name: str, row: Row) -> None:
 @pytest.mark.parametrize("name", names())
 def test_columns_of_another_length_are_refused(name: str) -> None:
     assert refuses_uneven_columns(find(name))
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_row_earns_more_than_the_maximum(name: str) -> None:
+    assert keeps_its_maximum(importlib.import_module(f"trainers.rewards.{name}"), name)
 
 
 READERS = ("time_r1", "tempsamp", "timelens", "temporal_r1", "videochat_r1_5", "museg", "videochat_gqa")
@@ -193,8 +209,12 @@ def survives(mutant: Mutant) -> bool:
             _place(name, module := ModuleType(name))
             exec(code, module.__dict__)
         for name in [own] if own in names() else names():
-            reward = getattr(sys.modules[f"trainers.rewards.{name}"], name)
-            if not refuses_uneven_columns(reward) or not all(agrees(reward, row) for row in CORPUS[name]):
+            reward = getattr(module := sys.modules[f"trainers.rewards.{name}"], name)
+            if (
+                not keeps_its_maximum(module, name)
+                or not refuses_uneven_columns(reward)
+                or not all(agrees(reward, row) for row in CORPUS[name])
+            ):
                 return False
         return True
     except Exception:  # noqa: BLE001 - a change that raises is seen
