@@ -10,6 +10,7 @@
 - SETTINGS have a default. A reward that reads replies by the rules of a protocol takes it as `protocol` (a
   `tasks.protocol.Protocol`), so that training and evaluation share parser and IoU; the peers' rewards bring their own rules.
 - A value of None says that the row has nothing to score, as TRL understands it. Nothing else raises or depends on other rows.
+- `maximum(kind, **settings)` of a module is the largest value it can give a row of this kind; without it, 1.
 - `KINDS` of a module names the kinds of questions (`tasks/kinds`) that its reward can score; without it, all. The same holds for
   a user's own file. A reward under a protocol that it cannot score is refused before anything is loaded.
 
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import InputError, unknown
 from tasks.protocol import Protocol
 from trainers.rewards import user
-from trainers.rewards.fit import Reward, kinds_of, listed, misfit
+from trainers.rewards.fit import Reward, kinds_of, largest, listed, misfit
 
 if TYPE_CHECKING:
     from trainers.recipe import RewardPart
@@ -150,8 +151,7 @@ def terms(parts: Sequence["RewardPart"], protocols: Mapping[str, Protocol], mode
 
 def maximum(name: str, kind: str, **settings: Any) -> float:
     """Largest value that a reward can give a row of this kind: what its module says, 1 where it says nothing."""
-    said: Any = None if ".py" in name else getattr(importlib.import_module(f"trainers.rewards.{name}"), "maximum", None)
-    return 1.0 if said is None else float(said(kind, **settings))
+    return 1.0 if ".py" in name else largest(_bound(name, None, settings), kind)
 
 
 def settings_of(reward: Reward) -> list[str]:

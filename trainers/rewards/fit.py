@@ -21,20 +21,33 @@ def kinds_of(reward: Callable[..., Any]) -> tuple[str, ...]:
 def misfit(reward: Reward, protocol: Protocol) -> str | None:
     """Why a reward cannot score replies under a protocol; None where it can.
 
-    It has to know the protocol's kind, and in one of the modes pay more for a true answer in the protocol's words than for none.
+    It has to know the protocol's kind, and in one of the modes pay half of its maximum or more for a true answer in the words of
+    the protocol: less means that it looks for other words.
 
     Raises:
         InputError: A setting of the reward has a wrong value.
     """
     if protocol.kind not in kinds_of(reward):
         return f"scores {listed(kinds_of(reward))}, and {protocol.name} asks for {protocol.kind}"
+    most, best = largest(reward, protocol.kind), 0.0
     for row in filter(rows.answerable, rows.of_kinds([protocol.kind])):
         for mode in protocol.prompt.modes:
             asked = row._replace(mode=mode, protocol_name=protocol.name)
-            said, silent = reward([rows.spoken(asked, protocol), ""], **rows.columns([asked] * 2))
-            if said is not None and (silent is None or said > silent):
-                return None
-    return f"pays no more for a true answer in the words of {protocol.name} than for none"
+            (said,) = reward([rows.spoken(asked, protocol)], **rows.columns([asked]))
+            best = max(best, said or 0.0)
+    if best >= most / 2:
+        return None
+    return f"pays {best:.3g} of {most:.3g} for a true answer in the words of {protocol.name}"
+
+
+def largest(reward: Callable[..., Any], kind: str) -> float:
+    """The largest value that a reward can give a row of this kind: what `maximum` of its file says, 1 where that says nothing."""
+    settings: dict[str, Any] = {}
+    while isinstance(reward, partial):
+        settings = {**reward.keywords, **settings}
+        reward = reward.func
+    said = getattr(reward, "__globals__", {}).get("maximum")
+    return 1.0 if said is None else float(said(kind, **{key: value for key, value in settings.items() if key != "protocol"}))
 
 
 def listed(names: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ class Row(NamedTuple):
     query: str = ""
 
 
-LIKED = [[0, 0, 0]] * 2 + [[2, 3, 4]] * 3 + [[0, 0, 0]] * 5
+LIKED = [[0, 0, 0]] * 2 + [[4, 4, 4]] * 3 + [[0, 0, 0]] * 5
 OPTIONS = ("to the left", "to the right", "nowhere")
 
 MOMENTS = (

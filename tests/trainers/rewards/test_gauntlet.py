@@ -221,7 +221,7 @@ def test_words_of_a_users_own_stand_for_spans_options_and_clips() -> None:
     by_id = {row.id: row for row in rows.ROWS}
     assert rows.spoken(by_id["choice 2"], "({option}) {spans}") == "(C) 2.0 to 5.0, 10.0 to 14.5"
     assert rows.spoken(by_id["highlights 1"], '{"at": [{times}], "score": [{scores}]}') == (
-        '{"at": [4.0, 6.0, 8.0], "score": [3.0, 3.0, 3.0]}'
+        '{"at": [4.0, 6.0, 8.0], "score": [4.0, 4.0, 4.0]}'
     )
     assert rows.spoken(by_id["clips 1"], "{start}{times}") == "4.0, 6.0, 8.0"
 
