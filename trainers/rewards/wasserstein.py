@@ -4,11 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from tasks.errors import InputError
-from tasks.kinds.union import merged
-from tasks.metrics import Floats
+from tasks.kinds.union import Pair, merged
 from tasks.parsers import reader
 from tasks.protocol import Protocol
 from tasks.span import Span
@@ -61,24 +58,28 @@ def _value(said: Sequence[Span], targets: Targets, beta: float) -> float:
     given, true = merged(lasting(said)), merged(lasting(targets))
     if not given or not true:
         return 0.0
-    left, right = (np.array(spans, dtype=np.float64) for spans in (given, true))
-    return math.exp(-beta * distance(left, right) / float((right[:, 1] - right[:, 0]).sum()))
+    return math.exp(-beta * distance(given, true) / length(true))
 
 
-def distance(left: Floats, right: Floats) -> float:
-    """W1 in seconds between uniform distributions on two lists of `(n, 2)` spans, in order of time and apart."""
-    at = np.unique(np.concatenate([left.ravel(), right.ravel()]))
-    gap = _cumulative(left, at) - _cumulative(right, at)
-    low, high = np.abs(gap[:-1]), np.abs(gap[1:])
-    # Where the functions cross, two triangles lie between them in place of a trapezoid.
-    crossed = gap[:-1] * gap[1:] < 0
-    height = np.where(crossed, (low**2 + high**2) / np.where(crossed, low + high, 1), low + high)
-    return float((height * np.diff(at)).sum() / 2)
+def distance(left: Sequence[Pair], right: Sequence[Pair]) -> float:
+    """W1 in seconds between uniform distributions on two lists of spans, each in order of time and apart."""
+    turns = [
+        (at, change)
+        for spans, share in ((left, 1 / length(left)), (right, -1 / length(right)))
+        for span in spans
+        for at, change in ((span[0], share), (span[1], -share))
+    ]
+    area = gap = slope = before = 0.0
+    for at, change in sorted(turns):
+        after = gap + slope * (at - before)
+        low, high = abs(gap), abs(after)
+        # Where the functions cross, two triangles lie between them in place of a trapezoid.
+        height = (low**2 + high**2) / (low + high) if gap * after < 0 else low + high
+        area += height * (at - before) / 2
+        gap, slope, before = after, slope + change, at
+    return area
 
 
-def _cumulative(spans: Floats, at: Floats) -> Floats:
-    """`(k,)` share of the seconds of spans that lies before each of k times."""
-    lengths = spans[:, 1] - spans[:, 0]
-    ends = np.cumsum(lengths) / lengths.sum()
-    steps = np.stack([np.concatenate([[0.0], ends[:-1]]), ends], axis=1)
-    return np.asarray(np.interp(at, spans.ravel(), steps.ravel()))
+def length(spans: Sequence[Pair]) -> float:
+    """Seconds that spans cover which are apart."""
+    return float(sum(end - start for start, end in spans))

@@ -230,7 +230,7 @@ def _place(name: str, module: ModuleType) -> None:
     setattr(sys.modules[package], leaf, module)
 
 
-UNUSED = "it stands where the quotient is not taken"
+MIRRORED = "the sign of the gap plays no part"
 EQUIVALENT = {
     "rewards.tempsamp: return read(pairs or in_pairs(_BOUNDED.findall(found))[:1]) [1 => 2]": "the reward takes the first span",
     "rewards.temporal_r1: if not all(abs(time) <= LARGEST for time in times): [all => any]": "the infinite has IoU 0 anyway",
@@ -243,9 +243,8 @@ EQUIVALENT = {
     "museg: if merged and start <= merged[-1][1]: [start <= merged[-1][1] => start < merged[-1][1]]": (
         "two segments that touch cover what the merged one covers"
     ),
-    "wasserstein: crossed = gap[:-1] * gap[1:] < 0 [gap[:-1] * gap[1:] => gap[:-1] / gap[1:]]": "the sign alone counts",
-    "wasserstein: height = np.where(crossed, (low**2 + high**2) / np.where(crossed, low + high, 1), low + high) [1 => 2]": UNUSED,
-    "wasserstein: height = np.where(crossed, (low**2 + high**2) / np.where(crossed, low + high, 1), low + high) [1 => 0]": UNUSED,
+    "wasserstein: after = gap + slope * (at - before) [gap + slope * (at - before) => gap - slope * (at - before)]": MIRRORED,
+    "wasserstein: gap, slope, before = after, slope + change, at [slope + change => slope - change]": MIRRORED,
     "museg_format: if timestamps and not all(1 <= mentions(time, thought, MOST + 1) <= MOST for time in times): [1 => 2]": (
         "counting goes one further before it stops"
     ),
