@@ -4,7 +4,7 @@ import logging
 
 from tasks.errors import InputError
 from trainers.methods.configs import adapters, arguments
-from trainers.rewards import RecipeReward
+from trainers.rewards import terms
 from trainers.training import Training
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def check(training: Training, alone: bool = False) -> None:
         raise InputError(
             "protocols with different names", ", ".join(rules.name for rules in training.protocols), "rename one of them"
         )
-    for part in recipe.rewards:
-        RecipeReward(part.name, protocols, part.modes, part.settings)
+    if recipe.method == "grpo":
+        terms(recipe.rewards, protocols, recipe.epochs)
     if len(training.kinds) > 1 and recipe.trainer.get("scale_rewards") in ("none", False):
         logger.warning("scale_rewards=none: kinds whose rewards have a larger range have larger advantages")

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness import yaml_file
 from harness.checked import Kinds, Place, mapping
+from tasks import kinds
 from tasks.errors import InputError, unknown
 from trainers.rewards import MODES
 
@@ -18,7 +19,14 @@ ACCUMULATION = "gradient_accumulation_steps"
 SHAPINGS = ("none", "downscale", "anchor", "nonlinear")
 """How an off-policy answer enters the advantages: see `trainers.methods.advantages.mixed`."""
 
-REWARD_KINDS: Kinds = {"name": (str,), "weight": (int, float), "modes": (list, tuple), "shaped": (bool,), "settings": (dict,)}
+REWARD_KINDS: Kinds = {
+    "name": (str,),
+    "weight": (int, float),
+    "modes": (list, tuple),
+    "kinds": (list, tuple),
+    "shaped": (bool,),
+    "settings": (dict,),
+}
 
 
 @dataclass(frozen=True)
@@ -28,8 +36,22 @@ class RewardPart:
     name: str  # A module of `trainers.rewards`, or `FILE.py:function`
     weight: float = 1.0  # Its weight in the sum
     modes: tuple[str, ...] = MODES  # Modes in which it counts
+    kinds: tuple[str, ...] = ()  # Kinds of rows in which it counts (`tasks/kinds`), empty for all
     shaped: bool = True  # Whether it is part of what `shaping` shapes (accuracy); the rest (format) is added afterwards
     settings: dict[str, Any] = field(default_factory=dict)  # Keyword arguments of the reward
+
+    def __post_init__(self) -> None:
+        for key, known in (("modes", MODES), ("kinds", kinds.NAMES)):
+            chosen = tuple(getattr(self, key))
+            object.__setattr__(self, key, chosen)
+            for one in chosen:
+                if one not in known:
+                    found = unknown(str(one)[:80], known)
+                    raise InputError(f"{key} of reward {self.name}: {', '.join(known)}", found, "edit the recipe")
+
+    def counts(self, kind: str, mode: str) -> bool:
+        """Whether it counts for rows of this kind in this mode."""
+        return mode in self.modes and (not self.kinds or kind in self.kinds)
 
 
 @dataclass(frozen=True)
@@ -112,7 +134,7 @@ def from_mapping(name: str, values: Mapping[str, Any]) -> Recipe:
     parts = []
     for part in values.get("rewards", ()):
         part = mapping({"name": part} if isinstance(part, str) else part, place.at("a reward"), REWARD_KINDS, ("name",))
-        parts.append(RewardPart(**{**part, **({"modes": tuple(part["modes"])} if "modes" in part else {})}))
+        parts.append(RewardPart(**part))
     epochs = values.get("epochs", ("direct",))
     try:
         trainer = {key: number(value) for key, value in (values.get("trainer") or {}).items()}

@@ -48,7 +48,7 @@ from trainers.methods.sft import VideoSFTTrainer
 from trainers.methods.sight import Sight
 from trainers.mix import Share, questions_of
 from trainers.recipe import Recipe
-from trainers.rewards import RecipeReward, maximum
+from trainers.rewards import maximum, terms
 from trainers.rollout import check_vllm
 from trainers.training import Training, precision, spec, usable
 
@@ -242,7 +242,7 @@ def build(
             shaped=[part.shaped for part in recipe.rewards],
             metrics=RolloutMetrics(examples.protocols, recipe.group_size - 1, training.folder),
             redraws=recipe.redraws,
-            reward_funcs=[RecipeReward(part.name, examples.protocols, part.modes, part.settings) for part in recipe.rewards],
+            reward_funcs=terms(recipe.rewards, examples.protocols, recipe.epochs),
             **common,
         )
     for callback in list(trainer.callback_handler.callbacks):
@@ -253,7 +253,7 @@ def build(
 
 def top(recipe: Recipe, row: Row) -> float:
     """The largest accuracy that the shaped rewards of a recipe can give a row; 1 where none of them counts."""
-    counted = [part for part in recipe.rewards if part.shaped and row["mode"] in part.modes]
+    counted = [part for part in recipe.rewards if part.shaped and part.counts(row["kind"], row["mode"])]
     return sum(part.weight * maximum(part.name, row["kind"], **part.settings) for part in counted) or 1.0
 
 

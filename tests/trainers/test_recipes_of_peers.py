@@ -32,6 +32,7 @@ PEERS = [
     ("timelens", "timelens", 1.0, 0.0),
     ("tempsamp-release", "tempsamp-timelens", 0.8 + 0.01 * math.log(1.2) + 0.1, 0.8 - (math.exp(0.8) - 1) / (math.e - 1)),
     ("tempsamp-charades", "default", 1.0, 0.0),
+    ("tempr1", "tempr1", 2.0, 0.0),
 ]
 """Recipe, its protocol, and the sum of its rewards for the true answer and for `nothing`."""
 
