@@ -21,7 +21,7 @@ from tasks.overlap import overlaps
 from trainers import cells, recipe
 from trainers.experiment import Experiment
 from trainers.mix import parse
-from trainers.rewards import RecipeReward
+from trainers.rewards import terms
 
 OTHERS = "name other splits under `train` or `evaluate` in the file of the experiment (harness ls tasks)"
 OURS = {
@@ -72,10 +72,7 @@ def planned(experiment: Experiment, root: Path) -> Planned:
         names = dict.fromkeys(name for row, seed in points for name, _ in parse(experiment.mix(row, label, seed)))
         trained[label] = [plan(name, tuple(dict.fromkeys(how.epochs))) for name in names]
         protocols = {one.protocol.name: one.protocol for one in trained[label]}
-        for part in how.rewards:
-            of = getattr(part, "kinds", ())
-            counted = {name: rules for name, rules in protocols.items() if not of or rules.kind in of}
-            RecipeReward(part.name, counted, part.modes, part.settings)
+        terms(how.rewards, protocols, how.epochs if how.rewards else ())
     found = Planned(replace(experiment, evaluate=tuple(named), dev=dev), evaluated, choosing, trained)
     refuse_overlap([one for plans in trained.values() for one in plans], [*evaluated, *choosing])
     check_options(found.experiment)

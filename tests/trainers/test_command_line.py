@@ -29,6 +29,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def typed(model: Path, data: Path, *more: str, recipe: str = "grpo", tasks: str = MIX, **changes: Any) -> list[str]:
     values = {"epochs": "[direct]", "rewards": "[score]", **changes} if recipe != "sft" else changes
+    values.setdefault("prompts_per_step", 2 * values.get("prompts_per_device", 1))
     sets = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
     return ["train", "--recipe", recipe, "--model", str(model), "--tasks", tasks, "--data-root", str(data), *sets, *more]
 
@@ -164,7 +165,7 @@ def test_groups_without_variance_are_drawn_again(checkpoints: dict[str, Path], d
     for redraws in (0, 8):
         out = tmp_path / f"redraws-{redraws}"
         changes = {"max_steps": 4, "max_completion_length": 3, "prompts_per_device": 2, "learning_rate": 0}
-        changes |= {"rewards": f"[{reward}]", "redraws": redraws, "gradient_accumulation_steps": 1, "group_size": 3}
+        changes |= {"rewards": f"[{reward}]", "redraws": redraws, "prompts_per_step": 2, "group_size": 3}
         assert main(typed(checkpoints["qwen3_vl"], data, "--output", str(out), tasks="synthetic-moment@train", **changes)) == 0
         log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
         steps = [entry for entry in log if "loss" in entry]

@@ -31,7 +31,7 @@ def write(folder: Path, model: Path, /, **changes: Any) -> Path:
         "evaluate": ["synthetic@test"],
         "recipes": {"sft": "sft", "grpo": short},
         "baseline": "sft",
-        "set": ["max_steps=2", "learning_rate=1e-3"],
+        "set": ["max_steps=2", "prompts_per_step=2", "learning_rate=1e-3"],
     }
     values = {key: value for key, value in {**values, **changes}.items() if value is not None}
     path = folder / "mine.yaml"
@@ -95,7 +95,7 @@ def test_the_best_mean_over_seeds_is_chosen() -> None:
 
 def test_cells_of_a_grid(tmp_path: Path, checkpoints: dict[str, Path]) -> None:
     grid = {"learning_rate": [1e-4, 1e-3]}
-    changes = {"grid": grid, "dev": "synthetic@dev", "seeds": [3, 4], "set": ["max_steps=2"]}
+    changes = {"grid": grid, "dev": "synthetic@dev", "seeds": [3, 4], "set": ["max_steps=2", "prompts_per_step=2"]}
     loaded = experiment.load(str(write(tmp_path, checkpoints["qwen3_vl"], **changes)))
     tried = cells.grid_cells(loaded, tmp_path)
     assert [(cell.label, cell.change, cell.seed) for cell in tried] == [

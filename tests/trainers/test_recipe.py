@@ -19,7 +19,7 @@ def test_tempsamp_is_grpo_and_the_paper() -> None:
     assert tempsamp.trainer == grpo.trainer and tempsamp.rewards == grpo.rewards
     assert (grpo.answers, grpo.shaping) == (None, "none")
     assert (tempsamp.answers, tempsamp.shaping, tempsamp.group_size) == ("ground-truth", "nonlinear", 4)
-    assert tempsamp.trainer["learning_rate"] == 1e-6 and tempsamp.trainer["gradient_accumulation_steps"] == 2
+    assert tempsamp.trainer["learning_rate"] == 1e-6 and tempsamp.prompts_per_step == 8  # four GPUs, accumulation 2
     assert (len(tempsamp.epochs), tempsamp.prompts_per_device, tempsamp.trainer["max_completion_length"]) == (2, 1, 2048)
 
 

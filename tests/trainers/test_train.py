@@ -36,7 +36,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def typed(
     model: Path, data: Path, output: Path, recipe: str = "tempsamp", task: str = "synthetic@train", **changes: Any
 ) -> list[str]:
-    values = {"max_steps": 4, "learning_rate": 1e-3, "save_steps": 2, **changes}
+    values = {"max_steps": 4, "learning_rate": 1e-3, "save_steps": 2, "prompts_per_step": 2, **changes}
     if recipe != "sft":
         values.setdefault("max_completion_length", 6)
     sets = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
