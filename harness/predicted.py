@@ -85,8 +85,6 @@ def predictions(
     check_duplicates(plan, duplicates)
     if plan.protocol.kind == "instances" and reply_key is None and (found := originals.detections(path)) is not None:
         return originals.of_detections(found, plan.samples, path, plan.modes)
-    if reply_key is None and (rows_of_museg := originals.museg(path)) is not None:
-        return originals.of_museg(rows_of_museg, plan.samples, path, plan.modes, parser(plan.protocol.answer))
     read, rows, collected = parser(plan.protocol.answer), Matching(plan, path, reply_key), Collected(plan.modes, duplicates)
     for row in rows:
         text = {"text": row.text} if keep_texts and row.text is not None else {}

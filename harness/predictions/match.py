@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from harness.data.videos import SUFFIXES
 from harness.predictions.keys import shape_of
 from harness.predictions.names import KEY
-from harness.predictions.spans import moments
+from harness.predictions.spans import Moment, moments
 from tasks.sample import Sample
 from tasks.span import Span
 
@@ -74,6 +74,15 @@ class Index:
         if asked:
             return Match(asked, "other-number" if is_number else "other-sample", name)
         return Match((), "stranger") if is_number and not self._is_alike(named, video, query) else Match((named,))
+
+    def within(self, row: Mapping[str, Any], question: str, true: Sequence[Moment]) -> tuple[str, ...]:
+        """The samples of a row's video whose query stands in a question: those with the row's truth, or those it equals."""
+        video, words = _text(row, shape_of(row).video), plain(question)
+        asked = [self._by_id[i] for i in self._of_video.get(_loose(video or ""), ())]
+        asked = [sample for sample in asked if plain(sample.query) in words]
+        spans = [Span(*moment[:2]) for moment in true]
+        same = [sample for sample in asked if not spans or list(sample.truth.spans) == spans]
+        return tuple(sample.id for sample in same or asked if same or plain(sample.query) == words)
 
     def _asked(self, video: str, query: str | None, target: Any, row: Mapping[str, Any]) -> tuple[str, ...]:
         """Samples that ask this query on this video, of several those with the row's truth, if it gives one that fits any."""
