@@ -94,8 +94,8 @@ def rounded(answer: Answer, sample: Sample, protocol: Protocol) -> Answer:
     if rules.unit == "percent":
         spans = [Span(*(_hundredth(time, duration_s) * duration_s / 100 for time in span)) for span in answer.spans]
     else:
-        decimals = 0 if protocol.score.round_prediction == "integer" else rules.decimals
-        spans = [Span(*(Decimal(f"{time:.{decimals}f}") for time in span)) for span in answer.spans]
+        digits = f".{0 if protocol.score.round_prediction == 'integer' else rules.decimals}f"
+        spans = [Span(Decimal(format(start, digits)), Decimal(format(end, digits))) for start, end in answer.spans]
     return Answer(tuple(spans), marks=answer.marks, option=answer.option)
 
 

@@ -123,7 +123,8 @@ def draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
     block = max(1, BLOCK // clusters)
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
-        drawn = rng.integers(clusters, size=(rows, size)) + clusters * np.arange(rows)[:, None]
+        drawn = rng.integers(clusters, size=(rows, size))
+        drawn += clusters * np.arange(rows)[:, None]
         yield np.bincount(drawn.ravel(), minlength=rows * clusters).reshape(rows, clusters).astype(np.float64)
 
 

@@ -111,7 +111,7 @@ class ReplyKey:
         shape = shape_of(row)
         if (rivals := self._ways.get(shape)) is None:
             rivals = self._ways[shape] = self._rivals(shape)
-        for rival, other in _said(row, shape, rivals).items():
+        for rival, other in _said(row, shape, rivals).items() if rivals else ():
             mine = None if self.name is None else value(row, self.name)
             if is_empty(mine) or not agree(mine, other):
                 raise _undecided(self._path, where, [key for key in (self.name, rival) if key])

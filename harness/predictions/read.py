@@ -171,7 +171,9 @@ class Predictions:
 
     def _option(self, where: str, row: Mapping[str, Any]) -> str | None:
         """The letter that a row chooses, where questions have options; several keys for it are refused."""
-        found = {key: row[key] for key in row if plain_key(key) in OPTION} if self._asks_options else {}
+        if not self._asks_options:
+            return None
+        found = {key: row[key] for key in row if plain_key(key) in OPTION}
         try:
             letters = {letter(value) for value in found.values()}
         except ValueError as error:

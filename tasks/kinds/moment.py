@@ -1,6 +1,7 @@
 """One moment against the true one it fits best; evaluators differ in rounding, clamping, IoU and comparison."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +24,23 @@ HUNDREDTHS = 9
 
 def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Columns:
     """`mIoU`, and `R1@t` at the thresholds of the protocol; the first span of an answer counts."""
-    spans, targets = [answer.spans for answer in answers], [sample.truth.spans for sample in samples]
-    durations = [sample.duration_s for sample in samples]
-    found = ious(protocol, spans, targets, durations)
-    reached = hits(protocol, found, spans, targets, durations)
+    asked = _asked(samples, answers)
+    found = ious(protocol, *asked)
+    reached = hits(protocol, found, *asked)
     return {"mIoU": found, **{f"R1@{t}": reached[t].astype(np.float64) for t in protocol.score.thresholds}}
 
 
 def fit(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Floats:
     """IoU of the first span of each answer with the true span that it fits best."""
-    spans, targets = [answer.spans for answer in answers], [sample.truth.spans for sample in samples]
-    return ious(protocol, spans, targets, [sample.duration_s for sample in samples])
+    return ious(protocol, *_asked(samples, answers))
+
+
+def _asked(samples: Sequence[Sample], answers: Sequence[Answer]) -> tuple[list[Spans], list[Spans], list[float]]:
+    return (
+        [answer.spans for answer in answers],
+        [sample.truth.spans for sample in samples],
+        [sample.duration_s for sample in samples],
+    )
 
 
 KIND = Kind(needs=("spans",), main="mIoU", values=values, single=True, fit=fit)
@@ -81,8 +88,8 @@ def ious(protocol: Protocol, predicted: Sequence[Spans], targets: Sequence[Spans
     if not predicted:
         return np.zeros(0)
     left, right = adjusted(protocol, [spans[:1] for spans in predicted], targets, duration_s)
-    pairs = [(*(p[0] if p else _NOTHING), *t) for p, spans in zip(left, right, strict=True) for t in spans]
-    table = np.array(pairs, dtype=np.float64)
+    pairs = ((p[0] if p else _NOTHING) + t for p, spans in zip(left, right, strict=True) for t in spans)
+    table = np.fromiter(chain.from_iterable(pairs), dtype=np.float64).reshape(-1, 4)
     starts = np.cumsum([0, *(len(spans) for spans in right[:-1])])
     # Numbers beyond 32 bits become infinite and score 0.
     with np.errstate(over="ignore", invalid="ignore"):
