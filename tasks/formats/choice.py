@@ -15,11 +15,7 @@ _OPTIONS = ("a0", "a1", "a2", "a3", "a4")
 
 
 def read_nextgqa_json(text: str) -> list[Sample]:
-    """VideoChat-R1's form: rows with `options` "(A) …", an `answer` "(C)" and a list of evidence windows, `glue`.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
+    """VideoChat-R1's form: rows with `options` "(A) …", an `answer` "(C)" and a list of evidence windows, `glue`."""
     return each(listed(parse_json(text)), _nextgqa)
 
 
@@ -39,9 +35,6 @@ def read_nextgqa_csv(questions: str, windows: str) -> list[Sample]:
     """NExT-GQA's own form: a csv of questions, and windows by video and question id.
 
     The csv names the answer by its text. Of two equal options the last is meant: so the JSON form keys the one such question.
-
-    Raises:
-        ValueError: A text is not of this shape; the message names the line.
     """
     evidence = expect(parse_json(windows), dict, "an object of videos")
     return each(table(questions, *_COLUMNS, *_OPTIONS), lambda row: _joined(row, evidence))
@@ -67,11 +60,7 @@ def _joined(row: Mapping[str, str], evidence: Mapping[str, Any]) -> Sample:
 
 
 def read_rextime(text: str) -> list[Sample]:
-    """ReXTime's `rextime_val.json`: rows with `options`, the letter `ans` of one, and the `span` of the evidence.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
+    """ReXTime's `rextime_val.json`: rows with `options`, the letter `ans` of one, and the `span` of the evidence."""
     return each(listed(parse_json(text)), _rextime)
 
 

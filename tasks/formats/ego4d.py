@@ -11,9 +11,6 @@ def read_nlq(text: str) -> list[Sample]:
     """`nlq_{train,val}.json`: videos of clips of annotations of `language_queries`; the video of a sample is the clip.
 
     Times count from the start of the clip. A query without text is kept as an empty one.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the place.
     """
     rows: list[Sample] = []
     document = parse_json(text)

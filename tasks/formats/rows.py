@@ -13,11 +13,7 @@ VUE_TR_LABELS = ("duration_category", "query_format", "query_modality")
 
 
 def read_vue_tr(text: str) -> list[Sample]:
-    """VUE-TR: `gt` holds all true spans, and may be empty; three attributes of the query are its labels.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
+    """VUE-TR: `gt` holds all true spans, and may be empty; three attributes of the query are its labels."""
     return each(listed(parse_json(text)), _vue_tr)
 
 
@@ -33,11 +29,7 @@ def _vue_tr(entry: dict[str, Any]) -> Sample:
 
 
 def read_timerft(text: str) -> list[Sample]:
-    """TimeRFT, the training rows of Time-R1: `timestamp` counts from the start of the file that `video` names.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
+    """TimeRFT, the training rows of Time-R1: `timestamp` counts from the start of the file that `video` names."""
     return each(listed(parse_json(text)), _timerft)
 
 
@@ -52,11 +44,7 @@ def _timerft(entry: dict[str, Any]) -> Sample:
 
 
 def read_extreme_when(text: str) -> list[Sample]:
-    """ExtremeWhenBench: rows, or an object that holds them as `questions`, with `correct_interval` and `video_duration_s`.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
+    """ExtremeWhenBench: rows, or an object that holds them as `questions`, with `correct_interval` and `video_duration_s`."""
     document = parse_json(text)
     return each(listed(document.get("questions") if isinstance(document, dict) else document), _extreme_when)
 
@@ -78,9 +66,6 @@ def read_momentseeker(text: str, durations: str) -> list[Sample]:
     Args:
         text: The rows, which have no durations.
         durations: A csv with `video` and `seconds`.
-
-    Raises:
-        ValueError: A text is not of this shape, or a video has no duration; the message names the row.
     """
     durations_s = second_durations(durations)
 
@@ -98,11 +83,7 @@ def read_momentseeker(text: str, durations: str) -> list[Sample]:
 
 
 def read_didemo(text: str) -> list[Sample]:
-    """DiDeMo: `times` holds the first and last chunk of 5 s by annotator, the video is `num_segments` chunks long.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
+    """DiDeMo: `times` holds the first and last chunk of 5 s by annotator, the video is `num_segments` chunks long."""
     return each(listed(parse_json(text)), _didemo)
 
 
