@@ -74,7 +74,7 @@ def by_task(tasks_: Iterable[tuple[Plan, Mapping[str, Any], Sequence[Floor]]]) -
             row = {"task": plan.name, "protocol": plan.protocol.name, "mode": _mode(mode), "metric": scores["headings"][main]}
             row |= {"value": _two(entry["aggregate"][main]), "95 %": _interval(low, high)}
             row |= {"best without a look": "-" if best is None else f"{best[0]:.2f} ({best[1]})"}
-            table.append({**row, "coverage": _percent(entry.get("coverage")), "parsed": _percent(entry.get("parse_rate"))})
+            table.append({**row, "coverage": percent(entry.get("coverage")), "parsed": percent(entry.get("parse_rate"))})
     return table
 
 
@@ -168,8 +168,8 @@ def _row(model: str, mode: str, entry: Mapping[str, Any], headings: Mapping[str,
     aggregate, interval = entry["aggregate"], entry["interval_95"]
     row = {"model": _short(model), "mode": _mode(mode)}
     answered = entry["counts"]["answered"] if "counts" in entry else None
-    row["coverage"] = "-" if answered is None else f"{answered}/{aggregate['n']} ({_percent(entry['coverage'])})"
-    row["parsed"] = _percent(entry.get("parse_rate"))
+    row["coverage"] = "-" if answered is None else f"{answered}/{aggregate['n']} ({percent(entry['coverage'])})"
+    row["parsed"] = percent(entry.get("parse_rate"))
     if cut_off := entry.get("counts", {}).get("truncated", 0):
         row[CUT_OFF] = str(cut_off)
     for name, title in headings.items():
@@ -198,5 +198,6 @@ def _short(model: str) -> str:
     return model if len(model) <= 40 else f"…{model[-39:]}"
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """A share in percent for a table; "-" for none."""
     return "-" if share is None else f"{100 * share:.2f}%" if 0 < share < 0.01 else f"{100 * share:.1f}%"

@@ -6,7 +6,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from tasks.answer import Answer
-from tasks.formats.published import each, expect, field, length, listed, parse_json, sentence, shown, span, spans, stem, table
+from tasks.formats.published import each, expect, field, json_rows, length, parse_json, sentence, shown, span, spans, stem, table
 from tasks.sample import Sample
 
 _LETTER = re.compile(r"\(([A-Z])\)")
@@ -14,12 +14,9 @@ _COLUMNS = ("video_id", "qid", "question", "answer", "type")
 _OPTIONS = ("a0", "a1", "a2", "a3", "a4")
 
 
-def read_nextgqa_json(text: str) -> list[Sample]:
+@json_rows
+def read_nextgqa_json(entry: dict[str, Any]) -> Sample:
     """VideoChat-R1's form: rows with `options` "(A) …", an `answer` "(C)" and a list of evidence windows, `glue`."""
-    return each(listed(parse_json(text)), _nextgqa)
-
-
-def _nextgqa(entry: dict[str, Any]) -> Sample:
     return Sample(
         video=stem(field(entry, "video")),
         duration_s=length(field(entry, "duration")),
@@ -59,12 +56,9 @@ def _joined(row: Mapping[str, str], evidence: Mapping[str, Any]) -> Sample:
     )
 
 
-def read_rextime(text: str) -> list[Sample]:
+@json_rows
+def read_rextime(entry: dict[str, Any]) -> Sample:
     """ReXTime's `rextime_val.json`: rows with `options`, the letter `ans` of one, and the `span` of the evidence."""
-    return each(listed(parse_json(text)), _rextime)
-
-
-def _rextime(entry: dict[str, Any]) -> Sample:
     return Sample(
         video=sentence(field(entry, "vid")),
         duration_s=length(field(entry, "duration")),

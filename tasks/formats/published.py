@@ -109,6 +109,12 @@ def listed(rows: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"row {number}", expect(entry, dict, f"an object as row {number}")
 
 
+def listed_under(key: str, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Objects of a JSON list, or of the one under this key of an object, as `listed`. Raises ValueError on another shape."""
+    document = parse_json(text)
+    return listed(document.get(key) if isinstance(document, dict) else document)
+
+
 def each(entries: Iterable[tuple[str, dict[str, Any]]], build: Callable[[dict[str, Any]], Sample]) -> list[Sample]:
     """A sample of every object. Raises ValueError that begins with the place of the first object that gives none."""
     samples = []
@@ -118,6 +124,11 @@ def each(entries: Iterable[tuple[str, dict[str, Any]]], build: Callable[[dict[st
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
     return samples
+
+
+def json_rows(build: Callable[[dict[str, Any]], Sample]) -> Callable[[str], list[Sample]]:
+    """From what makes one row a sample to the reader of a JSON list of such rows."""
+    return lambda text: each(listed(parse_json(text)), build)
 
 
 def field(entry: Mapping[str, Any], key: str) -> Any:
