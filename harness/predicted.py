@@ -71,8 +71,6 @@ def predictions(
     """Read a file row by row under the protocol's parser; a row without a mode answers every mode.
 
     Args:
-        reply_key: The key of the reply, None for what the file itself shows.
-        duplicates: Which of several rows for one sample counts.
         keep_texts: Whether records hold texts beside what was read of them.
         choices: A second file, with the option that is chosen of each sample.
 

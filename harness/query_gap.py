@@ -23,7 +23,6 @@ def query_gap(samples: Sequence[Sample], answers: Sequence[Answer], kept: Bools,
     sentences asked together each counts; an answer that only follows their order has a gap above 0 there.
 
     Args:
-        samples: The split.
         answers: What was read of each sample, in seconds.
         kept: `(n,)` samples in the denominator; only they are compared.
         protocol: The IoU of its kind is used.

@@ -108,12 +108,9 @@ def judge(samples: Sequence[Sample], records: Records, protocol: Protocol, mode:
     """Read and judge the replies of one mode; samples without a record count as `not-run`.
 
     Args:
-        samples: The split, in its order.
         records: Lines of `samples.jsonl` by sample id and mode. A record with a `prediction` needs no text: its spans are
             seconds. One with `read` has been through the protocol's parser. With `earlier` records for the sample, the mean of
             the values of all counts; the rest is said of the record itself.
-        protocol: How replies are read and compared.
-        mode: Which replies.
     """
     read, misfit = parser(protocol.answer), kinds.find(protocol.kind).misfit
     given: list[Outcome] = []

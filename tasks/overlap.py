@@ -1,7 +1,7 @@
 """Videos that stand both in a split models are trained on and in one they are tested on."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tasks.sample import Sample
@@ -37,12 +37,8 @@ class Overlap(NamedTuple):
 
 
 def overlaps(splits: Mapping[str, Sequence[Sample]]) -> list[Overlap]:
-    """Every pair of a training split and another split that share videos, of whatever tasks.
-
-    Args:
-        splits: Samples by `task@split`; `train`, `fit` and `fewshot-…` are what models are trained on.
-    """
-    videos = {name: _videos(samples) for name, samples in splits.items()}
+    """Every pair of a training split (`train`, `fit`, `fewshot-…`) and another that share videos, by `task@split`."""
+    videos = {name: {_plain(sample.video) for sample in samples} for name, samples in splits.items()}
     training = [name for name in splits if _TRAINING.fullmatch(name.rpartition("@")[2])]
     found = []
     for train in training:
@@ -51,10 +47,6 @@ def overlaps(splits: Mapping[str, Sequence[Sample]]) -> list[Overlap]:
                 queries = sum(1 for sample in splits[test] if _plain(sample.video) in shared)
                 found.append(Overlap(train, test, tuple(sorted(shared)), len(videos[test]), queries, len(splits[test])))
     return sorted(found)
-
-
-def _videos(samples: Iterable[Sample]) -> set[str]:
-    return {_plain(sample.video) for sample in samples}
 
 
 def _plain(video: str) -> str:

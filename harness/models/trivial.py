@@ -61,13 +61,10 @@ def trivial(
     seed: int,
     truth_of: Callable[[Sample], Answer] | None = None,
 ) -> TrivialModel | None:
-    """A trivial model by name, None if the name is not one.
+    """A trivial model by name, which speaks in the words of the protocol; None if the name is not one.
 
     Args:
-        name: One of `NAMES`.
-        protocol: In its words the model speaks.
         train: Loads the train split; called by the `train-prior` rows only.
-        seed: Seed of `random`.
         truth_of: What an oracle knows; by default the truth as far as the protocol can say it.
     """
     truth_of = truth_of or partial(sayable, protocol=protocol)

@@ -38,7 +38,6 @@ def read_activitynet(actions: str, info: str, *, subset: str) -> list[Sample]:
     Args:
         actions: `{video: {"duration_second": s, "annotations": [{"segment": [s, e], "label": class}, …]}}`.
         info: A csv with `video` and `subset`.
-        subset: Videos of this subset are read.
     """
     subsets = {row["video"]: row["subset"] for _, row in table(info, "video", "subset")}
     rows: list[Sample] = []
@@ -58,7 +57,6 @@ def read_thumos(annotations: str, info: str, *, subset: str) -> list[Sample]:
     Args:
         annotations: `{"database": {video: {"subset": …, "annotations": [{"segment": ["s", "e"], "label": class}, …]}}}`.
         info: A csv with `video`, `count` and `fps`.
-        subset: Videos of this subset are read.
     """
     durations_s = frame_durations(info)
     rows: list[Sample] = []
@@ -77,7 +75,6 @@ def read_museg(text: str, info: str, *, durations: Callable[[str], Mapping[str, 
     Args:
         text: A list of rows with `video`, `question`, `groundtruth`.
         info: A csv that gives durations, which the rows do not have.
-        durations: How that csv is read.
     """
     durations_s = durations(info)
 

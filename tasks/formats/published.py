@@ -68,7 +68,6 @@ def read_tall_text(text: str, durations_s: dict[str, float]) -> list[Sample]:
     """TALL's `VIDEO START END##QUERY`, one a line, split at the first `##` only (queries contain `#`).
 
     Args:
-        text: The file.
         durations_s: Duration in seconds by video; the format has none of its own.
     """
     rows = []

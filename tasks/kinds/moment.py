@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tasks import metrics
 from tasks.answer import Answer
 from tasks.kinds import Columns, Kind
-from tasks.metrics import Bools, Floats
+from tasks.metrics import Bools, Floats, share, union
 from tasks.protocol import Protocol
 from tasks.sample import Sample
 from tasks.span import Span
@@ -57,16 +57,7 @@ def hull(predicted: NDArray[np.floating], target: NDArray[np.floating]) -> NDArr
     """
     overlap = np.minimum(predicted[:, 1], target[:, 1]) - np.maximum(predicted[:, 0], target[:, 0])
     length = np.maximum(predicted[:, 1], target[:, 1]) - np.minimum(predicted[:, 0], target[:, 0])
-    return _share(overlap, length)
-
-
-def union(predicted: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Overlap over summed lengths minus overlap; 0 where that is not positive. Arguments as for `hull`.
-
-    Source: nncore.ops.temporal_iou 0.4.7, which MUSEG and E.T. Bench call in float32.
-    """
-    overlap = np.maximum(np.minimum(predicted[:, 1], target[:, 1]) - np.maximum(predicted[:, 0], target[:, 0]), 0)
-    return _share(overlap, predicted[:, 1] - predicted[:, 0] + (target[:, 1] - target[:, 0]) - overlap)
+    return share(overlap, length)
 
 
 IOU: dict[str, Callable[[Floats, Floats], NDArray[np.floating]]] = {"span": metrics.iou, "hull": hull, "union": union}
@@ -132,9 +123,7 @@ def adjusted(
             [Span(*(round(100 * float(time) / d, HUNDREDTHS) / 100 for time in span)) for span in spans]
             for spans, d in zip(predicted, duration_s, strict=True)
         ]
-        targets = [
-            [Span(*(float(time) / d for time in span)) for span in spans] for spans, d in zip(targets, duration_s, strict=True)
-        ]
+        targets = _shares(targets, duration_s)
     if rules.round_prediction == "integer":
         predicted = [[Span(*(float(round(time)) for time in span)) for span in spans] for spans in predicted]
     if rules.clamp_targets:
@@ -142,13 +131,10 @@ def adjusted(
             [Span(span.start_s, min(span.end_s, d)) for span in spans] for spans, d in zip(targets, duration_s, strict=True)
         ]
     if rules.relative:
-        predicted, targets = (
-            [[Span(*(float(time) / d for time in span)) for span in spans] for spans, d in zip(side, duration_s, strict=True)]
-            for side in (predicted, targets)
-        )
+        predicted, targets = _shares(predicted, duration_s), _shares(targets, duration_s)
     return predicted, targets
 
 
-def _share(overlap: NDArray[np.floating], length: NDArray[np.floating]) -> NDArray[np.floating]:
-    valid = (length > 0) & (overlap > 0) & np.isfinite(length)
-    return np.where(valid, overlap / np.where(valid, length, 1), 0).astype(overlap.dtype)
+def _shares(side: Sequence[Spans], duration_s: Sequence[float]) -> list[Spans]:
+    """Spans as fractions of the durations."""
+    return [[Span(*(float(time) / d for time in span)) for span in spans] for spans, d in zip(side, duration_s, strict=True)]
