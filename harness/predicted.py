@@ -85,8 +85,10 @@ def predictions(
         return originals.of_detections(found, plan.samples, path, plan.modes)
     read, rows, collected = parser(plan.protocol.answer), Matching(plan, path, reply_key), Collected(plan.modes, duplicates)
     for row in rows:
-        text = {"text": row.text} if keep_texts and row.text is not None else {}
-        collected.add(row, {**as_record(row, read), **text})
+        record = as_record(row, read)
+        if keep_texts and row.text is not None:
+            record["text"] = row.text
+        collected.add(row, record)
     records = collected.records
     said = [record["read"] for record in records.values() if "read" in record]
     notes = [*rows.notes, *collected.notes]

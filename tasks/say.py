@@ -48,7 +48,7 @@ def sayable(sample: Sample, protocol: Protocol) -> Answer:
     first_s = FIRST_TIME_S.get(protocol.score.saliency, 0.0)
     later = tuple(span._replace(start_s=float(span.start_s) + first_s) for span in truth.spans) if first_s else ()
     # No reply can name a time before the video.
-    spans = (*later, *(Span(0.0, span.end_s) if span.start_s < 0 < span.end_s else span for span in truth.spans))
+    spans = (*later, *[Span(0.0, span.end_s) if span.start_s < 0 < span.end_s else span for span in truth.spans])
     if len(spans) > 1 and "{spans}" not in protocol.answer.template:
         kind = kinds.find(protocol.kind)
         read = parsers.reader(protocol)

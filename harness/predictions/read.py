@@ -82,13 +82,14 @@ class Predictions:
         self._key = key.name
         self._source = f"the reply is read from `{key.name}`" if key.name else ""
         for where, row in files.rows(self._path):
-            if shape_of(row).exported and self._asked is None:
+            shape = shape_of(row)
+            if shape.exported and self._asked is None:
                 yield from self._exported(where, row)
                 continue
-            if not names_a_sample(row):
+            if not names_a_sample(row, shape):
                 raise self._refused("a row that names its sample: id, qid, or video and query", where, f"keys {shown(list(row))}")
-            name = key.of(where, row)
-            found = self._index.find(row, name)
+            name = key.of(where, row, shape)
+            found = self._index.find(row, shape, name)
             self._judge(where, found)
             mode = row.get("mode")
             named = Row(where, found.ids, mode if isinstance(mode, str) else "", cut_off=is_cut_off(row))
