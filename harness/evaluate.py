@@ -62,17 +62,7 @@ def evaluate(
 ) -> Iterator[tuple[Plan, Summary]]:
     """Run all plans; each continues where it stopped. Plans under the same video rules are asked together, video by video.
 
-    Args:
-        plans: What to ask.
-        model: Checkpoint folder, hub id, trivial model or `replay:FILE`.
-        settings: How the model is run.
-        backend: What runs a checkpoint.
-        output: Run folder of one plan, folder of the run folders of several; None for a folder below `runs`.
-        workers: Decoding processes.
-        deadline: Seconds after which decoding a video is given up.
-
-    Raises:
-        InputError: The model cannot be used, or a run folder holds another run.
+    Options are those of `harness run`. Raises InputError where the model cannot be used, or a run folder holds another run.
     """
     loader = _Loader(model, backend, settings)
     secrets = secret.known(os.environ, (model, settings.model_args, settings.base_url or ""))

@@ -1,7 +1,7 @@
 """Videos that stand both in a split models are trained on and in one they are tested on."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from tasks.sample import Sample
@@ -43,7 +43,7 @@ def overlaps(splits: Mapping[str, Sequence[Sample]], trained: Collection[str] | 
         splits: Samples by `task@split`.
         trained: Names of what models are trained on; without them, splits called `train`, `fit` and `fewshot-…`, and parts.
     """
-    videos = {name: _videos(samples) for name, samples in splits.items()}
+    videos = {name: {_plain(sample.video) for sample in samples} for name, samples in splits.items()}
     training = [name for name in splits if (_is_training(name) if trained is None else name in trained)]
     found = []
     for train in training:
@@ -56,10 +56,6 @@ def overlaps(splits: Mapping[str, Sequence[Sample]], trained: Collection[str] | 
 
 def _is_training(name: str) -> bool:
     return _TRAINING.fullmatch(name.rpartition("@")[2]) is not None
-
-
-def _videos(samples: Iterable[Sample]) -> set[str]:
-    return {_plain(sample.video) for sample in samples}
 
 
 def _plain(video: str) -> str:

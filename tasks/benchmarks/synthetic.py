@@ -34,7 +34,6 @@ def _splits(data_root: Path) -> Mapping[str, Split]:
 
 TASK = Task(
     name="synthetic",
-    version=1,
     title="Synthetic shapes",
     published=_splits,
     default_split="test",

@@ -15,7 +15,6 @@ def parse(text: str, where: tuple[str, ...]) -> Answer:
     A glue tag that holds anything but a list of pairs has no spans.
 
     Args:
-        text: The raw reply.
         where: `first-answer` alone; the original looks nowhere else.
 
     Source: VideoChat-R1 src_eval/evaluate_gqa.py (73b2ea9).
