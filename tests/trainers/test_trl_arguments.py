@@ -96,7 +96,7 @@ def test_prompts_of_a_step_are_divided_among_processes() -> None:
     assert [accumulation(stepwise, world) for world in (1, 2, 4)] == [4, 2, 1]
     with pytest.raises(InputError, match="multiple of 6"):
         accumulation(stepwise, 3)
-    with pytest.raises(InputError, match="not both"):
+    with pytest.raises(InputError, match="prompts_per_step or gradient_accumulation_steps"):
         recipes.load("sft", ["prompts_per_step=8", "gradient_accumulation_steps=2"])
 
 

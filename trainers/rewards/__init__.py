@@ -25,15 +25,12 @@ import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tasks.errors import InputError, unknown
 from tasks.protocol import Protocol
 from trainers.rewards import user
 from trainers.rewards.fit import Reward, kinds_of, largest, listed, misfit
-
-if TYPE_CHECKING:
-    from trainers.recipe import RewardPart
 
 MODES = ("direct", "cot")
 
@@ -132,21 +129,6 @@ class RecipeReward:
             for row, value in zip(rows, reward(**chosen), strict=True):
                 values[row] = value if mode[row] in self.modes else None
         return values
-
-
-def terms(parts: Sequence["RewardPart"], protocols: Mapping[str, Protocol], modes: Sequence[str]) -> list[RecipeReward]:
-    """The rewards of a recipe for rows of these protocols in these modes, one for each of its terms.
-
-    Raises:
-        InputError: A term is no reward or cannot score a protocol for which it counts, or no term counts for some rows.
-    """
-    for protocol in protocols.values():
-        for mode in dict.fromkeys(modes):
-            if not any(part.counts(protocol.kind, mode) for part in parts):
-                expected = f"a reward for rows of {protocol.name} ({protocol.kind}, {mode})"
-                found = "; ".join(f"{part.name} in {', '.join(part.modes)} of {', '.join(part.kinds) or 'all'}" for part in parts)
-                raise InputError(expected, found or "none", "rewards, their modes and their kinds in the recipe")
-    return [RecipeReward(part.name, protocols, part.modes, part.settings, part.kinds) for part in parts]
 
 
 def maximum(name: str, kind: str, **settings: Any) -> float:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import protocol
+from trainers.check import terms
 from trainers.recipe import RewardPart, load
-from trainers.rewards import RecipeReward, find, terms
+from trainers.rewards import RecipeReward, find
 from trainers.rewards.rows import Row, columns
 from trainers.rewards.tempr1 import FORMS, KINDS, in_order
 
