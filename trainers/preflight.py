@@ -19,9 +19,9 @@ from tasks import task as tasks
 from tasks.errors import InputError
 from tasks.overlap import overlaps
 from trainers import cells, recipe
-from trainers.check import terms
 from trainers.experiment import Experiment
 from trainers.mix import parse
+from trainers.terms import terms
 
 OTHERS = "name other splits under `train` or `evaluate` in the file of the experiment (harness ls tasks)"
 OURS = {

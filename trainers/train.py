@@ -34,7 +34,7 @@ from tasks.question import Question
 from tasks.rules import VideoRules
 from tasks.sample import split_sha256
 from tasks.span import Span
-from trainers.check import check, terms
+from trainers.check import check
 from trainers.curriculum import curriculum
 from trainers.examples import Examples, ReadFrames, Row
 from trainers.given_answers import given_answers
@@ -50,6 +50,7 @@ from trainers.mix import Share, questions_of
 from trainers.recipe import Recipe
 from trainers.rewards import maximum
 from trainers.rollout import check_vllm
+from trainers.terms import terms
 from trainers.training import Training, precision, spec, usable
 
 logger = logging.getLogger(__name__)

@@ -18,13 +18,13 @@ from tasks.sample import Sample, make_samples
 from tasks.say import blind, say
 from tasks.span import Span
 from trainers import recipe
-from trainers.check import terms
 from trainers.examples import columns
 from trainers.given_answers import ground_truth
 from trainers.recipe import RewardPart
 from trainers.rewards import RecipeReward, find, fitting, maximum, names
 from trainers.rewards.fit import kinds_of
 from trainers.rewards.hostile import replies
+from trainers.terms import terms
 
 PROTOCOLS = {name: protocol.load(name) for name in protocol.names()}
 SPANS = (Span(4.0, 10.0), Span(20.0, 32.0), Span(50.0, 54.0))

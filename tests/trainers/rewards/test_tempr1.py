@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import protocol
-from trainers.check import terms
 from trainers.recipe import RewardPart, load
 from trainers.rewards import RecipeReward, find
 from trainers.rewards.rows import Row, columns
 from trainers.rewards.tempr1 import FORMS, KINDS, in_order
+from trainers.terms import terms
 
 Spans = list[list[float]]
 G2: Spans = [[2, 5], [10, 14.5]]
