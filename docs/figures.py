@@ -54,6 +54,8 @@ def _record(experiment: Path) -> None:
     shutil.rmtree(BOARD / "recorded", ignore_errors=True)
     for file in sorted(experiment.rglob("synthetic@test/run.json")):
         cell = file.relative_to(experiment).parts[:-3]
+        if cell[0] == "rehearsal":
+            continue
         name = "-".join([cell[0]] if len(cell) == 1 else [cell[2], cell[-1]])
         (folder := BOARD / "recorded" / name).mkdir(parents=True)
         (folder / "run.json").write_text(file.read_text(encoding="utf-8").replace(f"{ROOT}/", ""), encoding="utf-8")

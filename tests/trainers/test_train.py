@@ -90,7 +90,7 @@ def test_twenty_steps_are_ten_and_ten(
 def test_a_killed_training_loses_the_steps_since_its_checkpoint(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
     given = ("sft", "synthetic-pairs@train:0.5,synthetic-union@train,synthetic-choice@train:2")
     arguments = typed(
-        checkpoints["qwen3_vl"], data, tmp_path / "killed", *given, max_steps=60, save_steps=3, epochs=["direct"] * 9
+        checkpoints["qwen3_vl"], data, tmp_path / "killed", *given, max_steps=30, save_steps=3, epochs=["direct"] * 5
     )
     # One thread, as in this process: another number of them adds up in another order.
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -101,11 +101,11 @@ def test_a_killed_training_loses_the_steps_since_its_checkpoint(checkpoints: dic
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     kept = int(last_checkpoint(tmp_path / "killed" / "checkpoints").name.rpartition("-")[2])
-    (tmp_path / "killed" / "checkpoints" / "checkpoint-59").mkdir()  # as if the kill had come while saving
+    (tmp_path / "killed" / "checkpoints" / "checkpoint-29").mkdir()  # as if the kill had come while saving
     assert main(arguments) == 0
     record = json.loads((tmp_path / "killed" / "train.json").read_text())
-    assert record["sessions"][-1]["from_step"] >= kept and record["steps"] == 60
-    uncut = typed(checkpoints["qwen3_vl"], data, tmp_path / "whole", *given, max_steps=60, save_steps=3, epochs=["direct"] * 9)
+    assert record["sessions"][-1]["from_step"] >= kept and record["steps"] == 30
+    uncut = typed(checkpoints["qwen3_vl"], data, tmp_path / "whole", *given, max_steps=30, save_steps=3, epochs=["direct"] * 5)
     assert main(uncut) == 0
     whole, killed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
