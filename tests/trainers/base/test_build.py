@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from tasks.errors import InputError
 from trainers.base import train as module
+from trainers.base.curriculum import WHOLE
 from trainers.base.model import FAMILIES
 from trainers.base.train import Settings, Trainer, build, schedule
 
@@ -48,12 +49,14 @@ def test_loss_falls_and_every_weight_moves(family: str) -> None:
     assert still == []
 
 
-def test_an_interrupted_training_ends_in_the_same_weights(tmp_path: Path) -> None:
-    build(tmp_path / "whole", MICRO, silent)
+@pytest.mark.parametrize("kinds", WHOLE)
+def test_an_interrupted_training_ends_in_the_same_weights(kinds: str, tmp_path: Path) -> None:
+    settings = replace(MICRO, kinds=kinds)
+    build(tmp_path / "whole", settings, silent)
     with pytest.raises(CutError):
-        build(tmp_path / "cut", MICRO, cut, save_every_s=0.0)
+        build(tmp_path / "cut", settings, cut, save_every_s=0.0)
     assert (tmp_path / "cut" / "state.pt").is_file() and not (tmp_path / "cut" / "training.json").exists()
-    build(tmp_path / "cut", MICRO, silent)
+    build(tmp_path / "cut", settings, silent)
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
     assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
     records = [json.loads((tmp_path / name / "training.json").read_text()) for name in ("whole", "cut")]
