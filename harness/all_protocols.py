@@ -46,11 +46,9 @@ def table(
     """One row a protocol: its metrics, and how each group of its rules alone moves the base protocol's numbers.
 
     Args:
-        samples: The split.
         readings: From `read_all`, with the parsers of `base` and of all `protocols`.
         base: The protocol whose rules are replaced one group at a time.
         protocols: The rows; rules of another kind than that of `base` are not put into it.
-        mode: The mode to score.
 
     Returns:
         Rows of `protocol`, `n`, `read`, the metrics that tables show ("-" where a protocol has no such), and one column a group

@@ -94,20 +94,9 @@ def compare(
     force: bool = False,
     data_root: AnyPath | None = None,
 ) -> Comparison:
-    """What `harness compare` does.
+    """What `harness compare` does; `harness compare --help` tells the options. Raises InputError, as the command says it.
 
-    Args:
-        first: Run folder, file of predictions or `Run`; seeds of one system are joined by commas. Alone, it is diagnosed.
-        others: What is compared with it.
-        task: Task of files, as `charades@test`.
-        protocol: Name of the protocol that counts for all of them; by default their own.
-        reply_key: Key of the reply in files.
-        duplicates: Which of several rows of a file for one sample counts.
-        force: Whether runs of other splits or protocols are compared all the same.
-        data_root: Where the annotations are.
-
-    Raises:
-        InputError: As the command says it.
+    Each is a run folder, a file of predictions or a `Run`; seeds of one system are joined by commas. One alone is diagnosed.
     """
     names = [os.fspath(argument) for argument in (first, *others)]
     paths = {name: _seeds(name) for name in names}

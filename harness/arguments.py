@@ -73,11 +73,14 @@ def _train(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     train = verbs.add_parser("train", parents=[common], help="train a model by a recipe; the same command continues")
     train.add_argument("--recipe", required=True, help="name (harness ls recipes) or YAML file")
     train.add_argument("--model", required=True, help="checkpoint folder or hub id")
-    train.add_argument("--task", "--tasks", required=True, help="what to train on: charades@train, anet@fewshot-50-seed0")
-    train.add_argument("--split", help="split; task@split does the same")
-    train.add_argument("--protocol", help="whose prompts and frames (default: the task's own)")
+    usage = "what to train on, with weights: charades@train,nextgqa@train:0.2"
+    train.add_argument("--tasks", "--task", dest="task", required=True, metavar="MIX", help=usage)
+    train.add_argument("--split", help="split of one task; task@split does the same")
+    train.add_argument("--protocol", help="whose prompts and frames, by kind (default: the recipe's, else the task's own)")
     train.add_argument("--output", metavar="DIR", help="where the trained model, its checkpoints and its log go")
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe: learning_rate=1e-6")
+    usage = "train adapters of this rank (16) in the text tower; they are merged into the saved model"
+    train.add_argument("--lora", nargs="?", type=int, const=16, metavar="RANK", help=usage)
     train.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
     _add_ids_option(train)
     train.add_argument("--seed", type=int, default=0, help="of order, sampling and adapters")
@@ -99,7 +102,10 @@ def _experiment(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> 
     experiment.add_argument("--output", metavar="DIR", help="where everything goes (default: experiments/NAME)")
     experiment.add_argument("--jobs", type=int, default=1, metavar="N", help="cells at work at a time")
     experiment.add_argument("--launcher", default="", metavar="CMD", help="put before each training: torchrun --nproc-per-node 4")
-    experiment.add_argument("--dry-run", action="store_true", help="print the commands")
+    usage = "leave these tasks out of every mix that is trained on, comma-separated: didemo,hacs-tal"
+    experiment.add_argument("--without", metavar="TASKS", help=usage)
+    usage = "print the commands, the number of trainings, and what is missing here"
+    experiment.add_argument("--dry-run", action="store_true", help=usage)
 
 
 def _compare(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
@@ -132,7 +138,7 @@ def _view(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     view.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
     view.add_argument("--force", action="store_true", help="show runs of other splits or protocols together; the page says so")
     plot = verbs.add_parser("plot", parents=[common], help="curves and histograms of runs as PNG or SVG")
-    plot.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
+    plot.add_argument("runs", nargs="+", metavar="RUN", help="run folders; or the folder of an experiment: its trainings")
     plot.add_argument("--output", required=True, metavar="FIG", help="FILE.png or FILE.svg")
     plot.add_argument("--protocol", help="rules (default: those of the runs)")
     plot.add_argument("--force", action="store_true", help="draw runs of other splits or protocols together; the title says so")

@@ -19,6 +19,7 @@ from tasks.sample import Sample
 from tasks.span import Span
 
 Records = Mapping[tuple[str, str], Record]
+SYNC_S = 1.0
 
 
 class Part(NamedTuple):
@@ -86,10 +87,14 @@ def answer(
                 known = [error_type(records[place].get((new["id"], new["mode"]))) == MISSING_VIDEO for new in missing]
                 store.append(folder, [new for new, told in zip(missing, known, strict=True) if not told])
                 progress.update(missing, 0.0, place)
-        clock, started, waited_s = store.Clock(), time.monotonic(), 0.0
+        started = synced = time.monotonic()
+        waited_s = 0.0
         for job, frames in decoder.frames([job for job in jobs if job.path is not None or not model.needs_video]):
             file = identity(job.path) if job.path is not None and model.needs_video else None
-            sharing, due = dict.fromkeys(job.owners), clock.due()
+            sharing = dict.fromkeys(job.owners)
+            # Once a second, so that quick models do not wait for the disk at every video.
+            if due := (now := time.monotonic()) - synced >= SYNC_S:
+                synced = now
             wait_s, waited_s = decoder.waited_s() - waited_s, decoder.waited_s()
             for place in sharing:
                 if file is not None and job.path is not None:

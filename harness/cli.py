@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         stopping.install()
         # Replies and answers are many small objects without circles, and live to the end: looking for circles takes a tenth.
-        gc.set_threshold(100_000, 20, 20)
+        gc.set_threshold(300_000, 20, 20)
         if isinstance(sys.stdout, io.TextIOWrapper):
             # Names of files can be of bytes that are no text.
             sys.stdout.reconfigure(errors="backslashreplace")

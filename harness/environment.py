@@ -7,7 +7,8 @@ import platform
 import re
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from ctypes.util import find_library
 from importlib import metadata
 from pathlib import Path
@@ -50,6 +51,17 @@ def launch() -> Launch:
     if int(os.environ.get("LOCAL_WORLD_SIZE", "0")) == world:
         identity += f" launcher {os.getppid()} {_start(os.getppid())}"
     return Launch(int(os.environ["RANK"]), world, int(os.environ.get("LOCAL_RANK", "0")), identity)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within, this process does not know of its launch, so that no library waits for the others."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_FSDP")
+    kept = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def _start(process: int) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from harness import environment, extras, paths, secret
 from harness.again import Asked
@@ -12,6 +13,7 @@ from harness.asking import NO_VIDEO, Decoder, Part
 from harness.data.notes import video_notes
 from harness.models import naming
 from harness.models.base import Model
+from harness.models.checkpoint import taught
 from harness.models.open import is_checkpoint, open_model
 from harness.models.options import Options
 from harness.models.replay import ReplayModel
@@ -26,7 +28,20 @@ def notes_before(model: str, plans: Sequence[Plan]) -> list[str]:
     """What is to be told before a model that looks at videos is asked: the first process of a launch tells it."""
     if not is_checkpoint(model) or environment.launch().rank:
         return []
-    return [*(note for plan in plans for note in video_notes(plan)), *taken_for(model)]
+    return [*(note for plan in plans for note in video_notes(plan)), *taken_for(model), *told_otherwise(model, plans)]
+
+
+def told_otherwise(model: str, plans: Sequence[Plan]) -> list[str]:
+    """A line for each plan whose prompts are others than those the checkpoint was trained with, where this project trained it."""
+    known = taught(Path(model))
+    named = ", ".join(dict.fromkeys(f"{name} ({'+'.join(modes)})" for name, _, modes in known))
+    notes = []
+    for plan in plans:
+        modes = [modes for _, digest, modes in known if digest == plan.protocol.sha256]
+        if known and (not modes or not any(set(plan.modes) <= set(trained) for trained in modes)):
+            asked = f"{plan.protocol.name} ({'+'.join(plan.modes)})"
+            notes.append(f"{model}: trained under protocol {named}, asked on {plan.name} under {asked}")
+    return notes
 
 
 def taken_for(model: str) -> list[str]:
@@ -47,17 +62,7 @@ def evaluate(
 ) -> Iterator[tuple[Plan, Summary]]:
     """Run all plans; each continues where it stopped. Plans under the same video rules are asked together, video by video.
 
-    Args:
-        plans: What to ask.
-        model: Checkpoint folder, hub id, trivial model or `replay:FILE`.
-        settings: How the model is run.
-        backend: What runs a checkpoint.
-        output: Run folder of one plan, folder of the run folders of several; None for a folder below `runs`.
-        workers: Decoding processes.
-        deadline: Seconds after which decoding a video is given up.
-
-    Raises:
-        InputError: The model cannot be used, or a run folder holds another run.
+    Options are those of `harness run`. Raises InputError where the model cannot be used, or a run folder holds another run.
     """
     loader = _Loader(model, backend, settings)
     secrets = secret.known(os.environ, (model, settings.model_args, settings.base_url or ""))

@@ -12,16 +12,10 @@ from tasks.errors import InputError
 
 
 def keep(run: Recorded, output: AnyPath, system: str | None = None, secrets: Sequence[str] = ()) -> Path:
-    """Write `run.json` and `scores.json` of predictions that were scored.
+    """Write `run.json` and `scores.json` of a scored file of predictions, called `system` or by its name; `secrets` nowhere.
 
-    Args:
-        run: A file of predictions, as `harness.recorded.open_run` gives it.
-        output: Run folder; written again where it holds the same file under the same rules.
-        system: What tables call it; the name of the file by default.
-        secrets: Texts that are written nowhere.
-
-    Raises:
-        InputError: It is a run already, or the folder holds another one or cannot be written.
+    A folder that holds the same file under the same rules is written again. Raises InputError where it holds another run or
+    cannot be written, or `run` is a run already.
     """
     if run.document is not None:
         raise InputError("a file of predictions to keep", f"the run {run.path}, which is kept", "harness board RUN")

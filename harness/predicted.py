@@ -71,8 +71,6 @@ def predictions(
     """Read a file row by row under the protocol's parser; a row without a mode answers every mode.
 
     Args:
-        reply_key: The key of the reply, None for what the file itself shows.
-        duplicates: Which of several rows for one sample counts.
         keep_texts: Whether records hold texts beside what was read of them.
         choices: A second file, with the option that is chosen of each sample.
 
@@ -85,12 +83,12 @@ def predictions(
     check_duplicates(plan, duplicates)
     if plan.protocol.kind == "instances" and reply_key is None and (found := originals.detections(path)) is not None:
         return originals.of_detections(found, plan.samples, path, plan.modes)
-    if reply_key is None and (rows_of_museg := originals.museg(path)) is not None:
-        return originals.of_museg(rows_of_museg, plan.samples, path, plan.modes, parser(plan.protocol.answer))
     read, rows, collected = parser(plan.protocol.answer), Matching(plan, path, reply_key), Collected(plan.modes, duplicates)
     for row in rows:
-        text = {"text": row.text} if keep_texts and row.text is not None else {}
-        collected.add(row, {**as_record(row, read), **text})
+        record = as_record(row, read)
+        if keep_texts and row.text is not None:
+            record["text"] = row.text
+        collected.add(row, record)
     records = collected.records
     said = [record["read"] for record in records.values() if "read" in record]
     notes = [*rows.notes, *collected.notes]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,6 @@ def query_gap(samples: Sequence[Sample], answers: Sequence[Answer], kept: Bools,
     sentences asked together each counts; an answer that only follows their order has a gap above 0 there.
 
     Args:
-        samples: The split.
         answers: What was read of each sample, in seconds.
         kept: `(n,)` samples in the denominator; only they are compared.
         protocol: The IoU of its kind is used.
@@ -36,10 +34,16 @@ def query_gap(samples: Sequence[Sample], answers: Sequence[Answer], kept: Bools,
     fit = kinds.find(protocol.kind).fit
     if fit is None:
         return float("nan")
-    counted = np.flatnonzero(kept).tolist()
-    events = [_events(samples[i], answers[i]) for i in counted]
-    asked = [*chain.from_iterable(questions for questions, _ in events)]
-    given = [*chain.from_iterable(parts for _, parts in events)]
+    asked: list[Sample] = []
+    given: list[Answer] = []
+    for i in np.flatnonzero(kept).tolist():
+        if len(samples[i].queries) == 1:
+            asked.append(samples[i])
+            given.append(answers[i])
+        else:
+            questions, parts = _events(samples[i], answers[i])
+            asked += questions
+            given += parts
     videos: dict[tuple[str, Any], list[int]] = {}
     for i, sample in enumerate(asked):
         videos.setdefault((sample.video, sample.clip), []).append(i)
@@ -57,9 +61,7 @@ def query_gap(samples: Sequence[Sample], answers: Sequence[Answer], kept: Bools,
 
 
 def _events(sample: Sample, answer: Answer) -> tuple[Sequence[Sample], Sequence[Answer]]:
-    """The question and its answer; of several sentences, a question and an answer each."""
-    if len(sample.queries) == 1:
-        return [sample], [answer]
+    """A question and an answer for each of several sentences."""
     spans = answer.spans if len(answer.spans) == len(sample.queries) else ()
     pairs = zip(sample.queries, sample.truth.spans, strict=True)
     asked = [replace(sample, queries=(query,), truth=Answer((span,))) for query, span in pairs]

@@ -142,20 +142,11 @@ def open_run(
     keep_texts: bool = True,
     whole: bool = False,
 ) -> Recorded:
-    """Read a run folder, or a file of predictions; nothing is written. `harness score --help` tells the options.
+    """Read a run folder, or a file of predictions; nothing is written. `harness score --help` tells the other options.
 
     Args:
         path: Run folder, or a file, which needs a task; also what this function gives.
         task: Task of a file; of a run, where its own data have moved: `DIR/my.jsonl`.
-        split: Split of that task.
-        protocol: Name of the protocol that counts.
-        modes: Prompt modes; those of the run.
-        videos: Further folders of video files.
-        ids: Files of ids; only samples that stand in each of them.
-        reply_key: Key of the reply in a file, None for what the file shows.
-        duplicates: Which of several rows for one sample counts in a file.
-        data_root: Where the annotations are.
-        choices: File of the chosen options, where a file has spans alone.
         keep_texts: Whether the records of a file hold its texts; a large file needs less memory without.
         whole: Whether a run must have finished, with a record of every question.
 
@@ -180,16 +171,10 @@ def open_run(
 
 
 def planned(path: Path, document: Mapping[str, Any] | None, task: str | None, **options: Any) -> Plan:
-    """What a run or a file of predictions answers, and the protocol that counts.
+    """What a run or a file of predictions answers, by the options of `make_plan`, and the protocol that counts.
 
-    Args:
-        path: Run folder or file.
-        document: Content of `run.json`, None for a file.
-        task: As for `open_run`.
-        options: Those of `make_plan`.
-
-    Raises:
-        InputError: There is no such run or file, no task of the file, or the annotations are not those of the run.
+    `document` is the content of `run.json`, None for a file. Raises InputError where there is no such run or file, no task of the
+    file, or the annotations are not those of the run.
     """
     if document is not None:
         plan = plan_of(document["spec"], task, **options)

@@ -65,7 +65,7 @@ def check(record: Any) -> Record:
     as_written = {
         "id": isinstance(record["id"], str),
         "mode": isinstance(record["mode"], str),
-        "text": isinstance(text, str | None),
+        "text": text is None or isinstance(text, str),
         "error": error is None or (isinstance(error, dict) and all(isinstance(error.get(k), str) for k in ("type", "message"))),
         "text and error, of which one is null": (text is None) != (error is None),
         "tokens": tokens is None or (isinstance(tokens, dict) and _count(tokens.get("prompt")) and _count(tokens.get("new"))),

@@ -17,6 +17,7 @@ from tasks.errors import InputError
 from tasks.parsers import reader
 from tasks.sample import Sample
 from tasks.say import blind, say, sayable
+from tasks.span import Span
 
 CUT_OFF = "cut off"
 """Column of replies that the length limit ended; only where there are any."""
@@ -73,7 +74,7 @@ def by_task(tasks_: Iterable[tuple[Plan, Mapping[str, Any], Sequence[Floor]]]) -
             row = {"task": plan.name, "protocol": plan.protocol.name, "mode": _mode(mode), "metric": scores["headings"][main]}
             row |= {"value": _two(entry["aggregate"][main]), "95 %": _interval(low, high)}
             row |= {"best without a look": "-" if best is None else f"{best[0]:.2f} ({best[1]})"}
-            table.append({**row, "coverage": _percent(entry.get("coverage")), "parsed": _percent(entry.get("parse_rate"))})
+            table.append({**row, "coverage": percent(entry.get("coverage")), "parsed": percent(entry.get("parse_rate"))})
     return table
 
 
@@ -84,18 +85,21 @@ def floors(plan: Plan) -> list[Floor]:
     there is none, `zero-saliency` without highlights, and a ceiling that is 100 in every column or the same as one above it.
     """
     found: list[Floor] = []
-    ceilings: list[dict[str, str]] = []
+    ceilings: list[tuple[list[Answer], dict[str, str]]] = []
     truth = {sample.id: sayable(sample, plan.protocol) for sample in plan.samples}
     for name, (kind, asked) in FLOORS.items():
         if plan.protocol.kind not in asked or (answers := _answers(name, plan, truth)) is None:
+            continue
+        if any(answers == above for above, _ in ceilings):
             continue
         scored = judge_answers(plan.samples, answers, plan.protocol)
         headings, aggregate = scored.headings, scored.means()
         shown = {column: _two(aggregate[column]) for column in headings}
         if kind == "ceiling":
-            if shown in ceilings or set(shown.values()) <= {"100.00", "-"}:
+            known = any(shown == above for _, above in ceilings)
+            ceilings.append((answers, shown))
+            if known or set(shown.values()) <= {"100.00", "-"}:
                 continue
-            ceilings.append(shown)
         counts = {"answered": aggregate["n"]}
         entry = {"aggregate": aggregate, "interval_95": {}, "counts": counts, "coverage": 1.0}
         found.append((name, kind, {**entry, "main": scored.main, "headings": headings}))
@@ -128,19 +132,26 @@ def _answers(name: str, plan: Plan, truth: Mapping[str, Answer]) -> list[Answer]
     # Our parsers read spans of seconds as they were said (tests/tasks/test_say.py), so that they need not.
     exact = protocol.answer.unit == "seconds" and protocol.answer.parser in ("careful", "spans") and protocol.kind in OF_SPANS
 
-    def said(answer: Answer, sample: Sample) -> Answer:
-        if exact and answer.spans and all(0 <= start < end for start, end in answer.spans):
-            return answer
-        return read(say(answer, sample, protocol), sample.duration_s)
-
     if name == "train-prior" and (prior := PRIORS.get((plan.task.name, protocol.kind))) is not None:
-        return [said(blind(share(*prior, s.duration_s, protocol.kind), s, protocol), s) for s in samples]
-    train = _train(plan) if name in FROM_TRAIN else ()
-    if name in FROM_TRAIN and not (train and train[0].truth.spans):
-        return None
-    model = trivial(name, protocol, lambda: train, plan.seed, lambda sample: truth[sample.id])
-    assert model is not None, name
-    return [said(model.answer_of(sample), sample) for sample in samples]
+        answers = [blind(share(*prior, s.duration_s, protocol.kind), s, protocol) for s in samples]
+    else:
+        train = _train(plan) if name in FROM_TRAIN else ()
+        if name in FROM_TRAIN and not (train and train[0].truth.spans):
+            return None
+        model = trivial(name, protocol, lambda: train, plan.seed, lambda sample: truth[sample.id])
+        assert model is not None, name
+        answers = [model.answer_of(sample) for sample in samples]
+    return [
+        answer if exact and _is_plain(answer.spans) else read(say(answer, sample, protocol), sample.duration_s)
+        for answer, sample in zip(answers, samples, strict=True)
+    ]
+
+
+def _is_plain(spans: Sequence[Span]) -> bool:
+    for start, end in spans:
+        if not 0 <= start < end:
+            return False
+    return bool(spans)
 
 
 def _train(plan: Plan) -> Sequence[Sample]:
@@ -157,8 +168,8 @@ def _row(model: str, mode: str, entry: Mapping[str, Any], headings: Mapping[str,
     aggregate, interval = entry["aggregate"], entry["interval_95"]
     row = {"model": _short(model), "mode": _mode(mode)}
     answered = entry["counts"]["answered"] if "counts" in entry else None
-    row["coverage"] = "-" if answered is None else f"{answered}/{aggregate['n']} ({_percent(entry['coverage'])})"
-    row["parsed"] = _percent(entry.get("parse_rate"))
+    row["coverage"] = "-" if answered is None else f"{answered}/{aggregate['n']} ({percent(entry['coverage'])})"
+    row["parsed"] = percent(entry.get("parse_rate"))
     if cut_off := entry.get("counts", {}).get("truncated", 0):
         row[CUT_OFF] = str(cut_off)
     for name, title in headings.items():
@@ -187,5 +198,6 @@ def _short(model: str) -> str:
     return model if len(model) <= 40 else f"…{model[-39:]}"
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """A share in percent for a table; "-" for none."""
     return "-" if share is None else f"{100 * share:.2f}%" if 0 < share < 0.01 else f"{100 * share:.1f}%"

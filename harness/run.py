@@ -53,8 +53,6 @@ def run_together(
 
     Args:
         parts: What to ask, and the run folder of each plan; continued if it holds the same run. Video rules are the same.
-        load_model: Loads the model.
-        open_decoder: Opens the source of frames for that model, if it needs video.
         asked: What was typed about the model, where loading it takes time.
         secrets: Texts that are written nowhere, whoever echoes them.
 

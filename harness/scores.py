@@ -104,4 +104,4 @@ def _line(sample: Sample, value: float, outcome: Outcome, keep: bool) -> dict[st
 
 def seconds(spans: Iterable[Span]) -> list[list[float]]:
     """Spans as JSON values."""
-    return [[float(time) for time in span] for span in spans]
+    return [list(map(float, span)) for span in spans]

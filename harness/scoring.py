@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.query_gap import query_gap
 from harness.records import was_truncated
@@ -107,44 +108,48 @@ def judge(samples: Sequence[Sample], records: Records, protocol: Protocol, mode:
     """Read and judge the replies of one mode; samples without a record count as `not-run`.
 
     Args:
-        samples: The split, in its order.
         records: Lines of `samples.jsonl` by sample id and mode. A record with a `prediction` needs no text: its spans are
             seconds. One with `read` has been through the protocol's parser. With `earlier` records for the sample, the mean of
             the values of all counts; the rest is said of the record itself.
-        protocol: How replies are read and compared.
-        mode: Which replies.
     """
     read, misfit = parser(protocol.answer), kinds.find(protocol.kind).misfit
-    given: list[tuple[int, Outcome]] = []
+    given: list[Outcome] = []
+    places: list[int] = []
     last: list[Outcome] = []
     for i, sample in enumerate(samples):
         record = records.get((sample.id, mode))
         for one in (*(record or {}).get("earlier", ()), record):
             outcome = _fitting(_outcome(one, read, sample, protocol), sample, misfit)
-            given.append((i, outcome))
+            given.append(outcome)
+            places.append(i)
         last.append(outcome)
-    return _scored(samples, protocol, given, last)
+    return _scored(samples, protocol, given, np.array(places, dtype=np.intp), last)
 
 
 def judge_answers(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Scored:
     """Judge one answer in seconds a sample, which no reply had to say."""
-    misfit = kinds.find(protocol.kind).misfit
-    outcomes = [_fitting(Outcome(answer), sample, misfit) for answer, sample in zip(answers, samples, strict=True)]
-    return _scored(samples, protocol, list(enumerate(outcomes)), outcomes)
+    outcomes = list(map(Outcome, answers))
+    if (misfit := kinds.find(protocol.kind).misfit) is not None:
+        outcomes = [_fitting(outcome, sample, misfit) for outcome, sample in zip(outcomes, samples, strict=True)]
+    return _scored(samples, protocol, outcomes, np.arange(len(samples)), outcomes)
 
 
 def _scored(
-    samples: Sequence[Sample], protocol: Protocol, given: Sequence[tuple[int, Outcome]], last: Sequence[Outcome]
+    samples: Sequence[Sample],
+    protocol: Protocol,
+    given: Sequence[Outcome],
+    places: NDArray[np.intp],
+    last: Sequence[Outcome],
 ) -> Scored:
-    places = np.array([i for i, _ in given], dtype=np.intp)
-    asked = samples if len(given) == len(samples) else [samples[i] for i, _ in given]
-    answers, counted = [outcome.answer for _, outcome in given], unique(samples, protocol)[places]
+    """From the outcomes of all replies, each with the place of its sample, and of the last reply to each sample."""
+    averaged = len(given) > len(samples)
+    asked = [samples[i] for i in places.tolist()] if averaged else samples
+    answers, counted = [outcome.answer for outcome in given], unique(samples, protocol)[places]
     if (protocol.score.failure, protocol.score.error) != ("zero", "zero"):
-        answers = [_judged(outcome, sample, protocol) for (_, outcome), sample in zip(given, asked, strict=True)]
-        counted &= np.array([_counts(outcome, protocol) for _, outcome in given], dtype=np.bool_)
+        answers = [_judged(outcome, sample, protocol) for outcome, sample in zip(given, asked, strict=True)]
+        counted &= np.array([_counts(outcome, protocol) for outcome in given], dtype=np.bool_)
     found = kinds.find(protocol.kind).values(asked, answers, protocol)
     columns = {name: np.where(counted, column, np.nan) for name, column in found.items()}
-    averaged = len(given) > len(samples)
     if averaged:
         columns = {name: _averaged(column, places, len(samples)) for name, column in columns.items()}
     kept = np.bincount(places, counted, minlength=len(samples)) > 0
@@ -155,7 +160,7 @@ def _scored(
     return Scored(samples, protocol, last, columns, kept, averaged, corpus)
 
 
-def _averaged(column: Floats, places: Any, size: int) -> Floats:
+def _averaged(column: Floats, places: NDArray[np.intp], size: int) -> Floats:
     """The mean of a column over the replies to a sample that count."""
     counted = ~np.isnan(column)
     n = np.bincount(places, counted, minlength=size)
@@ -209,7 +214,7 @@ def unique(samples: Sequence[Sample], protocol: Protocol) -> Bools:
 def percent(column: Floats, weights: Floats) -> float | None:
     """The mean of a column in percent over the samples that count in it, None over nothing; exactly rounded, in any order."""
     counted = ~np.isnan(column)
-    total = math.fsum(weights[counted].tolist())
+    total = float(weights[counted].sum())  # of whole numbers
     return 100 * (math.fsum((column * weights)[counted].tolist()) / total) if total else None
 
 

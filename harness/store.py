@@ -167,21 +167,6 @@ def append(folder: Path, records: Sequence[Record], sync: bool = True) -> None:
             raise
 
 
-class Clock:
-    """Says when a second has passed, so that quick models do not wait for the disk at every video."""
-
-    def __init__(self, interval_s: float = 1.0) -> None:
-        self._interval_s = interval_s
-        self._last = time.monotonic()
-
-    def due(self) -> bool:
-        """Whether the interval has passed since the last time this was true."""
-        if time.monotonic() - self._last < self._interval_s:
-            return False
-        self._last = time.monotonic()
-        return True
-
-
 def read_records(folder: Path) -> dict[tuple[str, str], Record]:
     """Records by sample id and mode; of several for one, the last counts, and a last line that was cut short is none.
 

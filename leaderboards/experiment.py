@@ -1,9 +1,13 @@
-"""The table of an experiment: a board of its recipes over seeds, each compared with the baseline."""
+"""What an experiment found: the choice in its grid, a board over seeds for each split, and the contrasts named beforehand."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+from tabulate import tabulate
 
 from harness import store
 from harness.plan import Plan
@@ -11,13 +15,71 @@ from harness.scoring import judge
 from leaderboards.board import runs
 from leaderboards.board.formats import text
 from leaderboards.board.ranking import build
-from leaderboards.board.rows import Identity, Number, Row, of_floors
+from leaderboards.board.rows import Identity, Row, of_floors
 from leaderboards.board.seeds import grouped
-from leaderboards.compare.paired import SEEDS
-from leaderboards.compare.result import System, compare
+from leaderboards.compare.paired import SEEDS, holm
+from leaderboards.compare.result import System, main_difference
+from leaderboards.compare.text import TOO_FEW, chance, detectable, interval, signed
 from tasks.errors import InputError
 
 LEVEL = 0.05
+
+Point = tuple[str, str, str]
+"""What was trained on, which recipe, and `KEY=VALUE` of the grid."""
+
+
+class Contrast(NamedTuple):
+    """One system minus another on one split, in points of the main metric.
+
+    Attributes:
+        split: `task@split`.
+        trained_on: Label of what both were trained on.
+        primary: Whether it is the question that the experiment was made for.
+        seeds: Runs of the system with fewer.
+        interval_95: Bounds that are not corrected; None where too few videos differ to tell.
+        p_holm: Corrected for the contrasts of this split, mode and training data; None where there is no p.
+        detectable: Smallest true difference that is found in 80 % of cases; None where too few videos differ or nothing varies.
+    """
+
+    split: str
+    trained_on: str
+    mode: str
+    a: str
+    b: str
+    primary: bool
+    metric: str
+    seeds: int
+    n: int
+    mean_a: float | None
+    mean_b: float | None
+    difference: float | None
+    interval_95: tuple[float | None, float | None]
+    p: float | None
+    p_holm: float | None
+    detectable: float | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether a difference was found, after the correction."""
+        return self.p_holm is not None and self.p_holm < LEVEL
+
+    @property
+    def verdict(self) -> str:
+        """One sentence that claims what the interval allows."""
+        over = f"over {self.seeds} seeds" if self.seeds >= SEEDS else f"in {self.seeds} run(s), too few seeds to speak of others"
+        figures = self._asdict()
+        if self.p_holm is None or self.difference is None:
+            return f"{self.a} against {self.b}: {TOO_FEW} to tell."
+        bounds = f"95 % {interval(figures)}, p {chance(self.p_holm)} after Holm"
+        if self.differs:
+            which = "better" if self.difference > 0 else "worse"
+            return f"{self.a} is {which} than {self.b} by {abs(self.difference):.1f} {self.metric} {over} ({bounds})."
+        said = f"{self.a} cannot be told apart from {self.b} {over} ({signed(self.difference)} {self.metric}, {bounds})"
+        if self.p is not None and self.p < LEVEL:
+            return f"{said}; alone it would count, among these contrasts it does not."
+        if self.detectable is None:
+            return f"{said}{f'; {TOO_FEW}' if self.interval_95[0] is None else ''}."
+        return f"{said}; a difference of {self.detectable:.1f} would be found."
 
 
 def score(folder: Path, data_root: Path) -> float:
@@ -29,24 +91,102 @@ def score(folder: Path, data_root: Path) -> float:
     return value
 
 
-def choose(scores: Mapping[tuple[str, str, str], float]) -> dict[tuple[str, str], str]:
-    """The best point of the grid for each split and recipe, the first of equals; from scores by split, recipe and point."""
+def choose(scores: Mapping[Point, Sequence[float]]) -> dict[tuple[str, str], str]:
+    """The point of the grid with the best mean over seeds for each training set and recipe, the first of equals."""
     best: dict[tuple[str, str], str] = {}
-    for (split, label, change), value in scores.items():
-        if (split, label) not in best or value > scores[split, label, best[split, label]]:
-            best[split, label] = change
+    for (row, label, change), values in scores.items():
+        if (row, label) not in best or fmean(values) > fmean(scores[row, label, best[row, label]]):
+            best[row, label] = change
     return best
 
 
-def render(
-    plan: Plan, systems: Mapping[str, Sequence[Path]], baseline: str, beside: Mapping[str, Path], title: str, data_root: Path
-) -> str:
-    """A board of one evaluation split, with what can be said of each recipe against the baseline, and what cannot.
+def choices(scores: Mapping[Point, Sequence[float]], chosen: Mapping[tuple[str, str], str], dev: str) -> str:
+    """What was chosen and from what, a line for each training set and recipe."""
+    lines = []
+    for (row, label), change in chosen.items():
+        tried = {point[2]: fmean(values) for point, values in scores.items() if point[:2] == (row, label)}
+        shown = ", ".join(f"{name.partition('=')[2]}: {value:.1f}" for name, value in tried.items())
+        edge = "; at the edge of the grid" if len(tried) > 2 and change in (next(iter(tried)), next(reversed(tried))) else ""
+        lines.append(f"{label} on {row}: {change}, chosen on {dev} ({shown}){edge}\n")
+    return "".join(lines)
+
+
+def contrasted(
+    plan: Plan, systems: Mapping[str, Sequence[Path]], pairs: Sequence[tuple[str, str]], trained_on: str = "", first: bool = False
+) -> list[Contrast]:
+    """Each pair compared by the main metric, in every mode, with Holm's correction over the pairs of a mode.
 
     Args:
         systems: Runs on it, by label: the seeds of each recipe.
-        baseline: Label the others are compared with.
-        beside: Runs that are shown without a comparison, by label.
+        pairs: Labels; the difference is the first minus the second.
+        trained_on: What the systems were trained on.
+        first: Whether the first pair in the first mode is what the experiment was made for.
+
+    Raises:
+        InputError: A file of replies is damaged.
+    """
+    found: list[Contrast] = []
+    records = {folder: store.read_records(folder) for label in dict.fromkeys(sum(pairs, ())) for folder in systems[label]}
+    for mode in plan.modes:
+        judged = {
+            label: System(label, tuple(judge(plan.samples, records[folder], plan.protocol, mode) for folder in systems[label]))
+            for label in dict.fromkeys(sum(pairs, ()))
+        }
+        figures = [main_difference(plan.samples, judged[b], judged[a]) for a, b in pairs]
+        corrected = holm(np.array([one["p"] for one in figures], dtype=np.float64)).tolist()
+        for number, ((a, b), one, p) in enumerate(zip(pairs, figures, corrected, strict=True)):
+            run = judged[a].runs[0]
+            found.append(
+                Contrast(
+                    split=plan.name,
+                    trained_on=trained_on,
+                    mode=mode,
+                    a=a,
+                    b=b,
+                    primary=first and number == 0 and mode == plan.modes[0],
+                    metric=run.headings.get(run.main, run.main),
+                    seeds=min(len(systems[a]), len(systems[b])),
+                    n=one["n"],
+                    mean_a=one["b"],
+                    mean_b=one["a"],
+                    difference=one["difference"],
+                    interval_95=(one["interval_95"][0], one["interval_95"][1]),
+                    p=one["p"],
+                    p_holm=None if np.isnan(p) else p,
+                    detectable=one["detectable"],
+                )
+            )
+    return found
+
+
+def rendered(contrasts: Sequence[Contrast]) -> str:
+    """Contrasts of one split and training set: a table, and a sentence for each. Empty without any."""
+    if not contrasts:
+        return ""
+    several = len({one.mode for one in contrasts}) > 1
+    rows = [
+        {
+            "contrast": f"{one.a} - {one.b}{' (primary)' if one.primary else ''}",
+            **({"mode": one.mode} if several else {}),
+            one.metric: signed(one.difference),
+            "95 %": interval(one._asdict()),
+            "p (Holm)": chance(one.p_holm),
+            "detectable": detectable(one._asdict()),
+        }
+        for one in contrasts
+    ]
+    table = tabulate(rows, headers="keys", disable_numparse=True, stralign="right")
+    head = f"contrasts on {contrasts[0].split}, in points of {contrasts[0].metric}; intervals are not corrected"
+    said = [f"{one.mode}: {one.verdict}" if several else one.verdict for one in contrasts]
+    return "\n".join([head, str(table), "", *said]) + "\n"
+
+
+def board(plan: Plan, systems: Mapping[str, Sequence[Path]], beside: Mapping[str, Path], title: str, data_root: Path) -> str:
+    """A board of one evaluation split, with means and deviations over seeds.
+
+    Args:
+        systems: Runs on it, by label: the seeds of each recipe.
+        beside: Further runs, by label.
 
     Raises:
         InputError: A run is of other samples or rules.
@@ -57,9 +197,7 @@ def render(
         for folder in folders
         for row in _rows(plan, folder, data_root)
     ]
-    found = {mode: _against(plan, systems, baseline, mode) for mode in plan.modes}
-    compared = [_compared(row, baseline, found.get(row.mode, {}).get(row.model)) for row in grouped(rows)]
-    return text(build(compared, [], lambda _: of_floors(plan), None)._replace(title=title))
+    return text(build(grouped(rows), [], lambda _: of_floors(plan), None)._replace(title=title))
 
 
 def _rows(plan: Plan, folder: Path, data_root: Path) -> list[Row]:
@@ -67,30 +205,3 @@ def _rows(plan: Plan, folder: Path, data_root: Path) -> list[Row]:
     if rows[0].identity != Identity(plan.task.version, plan.split_sha256, plan.protocol.name, plan.protocol.sha256):
         raise InputError(f"a run on {plan.name} under {plan.protocol.name}", str(folder), f"rm -r {folder}")
     return rows
-
-
-def _against(plan: Plan, systems: Mapping[str, Sequence[Path]], baseline: str, mode: str) -> dict[str, dict[str, Any]]:
-    """What `harness compare` says of the main metric of every system, against the baseline."""
-    read = [
-        System(label, tuple(judge(plan.samples, store.read_records(folder), plan.protocol, mode) for folder in systems[label]))
-        for label in dict.fromkeys((baseline, *systems))
-    ]
-    found = compare(plan.samples, read)
-    return {pair["b"]: pair["metrics"][found["main"]] for pair in found["comparisons"]}
-
-
-def _compared(row: Row, baseline: str, pair: Mapping[str, Any] | None) -> Row:
-    """A row with its difference to the baseline, and in words whether it is one."""
-    if pair is None:
-        return row
-    low, high = pair["interval_95"]
-    difference = Number(pair["difference"], None if low is None or high is None else (low, high))
-    over = f"over {row.seeds} seeds" if row.seeds >= SEEDS else f"in {row.seeds} run(s), too few seeds to speak of others"
-    if pair["p_holm"] is not None and pair["p_holm"] < LEVEL:
-        verdict = f"differs from {baseline} by {pair['difference']:+.1f} {row.main} {over}"
-    else:
-        verdict = f"cannot be told apart from {baseline} {over}"
-        if pair["detectable"] is not None:
-            verdict += f"; a difference of {pair['detectable']:.1f} {row.main} would be found"
-    p = "-" if pair["p_holm"] is None else f"{pair['p_holm']:.3f}"
-    return replace(row, counts={**row.counts, "difference": difference}, notes=(*row.notes, f"{verdict} (p {p}, Holm)"))

@@ -62,12 +62,17 @@ def plot(title: str, lines: Sequence[Plotted], kind: str) -> bytes:
             axis.remove()
         if len(lines) > 1:
             figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-        metadata = {"Date": None} if kind == "svg" else {"Software": None}
-        figure.savefig(content, format=kind, dpi=DPI, metadata=metadata)
+        save(figure, content, kind)
     return content.getvalue()
 
 
-def _look(i: int) -> dict[str, Any]:
+def save(figure: Any, content: io.BytesIO, kind: str) -> None:
+    """Write a figure of matplotlib as one of `FORMATS`, the same bytes for the same figure."""
+    figure.savefig(content, format=kind, dpi=DPI, metadata={"Date": None} if kind == "svg" else {"Software": None})
+
+
+def look(i: int) -> dict[str, Any]:
+    """How the i-th line of a figure is drawn."""
     return {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.4}
 
 
@@ -75,7 +80,7 @@ def _thresholds(axis: Any, lines: Sequence[Plotted]) -> None:
     single = lines[0].found.kind.single
     for i, line in enumerate(lines):
         points = curve(line.found)[line.found.kept] if single else _reached(line.found)
-        axis.plot(CURVE, points.mean(axis=0) if len(points) else [np.nan] * len(CURVE), label=line.name, **_look(i))
+        axis.plot(CURVE, points.mean(axis=0) if len(points) else [np.nan] * len(CURVE), label=line.name, **look(i))
     said = ("IoU threshold", "R1, %") if single else (f"{value_name(lines[0].found)} of a query", "queries that reach it, %")
     axis.set(xlabel=said[0], ylabel=said[1], xlim=(0, 1), ylim=(0, 100))
 
@@ -91,7 +96,7 @@ def _histogram(axis: Any, lines: Sequence[Plotted]) -> None:
     for i, line in enumerate(lines):
         values = line.found.columns[line.found.main]
         counts, _ = np.histogram(values[~np.isnan(values)], edges)
-        axis.stairs(100 * counts / max(1, counts.sum()), edges, fill=len(lines) == 1, **_look(i))
+        axis.stairs(100 * counts / max(1, counts.sum()), edges, fill=len(lines) == 1, **look(i))
     axis.set(xlabel=value_name(lines[0].found), ylabel="queries, %", xlim=(0, 1))
 
 
@@ -99,6 +104,6 @@ def _training(axis: Any, name: str, lines: Sequence[Plotted]) -> None:
     for i, line in enumerate(lines):
         for trained in line.training:
             if trained.name == name:
-                axis.plot(*zip(*trained.points, strict=True), **_look(i))
+                axis.plot(*zip(*trained.points, strict=True), **look(i))
     axis.locator_params(axis="x", integer=True)
     axis.set(xlabel="step", ylabel=name)

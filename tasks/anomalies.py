@@ -20,7 +20,7 @@ RULES: dict[str, Callable[[Sample], bool]] = {
     "two equal queries of one video": lambda s: len(set(s.queries)) < len(s.queries),
     "two equal options": lambda s: len(set(s.options)) < len(s.options),
     "options without an answer": lambda s: bool(s.options) and s.truth.option is None,
-    "answer outside the options": lambda s: s.truth.option is not None and s.truth.option not in _letters(s),
+    "answer outside the options": lambda s: s.truth.option not in (None, *ascii_uppercase[: len(s.options)]),
     "clips end before the video": lambda s: s.truth.clips is not None and _clips_end(s) <= s.duration_s - _clip_s(s),
     "clips end after the video": lambda s: s.truth.clips is not None and _clips_end(s) > s.duration_s,
     "blanks around the query": lambda s: any(query != query.strip() for query in s.queries),
@@ -46,10 +46,6 @@ def _overlap(sample: Sample) -> bool:
 
 def _in_order(sample: Sample) -> bool:
     return all(earlier.start_s <= later.start_s for earlier, later in pairwise(sample.truth.spans))
-
-
-def _letters(sample: Sample) -> Sequence[str]:
-    return ascii_uppercase[: len(sample.options)]
 
 
 def _clips_end(sample: Sample) -> float:

@@ -126,7 +126,6 @@ def flat(spans: Sequence[Span], clips: int, clip_s: float = CLIP_S) -> list[floa
     Args:
         spans: Spans in seconds, cut to the video; what is empty or reversed marks nothing.
         clips: Number of clips. A clip is inside if its middle is; a span too short for that marks the clip it is centred in.
-        clip_s: Length of a clip in seconds.
 
     >>> flat([Span(2, 6)], 4)
     [0.0, 1.0, 1.0, 0.0]

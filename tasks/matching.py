@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from tasks.metrics import Bools, Floats
+from tasks.metrics import Bools, Floats, union
 from tasks.span import Span
 
 Ints = NDArray[np.intp]
@@ -56,7 +56,8 @@ def overlapping(predicted: Sequence[Sequence[Span]], true: Sequence[Sequence[Spa
         rows = np.repeat(np.arange(start, stop), (m * n)[start:stop])
         place = np.arange(len(rows)) - (ends - m * n - begun)[rows]
         left, right = first_p[rows] + place // n[rows], first_q[rows] + place % n[rows]
-        iou = _iou(p[left], q[right])
+        with np.errstate(over="ignore", invalid="ignore"):
+            iou = union(p[left], q[right])
         kept = iou >= np.array(least, dtype)
         found.append(Pairs(left[kept], right[kept], iou[kept].astype(np.float64)))
         start = stop
@@ -100,10 +101,3 @@ def _array(rows: Sequence[Sequence[Span]], dtype: type) -> NDArray[np.floating]:
     table = np.fromiter(chain.from_iterable(chain.from_iterable(rows)), dtype=np.float64).reshape(-1, 2)
     with np.errstate(over="ignore"):
         return table.astype(dtype)
-
-
-def _iou(p: NDArray[np.floating], q: NDArray[np.floating]) -> NDArray[np.floating]:
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        overlap = np.maximum(np.minimum(p[:, 1], q[:, 1]) - np.maximum(p[:, 0], q[:, 0]), 0)
-        union = (q[:, 1] - q[:, 0]) + (p[:, 1] - p[:, 0]) - overlap
-        return np.where((union > 0) & (overlap > 0) & np.isfinite(union), overlap / union, 0)

@@ -32,6 +32,21 @@ def iou(predicted: Floats, target: Floats) -> Floats:
     return np.where(valid, overlap / union, 0.0)
 
 
+def union(predicted: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Overlap over summed lengths minus overlap; 0 where that is not positive. Arguments as for `iou`, of any width.
+
+    Source: nncore.ops.temporal_iou 0.4.7, which MUSEG and E.T. Bench call in float32.
+    """
+    overlap = np.maximum(np.minimum(predicted[:, 1], target[:, 1]) - np.maximum(predicted[:, 0], target[:, 0]), 0)
+    return share(overlap, predicted[:, 1] - predicted[:, 0] + (target[:, 1] - target[:, 0]) - overlap)
+
+
+def share(overlap: NDArray[np.floating], length: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Overlap over a length; 0 where either is not positive, or the length not finite."""
+    valid = (length > 0) & (overlap > 0) & np.isfinite(length)
+    return np.where(valid, overlap / np.where(valid, length, 1), 0).astype(overlap.dtype)
+
+
 def reaches(value: Floats, threshold: float, predicted: Sequence[Span], target: Sequence[Span]) -> NDArray[np.bool_]:
     """Whether IoU >= threshold in exact decimal arithmetic, given the IoU in floating point.
 

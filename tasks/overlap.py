@@ -1,12 +1,12 @@
 """Videos that stand both in a split models are trained on and in one they are tested on."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from tasks.sample import Sample
 
-_TRAINING = re.compile(r"train|fit|fewshot-.*")
+_TRAINING = re.compile(r"(train|fit)(-.*)?|fewshot-.*")
 _SUFFIX = re.compile(r"\.(mp4|mkv|webm|avi|mov|m4v|flv|mpg)$", re.IGNORECASE)
 
 
@@ -36,14 +36,15 @@ class Overlap(NamedTuple):
         )
 
 
-def overlaps(splits: Mapping[str, Sequence[Sample]]) -> list[Overlap]:
+def overlaps(splits: Mapping[str, Sequence[Sample]], trained: Collection[str] | None = None) -> list[Overlap]:
     """Every pair of a training split and another split that share videos, of whatever tasks.
 
     Args:
-        splits: Samples by `task@split`; `train`, `fit` and `fewshot-…` are what models are trained on.
+        splits: Samples by `task@split`.
+        trained: Names of what models are trained on; without them, splits called `train`, `fit` and `fewshot-…`, and parts.
     """
-    videos = {name: _videos(samples) for name, samples in splits.items()}
-    training = [name for name in splits if _TRAINING.fullmatch(name.rpartition("@")[2])]
+    videos = {name: {_plain(sample.video) for sample in samples} for name, samples in splits.items()}
+    training = [name for name in splits if (_is_training(name) if trained is None else name in trained)]
     found = []
     for train in training:
         for test in splits.keys() - training:
@@ -53,8 +54,8 @@ def overlaps(splits: Mapping[str, Sequence[Sample]]) -> list[Overlap]:
     return sorted(found)
 
 
-def _videos(samples: Iterable[Sample]) -> set[str]:
-    return {_plain(sample.video) for sample in samples}
+def _is_training(name: str) -> bool:
+    return _TRAINING.fullmatch(name.rpartition("@")[2]) is not None
 
 
 def _plain(video: str) -> str:

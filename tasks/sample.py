@@ -53,7 +53,7 @@ class Sample:
         """What is asked and what is true, as JSON values; what few tasks have stands only where it is."""
         truth, query = self.truth, self.queries[0] if len(self.queries) == 1 else self.queries
         chosen = [self.options, truth.option] if self.options or truth.option is not None else []
-        return [query, [[float(time) for time in span] for span in truth.spans], self.clip, *chosen]
+        return [query, [list(map(float, span)) for span in truth.spans], self.clip, *chosen]
 
 
 def one_query(
@@ -92,6 +92,6 @@ def split_sha256(samples: Iterable[Sample]) -> str:
         if sample.truth.clips is not None:
             content.append(sample.truth.clips)
         if sample.grid:
-            content.append([[float(time) for time in span] for span in sample.grid])
+            content.append([list(map(float, span)) for span in sample.grid])
         digest.update(_JSON(content).encode() + b"\n")
     return digest.hexdigest()

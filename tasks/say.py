@@ -48,7 +48,7 @@ def sayable(sample: Sample, protocol: Protocol) -> Answer:
     first_s = FIRST_TIME_S.get(protocol.score.saliency, 0.0)
     later = tuple(span._replace(start_s=float(span.start_s) + first_s) for span in truth.spans) if first_s else ()
     # No reply can name a time before the video.
-    spans = (*later, *(Span(0.0, span.end_s) if span.start_s < 0 < span.end_s else span for span in truth.spans))
+    spans = (*later, *[Span(0.0, span.end_s) if span.start_s < 0 < span.end_s else span for span in truth.spans])
     if len(spans) > 1 and "{spans}" not in protocol.answer.template:
         kind = kinds.find(protocol.kind)
         read = parsers.reader(protocol)
@@ -94,8 +94,8 @@ def rounded(answer: Answer, sample: Sample, protocol: Protocol) -> Answer:
     if rules.unit == "percent":
         spans = [Span(*(_hundredth(time, duration_s) * duration_s / 100 for time in span)) for span in answer.spans]
     else:
-        decimals = 0 if protocol.score.round_prediction == "integer" else rules.decimals
-        spans = [Span(*(Decimal(f"{time:.{decimals}f}") for time in span)) for span in answer.spans]
+        digits = f".{0 if protocol.score.round_prediction == 'integer' else rules.decimals}f"
+        spans = [Span(Decimal(format(start, digits)), Decimal(format(end, digits))) for start, end in answer.spans]
     return Answer(tuple(spans), marks=answer.marks, option=answer.option)
 
 

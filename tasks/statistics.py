@@ -57,14 +57,7 @@ def interval(
 ) -> Floats:
     """The 95 % interval of the mean of each column: the means that a test with the law of `studentised` would not refuse.
 
-    Args:
-        values: `(n, m)`, NaN where a query does not count.
-        clusters: `(n,)` video of each query.
-        resamples: Number of bootstrap samples.
-        weights: `(n, m)` weights of the values in the means; None for equal ones.
-
-    Returns:
-        `(m, 2)` bounds, NaN where too few clusters differ to bound the mean.
+    Arguments as for `estimate`. Returns `(m, 2)` bounds, NaN where too few clusters differ to bound the mean.
     """
     if not len(values):
         return np.full((values.shape[1], 2), np.nan)
@@ -96,15 +89,7 @@ def studentised(
     skewed than what they were drawn from. Three clusters less in a resample make up for it: its mean is then as skewed as the
     unbiased third moment says.
 
-    Args:
-        values: `(n, m)`, NaN where a query does not count.
-        clusters: `(n,)` video of each query.
-        resamples: Number of bootstrap samples.
-        seed: Seed of the draws.
-        weights: `(n, m)` weights of the values in the mean; None for equal ones.
-
-    Returns:
-        `(resamples, m)`, infinite where a resample varies in no way or holds no query.
+    Arguments as for `estimate`. Returns `(resamples, m)`, infinite where a resample varies in no way or holds no query.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 12.5; clusters as in section 8. Rao and Wu,
     Journal of the American Statistical Association 83 (1988), for the number drawn, (n - 2)^2 / (n - 1), which is about n - 3.
@@ -123,7 +108,8 @@ def draws(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
     block = max(1, BLOCK // clusters)
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
-        drawn = rng.integers(clusters, size=(rows, size)) + clusters * np.arange(rows)[:, None]
+        drawn = rng.integers(clusters, size=(rows, size))
+        drawn += clusters * np.arange(rows)[:, None]
         yield np.bincount(drawn.ravel(), minlength=rows * clusters).reshape(rows, clusters).astype(np.float64)
 
 

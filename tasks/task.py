@@ -4,9 +4,9 @@ import hashlib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tasks import benchmarks, splits
 from tasks.errors import InputError, unknown
@@ -67,39 +67,41 @@ class Task:
 
     Attributes:
         name: Name on the command line.
-        version: Raised whenever its samples change.
         title: Full name.
         published: Published splits by name, or a function that gives them for a data root (the synthetic benchmark reads its own
             manifest).
         default_split: The split the field reports.
-        protocol: The protocol used unless another is named.
         video_folders: Folders below the data root where its videos are looked for.
         obtain: What a user types or does to get the annotations.
         licence: Terms of the data.
         homepage: Where the data comes from.
         citation: Paper.
+        version: Raised whenever its samples change.
+        protocol: The protocol used unless another is named.
         kinds: Kinds of question its samples can be asked, the usual one first: of a family of protocols, the first that it has
             a form for is used.
         aliases: Other names.
         has_cuts: Whether questions may be about a cut of a longer file.
         notes: Known anomalies of the published files, kept as they are.
+        parts: Rules on a sample by suffix: of any split, `SPLIT-SUFFIX` are the samples for which the rule holds.
     """
 
     name: str
-    version: int
     title: str
     published: Mapping[str, Split] | Callable[[Path], Mapping[str, Split]]
     default_split: str
-    protocol: str
     video_folders: tuple[str, ...]
     obtain: str
     licence: str
     homepage: str
     citation: str
+    version: int = 1
+    protocol: str = "default"
     kinds: tuple[str, ...] = ("moment",)
     aliases: tuple[str, ...] = ()
     has_cuts: bool = False
     notes: tuple[str, ...] = ()
+    parts: Mapping[str, Callable[[Sample], bool]] = field(default_factory=dict)
 
     def splits(self, data_root: Path) -> Mapping[str, Split]:
         """Published splits by name. Raises InputError where they are to be found below the data root and are not."""
@@ -158,11 +160,9 @@ def _own(name: str, data_root: Path) -> Task:
         kinds = kinds_of(lines)
     return Task(
         name=file.name,
-        version=1,
         title="your own data",
         published={OWN_SPLIT: split},
         default_split=OWN_SPLIT,
-        protocol="default",
         video_folders=(str(file.parent / "videos"), str(file.parent), "videos"),
         obtain=f"harness data check {name}",
         licence="your own",
@@ -175,26 +175,36 @@ def _own(name: str, data_root: Path) -> Task:
 def load(task: Task, split: str, data_root: Path) -> list[Sample]:
     """Samples of a published or derived split, checked against the published hash and counts.
 
-    Derived splits come from `train`: `dev`, `fit` and `fewshot-K-seedN` (see `tasks.splits`).
+    Derived splits come from `train`: `dev`, `fit` and `fewshot-K-seedN` (see `tasks.splits`). Of any of them a task can have
+    parts (see `Task.parts`).
 
     Raises:
         InputError: No such split, or the annotations are missing, altered or of another shape.
     """
     name = origin(task, split, data_root)
+    whole, rule = _part(task, split)
     samples = make_samples(task.name, _rows(task, name, data_root))
-    choose = splits.derived(task.name, split)
-    return samples if name == split or choose is None else choose(samples)
+    if name != whole and (choose := splits.derived(task.name, whole)) is not None:
+        samples = choose(samples)
+    return samples if rule is None else [sample for sample in samples if rule(sample)]
 
 
 def origin(task: Task, split: str, data_root: Path) -> str:
     """The published split that a published or derived split is read from. Raises InputError if there is no such split."""
-    published = task.splits(data_root)
-    if split in published:
-        return split
-    if "train" in published and splits.derived(task.name, split) is not None:
+    published, (whole, _) = task.splits(data_root), _part(task, split)
+    if whole in published:
+        return whole
+    if "train" in published and splits.derived(task.name, whole) is not None:
         return "train"
     known = [*published, *(splits.DERIVED if "train" in published else ())]
+    known += [f"{name}-{suffix}" for name in known for suffix in task.parts]
     raise InputError(f"a split of {task.name}: {', '.join(known)}", unknown(split, known), f"harness show {task.name}")
+
+
+def _part(task: Task, split: str) -> tuple[str, Callable[[Sample], bool] | None]:
+    """The split that another is a part of, and which of its samples; a whole split is its own."""
+    whole, dash, suffix = split.rpartition("-")
+    return (whole, task.parts[suffix]) if dash and suffix in task.parts else (split, None)
 
 
 def _rows(task: Task, name: str, data_root: Path) -> list[Sample]:
@@ -238,6 +248,5 @@ def _decode(content: bytes) -> str:
 
 def check_video_key(key: str, where: str) -> None:
     """Refuse a video name that could leave the data root. Raises InputError."""
-    path = PurePosixPath(key)
-    if not key or path.is_absolute() or ".." in path.parts or "\\" in key or not key.isprintable():
+    if not key or key.startswith("/") or ".." in key.split("/") or "\\" in key or not key.isprintable():
         raise InputError("video names that stay below the data root", f"{key!r} in {where}", "harness data check --task NAME")

@@ -33,16 +33,6 @@ class Prompt:
     video: Video  # The video in it
 
 
-def curriculum(questions: Sequence[Question], modes: Sequence[str], seed: int) -> list[dict[str, Any]]:
-    """Every row that will be trained on, in order: one epoch after the other, each in its mode and its own seeded order."""
-    rows = []
-    for epoch, mode in enumerate(modes):
-        order = list(questions)
-        Random(f"{seed}/{epoch}").shuffle(order)
-        rows += [columns(question._replace(mode=mode)) for question in order]
-    return rows
-
-
 def columns(question: Question) -> dict[str, Any]:
     """A question as a row of a dataset: what rewards read (`trainers.rewards`), and `prompt` for logs."""
     sample = question.sample
@@ -91,7 +81,7 @@ class Examples:
         self._bytes = 0
 
     def take(self, row: Row) -> tuple[dict[str, Any], Prompt]:
-        """A row and its prompt; where its video cannot be read, another sample's of its protocol, decided by the id alone.
+        """A row and its prompt; where its video cannot be read, another sample's of its task, decided by the id alone.
 
         So every process of a launch, and every run, makes the same choice without asking the others.
 
@@ -113,7 +103,8 @@ class Examples:
 
     def _candidates(self, identifier: str, protocol: str) -> Iterator[str]:
         yield identifier
-        others = sorted(other for other, name in self.questions if name == protocol)
+        task = self.questions[identifier, protocol].sample.task
+        others = sorted(other for (other, name), q in self.questions.items() if name == protocol and q.sample.task == task)
         random = Random(int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:8]))
         yield from random.sample(others, min(MOST_REPLACEMENTS, len(others)))
 

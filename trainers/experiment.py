@@ -1,26 +1,25 @@
-"""An experiment: recipes x splits x seeds as a list of commands, each of which continues where it was cut off."""
+"""An experiment: recipes x training data x seeds, and which differences it is made to show. What its file says."""
 
-import json
-import os
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import product
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from harness import extras, store, yaml_file
+from harness import extras, paths, yaml_file
 from harness.checked import Kinds, Place, mapping
-from harness.models.checkpoint import RECORD
-from harness.paths import run_beside
-from harness.stopping import Children
-from tasks.errors import InputError, unknown
+from harness.models import trivial
+from tasks import task as tasks
+from tasks.errors import unknown
 from trainers import recipe as recipes
+from trainers.mix import parse
 
 FOLDER = Path(__file__).parent / "experiments"
-OUTPUT = "output.txt"
 BASE = "base"  # Label of the model before training
+SEED = "{seed}"  # In `train`: the seed of each training
+LONGEST = 60
+"""Characters of a mix that can be the name of a folder."""
 PACKAGES = ("pebble", "av", "PIL", "torch", "torchvision", "transformers", "accelerate", "safetensors", "trl", "datasets", "peft")
 """What the commands of a cell import."""
 
@@ -31,6 +30,7 @@ class Variant:
 
     recipe: str  # Name or file of the recipe
     set: tuple[str, ...] = ()  # Changes of it
+    train: str | None = None  # Mix that it alone is trained on, None for that of the experiment
 
 
 @dataclass(frozen=True)
@@ -39,43 +39,51 @@ class Experiment:
 
     name: str  # Name of the file
     model: str  # Checkpoint that every cell starts from
-    train: tuple[str, ...]  # Splits to train on, one row of cells each
+    train: Mapping[str, str]  # Mixes to train on by label, one row of cells each; "" where every recipe brings its own
     evaluate: tuple[str, ...]  # Splits every trained model is evaluated on
     recipes: Mapping[str, Variant]  # What is compared, by label
-    baseline: str  # Label the others are compared with
+    contrasts: tuple[tuple[str, str], ...]  # Pairs of labels, each the first minus the second; the first pair is the primary one
     seeds: tuple[int, ...] = (0,)  # One training each
     modes: tuple[str, ...] = ("direct",)  # Prompt modes of the evaluation
     protocol: str | None = None  # Rules of prompts, frames and scores; None for the task's own
-    # Values of one argument, tried with the first seed and chosen on `dev` by mIoU, for every recipe alike
+    # Values of one argument, tried with `grid_seeds` and chosen on `dev` by the mean main metric, for every recipe alike
     grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    grid_seeds: tuple[int, ...] = ()  # Seeds of the grid; the first of `seeds` unless told otherwise
     dev: str | None = None  # Split the choice is made on; never one of `evaluate`
     set: tuple[str, ...] = ()  # Changes of every recipe
+    videos: tuple[str, ...] = ()  # More folders of video files
+    without: tuple[str, ...] = ()  # Tasks that are left out of every mix, for users who lack them
     options: tuple[str, ...] = ()  # Further arguments of `harness train`
 
+    @property
+    def skips_missing(self) -> bool:
+        """Whether samples without a video are left out, rather than refused."""
+        return "--skip-missing" in self.options
 
-TEXTS = ("train", "evaluate", "modes", "set", "options")
+    def mix(self, row: str, label: str, seed: int) -> str:
+        """What the training of a row, a label and a seed is trained on."""
+        return (self.recipes[label].train or self.train[row]).replace(SEED, str(seed))
+
+    def changes(self, label: str) -> tuple[str, ...]:
+        """All changes of a recipe, those of the grid apart."""
+        return (*self.set, *self.recipes[label].set)
+
+
+TEXTS = ("evaluate", "modes", "set", "videos", "without", "options")
+INTEGERS = ("seeds", "grid_seeds")
 KINDS: Kinds = {
     **dict.fromkeys(("model", "baseline"), (str,)),
+    "train": (str, list, dict),
     **dict.fromkeys(TEXTS, (str, list)),
     **dict.fromkeys(("protocol", "dev"), (str, type(None))),
     "recipes": (dict,),
-    "seeds": (int, list),
+    "contrasts": (list,),
+    **dict.fromkeys(INTEGERS, (int, list)),
     "grid": (dict, type(None)),
 }
 """What stands behind each key of a file."""
 
-VARIANT_KINDS: Kinds = {"recipe": (str,), "set": (str, list)}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One training."""
-
-    split: str  # What is trained on
-    label: str  # Label of its recipe
-    change: str  # `KEY=VALUE` of the grid, "" without one
-    seed: int  # Its seed
-    folder: Path  # Where the trained model and its runs lie
+VARIANT_KINDS: Kinds = {"recipe": (str,), "set": (str, list), "train": (str,)}
 
 
 def check_packages() -> None:
@@ -83,150 +91,198 @@ def check_packages() -> None:
     extras.check("train", *PACKAGES)
 
 
-def load(name: str) -> Experiment:
-    """Read an experiment. Raises InputError on an unknown key, recipe or baseline, or a choice made on what is reported."""
+def load(name: str, without: Sequence[str] = ()) -> Experiment:
+    """Read an experiment; `without` are tasks that are left out of its mixes, besides those that the file leaves out.
+
+    Raises:
+        InputError: An unknown key, recipe or label, something that stands twice, a choice made on what is reported.
+    """
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
     what = f"an experiment ({', '.join(known)}) or a YAML file: a mapping with the keys {', '.join(KINDS)}"
     values = yaml_file.read(path, what, "harness experiment FILE")
-    mapping(values, Place(path), KINDS, ("model", "train", "evaluate", "recipes", "baseline"))
+    place = Place(path)
+    mapping(values, place, KINDS, ("model", "evaluate", "recipes"))
+    lists: dict[str, Any] = {key: _several(key, values[key], place, str) for key in TEXTS if key in values}
+    seeds = _several("seeds", values.get("seeds", 0), place, int)
+    grid = {key: _several("grid", tried, place, str, int, float, bool) for key, tried in (values.get("grid") or {}).items()}
+    given: dict[str, Any] = {key: values[key] for key in ("protocol", "dev") if key in values}
+    lists["without"] = (*lists.get("without", ()), *without)
+    lists["videos"] = tuple(str(paths.folder(folder, "--videos")) for folder in lists.get("videos", ()))
+    experiment = Experiment(
+        **given,
+        **lists,
+        name=path.stem,
+        model=_model(values["model"]),
+        train=_rows(values.get("train"), place),
+        recipes=_variants(values["recipes"], place),
+        contrasts=_contrasts(values, place),
+        seeds=seeds,
+        grid=grid,
+        grid_seeds=_several("grid_seeds", values.get("grid_seeds", list(seeds[:1]) if grid else []), place, int),
+    )
+    return leave_out(_check(experiment, place), place)
 
-    def several(key: str, value: Any, *kinds: type) -> tuple[Any, ...]:
-        """Values of these kinds; one may stand without a list."""
-        found = tuple(value) if isinstance(value, list) else (value,)
-        for one in found:
-            if not isinstance(one, kinds) or (isinstance(one, bool) and bool not in kinds):
-                expected = f"{key}: {' or '.join(kind.__name__ for kind in kinds)}"
-                raise InputError(expected, f"{path}: a {type(one).__name__}", f"edit {path}")
-        return found
 
+def _model(name: str) -> str:
+    """A checkpoint that comes with the project, `trainers/…`, is found from everywhere."""
+    own = FOLDER.parents[1] / name
+    return str(own) if name.startswith("trainers/") and not Path(name).is_dir() and own.is_dir() else name
+
+
+def _several(key: str, value: Any, place: Place, *kinds: type) -> tuple[Any, ...]:
+    """Values of these kinds, each once; one may stand without a list."""
+    found = tuple(value) if isinstance(value, list) else (value,)
+    for one in found:
+        if not isinstance(one, kinds) or (isinstance(one, bool) and bool not in kinds):
+            raise place.refuse(f"{key}: {' or '.join(kind.__name__ for kind in kinds)}", f"a {type(one).__name__}")
+    if key not in ("set", "options") and (twice := [one for one in found if found.count(one) > 1]):
+        raise place.refuse(f"each of {key} once", f"{twice[0]} twice")
+    return found
+
+
+def _rows(train: Any, place: Place) -> dict[str, str]:
+    if train is None:
+        return {"own": ""}
+    if isinstance(train, dict):
+        if wrong := [label for label, mix in train.items() if not isinstance(mix, str)]:
+            raise place.refuse("a mix behind each label of train", f"{wrong[0]}: a {type(train[wrong[0]]).__name__}")
+        return dict(train)
+    found = _several("train", train, place, str)
+    return {short(mix): mix for mix in found}
+
+
+def short(mix: str) -> str:
+    """A mix as the name of a folder."""
+    text = mix.replace(SEED, "N").replace(" ", "").replace(",", "+").replace(":", "x")
+    first, plus, others = text.partition("+")
+    if len(text) <= LONGEST or not plus:
+        return text
+    return f"{first}+{others.count('+') + 1}-{hashlib.sha256(mix.encode()).hexdigest()[:8]}"
+
+
+def _variants(entries: Mapping[str, Any], place: Place) -> dict[str, Variant]:
     variants = {}
-    for label, entry in values["recipes"].items():
+    for label, entry in entries.items():
         one: Any = {"recipe": entry} if isinstance(entry, str) else entry
-        mapping(one, Place(path, (f"recipes: {label}",)), VARIANT_KINDS, ("recipe",))
-        variants[label] = Variant(one["recipe"], several("recipes", one.get("set", []), str))
-    grid = {key: several("grid", tried, str, int, float, bool) for key, tried in (values.get("grid") or {}).items()}
-    lists: dict[str, Any] = {key: several(key, values[key], str) for key in TEXTS if key in values}
-    lists["seeds"] = several("seeds", values.get("seeds", 0), int)
-    return _check(Experiment(**{**values, **lists, "name": path.stem, "recipes": variants, "grid": grid}), path)
+        mapping(one, place.at(f"recipes: {label}"), VARIANT_KINDS, ("recipe",))
+        variants[label] = Variant(one["recipe"], _several("set", one.get("set", []), place, str), one.get("train"))
+    return variants
 
 
-def _check(experiment: Experiment, path: Path) -> Experiment:
-    if experiment.baseline not in experiment.recipes:
-        found = unknown(experiment.baseline, experiment.recipes)
-        raise InputError(f"a baseline among {', '.join(experiment.recipes)}", found, f"edit {path}")
-    if BASE in experiment.recipes:
-        raise InputError(f"labels other than {BASE}, the model before training", BASE, f"edit {path}")
+def _contrasts(values: Mapping[str, Any], place: Place) -> tuple[tuple[str, str], ...]:
+    """Pairs of labels; without them, every recipe against the baseline."""
+    labels, baseline = values["recipes"], values.get("baseline")
+    if ("contrasts" in values) == (baseline is not None):
+        raise place.refuse("either a baseline or contrasts", "both" if baseline is not None else "none of them")
+    if baseline is not None:
+        if baseline not in labels:
+            raise place.refuse(f"a baseline among {', '.join(labels)}", unknown(baseline, labels))
+        return tuple((label, baseline) for label in labels if label != baseline)
+    found = []
+    for pair in values["contrasts"]:
+        two = _several("contrasts", pair, place.at("contrasts"), str)
+        for label in two:
+            if label not in labels:
+                raise place.refuse(f"contrasts between {', '.join(labels)}", unknown(label, labels))
+        if len(two) != 2:
+            raise place.refuse("contrasts of two labels, as [tempsamp, grpo]", f"{', '.join(two) or 'none'}")
+        found.append((two[0], two[1]))
+    if twice := [f"{a}, {b}" for (a, b), other in combinations(found, 2) if {a, b} == set(other)]:
+        raise place.refuse("each contrast once", f"{twice[0]} twice")
+    return tuple(found)
+
+
+def _check(experiment: Experiment, place: Place) -> Experiment:
+    own = [label for label, variant in experiment.recipes.items() if variant.train is not None]
+    if not experiment.train.get("own", "own") and len(own) < len(experiment.recipes):
+        lacking = next(label for label in experiment.recipes if label not in own)
+        raise place.refuse("train, of the file or of each recipe", f"none for {lacking}")
+    if own and len(experiment.train) > 1:
+        raise place.refuse("one entry of train where a recipe has its own", f"{len(experiment.train)}, and train of {own[0]}")
+    for key in ("evaluate", "seeds", "modes", "recipes", "train"):
+        if not getattr(experiment, key):
+            raise place.refuse(f"at least one of {key}", "none")
+    _check_labels("recipes", experiment.recipes, (BASE, *trivial.NAMES), place)
+    _check_labels("train", experiment.train, (), place)
+    for seed in (*experiment.seeds, *experiment.grid_seeds):
+        if seed < 0:
+            raise place.refuse("seeds of at least 0", str(seed))
     for variant in experiment.recipes.values():
-        recipes.load(variant.recipe, [*experiment.set, *variant.set])
+        for mix in (variant.train,) if variant.train else experiment.train.values():
+            parse(mix)
+    return _check_grid(_with_protocol(experiment, place), place)
+
+
+def _with_protocol(experiment: Experiment, place: Place) -> Experiment:
+    """The experiment with the protocol that its recipes are made for, where the file names none: all is asked under it."""
+    loaded = [recipes.load(variant.recipe, experiment.changes(label)) for label, variant in experiment.recipes.items()]
+    made_for = dict.fromkeys(recipe.protocol for recipe in loaded)
+    if experiment.protocol is not None or list(made_for) == [None]:
+        return experiment
+    if len(made_for) > 1:
+        named = ", ".join(str(name or "the task's own") for name in made_for)
+        raise place.refuse("a protocol for all recipes, as they are made for different ones", named)
+    return replace(experiment, protocol=next(iter(made_for)))
+
+
+def _check_labels(key: str, labels: Sequence[str] | Mapping[str, Any], taken: Sequence[str], place: Place) -> None:
+    """Labels are names of folders, also where letters of both cases are one, and of rows of a table."""
+    folders: dict[str, str] = {}
+    for label in labels:
+        if not label.strip(". ") or not label.isprintable() or len(label.encode()) > 200 or label != label.strip():
+            raise place.refuse(f"labels of {key} that can be names of folders", repr(label[:80]))
+        if label in taken:
+            raise place.refuse(f"labels other than {BASE}, the model before training, and names of trivial models", label)
+        if (other := folders.setdefault(folder_name(label).casefold(), label)) != label:
+            raise place.refuse(f"labels of {key} that are different folders", f"{other} and {label}")
+
+
+def _check_grid(experiment: Experiment, place: Place) -> Experiment:
+    if not experiment.grid:
+        if experiment.grid_seeds:
+            raise place.refuse("grid_seeds with a grid", "no grid")
+        return experiment
     if len(experiment.grid) > 1:
-        raise InputError("a grid over one argument", ", ".join(experiment.grid), f"edit {path}")
-    if experiment.grid and (experiment.dev is None or experiment.dev in experiment.evaluate):
+        raise place.refuse("a grid over one argument", ", ".join(experiment.grid))
+    ((key, tried),) = experiment.grid.items()
+    values = [recipes.number(value) for value in tried]
+    if not values or len(set(values)) < len(values) or not experiment.grid_seeds:
+        raise place.refuse("a grid of values, each once, and of seeds", f"{key}: {', '.join(map(str, tried)) or 'none'}")
+    if experiment.dev is None or experiment.dev in experiment.evaluate:
         found = f"dev: {experiment.dev}, evaluate: {', '.join(experiment.evaluate)}"
-        raise InputError("a dev split that is not reported, for the choice in the grid", found, f"edit {path}")
+        raise place.refuse("a dev split that is not reported, for the choice in the grid", found)
+    for label, variant in experiment.recipes.items():
+        if fixed := [change for change in experiment.changes(label) if change.startswith(f"{key}=")]:
+            raise place.refuse(f"{key} either in the grid or in set", f"{fixed[0]} of {label}")
+        for value in values:
+            recipes.load(variant.recipe, [*experiment.changes(label), f"{key}={value}"])
     return experiment
 
 
-def cell(output: Path, split: str, label: str, change: str, seed: int) -> Cell:
-    """One cell and its folder."""
-    names = [split, label, *([change] if change else []), f"seed-{seed}"]
-    return Cell(split, label, change, seed, output.joinpath("cells", *(name.replace("/", "_") for name in names)))
+def leave_out(experiment: Experiment, place: Place) -> Experiment:
+    """The experiment without the parts of its mixes that are of these tasks. Raises InputError where nothing would change."""
+    if not experiment.without:
+        return experiment
+    wanted = {tasks.find(name).name for name in experiment.without}
+    met: set[str] = set()
+
+    def cut(mix: str | None) -> str | None:
+        if not mix:
+            return mix
+        of = {part: tasks.find(tasks.divide(part[0])[0]).name for part in parse(mix)}
+        met.update(wanted & set(of.values()))
+        if not (left := [part for part, task in of.items() if task not in wanted]):
+            raise place.refuse("something to train on in every mix", f"{mix} without {', '.join(sorted(wanted))}")
+        return ",".join(name if weight == 1 else f"{name}:{weight:g}" for name, weight in left) if len(left) < len(of) else mix
+
+    rows = {label: cut(mix) or "" for label, mix in experiment.train.items()}
+    variants = {label: replace(variant, train=cut(variant.train)) for label, variant in experiment.recipes.items()}
+    if unmet := sorted(wanted - met):
+        raise place.refuse("tasks of its mixes, to leave out", ", ".join(unmet))
+    return replace(experiment, train=rows, recipes=variants)
 
 
-def grid_cells(experiment: Experiment, output: Path) -> list[Cell]:
-    """What is trained to choose in the grid; empty without one."""
-    changes = [f"{key}={value}" for key, values in experiment.grid.items() for value in values]
-    return [cell(output, *point, experiment.seeds[0]) for point in product(experiment.train, experiment.recipes, changes)]
-
-
-def final_cells(experiment: Experiment, output: Path, chosen: Mapping[tuple[str, str], str]) -> list[Cell]:
-    """What is reported: every recipe with its choice, every seed."""
-    return [
-        cell(output, split, label, chosen.get((split, label), ""), seed)
-        for split, label, seed in product(experiment.train, experiment.recipes, experiment.seeds)
-    ]
-
-
-def commands(experiment: Experiment, one: Cell, evaluate: Sequence[str], common: Sequence[str]) -> list[list[str]]:
-    """Arguments of `harness` that train a cell and evaluate it; what is done already is left out."""
-    variant = experiment.recipes[one.label]
-    sets = [*experiment.set, *variant.set, *([one.change] if one.change else [])]
-    if _finished(one.folder / RECORD):
-        return _runs(experiment, one, evaluate, str(one.folder), common)
-    train = ["train", "--recipe", variant.recipe, "--model", experiment.model, "--task", one.split, "--output", str(one.folder)]
-    train += ["--seed", str(one.seed), *(part for change in sets for part in ("--set", change)), *experiment.options]
-    train += _rules(experiment, common)
-    return [[*train, "--evaluate", ",".join(evaluate)] if evaluate else train]
-
-
-def _runs(experiment: Experiment, one: Cell, evaluate: Sequence[str], model: str, common: Sequence[str]) -> list[list[str]]:
-    run = ["run", "--model", model, *_rules(experiment, common)]
-    folders = [(split, run_beside(one.folder, split)) for split in evaluate]
-    return [[*run, "--tasks", s, "--output", str(folder)] for s, folder in folders if not _finished(folder / store.RUN)]
-
-
-def _rules(experiment: Experiment, common: Sequence[str]) -> list[str]:
-    protocol = ["--protocol", experiment.protocol] if experiment.protocol else []
-    return ["--modes", ",".join(experiment.modes), *protocol, *common]
-
-
-def base_commands(experiment: Experiment, output: Path, common: Sequence[str]) -> tuple[Cell, list[list[str]]]:
-    """The model that every cell starts from, evaluated as they are."""
-    one = Cell("", BASE, "", 0, output / BASE)
-    return one, _runs(experiment, one, experiment.evaluate, experiment.model, common)
-
-
-def _finished(path: Path) -> bool:
-    try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["status"] == "finished")
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def execute(jobs: Iterable[tuple[Cell, list[list[str]]]], workers: int, launcher: str, tell: Callable[[str], None]) -> list[str]:
-    """Work through the commands of each cell; what failed is returned, while the other cells go on.
-
-    Args:
-        jobs: Cells with their commands.
-        workers: Cells at work at a time; they share the threads of the machine.
-        launcher: Put before each training, as `torchrun --nproc-per-node 4`.
-        tell: Takes a line about each command that ends.
-
-    Raises:
-        KeyboardInterrupt: This process was told to end; what was at work has ended.
-    """
-    children = Children()
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
-    environment = {"OMP_NUM_THREADS": threads, **os.environ, "PYTHONUNBUFFERED": "1"}
-
-    def work(job: tuple[Cell, list[list[str]]]) -> str | None:
-        one, listed = job
-        one.folder.mkdir(parents=True, exist_ok=True)
-        for arguments in listed:
-            starter = launcher.split() if launcher and arguments[0] == "train" else [sys.executable]
-            with (one.folder / OUTPUT).open("ab") as file:
-                code = children.run([*starter, "-m", "harness", *arguments], file, environment)
-            if code:
-                lines = (one.folder / OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
-                tail = "\n".join(f"    {line}" for line in lines)
-                return f"harness {' '.join(arguments)}\n  exit code {code}; the end of {one.folder / OUTPUT}:\n{tail}"
-            tell(" ".join(part for part in (one.split, one.label, one.change, f"seed {one.seed}: {arguments[0]} done") if part))
-        return None
-
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            return [problem for problem in pool.map(work, jobs) if problem]
-        except KeyboardInterrupt:
-            tell(f"ending what is at work: {children.stop()} of the commands")
-            raise
-
-
-def check_identical(cells: Sequence[Cell]) -> None:
-    """Every cell of a split was trained on the same samples. Raises InputError."""
-    seen: dict[str, tuple[str, Cell]] = {}
-    for one in cells:
-        digest = json.loads((one.folder / RECORD).read_text(encoding="utf-8"))["trained_on"]["used_sha256"]
-        first, other = seen.setdefault(one.split, (digest, one))
-        if digest != first:
-            found = f"{one.folder} was trained on others than {other.folder}"
-            raise InputError(f"the same samples of {one.split} in every cell", found, "remove one of the folders")
+def folder_name(label: str) -> str:
+    """A label as the name of one folder."""
+    return label.replace("/", "_")

@@ -1,6 +1,7 @@
 """Answers that are given rather than generated: what SFT learns, what takes the off-policy place in a group."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.predictions.read import Predictions
@@ -20,6 +21,9 @@ def ground_truth(sample: Sample, protocol: Protocol, mode: str) -> str:
     In `cot` its times are also what is thought: without a thought the answer would break the format it is there to teach.
     """
     answer = rounded(sayable(sample, protocol), sample, protocol)
+    if protocol.kind != "pairs":
+        # One of several that has no length, or loses it to the decimals, would make the answer unreadable.
+        answer = replace(answer, spans=tuple(span for span in answer.spans if span.end_s > span.start_s) or answer.spans)
     text = say(answer, sample, protocol)
     if mode == "direct":
         return text

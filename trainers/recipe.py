@@ -8,15 +8,25 @@ from typing import Any
 
 from harness import yaml_file
 from harness.checked import Kinds, Place, mapping
+from tasks import kinds
 from tasks.errors import InputError, unknown
 from trainers.rewards import MODES
 
 FOLDER = Path(__file__).parent / "recipes"
 METHODS = ("sft", "grpo")
+MOST_REDRAWS = 31
+ACCUMULATION = "gradient_accumulation_steps"
 SHAPINGS = ("none", "downscale", "anchor", "nonlinear")
 """How an off-policy answer enters the advantages: see `trainers.methods.advantages.mixed`."""
 
-REWARD_KINDS: Kinds = {"name": (str,), "weight": (int, float), "modes": (list, tuple), "shaped": (bool,), "settings": (dict,)}
+REWARD_KINDS: Kinds = {
+    "name": (str,),
+    "weight": (int, float),
+    "modes": (list, tuple),
+    "kinds": (list, tuple),
+    "shaped": (bool,),
+    "settings": (dict,),
+}
 
 
 @dataclass(frozen=True)
@@ -26,8 +36,22 @@ class RewardPart:
     name: str  # A module of `trainers.rewards`, or `FILE.py:function`
     weight: float = 1.0  # Its weight in the sum
     modes: tuple[str, ...] = MODES  # Modes in which it counts
+    kinds: tuple[str, ...] = ()  # Kinds of rows in which it counts (`tasks/kinds`), empty for all
     shaped: bool = True  # Whether it is part of what `shaping` shapes (accuracy); the rest (format) is added afterwards
     settings: dict[str, Any] = field(default_factory=dict)  # Keyword arguments of the reward
+
+    def __post_init__(self) -> None:
+        for key, known in (("modes", MODES), ("kinds", kinds.NAMES)):
+            chosen = tuple(getattr(self, key))
+            object.__setattr__(self, key, chosen)
+            for one in chosen:
+                if one not in known:
+                    found = unknown(str(one)[:80], known)
+                    raise InputError(f"{key} of reward {self.name}: {', '.join(known)}", found, "edit the recipe")
+
+    def counts(self, kind: str, mode: str) -> bool:
+        """Whether it counts for rows of this kind in this mode."""
+        return mode in self.modes and (not self.kinds or kind in self.kinds)
 
 
 @dataclass(frozen=True)
@@ -44,6 +68,9 @@ class Recipe:
     shaping: str = "none"  # How the off-policy answer enters the advantages
     rewards: tuple[RewardPart, ...] = ()  # Terms of the reward
     prompts_per_device: int = 1  # Prompts (SFT: answers) in a micro-batch of one process
+    prompts_per_step: int | None = None  # Prompts in a step over all processes, from which the accumulation follows
+    redraws: int = 0  # How often at most groups without variance are drawn again (DAPO's dynamic sampling)
+    protocol: str | None = None  # Rules of prompts, frames and answers it is made for; None for the task's own
     freeze_vision: bool = False  # Whether the vision tower stays as it is
     lora: dict[str, Any] | None = None  # Settings of `peft.LoraConfig`, None for full training
     trainer: dict[str, Any] = field(default_factory=dict)  # Arguments of `trl.GRPOConfig` or `trl.SFTConfig`
@@ -53,8 +80,9 @@ KEYS = tuple(f.name for f in fields(Recipe) if f.name != "name")
 KINDS: Kinds = {
     **dict.fromkeys(("method", "summary", "shaping"), (str,)),
     **dict.fromkeys(("epochs", "rewards"), (list, tuple)),
-    **dict.fromkeys(("group_size", "prompts_per_device"), (int,)),
-    "answers": (str, type(None)),
+    **dict.fromkeys(("group_size", "prompts_per_device", "redraws"), (int,)),
+    **dict.fromkeys(("answers", "protocol"), (str, type(None))),
+    "prompts_per_step": (int, type(None)),
     "freeze_vision": (bool,),
     "lora": (dict, type(None)),
     "trainer": (dict, type(None)),
@@ -72,13 +100,17 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
 
     Args:
         name: One of `names()`, or a path of a YAML file.
-        changes: `KEY=VALUE`; a key of the recipe or of TRL's configuration.
+        changes: `KEY=VALUE`; a key of the recipe or of TRL's configuration. The size of a step replaces the recipe's own, in
+            whichever of its two words.
 
     Raises:
         InputError: There is no such recipe, a key is unknown (the nearest is named), or values contradict each other.
     """
     values = _read(name)
     recipe = from_mapping(Path(name).stem, values)
+    keys = [change.partition("=")[0] for change in changes]
+    if ACCUMULATION in keys and "prompts_per_step" in keys:
+        raise InputError(f"prompts_per_step or {ACCUMULATION}", "both", "--set prompts_per_step=8")
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals or not key:
@@ -87,7 +119,10 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
             parsed = number(yaml_file.value(value))
         except ValueError as error:
             raise InputError(f"a value of YAML behind {key}=", f"{value[:80]!r}: {error}", "--set learning_rate=1e-6") from error
-        values |= {key: parsed} if key in KEYS else {"trainer": {**recipe.trainer, key: parsed}}
+        trainer = {name: one for name, one in recipe.trainer.items() if (key, name) != ("prompts_per_step", ACCUMULATION)}
+        values |= {"trainer": trainer, key: parsed} if key in KEYS else {"trainer": {**trainer, key: parsed}}
+        if key == ACCUMULATION:
+            values["prompts_per_step"] = None
         recipe = from_mapping(recipe.name, values)
     return check(recipe)
 
@@ -99,7 +134,7 @@ def from_mapping(name: str, values: Mapping[str, Any]) -> Recipe:
     parts = []
     for part in values.get("rewards", ()):
         part = mapping({"name": part} if isinstance(part, str) else part, place.at("a reward"), REWARD_KINDS, ("name",))
-        parts.append(RewardPart(**{**part, **({"modes": tuple(part["modes"])} if "modes" in part else {})}))
+        parts.append(RewardPart(**part))
     epochs = values.get("epochs", ("direct",))
     try:
         trainer = {key: number(value) for key, value in (values.get("trainer") or {}).items()}
@@ -121,6 +156,9 @@ def check(recipe: Recipe) -> Recipe:
         raise refuse(f"epochs: the mode of each, {' or '.join(MODES)}", f"{recipe.epochs or 'none'}", "--set epochs=[direct,cot]")
     if recipe.prompts_per_device < 1:
         raise refuse("prompts_per_device of at least 1", str(recipe.prompts_per_device), "--set prompts_per_device=1")
+    if recipe.prompts_per_step is not None and "gradient_accumulation_steps" in recipe.trainer:
+        found = f"prompts_per_step={recipe.prompts_per_step} and gradient_accumulation_steps"
+        raise refuse("prompts_per_step or gradient_accumulation_steps, not both", found, "--set prompts_per_step=null")
     if recipe.method == "sft":
         if recipe.answers is None:
             raise refuse("answers to learn", "none", "--set answers=ground-truth")
@@ -130,6 +168,8 @@ def check(recipe: Recipe) -> Recipe:
         raise refuse("at least 2 replies a group", found, "--set group_size=4")
     if not recipe.rewards:
         raise refuse("rewards", "none", "harness ls rewards")
+    if not 0 <= recipe.redraws <= MOST_REDRAWS:
+        raise refuse(f"redraws from 0 to {MOST_REDRAWS}", str(recipe.redraws), "--set redraws=3")
     if recipe.answers is None and recipe.shaping != "none":
         found = f"shaping={recipe.shaping} without an off-policy answer"
         raise refuse("shaping: none where every reply is the policy's own", found, "--set answers=ground-truth")

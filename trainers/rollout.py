@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,10 +18,58 @@ from accelerate.utils import broadcast_object_list, gather_object
 from harness.models import generate
 from harness.models.generate import Output, Rules
 from tasks.errors import InputError
-from trainers.examples import Prompt
+from trainers.examples import Prompt, Row
 
 SEEDS = 2**62  # vLLM takes seeds of 64 bits; the replies to a prompt get the seeds that follow its first
+ATTEMPTS = 32  # To draw a group whose rewards differ, at most
 ASKED_AT_ONCE = 32  # Prompts that a server works on at a time
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One generation, from its rows to their loss: what the hooks that TRL calls hand to one another."""
+
+    step: int = -1  # The optimizer step it is generated in
+    number: int = 0  # How many were generated in that step before
+    rows: Sequence[Row] = ()  # Rows of the dataset, a group one after the other
+    prompts: Sequence[Prompt] = ()  # The prompt of each row
+    # Log-probabilities of each reply's tokens as they were drawn, None for one that was not
+    sampled: Sequence[Sequence[float] | None] = ()
+    rewards: torch.Tensor | None = None  # `(rows of all processes, rewards)`
+    logprobs: torch.Tensor | None = None  # `(rows, tokens)` log-probabilities as they were last computed
+    entropies: torch.Tensor | None = None  # `(rows, tokens)` entropies, where they were computed with them
+
+    def gap(self) -> float:
+        """Mean distance of the log-probabilities in generation from those in the loss; after an update it holds that too."""
+        pairs = [(row, torch.tensor(values)) for row, values in enumerate(self.sampled) if values]
+        if self.logprobs is None or not pairs:
+            return 0.0
+        computed = self.logprobs.cpu()
+        return float(torch.cat([(computed[row, : len(values)] - values).abs() for row, values in pairs]).mean())
+
+    def own(self, mask: torch.Tensor, reference: torch.Tensor | None) -> dict[str, torch.Tensor]:
+        """Sum and count, over tokens that the policy drew, of their entropy and of the distance from the reference model (KL).
+
+        Args:
+            mask: `(rows, tokens)`, 1 where a reply has a token.
+            reference: `(rows, tokens)` log-probabilities under the reference model, None without one.
+        """
+        drawn = torch.tensor([values is not None for values in self.sampled], device=mask.device)
+        counted, found = mask * drawn[:, None], {} if self.entropies is None else {"entropy": self.entropies}
+        if reference is not None and self.logprobs is not None:
+            apart = reference - self.logprobs
+            found["kl"] = apart.exp() - apart - 1
+        return {name: torch.stack([(values * counted).sum(), counted.sum()]) for name, values in found.items()}
+
+
+def seeds(seed: int, step: int, attempt: int, first: int, rows: Sequence[int]) -> list[int]:
+    """A seed for each row that follows from step, attempt, and the row's place in its batch over all processes and turns.
+
+    So a resumed run draws what the other would have drawn, and N processes what one draws in N turns. `first` is the place of the
+    first row of this process and turn.
+    """
+    begin = 1_000_003**2 * (seed * 65_537 + step) + attempt * (1_000_003**2 // ATTEMPTS) + first
+    return [begin + row for row in rows]
 
 
 def draw(model: Any, prompts: Sequence[Prompt], copies: Sequence[int], rules: Rules, seeds: Sequence[int]) -> list[list[Output]]:

@@ -1,5 +1,6 @@
 """One training from a plan to a checkpoint; the same call continues one that was interrupted."""
 
+import hashlib
 import logging
 import shutil
 import sys
@@ -33,18 +34,23 @@ from tasks.question import Question
 from tasks.rules import VideoRules
 from tasks.sample import split_sha256
 from tasks.span import Span
-from trainers.examples import Examples, ReadFrames, curriculum
+from trainers.check import check
+from trainers.curriculum import curriculum
+from trainers.examples import Examples, ReadFrames, Row
 from trainers.given_answers import given_answers
 from trainers.methods.callbacks import callbacks, trackers
 from trainers.methods.configs import adapters, arguments, check_launch, sampling
 from trainers.methods.dev_evaluation import DevEvaluation
 from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
-from trainers.methods.rollout_metrics import RolloutMetrics
+from trainers.methods.rollout_metrics import ParseRateWatch, RolloutMetrics
 from trainers.methods.safe_checkpoints import WHOLE, SafeCheckpoints, check_whole, last_checkpoint
 from trainers.methods.sft import VideoSFTTrainer
 from trainers.methods.sight import Sight
-from trainers.rewards import RecipeReward
+from trainers.mix import Share, questions_of
+from trainers.recipe import Recipe
+from trainers.rewards import maximum
 from trainers.rollout import check_vllm
+from trainers.terms import terms
 from trainers.training import Training, precision, spec, usable
 
 logger = logging.getLogger(__name__)
@@ -78,34 +84,45 @@ def train(training: Training) -> dict[str, Any]:
         check_same_run(folder, previous, spec(training))
         if previous is not None and previous["status"] == "finished":
             return previous
-        questions, dropped = usable(training)
-        samples = [question.sample for question in questions]
+        check(training)
+        shares, dropped = usable(training)
+        questions = questions_of(shares)
         files = same_files(training, questions, previous)
         for reason, ids in dropped.items():
             if ids and launch.rank == 0:
-                logger.warning("%s: %d left out (%s), the first %s", training.plan.name, len(ids), reason, ids[0])
+                logger.warning("%s: %d left out (%s), the first %s", training.name, len(ids), reason, ids[0])
         record: dict[str, Any] = {
             "schema": SCHEMA,
             "status": "running",
             "spec": spec(training),
-            "trained_on": {
-                "split": training.plan.name,
-                "split_sha256": training.plan.split_sha256,
-                "used_sha256": split_sha256(samples),
-                "samples": len(samples),
-                "videos": sorted({sample.video for sample in samples}),
-                "files": files,
-                "dropped": dropped,
-            },
+            "trained_on": {**trained_on(training, shares), "files": files, "dropped": dropped},
             "sessions": [*(previous["sessions"] if previous else []), {"environment": environment.describe("pyav")}],
         }
         started = time.monotonic()
-        outcome = _run(training, questions, record, launch.rank == 0)
+        outcome = _run(training, shares, record, launch.rank == 0)
         record["sessions"][-1] |= {"seconds": round(time.monotonic() - started, 2), "from_step": outcome.pop("from_step")}
         record |= {"status": "finished", **outcome}
         if launch.rank == 0:
             store.write_json(folder / RECORD, record)
         return record
+
+
+def trained_on(training: Training, shares: Sequence[Share]) -> dict[str, Any]:
+    """The splits and what is used of them; a mix also says it of each."""
+    samples = list({question.sample.id: question.sample for question in questions_of(shares)}.values())
+    hashes = [part.plan.split_sha256 for part in training.parts]
+    parts = [
+        {"split": part.plan.name, "weight": part.weight, "split_sha256": part.plan.split_sha256, "samples": len(share.questions)}
+        for part, share in zip(training.parts, shares, strict=True)
+    ]
+    return {
+        "split": training.name,
+        "split_sha256": hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest(),
+        "used_sha256": split_sha256(samples),
+        "samples": len(samples),
+        "videos": sorted({sample.video for sample in samples}),
+        **({"parts": parts} if len(parts) > 1 else {}),
+    }
 
 
 def same_files(training: Training, questions: Sequence[Question], previous: Mapping[str, Any] | None) -> dict[str, str]:
@@ -118,13 +135,13 @@ def same_files(training: Training, questions: Sequence[Question], previous: Mapp
     return files
 
 
-def _run(training: Training, questions: Sequence[Question], record: dict[str, Any], main: bool) -> dict[str, Any]:
+def _run(training: Training, shares: Sequence[Share], record: dict[str, Any], main: bool) -> dict[str, Any]:
     checkpoint = find(training.model)
     record["base"] = {"name": checkpoint.name, "revision": checkpoint.revision, "fingerprint": fingerprint(checkpoint.folder)}
     model, processor, inputs = opened(training, checkpoint)
     with frame_reader(inputs.pixel_factor, training.deadline_s) as read_frames:
-        examples = Examples(questions, inputs, read_frames)
-        trainer = build(training, model, processor, examples)
+        examples = Examples(questions_of(shares), inputs, read_frames)
+        trainer = build(training, model, processor, examples, shares)
         check_launch(training, DistributedBackend(trainer.accelerator))
         whole = last_checkpoint(Path(trainer.args.output_dir))
         if main:
@@ -139,7 +156,7 @@ def _run(training: Training, questions: Sequence[Question], record: dict[str, An
             if main:
                 store.write_json(training.folder / RECORD, record)
 
-        trainer.add_callback(Sight(trainer, inputs, training.plan.protocol.prompt, record_sight))
+        trainer.add_callback(Sight(trainer, inputs, training.protocols[0].prompt, record_sight))
         if training.dev_every:
             asked, answering = dev_questions(training), partial(HfModel, checkpoint, processor=processor)
             trainer.add_callback(DevEvaluation(asked, training.dev_every, training.folder, answering, read_frames))
@@ -161,10 +178,11 @@ def opened(training: Training, checkpoint: Checkpoint) -> tuple[Any, Any, Inputs
     options = Options(device="cpu", dtype=precision(training).weights, attn=training.attn)
     model, processor, _ = loading.read(checkpoint, options)
     with loading.refused(checkpoint, options):
-        template.check(processor, training.plan.protocol.prompt)
         check_positions(model)
         inputs = Inputs(model, processor, checkpoint.family)
-        inputs.check(training.plan.protocol.prompt)
+        for rules in training.protocols:
+            template.check(processor, rules.prompt)
+            inputs.check(rules.prompt)
     return model, processor, inputs
 
 
@@ -184,17 +202,21 @@ def frame_reader(factor: int, deadline_s: float) -> Iterator[ReadFrames]:
 
 
 def dev_questions(training: Training) -> list[Question]:
-    """Questions of the task's dev split, in the mode of the last epoch. Raises InputError where there are no videos."""
-    plan, mode = training.plan, training.recipe.epochs[-1]
-    name = f"{plan.task.name}@dev"
-    dev = make_plan(name, None, plan.protocol.name, (mode,), plan.data_root, plan.searched, training.dev_limit, seed=0)
-    if not dev.videos:
-        raise InputError(f"videos of {dev.name}", "none", f"harness data check {dev.name}, or --dev-every 0")
-    return [Question(sample, mode, dev.protocol, dev.videos.get(sample.video)) for sample in dev.samples]
+    """Questions of the dev split of each task, in the mode of the last epoch. Raises InputError where one has no videos."""
+    mode, asked = training.recipe.epochs[-1], []
+    for plan in {part.plan.task.name: part.plan for part in training.parts}.values():
+        name = f"{plan.task.name}@dev"
+        dev = make_plan(name, None, plan.protocol, (mode,), plan.data_root, plan.searched, training.dev_limit, seed=0)
+        if not dev.videos:
+            raise InputError(f"videos of {dev.name}", "none", f"harness data check {dev.name}, or --dev-every 0")
+        asked += [Question(sample, mode, dev.protocol, dev.videos.get(sample.video)) for sample in dev.samples]
+    return asked
 
 
-def build(training: Training, model: Any, processor: Any, examples: Examples) -> SftTrainer | GrpoTrainer:
-    """The trainer of a recipe."""
+def build(
+    training: Training, model: Any, processor: Any, examples: Examples, shares: Sequence[Share]
+) -> SftTrainer | GrpoTrainer:
+    """The trainer of a recipe, on the questions of these shares."""
     recipe, questions = training.recipe, list(examples.questions.values())
     if recipe.freeze_vision:
         model.model.visual.requires_grad_(False)
@@ -203,9 +225,9 @@ def build(training: Training, model: Any, processor: Any, examples: Examples) ->
     common: dict[str, Any] = {
         "model": model,
         "args": args,
-        "train_dataset": Dataset.from_list(curriculum(questions, recipe.epochs, training.seed)),
+        "train_dataset": Dataset.from_list(curriculum(shares, recipe.epochs, training.seed)),
         "processing_class": processor,
-        "callbacks": [*callbacks(training.folder), *trackers(recipe.trainer.get("report_to"))],
+        "callbacks": [*callbacks(training.folder), *trackers(recipe.trainer.get("report_to")), ParseRateWatch(logger.warning)],
         "peft_config": adapters(recipe),
         "examples": examples,
     }
@@ -217,16 +239,23 @@ def build(training: Training, model: Any, processor: Any, examples: Examples) ->
             check_vllm()
         trainer = GrpoTrainer(
             rules=sampling(model, processor, args),
-            off_policy=None if given is None else OffPolicy(given, recipe.shaping),
+            off_policy=None if given is None else OffPolicy(given, recipe.shaping, partial(top, recipe)),
             shaped=[part.shaped for part in recipe.rewards],
-            metrics=RolloutMetrics(examples.protocols, training.folder),
-            reward_funcs=[RecipeReward(part.name, examples.protocols, part.modes, part.settings) for part in recipe.rewards],
+            metrics=RolloutMetrics(examples.protocols, recipe.group_size - 1, training.folder),
+            redraws=recipe.redraws,
+            reward_funcs=terms(recipe.rewards, examples.protocols, recipe.epochs),
             **common,
         )
     for callback in list(trainer.callback_handler.callbacks):
         if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
             trainer.remove_callback(callback)
     return trainer
+
+
+def top(recipe: Recipe, row: Row) -> float:
+    """The largest accuracy that the shaped rewards of a recipe can give a row; 1 where none of them counts."""
+    counted = [part for part in recipe.rewards if part.shaped and part.counts(row["kind"], row["mode"])]
+    return sum(part.weight * maximum(part.name, row["kind"], **part.settings) for part in counted) or 1.0
 
 
 def _save(trainer: Any, training: Training, processor: Any) -> None:

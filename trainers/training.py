@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from harness.plan import Plan
+from tasks import kinds
 from tasks.errors import InputError
+from tasks.protocol import Protocol
 from tasks.question import Question
+from tasks.sample import Sample
+from trainers.mix import Part, Share
 from trainers.recipe import Recipe
 
 MIXED = "mixed"
@@ -21,7 +24,7 @@ class Training:
     """What is trained."""
 
     recipe: Recipe  # How
-    plan: Plan  # The train split and the rules of its prompts
+    parts: tuple[Part, ...]  # The train splits with their weights and the rules of their prompts
     model: str  # Checkpoint folder or hub id
     folder: Path  # Where everything goes; the trained model lies there itself
     seed: int = 0  # Of order, sampling and adapters
@@ -30,8 +33,23 @@ class Training:
     dtype: str = "auto"
     attn: str = "sdpa"  # Attention implementation
     deadline_s: float = 120.0  # Seconds after which decoding a video is given up
-    dev_every: int = 0  # Steps between two evaluations on the task's `dev` split, 0 for none
-    dev_limit: int = 100  # Samples of `dev` for that
+    dev_every: int = 0  # Steps between two evaluations on the `dev` split of each task, 0 for none
+    dev_limit: int = 100  # Samples of each `dev` for that
+
+    @property
+    def name(self) -> str:
+        """The splits, as they are typed."""
+        return ",".join(part.name for part in self.parts)
+
+    @property
+    def protocols(self) -> tuple[Protocol, ...]:
+        """The rules of the parts, each once."""
+        return tuple({part.plan.protocol.sha256: part.plan.protocol for part in self.parts}.values())
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of task that are trained on, each once."""
+        return tuple(dict.fromkeys(rules.kind for rules in self.protocols))
 
 
 class Precision(NamedTuple):
@@ -41,30 +59,46 @@ class Precision(NamedTuple):
     bf16: bool  # Whether their products are in bfloat16 (autocast)
 
 
-def usable(training: Training) -> tuple[list[Question], dict[str, list[str]]]:
-    """What can be trained on, and what cannot by reason: moments without length, which no answer can match, and missing videos.
+def usable(training: Training) -> tuple[list[Share], dict[str, list[str]]]:
+    """What can be trained on, and what cannot by reason: truth without a length, which no answer can match, and missing videos.
 
     Raises:
-        InputError: Videos are missing without `skip_missing`, or nothing is left.
+        InputError: Videos are missing without `skip_missing`, or nothing is left of a part.
     """
-    plan = training.plan
-    flat = [s.id for s in plan.samples if not any(span.end_s > span.start_s for span in s.truth.spans)]
-    missing = [s.id for s in plan.samples if s.video not in plan.videos]
-    if missing and not training.skip_missing:
-        found = f"{len(plan.missing()):,} videos of {len(missing):,} samples are missing, e.g. {plan.missing()[0]}"
-        raise InputError(f"the videos of {plan.name}", found, f"harness data check {plan.name}, or --skip-missing")
-    left_out, mode = {*flat, *missing}, training.recipe.epochs[0]
-    kept = [sample for sample in plan.samples if sample.id not in left_out]
-    questions = [Question(sample, mode, plan.protocol, plan.videos.get(sample.video)) for sample in kept]
-    if not questions:
-        raise InputError(f"samples of {plan.name} to train on", "none", f"harness data check {plan.name}")
-    return questions, {"moment without length": flat, "missing video": missing}
+    shares, left_out = [], {"moment without length": list[str](), "missing video": list[str]()}
+    for part in training.parts:
+        plan, mode = part.plan, training.recipe.epochs[0]
+        flat = [sample.id for sample in plan.samples if _flat(sample, plan.protocol.kind)]
+        missing = [sample.id for sample in plan.samples if sample.video not in plan.videos]
+        if missing and not training.skip_missing:
+            found = f"{len(plan.missing()):,} videos of {len(missing):,} samples are missing, e.g. {plan.missing()[0]}"
+            raise InputError(f"the videos of {plan.name}", found, f"harness data check {plan.name}, or --skip-missing")
+        kept = [sample for sample in plan.samples if sample.id not in {*flat, *missing}]
+        if not kept:
+            raise InputError(f"samples of {plan.name} to train on", "none", f"harness data check {plan.name}")
+        questions = [Question(sample, mode, plan.protocol, plan.videos.get(sample.video)) for sample in kept]
+        shares.append(Share(questions, part.name, part.weight))
+        left_out["moment without length"] += flat
+        left_out["missing video"] += missing
+    return shares, left_out
+
+
+def _flat(sample: Sample, kind: str) -> bool:
+    """Whether a truth of spans has none with a length; of sentences that are asked together, each needs one."""
+    long = [span.end_s > span.start_s for span in sample.truth.spans]
+    return "spans" in kinds.find(kind).needs and not (all(long) if kind == "pairs" else any(long))
 
 
 def spec(training: Training) -> dict[str, Any]:
     """What makes two trainings the same training."""
+    first, *others = training.parts
+    what = (
+        first.plan.spec()
+        if not others and first.weight == 1
+        else {"mix": [{**part.plan.spec(), "weight": part.weight} for part in training.parts]}
+    )
     return {
-        **training.plan.spec(),
+        **what,
         "recipe": json.loads(json.dumps(asdict(training.recipe))),
         "model": training.model,
         "seed": training.seed,

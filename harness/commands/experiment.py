@@ -1,31 +1,46 @@
 """`harness experiment`."""
 
+import contextlib
+import io
+import shutil
 import sys
+import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
-from itertools import product
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import store
+from harness.cli import main as harness
+from harness.evaluate import evaluate
+from harness.models.checkpoint import RECORD
+from harness.models.options import Options
 from harness.paths import data_root, run_beside
-from harness.plan import Plan, make_plan
+from harness.plan import Plan, listed, spread
 from tasks.errors import InputError
-from tasks.overlap import overlaps
 
 if TYPE_CHECKING:
-    from trainers.experiment import Cell, Experiment
+    from leaderboards.experiment import Contrast
+    from trainers.cells import Cell, Job
+    from trainers.experiment import Experiment
+    from trainers.preflight import Planned
 
-
-OTHERS = "name other splits under `train` or `evaluate` in the file of the experiment (harness ls tasks)"
+FEW = 20
+"""Samples of each split that the table is tried on."""
 
 
 def main(options: Namespace) -> int:
-    """Train and evaluate every cell, or go on where it stopped; end in one table."""
+    """Train and evaluate every cell, or go on where it stopped; end in a table of each split and the contrasts."""
     from trainers.experiment import check_packages, load
 
-    experiment = load(options.file)
+    experiment = load(options.file, listed(options.without))
+    if options.jobs < 1:
+        raise InputError("--jobs of at least 1", str(options.jobs), "--jobs 1")
     if not options.dry_run:
         check_packages()
+        if options.launcher and shutil.which(options.launcher.split()[0]) is None:
+            raise InputError("a --launcher that can be started", options.launcher, "--launcher 'torchrun --nproc-per-node 4'")
     output = Path(options.output or f"experiments/{experiment.name}")
     return conduct(experiment, output, data_root(options.data_root), options.jobs, options.launcher, options.dry_run)
 
@@ -33,58 +48,171 @@ def main(options: Namespace) -> int:
 def conduct(experiment: "Experiment", output: Path, root: Path, jobs: int = 1, launcher: str = "", dry_run: bool = False) -> int:
     """What `harness experiment` does, on an experiment at hand."""
     from leaderboards import experiment as tables
-    from trainers import experiment as cells_of
+    from leaderboards.trainings import RESULT, TABLE
+    from trainers import cells, preflight
 
+    found = preflight.planned(experiment, root)
+    experiment = found.experiment
     common = ["--data-root", str(root)]
-    choosing = [experiment.dev] if experiment.dev else []
+    dev = [experiment.dev] if experiment.grid and experiment.dev else []
 
-    def plans(names: Sequence[str], modes: Sequence[str] = ()) -> list[Plan]:
-        return [make_plan(name, None, experiment.protocol, modes, root) for name in names]
+    def jobs_of(some: Sequence["Cell"], splits: Sequence[str]) -> "list[Job]":
+        return [(one, cells.commands(experiment, one, splits, common)) for one in some]
 
-    evaluated = plans(experiment.evaluate, experiment.modes)
-    refuse_overlap(plans(experiment.train), [*evaluated, *plans(choosing)])
-
-    def jobs_of(cells: Sequence["Cell"], splits: Sequence[str]) -> list[tuple["Cell", list[list[str]]]]:
-        return [(one, cells_of.commands(experiment, one, splits, common)) for one in cells]
-
-    grid = cells_of.grid_cells(experiment, output)
-    base, evaluation = cells_of.base_commands(experiment, output, common)
-    first = [(base, evaluation), *jobs_of(grid, choosing)]
+    planned, grid = cells.planned_cells(experiment, output), cells.grid_cells(experiment, output)
+    first = [cells.base_commands(experiment, output, common), *jobs_of(grid, dev)]
+    tried = _tried(grid, dev, root)
+    left = cells.final_cells(experiment, output, tables.choose(tried)) if tried or not grid else planned[len(grid) :]
+    _tell(_size(planned, len(grid), experiment))
     if dry_run:
-        listed = [*first, *jobs_of(cells_of.final_cells(experiment, output, {}), experiment.evaluate)]
-        sys.stdout.write("".join(f"harness {' '.join(arguments)}\n" for _, some in listed for arguments in some))
+        _show([cells.rehearsal_commands(experiment, output, common), *first, *jobs_of(left, experiment.evaluate)])
+        _warn(found)
         return 0
-    if problems := cells_of.execute(first, jobs, launcher, _tell):
-        return _report(problems)
-    tried = {(one.split, one.label, one.change): tables.score(run_beside(one.folder, choosing[0]), root) for one in grid}
+    preflight.check_here(found)
+    if any(commands for _, commands in (*first, *jobs_of(left, experiment.evaluate))):
+        if problems := _rehearse(found, output, root):
+            return _report(problems)
+        if problems := cells.execute(first, jobs, launcher, _tell):
+            return _report(problems)
+    tried = _tried(grid, dev, root)
     chosen = tables.choose(tried)
-    cells = cells_of.final_cells(experiment, output, chosen)
-    if problems := cells_of.execute(jobs_of(cells, experiment.evaluate), jobs, launcher, _tell):
+    final = cells.final_cells(experiment, output, chosen)
+    if problems := cells.execute(jobs_of(final, experiment.evaluate), jobs, launcher, _tell):
         return _report(problems)
-    cells_of.check_identical(cells)
-    text = "".join(f"{label} on {split}: {change}, chosen on {experiment.dev}\n" for (split, label), change in chosen.items())
-    for plan, split in product(evaluated, experiment.train):
-        systems: dict[str, list[Path]] = {}
-        for one in cells:
-            if one.split == split:
-                systems.setdefault(one.label, []).append(run_beside(one.folder, plan.name))
-        beside = {base.label: run_beside(base.folder, plan.name)}
-        text += tables.render(plan, systems, experiment.baseline, beside, f"trained on {split}", root)
-    (output / "table.txt").write_text(text, encoding="utf-8")
+    cells.check_identical(experiment, [*grid, *final])
+    text, contrasts = _results(found, output, final, root)
+    text = tables.choices(tried, chosen, "".join(dev)) + text
+    (output / TABLE).write_text(text, encoding="utf-8")
+    store.write_json(output / RESULT, _document(experiment, output, grid, final, contrasts))
     sys.stdout.write(text)
     return 0
 
 
-def refuse_overlap(trained: Sequence[Plan], evaluated: Sequence[Plan]) -> None:
-    """Stop before anything is trained on a video that is evaluated. Raises InputError with the overlap."""
-    splits = {plan.name: plan.samples for plan in (*trained, *evaluated)}
-    names = {plan.name for plan in trained}
-    found = [overlap for overlap in overlaps(splits) if overlap.train in names]
-    if same := names & {plan.name for plan in evaluated}:
-        raise InputError("evaluation on other splits than are trained on", ", ".join(sorted(same)), OTHERS)
-    if found:
-        shown = "; ".join(f"{overlap}: {', '.join(overlap.videos[:5])}" for overlap in found)
-        raise InputError("evaluation on videos that are not trained on", shown, OTHERS)
+def _tried(grid: Sequence["Cell"], dev: Sequence[str], root: Path) -> dict[tuple[str, str, str], list[float]]:
+    """Main metrics on dev by what was trained on, recipe and point of the grid; empty until all of them are there."""
+    from leaderboards import experiment as tables
+    from trainers import cells
+
+    tried: dict[tuple[str, str, str], list[float]] = {}
+    for one in grid:
+        folder = run_beside(one.folder, dev[0])
+        if not cells.finished(folder / store.RUN):
+            return {}
+        tried.setdefault((one.row, one.label, one.change), []).append(tables.score(folder, root))
+    return tried
+
+
+def _rehearse(found: "Planned", output: Path, root: Path) -> list[str]:
+    """Everything that comes after a training, before the first; what failed is returned.
+
+    Every table is made from a model that does not look, every training says what it would do, and the base is asked one sample.
+    """
+    from leaderboards import experiment as tables
+    from trainers import cells
+
+    experiment, common = found.experiment, ["--data-root", str(root)]
+    with tempfile.TemporaryDirectory() as folder:
+        for plan in (*found.evaluated, *found.choosing):
+            few, run = _few(plan, FEW), run_beside(Path(folder), plan.name)
+            with contextlib.redirect_stderr(io.StringIO()):
+                list(evaluate([few], "whole-video", Options(), output=run))
+            _try_table(few, experiment, run, root)
+            if plan in found.choosing:
+                tables.score(run, root)
+    first: dict[tuple[str, str, str], Cell] = {}
+    for one in cells.planned_cells(experiment, output):
+        if cells.CHOSEN not in one.change:
+            first.setdefault((one.row, one.label, one.change), one)
+    for one in first.values():
+        if not cells.finished(one.folder / RECORD):
+            _would_train(experiment, one, common)
+    job = cells.rehearsal_commands(experiment, output, common)
+    if problems := cells.execute([job], 1, "", _tell):
+        return problems
+    _try_table(_few(found.evaluated[0], 1), experiment, run_beside(job[0].folder, experiment.evaluate[0]), root)
+    return []
+
+
+def _few(plan: Plan, limit: int) -> Plan:
+    """A plan of a few of its samples, as `--limit` chooses them."""
+    return replace(plan, samples=spread(plan.samples, limit, plan.seed), limit=limit)
+
+
+def _try_table(plan: Plan, experiment: "Experiment", run: Path, root: Path) -> None:
+    """The table of one split, with the same run in the place of every other. Raises InputError where it cannot be made."""
+    from leaderboards import experiment as tables
+    from trainers.experiment import BASE
+
+    systems = {label: [run for _ in experiment.seeds] for label in experiment.recipes}
+    tables.rendered(tables.contrasted(plan, systems, experiment.contrasts))
+    tables.board(plan, systems, {BASE: run}, "rehearsal", root)
+
+
+def _would_train(experiment: "Experiment", one: "Cell", common: Sequence[str]) -> None:
+    """Ask a training what it would do. Raises InputError where it would stop."""
+    from trainers import cells
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+        code = harness([*cells.train_command(experiment, one, common), "--dry-run"])
+    if code:
+        lines = said.getvalue().strip().splitlines()[-6:]
+        raise InputError(
+            "every training of the plan to be able to start", "\n          ".join([str(one), *lines]), "edit the file"
+        )
+
+
+def _results(found: "Planned", output: Path, final: Sequence["Cell"], root: Path) -> "tuple[str, list[Contrast]]":
+    """The board of each split and training set, each with its contrasts."""
+    from leaderboards import experiment as tables
+    from trainers.experiment import BASE
+
+    text, contrasts = "", []
+    for number, (name, plan) in enumerate(zip(found.experiment.evaluate, found.evaluated, strict=True)):
+        for row in found.experiment.train:
+            systems: dict[str, list[Path]] = {}
+            for one in final:
+                if one.row == row:
+                    systems.setdefault(one.label, []).append(run_beside(one.folder, name))
+            title = f"trained on {row}" + ("" if number == 0 else ", secondary")
+            text += tables.board(plan, systems, {BASE: run_beside(output / BASE, name)}, title, root)
+            compared = tables.contrasted(plan, systems, found.experiment.contrasts, row, number == 0)
+            text += f"\n{tables.rendered(compared)}\n"
+            contrasts += compared
+    return text, contrasts
+
+
+def _document(
+    experiment: "Experiment", output: Path, grid: Sequence["Cell"], final: Sequence["Cell"], contrasts: "Sequence[Contrast]"
+) -> dict[str, object]:
+    """What figures and pages of a finished experiment are made from."""
+    from leaderboards.trainings import SCHEMA
+
+    def listed(some: Sequence["Cell"]) -> list[dict[str, object]]:
+        return [{**asdict(one), "folder": str(one.folder.relative_to(output))} for one in some]
+
+    told = [{**one._asdict(), "differs": one.differs, "verdict": one.verdict} for one in contrasts]
+    return {"schema": SCHEMA, "spec": asdict(experiment), "grid": listed(grid), "cells": listed(final), "contrasts": told}
+
+
+def _size(planned: Sequence["Cell"], grid: int, experiment: "Experiment") -> str:
+    how = f", {grid:,} of them to choose in the grid" if grid else ""
+    primary = f", the first is the primary one: {' - '.join(experiment.contrasts[0])}" if experiment.contrasts else ""
+    return f"trainings: {len(planned):,}{how}; contrasts: {len(experiment.contrasts)}{primary}"
+
+
+def _show(jobs: "Sequence[Job]") -> None:
+    sys.stdout.write("".join(f"harness {' '.join(arguments)}\n" for _, some in jobs for arguments in some))
+
+
+def _warn(found: "Planned") -> None:
+    """Say what this machine lacks; another one may have it."""
+    from trainers.preflight import check_here
+
+    try:
+        check_here(found)
+    except InputError as error:
+        _tell(f"it would stop here:\n{error}")
 
 
 def _tell(line: str) -> None:

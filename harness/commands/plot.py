@@ -9,17 +9,25 @@ from harness.output import write
 from harness.scoring import judge
 from leaderboards.compare.text import letters
 from leaderboards.plot import FORMATS, Plotted, plot
+from leaderboards.trainings import read, trainings
 from leaderboards.view.runs import choose
 from tasks.errors import InputError
 
 
 def main(options: Namespace) -> int:
-    """Draw runs into one figure: shares by level of the main metric, its histogram, and the training of their models."""
+    """Draw runs into one figure: shares by level of the main metric, its histogram, and the training of their models.
+
+    Of the folder of an experiment, the trainings that it reports.
+    """
     output = Path(options.output)
     kind = output.suffix.removeprefix(".").lower()
     if kind not in FORMATS:
         step = f"harness plot … --output {output.stem or 'figure'}.svg"
         raise InputError(f"a file that ends in {' or '.join(f'.{each}' for each in FORMATS)}", str(output), step)
+    if len(options.runs) == 1 and (experiment := read(Path(options.runs[0]))) is not None:
+        write(output, trainings(Path(options.runs[0]), experiment, kind))
+        sys.stdout.write(f"{output}\n")
+        return 0
     chosen = choose([Path(path) for path in options.runs], **given(choose, options))
     lines = []
     for letter, run in zip(letters(len(chosen.shown)), chosen.shown, strict=True):

@@ -1,8 +1,9 @@
 """`harness train`."""
 
+import shlex
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from harness.summary import conclusion, usage
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
+    from trainers.mix import Part
     from trainers.training import Training
 
 
@@ -23,9 +25,11 @@ def main(options: Namespace) -> int:
     """Train one checkpoint, or continue; with `--dry-run`, say what would happen."""
     from trainers import recipe as recipes
 
-    recipe = recipes.load(options.recipe, options.set)
+    rank = [] if options.lora is None else [f"lora={{r: {options.lora}, lora_alpha: {2 * options.lora}}}"]
+    recipe = recipes.load(options.recipe, [*rank, *options.set])
+    options.protocol = options.protocol or recipe.protocol
     evaluation = evaluations(options)
-    plan = plan_of(options, tuple(dict.fromkeys(recipe.epochs)))
+    parts = parts_of(options, tuple(dict.fromkeys(recipe.epochs)))
     if not options.output and not options.dry_run:
         raise InputError("a folder for the trained model", "none", "--output ckpts/NAME")
     with extras.needed("train"):
@@ -33,7 +37,7 @@ def main(options: Namespace) -> int:
         from trainers.train import train
         from trainers.training import Training
 
-    asked = {**given(Training, options), "recipe": recipe, "plan": plan, "deadline_s": options.deadline}
+    asked = {**given(Training, options), "recipe": recipe, "parts": parts, "deadline_s": options.deadline}
     training = Training(**asked, folder=Path(options.output or "."))
     if options.dry_run:
         sys.stdout.write(forecast(training))
@@ -42,18 +46,27 @@ def main(options: Namespace) -> int:
         sys.stderr.write("".join(f"{note}\n" for note in taken_for(options.model)))
     record = train(training)
     if environment.launch().rank == 0:
-        sys.stdout.write(summary(training, record, evaluated=bool(evaluation)))
+        sys.stdout.write(summary(training, record) + ("" if evaluation else f"next:  {next_step(options, parts)}\n"))
     return int(max((_evaluate(options, folder, plan) for folder, plan in evaluation.items()), default=False))
 
 
-def summary(training: "Training", record: Mapping[str, Any], evaluated: bool) -> str:
-    """What was trained, where it lies, and what to type next."""
+def summary(training: "Training", record: Mapping[str, Any]) -> str:
+    """What was trained, and where it lies."""
     seconds = sum(session.get("seconds", 0.0) for session in record["sessions"])
     replaced = f", {len(record['replaced'])} videos replaced" if record["replaced"] else ""
     samples = record["trained_on"]["samples"]
-    head = f"{training.recipe.name} on {training.plan.name}: {record['steps']:,} steps, {seconds:,.1f} s"
-    step = "" if evaluated else f"next:  harness run --model {training.folder} --tasks {training.plan.task.name}\n"
-    return f"{head}, {samples:,} samples{replaced}\nmodel: {training.folder}\n{step}"
+    head = f"{training.recipe.name} on {training.name}: {record['steps']:,} steps, {seconds:,.1f} s"
+    return f"{head}, {samples:,} samples{replaced}\nmodel: {training.folder}\n"
+
+
+def next_step(options: Namespace, parts: Sequence["Part"]) -> str:
+    """The command that asks the trained model what it was trained for: its tasks, protocol and folders."""
+    tasks = ",".join(dict.fromkeys(part.plan.task.name for part in parts))
+    command = ["harness", "run", "--model", options.output, "--tasks", tasks]
+    named = {"--protocol": [options.protocol], "--videos": options.videos, "--data-root": [options.data_root]}
+    return shlex.join(
+        [*command, *(word for flag, values in named.items() for value in values if value for word in (flag, value))]
+    )
 
 
 def evaluations(options: Namespace) -> dict[Path, Plan]:
@@ -72,9 +85,16 @@ def _evaluate(options: Namespace, folder: Path, plan: Plan) -> bool:
     return summary.broke
 
 
-def plan_of(options: Namespace, modes: tuple[str, ...]) -> Plan:
-    """The train split under its protocol. Raises InputError where it is one that models are tested on."""
-    plan = make_plan(options.task, **{**given(make_plan, options), "modes": modes, "seed": 0})
-    if not plan.split.startswith(("train", "fit", "fewshot")) and not plan.task.name.endswith(".jsonl"):
-        raise InputError("a split to train on: train, fit, fewshot-K-seedN", plan.name, f"--task {plan.task.name}@train")
-    return plan
+def parts_of(options: Namespace, modes: tuple[str, ...]) -> tuple["Part", ...]:
+    """The train splits under their protocols. Raises InputError where one is a split that models are tested on."""
+    from trainers.mix import Part, parse
+
+    named = parse(options.task)
+    if options.split and len(named) > 1:
+        raise InputError("--split with one task", options.task, "write task@split for each")
+    asked = {**given(make_plan, options), "modes": modes, "seed": 0}
+    parts = [Part(make_plan(name, **asked), weight) for name, weight in named]
+    for plan, _ in parts:
+        if not plan.split.startswith(("train", "fit", "fewshot")) and not plan.task.name.endswith(".jsonl"):
+            raise InputError("a split to train on: train, fit, fewshot-K-seedN", plan.name, f"--tasks {plan.task.name}@train")
+    return tuple(parts)

@@ -1,5 +1,6 @@
 """`harness view`."""
 
+import gc
 import os
 import sys
 from argparse import Namespace
@@ -33,6 +34,8 @@ def main(options: Namespace) -> int:
 
 def _write_page(options: Namespace, paths: Sequence[Path], output: Path) -> None:
     chosen = choose(paths, **given(choose, options))
+    # What was read stays to the end: collections need not walk it again and again.
+    gc.freeze()
     write(output, run_page(data_of(chosen, output)).encode())
     sys.stdout.write(f"{output}\n")
 

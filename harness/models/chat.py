@@ -1,7 +1,10 @@
 """How our questions are put to a chat template, ours or one of lmms-eval; needs neither it nor torch."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from tasks.errors import InputError
+from tasks.protocol import Protocol
 from tasks.rules import DecodingRules, PromptRules
 
 
@@ -11,6 +14,12 @@ def messages(prompt: PromptRules, video: dict[str, Any], text: str) -> list[dict
     user = {"role": "user", "content": parts if prompt.order == "video-text" else parts[::-1]}
     system = [] if prompt.system is None else [{"role": "system", "content": [{"type": "text", "text": prompt.system}]}]
     return [*system, user]
+
+
+def refuse(beyond: Mapping[str, bool], protocol: Protocol, expected: str) -> None:
+    """Refuse a protocol with rules that a model cannot be told. Raises InputError."""
+    if rules := [rule for rule, asked in beyond.items() if asked]:
+        raise InputError(expected, f"{', '.join(rules)} in protocol {protocol.name}", "harness ls protocols")
 
 
 def generation(decoding: DecodingRules) -> dict[str, Any]:

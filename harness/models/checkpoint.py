@@ -169,6 +169,15 @@ def trained_on(folder: Path) -> dict[str, Any] | None:
         raise InputError(expected, found, "remove the file if it is not ours") from error
 
 
+def taught(folder: Path) -> list[tuple[str, str, list[str]]]:
+    """Name, hash and modes of each protocol that a model was trained under; none where this project did not train it."""
+    if not (folder / RECORD).is_file():
+        return []
+    spec = _json(folder / RECORD).get("spec", {})
+    parts = [part for part in spec.get("mix", [spec]) if "protocol" in part]
+    return [(part["protocol"]["name"], part["protocol"]["sha256"], part["modes"]) for part in parts]
+
+
 def _json(path: Path) -> dict[str, Any]:
     try:
         if isinstance(values := json.loads(path.read_text(encoding="utf-8")), dict):

@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     Cache,
     LogitsProcessorList,
@@ -167,15 +169,10 @@ def _repeat_video(video: Any, count: int) -> Any:
 
 def _pad(rows: Sequence[Row], device: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Rows padded on the left: ids `(rows, width)`, positions `(3, rows, width)`, mask `(rows, width)`."""
-    width = max(len(row.ids) for row in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    positions = torch.zeros(3, len(rows), width, dtype=torch.long)
-    mask = torch.ones(len(rows), width, dtype=torch.long)
-    for index, row in enumerate(rows):
-        gap = width - len(row.ids)
-        ids[index, gap:] = torch.tensor(row.ids)
-        positions[:, index, gap:] = row.positions.cpu()
-        mask[index, :gap] = 0
+    padded = partial(pad_sequence, batch_first=True, padding_side="left")
+    ids = padded([torch.tensor(row.ids) for row in rows])
+    positions = padded([row.positions.cpu().T for row in rows]).permute(2, 0, 1)
+    mask = padded([torch.ones(len(row.ids), dtype=torch.long) for row in rows])
     return ids.to(device), positions.to(device), mask.to(device)
 
 

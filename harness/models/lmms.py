@@ -19,7 +19,7 @@ from tqdm import tqdm
 from harness.frames import Frames
 from harness.models import lmms_reader, sight
 from harness.models.base import Reply
-from harness.models.chat import generation, messages
+from harness.models.chat import generation, messages, refuse
 from harness.models.checkpoint import fingerprint, weights
 from harness.models.lmms_arguments import arguments
 from harness.models.lmms_clock import Ear, Told, told
@@ -80,9 +80,7 @@ def check_protocol(protocol: Protocol, simple: bool) -> None:
         "a repetition penalty": protocol.decoding.repetition_penalty != 1.0,
         "the text before the video, for a simple class": simple and protocol.prompt.order == "text-video",
     }
-    if any(beyond.values()):
-        found = f"{', '.join(rule for rule, asked in beyond.items() if asked)} in protocol {protocol.name}"
-        raise InputError("a protocol that models of lmms-eval can be told", found, "harness ls protocols")
+    refuse(beyond, protocol, "a protocol that models of lmms-eval can be told")
 
 
 class LmmsModel:

@@ -15,6 +15,7 @@ from PIL import Image
 from harness import secret
 from harness.frames import Frames
 from harness.models.base import Reply
+from harness.models.chat import refuse
 from harness.models.openai_client import KEY, REPEATED, RETRIES, connect, reason
 from harness.models.openai_reply import read
 from harness.models.options import Options
@@ -93,9 +94,7 @@ class OpenAiModel:
 def check_protocol(protocol: Protocol) -> None:
     """Refuse rules that a server cannot be told. Raises InputError."""
     beyond = {"repetition_penalty": protocol.decoding.repetition_penalty != 1.0, "prefill": bool(protocol.prompt.prefill)}
-    if any(beyond.values()):
-        found = f"{', '.join(rule for rule, asked in beyond.items() if asked)} in protocol {protocol.name}"
-        raise InputError("a protocol that the chat completions API can express", found, "harness ls protocols")
+    refuse(beyond, protocol, "a protocol that the chat completions API can express")
 
 
 def frame_parts(frames: Frames) -> list[dict[str, Any]]:

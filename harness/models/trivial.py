@@ -61,13 +61,10 @@ def trivial(
     seed: int,
     truth_of: Callable[[Sample], Answer] | None = None,
 ) -> TrivialModel | None:
-    """A trivial model by name, None if the name is not one.
+    """A trivial model by name, which speaks in the words of the protocol; None if the name is not one.
 
     Args:
-        name: One of `NAMES`.
-        protocol: In its words the model speaks.
         train: Loads the train split; called by the `train-prior` rows only.
-        seed: Seed of `random`.
         truth_of: What an oracle knows; by default the truth as far as the protocol can say it.
     """
     truth_of = truth_of or partial(sayable, protocol=protocol)
@@ -119,7 +116,8 @@ def _ceiling(name: str, protocol: Protocol, truth_of: Callable[[Sample], Answer]
     def moved(change: Callable[[Span, Sample], Span], note: str) -> Rule:
         def answer_of(sample: Sample) -> Answer:
             truth = truth_of(sample)
-            return Answer(tuple(change(span, sample) for span in truth.spans), marks=truth.marks, option=truth.option)
+            spans = tuple([change(span, sample) for span in truth.spans])
+            return truth if spans == truth.spans else Answer(spans, marks=truth.marks, option=truth.option)
 
         return answer_of, note
 
@@ -183,14 +181,13 @@ def _hull(spans: Sequence[Span]) -> Span:
 def _on_grid(span: Span, duration_s: float, count: int) -> Span:
     """The span on the grid of `count` frames of a video that has frames enough; at least one interval long."""
     interval_s = duration_s / (count - 1)
-    start, end = (min(max(round(float(time) / interval_s), 0), count - 1) for time in span)
-    start = min(start, count - 2)
-    return Span(start * interval_s, max(end, start + 1) * interval_s)
+    start = min(max(round(float(span.start_s) / interval_s), 0), count - 2)
+    end = min(max(round(float(span.end_s) / interval_s), start + 1), count - 1)
+    return Span(start * interval_s, end * interval_s)
 
 
 def _clamped(span: Span, duration_s: float) -> Span:
-    start_s, end_s = (min(max(time, 0.0), duration_s) for time in span)
-    return Span(start_s, end_s)
+    return Span(min(max(span.start_s, 0.0), duration_s), min(max(span.end_s, 0.0), duration_s))
 
 
 def _random_span(sample: Sample, seed: int) -> Span:

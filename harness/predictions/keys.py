@@ -106,12 +106,11 @@ class ReplyKey:
             raise _undecided(self._path, "the first rows", [often_true.choose(self._path), sure.first])
         return often_true.choose(self._path) if often_true.counts else silent
 
-    def of(self, where: str, row: Mapping[str, Any]) -> str | None:
+    def of(self, where: str, row: Mapping[str, Any], shape: Shape) -> str | None:
         """The key to read in a row, None if the row lacks it. Raises InputError where another key could be it and differs."""
-        shape = shape_of(row)
         if (rivals := self._ways.get(shape)) is None:
             rivals = self._ways[shape] = self._rivals(shape)
-        for rival, other in _said(row, shape, rivals).items():
+        for rival, other in _said(row, shape, rivals).items() if rivals else ():
             mine = None if self.name is None else value(row, self.name)
             if is_empty(mine) or not agree(mine, other):
                 raise _undecided(self._path, where, [key for key in (self.name, rival) if key])

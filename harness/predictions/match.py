@@ -7,9 +7,9 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from harness.data.videos import SUFFIXES
-from harness.predictions.keys import shape_of
+from harness.predictions.keys import Shape, shape_of
 from harness.predictions.names import KEY
-from harness.predictions.spans import moments
+from harness.predictions.spans import Moment, moments
 from tasks.sample import Sample
 from tasks.span import Span
 
@@ -57,10 +57,10 @@ class Index:
         """The sample with an id of ours, none if there is no such one."""
         return (identifier,) if isinstance(identifier, str) and identifier in self._by_id else ()
 
-    def find(self, row: Mapping[str, Any], reply: str | None) -> Match:
+    def find(self, row: Mapping[str, Any], shape: Shape, reply: str | None) -> Match:
         """The samples that a row answers, none if it names none; the key of its reply says nothing of the truth."""
-        video, query, target = _place(row, reply)
-        name = _name(row)
+        video, query, target = _place(row, shape, reply)
+        name = _name(row, shape)
         named = name if name in self._by_id else self._native.get(name) if name else None
         if video is None and query is None:
             named = named or self._at(name, target)
@@ -74,6 +74,15 @@ class Index:
         if asked:
             return Match(asked, "other-number" if is_number else "other-sample", name)
         return Match((), "stranger") if is_number and not self._is_alike(named, video, query) else Match((named,))
+
+    def within(self, row: Mapping[str, Any], question: str, true: Sequence[Moment]) -> tuple[str, ...]:
+        """The samples of a row's video whose query stands in a question: those with the row's truth, or those it equals."""
+        video, words = _text(row, shape_of(row).video), plain(question)
+        asked = [self._by_id[i] for i in self._of_video.get(_loose(video or ""), ())]
+        asked = [sample for sample in asked if plain(sample.query) in words]
+        spans = [Span(*moment[:2]) for moment in true]
+        same = [sample for sample in asked if not spans or list(sample.truth.spans) == spans]
+        return tuple(sample.id for sample in same or asked if same or plain(sample.query) == words)
 
     def _asked(self, video: str, query: str | None, target: Any, row: Mapping[str, Any]) -> tuple[str, ...]:
         """Samples that ask this query on this video, of several those with the row's truth, if it gives one that fits any."""
@@ -146,18 +155,16 @@ class Numbered:
         return f"its rows are numbered {self._first:,} to {self._last:,}, and {self._known:,} of these happen to be ids"
 
 
-def names_a_sample(row: Mapping[str, Any]) -> bool:
+def names_a_sample(row: Mapping[str, Any], shape: Shape) -> bool:
     """Whether a row has a key that could name its sample."""
-    shape = shape_of(row)
     return bool(shape.ids or shape.video) or KEY in row or isinstance(row.get("doc"), dict)
 
 
-def _place(row: Mapping[str, Any], reply: str | None) -> tuple[str | None, str | None, Any]:
+def _place(row: Mapping[str, Any], shape: Shape, reply: str | None) -> tuple[str | None, str | None, Any]:
     """Video, query and truth that a row gives: its own, those of lmms-eval's `doc`, or those of a key `video>>>query>>>span`."""
     doc = row.get("doc")
     if isinstance(doc, dict):
-        return _place(doc, None)
-    shape = shape_of(row)
+        return _place(doc, shape_of(doc), None)
     video, query = _text(row, shape.video), _text(row, shape.query)
     target = next((row[key] for key in shape.target if key != reply and row[key] is not None), None)
     key = row.get(KEY)
@@ -180,9 +187,9 @@ def _text(row: Mapping[str, Any], keys: Iterable[str]) -> str | None:
     return None
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def _name(row: Mapping[str, Any], shape: Shape) -> str:
     """What a row calls its sample, "" where it does not: the first of its ids, or the key of the object that holds it."""
-    for key in shape_of(row).ids:
+    for key in shape.ids:
         found = row[key]
         if isinstance(found, str | int) and not isinstance(found, bool):
             return str(found)

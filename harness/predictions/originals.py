@@ -1,13 +1,15 @@
-"""Files in forms of their own: ActivityNet's submission, MUSEG's output, and the choices that NExT-GQA keeps apart."""
+"""Files in forms of their own: ActivityNet's submission, NExT-GQA's choices, and rows of MUSEG and E.T. Bench."""
 
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from typing import Any
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from harness.predictions.spans import moments
+from harness.predictions.keys import shape_of
+from harness.predictions.spans import Moment, moments
 from harness.records import Record
 from tasks.answer import Answer
 from tasks.errors import InputError
@@ -158,54 +160,53 @@ def _json(path: Path) -> Any:
         raise InputError("a JSON file", f"{path}: {error}", NEXT) from error
 
 
-def museg(path: Path) -> list[dict[str, Any]] | None:
-    """Rows that MUSEG's evaluator writes, without the figures that it puts behind them; None for any other file."""
-    with path.open("rb") as file:
-        if path.suffix != ".json" or file.read(1) != b"[":
-            return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        return None
-    rows = [row for row in content if isinstance(row, dict) and "tot" not in row] if isinstance(content, list) else []
-    return rows if rows and all({"video", "question", "groundtruth", "result"} <= row.keys() for row in rows) else None
+class Said(NamedTuple):
+    """What a row says: its question, in which the sentence of the sample stands, true moments where it has them, its reply."""
+
+    question: str
+    true: Sequence[Moment]
+    reply: str | None
 
 
-def of_museg(
-    rows: Sequence[Mapping[str, Any]], samples: Sequence[Sample], path: Path, modes: Sequence[str], read: Callable[[str], Answer]
-) -> tuple[Records, list[str]]:
-    """Records of rows of MUSEG: a row answers the sample of its video whose sentence stands in the question, with its spans.
-
-    Raises:
-        InputError: A row is not of this form, or none names a sample.
+def of_museg(row: Mapping[str, Any]) -> Said | None:
+    """A row of MUSEG's evaluator; None for the figures that it puts behind them.
 
     Source: MUSEG src/eval_grounding.py (889565e).
     """
-    by_video: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        by_video[sample.video].append(sample)
-    records: Records = {}
-    strangers = 0
-    for number, row in enumerate(rows, 1):
-        try:
-            name, question, spans = str(row["video"]), str(row["question"]).casefold(), moments(row["groundtruth"])
-            *_, (_, _, text) = (part.partition(": ") for part in row["result"]["conversation"])
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            found = f"{path}, entry {number}: {error!r}"
-            raise InputError("a row with groundtruth and result.conversation, as MUSEG writes it", found, NEXT) from error
-        true = [(float(start), float(end)) for start, end, *_ in spans]
-        fitting = [
-            sample
-            for sample in by_video.get(PurePosixPath(name).stem, ())
-            if sample.query.strip().casefold().removesuffix(".") in question and _same(sample, true)
-        ]
-        strangers += not fitting
-        records |= {(sample.id, mode): {"error": None, "text": text, "read": read(text)} for sample in fitting for mode in modes}
-    if not records:
-        raise InputError("rows of MUSEG about samples of the split", f"{path}: none of {len(rows):,}", NEXT)
-    notes = [f"{path.name}: written by MUSEG; the reply is the last turn of `conversation`"]
-    return records, [*notes, *([f"{path.name}: rows that answer no sample: {strangers:,}"] if strangers else [])]
+    if "tot" in row:
+        return None
+    *_, (_, _, text) = (part.partition(": ") for part in row["result"]["conversation"])
+    return Said(str(row["question"]), moments(row["groundtruth"]), text)
 
 
-def _same(sample: Sample, spans: Sequence[tuple[float, float]]) -> bool:
-    return [(float(start), float(end)) for start, end in sample.truth.spans] == list(spans)
+def of_etbench(row: Mapping[str, Any]) -> Said:
+    """A row of E.T. Bench's annotations with the reply in `a`; for highlights they hold a list of windows by annotator.
+
+    Source: ETBench docs/BENCHMARK.md (278cfa2) and evaluation/compute_metrics.py, vhd_eval (445f620).
+    """
+    question, true, reply = row["q"], row.get("tgt"), row.get("a")
+    if not isinstance(question, str) or not isinstance(reply, str | None):
+        raise ValueError(f"q and a are {shown([question, reply])}")
+    if isinstance(true, list) and all(isinstance(each, list) and each and isinstance(each[0], list) for each in true):
+        true = list(chain.from_iterable(true))
+    return Said(question, [] if true is None else moments(true), reply)
+
+
+Reader = Callable[[Mapping[str, Any]], Said | None]
+ROWS: Mapping[Reader, str] = {
+    of_museg: "written by MUSEG; the reply is the last turn of `conversation`",
+    of_etbench: "written for E.T. Bench; the reply is read from `a`",
+}
+"""Readers of rows that hold a whole question and no id, and what the notes say of each."""
+
+
+def reader(row: Mapping[str, Any]) -> Reader | None:
+    """The one of `ROWS` for a file that begins with this row, None for any other file.
+
+    Keys of one letter can be anything in other files: a row of E.T. Bench has no other key that names a sample or holds a reply.
+    """
+    if row.keys() >= {"video", "question", "groundtruth", "result"}:
+        return of_museg
+    shape = shape_of(row)
+    is_etbench = row.keys() >= {"idx", "task", "q", "a"} and shape.video and not (shape.ids or shape.query or shape.sure)
+    return of_etbench if is_etbench else None

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.predictions import files
+from harness.predictions import files, originals
 from harness.predictions.keys import DOCUMENT, ReplyKey, is_empty, is_of_moments, shape_of, value
 from harness.predictions.match import Index, Match, Numbered, names_a_sample
 from harness.predictions.names import KEY, MOMENTS, OFTEN_TRUE_TEXTS, OPTION, SALIENCY, TEXTS, plain_key
@@ -65,6 +65,7 @@ class Predictions:
         self._path, self._index, self._asked = path, Index(samples), reply_key
         self._numbered = Numbered(samples)
         self._asks_options = any(sample.options for sample in samples)
+        self._source = ""
         self._key: str | None = None
         self._told: dict[str, list[str]] = {}
         self._counts = Counter[str]()
@@ -72,17 +73,23 @@ class Predictions:
     def __iter__(self) -> Iterator[Row]:
         """Rows. InputError: the file is missing or none of the forms, a row cannot be read, or two keys could hold its reply."""
         self._told, self._counts = {}, Counter()
-        self._refuse_our_documents()
+        first = next((row for _, row in files.rows(self._path)), {})
+        self._refuse_our_document(first)
+        if self._asked is None and (said := originals.reader(first)) is not None:
+            yield from self._questions(said)
+            return
         key = ReplyKey(self._path, islice(files.rows(self._path), HEAD), self._asked)
         self._key = key.name
+        self._source = f"the reply is read from `{key.name}`" if key.name else ""
         for where, row in files.rows(self._path):
-            if shape_of(row).exported and self._asked is None:
+            shape = shape_of(row)
+            if shape.exported and self._asked is None:
                 yield from self._exported(where, row)
                 continue
-            if not names_a_sample(row):
+            if not names_a_sample(row, shape):
                 raise self._refused("a row that names its sample: id, qid, or video and query", where, f"keys {shown(list(row))}")
-            name = key.of(where, row)
-            found = self._index.find(row, name)
+            name = key.of(where, row, shape)
+            found = self._index.find(row, shape, name)
             self._judge(where, found)
             mode = row.get("mode")
             named = Row(where, found.ids, mode if isinstance(mode, str) else "", cut_off=is_cut_off(row))
@@ -93,7 +100,7 @@ class Predictions:
     @property
     def notes(self) -> list[str]:
         """What a reader of the numbers must know of how the rows were read, a sentence each."""
-        said = [f"{self._path.name}: the reply is read from `{self._key}`"] if self._key else []
+        said = [f"{self._path.name}: {self._source}"] if self._source else []
         return said + [f"{kind}: {n:,} ({', '.join(self._told[kind])}{' …' * (n > SHOWN)})" for kind, n in self._counts.items()]
 
     def _tell(self, kind: str, where: str) -> None:
@@ -102,12 +109,29 @@ class Predictions:
         if self._counts[kind] <= SHOWN:
             self._told.setdefault(kind, []).append(where)
 
-    def _refuse_our_documents(self) -> None:
-        for _, row in islice(files.rows(self._path), 1):
-            schema = row.get("schema", row.get("text") if row.get(KEY) == "schema" else None)
-            if isinstance(schema, str) and schema.startswith(OUR_DOCUMENTS):
-                found = f"{self._path}, a scores.json or run.json of this project, which holds no replies"
-                raise InputError("predictions", found, "harness score RUN, or its samples.jsonl")
+    def _refuse_our_document(self, first: Mapping[str, Any]) -> None:
+        schema = first.get("schema", first.get("text") if first.get(KEY) == "schema" else None)
+        if isinstance(schema, str) and schema.startswith(OUR_DOCUMENTS):
+            found = f"{self._path}, a scores.json or run.json of this project, which holds no replies"
+            raise InputError("predictions", found, "harness score RUN, or its samples.jsonl")
+
+    def _questions(self, read: originals.Reader) -> Iterator[Row]:
+        """Rows that hold a whole question, in which the sentence of a sample stands."""
+        self._source = originals.ROWS[read]
+        for where, row in files.rows(self._path):
+            try:
+                said = read(row)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                expected = "groundtruth and result.conversation, as MUSEG writes them, or q and a, as E.T. Bench does"
+                raise self._refused(expected, where, repr(error)) from error
+            if said is None:
+                continue
+            ids = self._index.within(row, said.question, said.true)
+            if said.reply is None:
+                self._tell(f"rows without `a`, which count as `{NO_REPLY}`", where)
+                yield Row(where, ids, error=Failure(NO_REPLY, "no `a` in the row"))
+            else:
+                yield Row(where, ids, text=said.reply)
 
     def _judge(self, where: str, found: Match) -> None:
         """Hold what a row is called against its video and query."""
@@ -148,7 +172,9 @@ class Predictions:
 
     def _option(self, where: str, row: Mapping[str, Any]) -> str | None:
         """The letter that a row chooses, where questions have options; several keys for it are refused."""
-        found = {key: row[key] for key in row if plain_key(key) in OPTION} if self._asks_options else {}
+        if not self._asks_options:
+            return None
+        found = {key: row[key] for key in row if plain_key(key) in OPTION}
         try:
             letters = {letter(value) for value in found.values()}
         except ValueError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.predictions import files
-from harness.predictions.keys import DOCUMENT
+from harness.predictions.keys import DOCUMENT, shape_of
 from harness.predictions.match import Index
 from harness.predictions.names import SALIENCY
 from harness.predictions.read import HEAD
@@ -70,6 +70,6 @@ def _rows(path: Path, samples: Sequence[Sample], parts: set[str]) -> Iterator[tu
         given: dict[str, Any] = {key: literal(row[key]) or row[key] if isinstance(row[key], str) else row[key] for key in row}
         given = {key: value for key, value in given.items() if key not in PARTS or value is not None}
         parts.update(part for part in PARTS if part in given)
-        ids = index.find(row, None).ids
+        ids = index.find(row, shape_of(row), None).ids
         qid = native[ids[0]] if ids else formats_qvh.query_id(given, where)
         yield qid, formats_qvh.submitted(given, where)

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from harness.report import percent
 from leaderboards.board.rows import Number, Row
 
-FACTS = ("seeds", "n", "coverage", "parsed", "gap", "difference", "train s", "protocol", "trained on", "commit", "source")
+FACTS = ("seeds", "n", "coverage", "parsed", "gap", "train s", "protocol", "trained on", "commit", "source")
 CONDITIONS = ("n", "coverage", "protocol", "trained on", "commit", "source")
 NONE = Number(None)
 
@@ -25,14 +26,12 @@ def facts(row: Row) -> dict[str, str]:
     """The text of every fact of `FACTS`."""
     known = {name: found.value for name, found in row.counts.items()}
     n = "-" if "n" not in known else f"{known['n']:.6g}"
-    difference = row.counts.get("difference", NONE)
     texts = {
         "seeds": str(row.seeds) if row.seeds > 1 else "-",
         "n": n,
-        "coverage": f"{known['answered']:.6g}/{n} ({_percent(known.get('coverage'))})" if "answered" in known else "-",
-        "parsed": _percent(known.get("parsed")),
+        "coverage": f"{known['answered']:.6g}/{n} ({percent(known.get('coverage'))})" if "answered" in known else "-",
+        "parsed": percent(known.get("parsed")),
         "gap": number(row.counts.get("gap", NONE), 1),
-        "difference": "-" if difference.value is None else f"{difference.value:+.1f}{_between(difference.interval)}",
         "train s": f"{known['seconds']:.0f}" if "seconds" in known else "-",
         "protocol": row.protocol if row.identity is None else row.identity.rules,
     }
@@ -61,11 +60,3 @@ def suspicions(row: Row) -> list[str]:
 def _rounded(value: float, digits: int) -> str:
     """Without the sign of a zero."""
     return f"{round(value, digits) + 0.0:.{digits}f}"
-
-
-def _between(bounds: tuple[float, float] | None) -> str:
-    return "" if bounds is None else f" ({bounds[0]:+.1f} to {bounds[1]:+.1f})"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.2f}%" if 0 < share < 0.01 else f"{100 * share:.1f}%"

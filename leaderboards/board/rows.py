@@ -64,8 +64,8 @@ class Row:
         metrics: Numbers by the heading of their column, in order.
         main: Heading of the metric that ranks; empty for papers.
         identity: Of the numbers of a run or of a rule; None for papers.
-        counts: `n`, `answered`, `cut off` questions; `coverage`, `parsed` as shares; query `gap`; `seconds` of training;
-            `difference` to a baseline. What is not known is absent.
+        counts: `n`, `answered`, `cut off` questions; `coverage`, `parsed` as shares; query `gap`; `seconds` of training.
+            What is not known is absent.
         trained_on: Split, or what a paper says.
         commit: Of the harness.
         source: Run folders, or the table of a paper.

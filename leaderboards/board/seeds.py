@@ -34,12 +34,19 @@ def _together(rows: Sequence[Row]) -> Row:
         model=models[0] if len(set(models)) == 1 else _shared(models),
         metrics=_means([row.metrics for row in rows]),
         counts=_means([row.counts for row in rows]),
+        trained_on=_trained_on([row.trained_on for row in rows]),
         commit=_each(row.commit for row in rows),
         source=_each(row.source for row in rows),
         notes=tuple(dict.fromkeys(note for row in rows for note in row.notes)),
         seed=None,
         seeds=len(rows),
     )
+
+
+def _trained_on(texts: Sequence[str]) -> str:
+    """What all seeds were trained on; of draws that change with the seed, the first."""
+    others = len(set(texts)) - 1
+    return texts[0] if not others else f"{texts[0]}, and {others} other{'s' if others > 1 else ''}"
 
 
 def _shared(models: Sequence[str]) -> str:

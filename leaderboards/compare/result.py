@@ -47,6 +47,14 @@ def compare(samples: Sequence[Sample], systems: Sequence[System], resamples: int
     return {**named, "systems": [_described(system) for system in systems], "comparisons": found}
 
 
+def main_difference(samples: Sequence[Sample], a: System, b: System, resamples: int = RESAMPLES) -> dict[str, Any]:
+    """The second system minus the first by the main metric alone, in points, as `compare` says it of each metric."""
+    metric = [a.runs[0].main]
+    videos, weights = [sample.video for sample in samples], _weights(a.runs[0], metric)
+    (figures,) = _figures(over_seeds(_tables(a, metric), _tables(b, metric), videos, resamples, weights=weights))
+    return figures
+
+
 def value_name(scored: Scored) -> str:
     """What the main metric of one sample is called: of one moment the IoU itself, and of several events their mean."""
     name = scored.headings.get(scored.main, scored.main)

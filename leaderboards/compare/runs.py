@@ -23,7 +23,13 @@ def compare_runs(groups: Mapping[str, Sequence[Recorded]], force: bool = False) 
     result["asked_under"] = list(dict.fromkeys(named(run.asked) for run in every))
     result |= {"n": len(samples), "videos": len({sample.video for sample in samples})}
     result |= {"limited": any(len(run.plan.samples) > len(samples) or run.plan.is_part for run in every)}
-    result |= {"resamples": RESAMPLES, "modes": {mode: _compare(groups, samples, mode) for mode in modes}}
+    result |= {"resamples": RESAMPLES, "modes": {}}
+    for mode in modes:
+        systems = [
+            System(name, tuple(judge(samples, run.records, run.plan.protocol, mode) for run in group))
+            for name, group in groups.items()
+        ]
+        result["modes"][mode] = compare(samples, systems)
     return result
 
 
@@ -52,11 +58,3 @@ def together(every: Sequence[Recorded], force: bool) -> tuple[list[Sample], list
         found = ", ".join(f"{'+'.join(run.plan.modes)} in {run.path}" for run in every)
         raise InputError("a prompt mode that every run was asked in", found, "harness run … --modes direct,cot")
     return [sample for sample in first.plan.samples if sample.id in ids], modes, different
-
-
-def _compare(groups: Mapping[str, Sequence[Recorded]], samples: Sequence[Sample], mode: str) -> dict[str, Any]:
-    systems = [
-        System(name, tuple(judge(samples, run.records, run.plan.protocol, mode) for run in group))
-        for name, group in groups.items()
-    ]
-    return compare(samples, systems)

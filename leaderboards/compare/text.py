@@ -13,6 +13,8 @@ from tasks.statistics import RESAMPLES
 
 LONGEST = 60
 """Characters of a query that are shown."""
+TOO_FEW = "too few videos"
+"""Where an interval is open, or there is a single video: no difference could be told, however large."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,7 +33,7 @@ class Comparison:
     def rows(self) -> list[dict[str, str]]:
         """The table: one row for each mode, later run and metric; p is corrected (Holm) for the number of later runs."""
         return [
-            {"mode": mode, "run": pair["b"], "metric": metric, **_pair(found, "B"), "p": _p(found["p_holm"])}
+            {"mode": mode, "run": pair["b"], "metric": metric, **_pair(found, "B"), "p": chance(found["p_holm"])}
             for mode, one in self.result["modes"].items()
             for pair in one["comparisons"]
             for metric, found in pair["metrics"].items()
@@ -106,9 +108,9 @@ def _whole(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> list[s
 
 def _comparison(found: Mapping[str, Any], main: str, letter: str, several: bool) -> list[str]:
     rows = [
-        {"metric": metric, **_pair(figures, letter), "p": _p(figures["p"])}
-        | ({"p (Holm)": _p(figures["p_holm"])} if several else {})
-        | {"detectable": _points(figures["detectable"])}
+        {"metric": metric, **_pair(figures, letter), "p": chance(figures["p"])}
+        | ({"p (Holm)": chance(figures["p_holm"])} if several else {})
+        | {"detectable": detectable(figures)}
         | {key: f"{figures[key]:,}" for key in ("better", "same", "worse")}
         for metric, figures in found["metrics"].items()
     ]
@@ -142,7 +144,7 @@ def _errors(named: Sequence[str], systems: Sequence[Mapping[str, Any]], value: s
         for letter, system in zip(named, systems, strict=True):
             figures = system["errors"][name]
             row[f"{letter}: n"] = f"{figures['n']:,.4g}" if figures["n"] < 1000 else f"{figures['n']:,.0f}"
-            row |= {f"{letter}: {metric}": _signed(points) for metric, points in figures.items() if metric != "n"}
+            row |= {f"{letter}: {metric}": signed(points) for metric, points in figures.items() if metric != "n"}
         rows.append(row)
     title = f"by how many points a score would rise if the answers of one type alone were perfect (right: {value} >= {THRESHOLD})"
     lines = [title, _table(rows)] if rows else []
@@ -161,23 +163,35 @@ def _table(rows: Sequence[Mapping[str, str]], left: bool = False) -> str:
 def _pair(figures: Mapping[str, Any], letter: str) -> dict[str, str]:
     """A later system against A, in one metric."""
     shown = {"n": f"{figures['n']:,}", "A": _points(figures["a"]), letter: _points(figures["b"])}
-    return shown | {f"{letter} - A": _signed(figures["difference"]), "95 %": _interval(figures)}
+    return shown | {f"{letter} - A": signed(figures["difference"]), "95 %": interval(figures)}
 
 
 def _points(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _signed(value: float | None) -> str:
+def signed(value: float | None) -> str:
+    """A difference in points, with its sign."""
     return "-" if value is None else f"{round(value, 2) + 0.0:+.2f}"
 
 
-def _interval(figures: Mapping[str, Any]) -> str:
+def interval(figures: Mapping[str, Any]) -> str:
+    """The interval of a difference, `interval_95` of n queries; in words where it is open."""
     low, high = figures["interval_95"]
-    return "-" if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
+    if low is None or high is None:
+        return TOO_FEW if figures["n"] else "-"
+    return f"{low:+.2f} to {high:+.2f}"
 
 
-def _p(value: float | None) -> str:
+def detectable(figures: Mapping[str, Any]) -> str:
+    """The difference that would be found; in words where none would, `-` where nothing varies."""
+    if figures["detectable"] is None and None in figures["interval_95"]:
+        return interval(figures)
+    return _points(figures["detectable"])
+
+
+def chance(value: float | None) -> str:
+    """A p-value."""
     return "-" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 

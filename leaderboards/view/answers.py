@@ -114,4 +114,4 @@ def _liked(sample: Sample) -> list[float]:
 
 def _flat(spans: Iterable[Iterable[Any]]) -> list[float | None]:
     """Starts and ends in turn, in seconds."""
-    return [finite(float(time), 3) for span in spans for time in span]
+    return [finite(time, 3) for span in spans for time in map(float, span)]

@@ -41,8 +41,10 @@ function signed(value) {
   return value === null || value === undefined ? MISSING : (value > 0 ? "+" : "") + value.toFixed(2);
 }
 
-function interval(bounds) {
-  return bounds && bounds[0] !== null && bounds[1] !== null ? points(bounds[0]) + " to " + points(bounds[1]) : MISSING;
+// Of n samples; open where too few videos differ to bound it.
+function interval(bounds, n) {
+  if (bounds && bounds[0] !== null && bounds[1] !== null) return points(bounds[0]) + " to " + points(bounds[1]);
+  return bounds && n ? "too few videos" : MISSING;
 }
 
 function chance(value) {

@@ -13,7 +13,7 @@ function names(data) {
 
 function comparison(data, mode, found) {
   if (!found.comparison) return [];
-  const rows = Object.entries(found.comparison.metrics).map(([name, m]) => [data.headings[name] || name, m.n, points(m.a), points(m.b), signed(m.difference), interval(m.interval_95), chance(m.p), points(m.detectable), m.better, m.same, m.worse]);
+  const rows = Object.entries(found.comparison.metrics).map(([name, m]) => [data.headings[name] || name, m.n, points(m.a), points(m.b), signed(m.difference), interval(m.interval_95, m.n), chance(m.p), m.detectable === null && m.interval_95[0] === null ? interval(m.interval_95, m.n) : points(m.detectable), m.better, m.same, m.worse]);
   const changes = found.comparison.failure_changes.map((change) => [change.a ?? "read", change.b ?? "read", change.n]);
   return [table("B \u2212 A, paired by sample, in points", ["metric", "n", "A", "B", "B \u2212 A", "95 %", "p", "detectable", "better", "same", "worse"], rows, { class: "figures" }),
     changes.length ? table("Failures that changed", ["A", "B", "n"], changes, { class: "figures" }) : null].filter(Boolean);
@@ -24,7 +24,7 @@ function breakdown(data, found) {
   const two = found.comparison !== null;
   const columns = two ? ["part of the split", "n", "A", "B", "B \u2212 A", "95 %", "p"] : ["part of the split", "n", data.main, "95 %"];
   const rows = found.breakdown.map((part) => [part.feature + ": " + part.range, part.n, points(part.a),
-    ...(two ? [points(part.b), signed(part.difference), interval(part.interval_95), chance(part.p)] : [interval(part.interval_95)])]);
+    ...(two ? [points(part.b), signed(part.difference), interval(part.interval_95, part.n), chance(part.p)] : [interval(part.interval_95, part.n)])]);
   return table(data.main + " by part of the split", columns, rows, { class: "figures" });
 }
 

@@ -18,11 +18,9 @@ SPLITS = {
 
 TASK = Task(
     name="anet",
-    version=1,
     title="ActivityNet Captions",
     published=SPLITS,
     default_split="val_2",
-    protocol="default",
     video_folders=("activitynet/videos", "anet/videos", "videos/activitynet", "videos"),
     obtain="harness data fetch --task anet",
     licence="none stated with the annotations",

@@ -7,11 +7,9 @@ SPLITS = ("train", "val", "test_iid", "test_ood")
 
 TASK = Task(
     name="anet-cd",
-    version=1,
     title="ActivityNet-CD",
     published={name: Split((Source({f"anet_cd/{name}.json": None}),), None, None) for name in SPLITS},
     default_split="test_ood",
-    protocol="default",
     video_folders=anet.TASK.video_folders,
     obtain="place the files of the homepage (harness show anet-cd) as DATA_ROOT/anet_cd/SPLIT.json",
     licence=anet.TASK.licence,

@@ -7,11 +7,9 @@ SPLITS = ("train", "novel_composition", "novel_word", "test_trivial")
 
 TASK = Task(
     name="anet-cg",
-    version=1,
     title="ActivityNet-CG",
     published={name: Split((Source({f"anet_cg/{name}.json": None}),), None, None) for name in SPLITS},
     default_split="novel_composition",
-    protocol="default",
     video_folders=anet.TASK.video_folders,
     obtain="place the files of the homepage (harness show anet-cg) as DATA_ROOT/anet_cg/SPLIT.json",
     licence=anet.TASK.licence,

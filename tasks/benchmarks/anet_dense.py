@@ -17,11 +17,9 @@ SPLITS = {name: _paragraphs(split) for name, split in anet.SPLITS.items()}
 
 TASK = Task(
     name="anet-dense",
-    version=1,
     title="ActivityNet Captions, dense",
     published=SPLITS,
     default_split=anet.TASK.default_split,
-    protocol="default",
     kinds=("pairs",),
     video_folders=anet.TASK.video_folders,
     obtain="harness data fetch --task anet-dense",

@@ -24,11 +24,9 @@ SPLITS = {"train": _split("training", 9649, 9654), "val": _split("validation", 4
 
 TASK = Task(
     name="anet-tal",
-    version=1,
     title="ActivityNet 1.3, temporal action localization",
     published=SPLITS,
     default_split="val",
-    protocol="default",
     kinds=("instances",),
     video_folders=anet.TASK.video_folders,
     obtain="harness data fetch --task anet-tal",

@@ -56,11 +56,9 @@ TEST = Split(
 
 TASK = Task(
     name="charades",
-    version=1,
     title="Charades-STA",
     published={"train": TRAIN, "test": TEST},
     default_split="test",
-    protocol="default",
     video_folders=("charades_sta/videos", "charades/videos", "videos/charades", "videos"),
     obtain="harness data fetch --task charades",
     licence="Charades: non-commercial research use (Allen Institute for AI); Charades-STA states none of its own",

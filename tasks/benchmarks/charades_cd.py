@@ -18,11 +18,9 @@ SPLITS = {
 
 TASK = Task(
     name="charades-cd",
-    version=1,
     title="Charades-CD",
     published=SPLITS,
     default_split="test_ood",
-    protocol="default",
     video_folders=charades.TASK.video_folders,
     obtain="harness data fetch --task charades-cd",
     licence="Charades: non-commercial research use (Allen Institute for AI); Charades-CD states none of its own",

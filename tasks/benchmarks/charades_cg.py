@@ -22,11 +22,9 @@ SPLITS = {
 
 TASK = Task(
     name="charades-cg",
-    version=1,
     title="Charades-CG",
     published=SPLITS,
     default_split="novel_composition",
-    protocol="default",
     video_folders=charades.TASK.video_folders,
     obtain="harness data fetch --task charades-cg",
     licence="Charades: non-commercial research use (Allen Institute for AI); Charades-CG states none of its own",

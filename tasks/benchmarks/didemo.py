@@ -5,7 +5,6 @@ from tasks.task import Source, Split, Task
 
 TASK = Task(
     name="didemo",
-    version=1,
     title="DiDeMo",
     published={
         "train": Split((Source({"didemo/train_data.json": None}, read_didemo),), videos=None, queries=33005),
@@ -13,7 +12,6 @@ TASK = Task(
         "test": Split((Source({"didemo/test_data.json": None}, read_didemo),), videos=None, queries=4021),
     },
     default_split="test",
-    protocol="default",
     video_folders=("didemo/videos", "videos/didemo", "videos"),
     obtain="put {train,val,test}_data.json of https://github.com/LisaAnne/LocalizingMoments into DATA_ROOT/didemo",
     licence="BSD 2-Clause (LocalizingMoments); the videos under the licences of their owners on Flickr",

@@ -5,14 +5,12 @@ from tasks.task import Source, Split, Task
 
 TASK = Task(
     name="ego4d-nlq",
-    version=1,
     title="Ego4D Natural Language Queries",
     published={
         name: Split((Source({f"ego4d_nlq/nlq_{name}.json": None}, read_nlq),), videos=None, queries=None)
         for name in ("train", "val")
     },
     default_split="val",
-    protocol="default",
     video_folders=("ego4d_nlq/clips", "ego4d/clips", "videos/ego4d", "videos"),
     obtain="ego4d --datasets annotations --benchmarks nlq (under the Ego4D licence agreement), then put v2's "
     "nlq_{train,val}.json into DATA_ROOT/ego4d_nlq",

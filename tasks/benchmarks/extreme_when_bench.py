@@ -5,11 +5,9 @@ from tasks.task import Source, Split, Task
 
 TASK = Task(
     name="extreme-when-bench",
-    version=1,
     title="ExtremeWhenBench",
     published={"test": Split((Source({"extreme_when_bench/test.json": None}, read_extreme_when),), videos=194, queries=2273)},
     default_split="test",
-    protocol="default",
     video_folders=("extreme_when_bench/videos", "videos/extreme_when_bench", "videos"),
     obtain="python -c \"import datasets; d = datasets.load_dataset('min1321/extreme-when-bench', split='test'); "
     "d.to_json('DATA_ROOT/extreme_when_bench/test.json', lines=False)\"",

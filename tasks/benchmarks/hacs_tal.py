@@ -7,7 +7,6 @@ from tasks.task import Source, Split, Task, github
 
 TASK = Task(
     name="hacs-tal",
-    version=1,
     title="HACS Segments, the rows that MUSEG trains on",
     published={
         "train": Split(
@@ -22,7 +21,6 @@ TASK = Task(
         )
     },
     default_split="train",
-    protocol="default",
     kinds=("instances",),
     video_folders=("hacs_tal/videos", "hacs/videos", "videos/hacs", "videos"),
     obtain=f"save {github('THUNLP-MT/MUSEG', '889565e78b', 'data/train/stage_1.jsonl')} and stage_2.jsonl in DATA_ROOT/hacs_tal",

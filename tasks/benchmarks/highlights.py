@@ -42,7 +42,6 @@ YOUTUBE = {
 TASKS = (
     Task(
         name="tvsum",
-        version=1,
         title="TVSum",
         published=TVSUM,
         default_split="val",
@@ -60,7 +59,6 @@ TASKS = (
     ),
     Task(
         name="youtube-highlights",
-        version=1,
         title="YouTube Highlights",
         published=YOUTUBE,
         default_split="val",

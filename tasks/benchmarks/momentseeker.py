@@ -5,7 +5,6 @@ from tasks.task import Source, Split, Task
 
 TASK = Task(
     name="momentseeker",
-    version=1,
     title="MomentSeeker, text queries",
     published={
         "test": Split(

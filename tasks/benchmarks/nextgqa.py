@@ -40,11 +40,9 @@ SPLITS = {
 
 TASK = Task(
     name="nextgqa",
-    version=1,
     title="NExT-GQA",
     published=SPLITS,
     default_split="test",
-    protocol="default",
     kinds=("choice",),
     video_folders=("nextgqa/videos", "nextqa/videos", "videos/nextgqa", "videos"),
     obtain="harness data fetch --task nextgqa",

@@ -18,7 +18,6 @@ SPLITS = {
 
 TASK = Task(
     name="qvhighlights",
-    version=1,
     title="QVHighlights",
     published=SPLITS,
     default_split="val",

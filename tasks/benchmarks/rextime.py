@@ -5,11 +5,9 @@ from tasks.task import Source, Split, Task
 
 TASK = Task(
     name="rextime",
-    version=1,
     title="ReXTime",
     published={"val": Split((Source({"rextime/rextime_val.json": None}, read_rextime),), videos=None, queries=921)},
     default_split="val",
-    protocol="default",
     kinds=("choice", "moment"),
     video_folders=("rextime/videos", "videos/rextime", "activitynet/videos", "qvhighlights/videos", "videos"),
     obtain="hf download ReXTime/ReXTime rextime_val.json --repo-type=dataset --local-dir DATA_ROOT/rextime",

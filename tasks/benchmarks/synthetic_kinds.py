@@ -41,7 +41,6 @@ def _splits(kind: str, data_root: Path) -> Mapping[str, Split]:
 def _task(kind: str) -> Task:
     return Task(
         name=f"synthetic-{kind}",
-        version=1,
         title=f"Synthetic shapes: {TITLES[kind]}",
         published=partial(_splits, kind),
         default_split="test",

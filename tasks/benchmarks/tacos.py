@@ -17,11 +17,9 @@ SPLITS = {
 
 TASK = Task(
     name="tacos",
-    version=1,
     title="TACoS",
     published=SPLITS,
     default_split="test",
-    protocol="default",
     video_folders=("tacos/videos", "videos/tacos", "videos"),
     obtain="harness data fetch --task tacos",
     licence="none stated with the annotations",

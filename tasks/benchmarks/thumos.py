@@ -57,11 +57,9 @@ VAL_15 = Split(
 TASKS = (
     Task(
         name="thumos14",
-        version=1,
         title="THUMOS14, temporal action localization",
         published={"val": VAL_14, "test": TEST_14},
         default_split="val",
-        protocol="default",
         kinds=("instances",),
         video_folders=("thumos14/videos", "videos/thumos14", "videos"),
         obtain="harness data fetch --task thumos14",
@@ -78,11 +76,9 @@ TASKS = (
     ),
     Task(
         name="thumos15",
-        version=1,
         title="THUMOS15, temporal action localization",
         published={"val": VAL_15},
         default_split="val",
-        protocol="default",
         kinds=("instances",),
         video_folders=("thumos15/videos", "videos/thumos15", "videos"),
         obtain="harness data fetch cannot give durations. Save "

@@ -8,11 +8,9 @@ def _task(short: str, name: str, title: str, queries: int) -> Task:
     source = Source({f"TimeLens-Bench/{name}-timelens.json": None}, read_queries_json)
     return Task(
         name=f"timelens-{short}",
-        version=1,
         title=f"{title}-TimeLens",
         published={"test": Split((source,), videos=None, queries=queries)},
         default_split="test",
-        protocol="default",
         video_folders=(f"TimeLens-Bench/videos/{name}", f"{name}/videos", f"videos/{name}", "videos"),
         obtain="hf download TencentARC/TimeLens-Bench --repo-type=dataset --local-dir DATA_ROOT/TimeLens-Bench",
         licence=f"see the homepage; the videos under the terms of {title}",

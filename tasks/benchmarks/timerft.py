@@ -17,11 +17,9 @@ TRAIN = Split(
 
 TASK = Task(
     name="timerft",
-    version=1,
     title="TimeRFT",
     published={"train": TRAIN},
     default_split="train",
-    protocol="default",
     video_folders=("timerft/videos", "timerft_data", "videos/timerft", "videos"),
     obtain="harness data fetch --task timerft",
     licence="Apache-2.0 (time-r1); drawn from YT-Temporal, DiDeMo, QuerYD, InternVid-VTime, HowTo100M and COSMO",

@@ -12,11 +12,9 @@ TEST = Split(
 
 TASK = Task(
     name="tvgbench",
-    version=1,
     title="TVGBench",
     published={"test": TEST},
     default_split="test",
-    protocol="default",
     video_folders=("tvgbench/videos", "tvgbench_data", "videos/tvgbench", "videos"),
     obtain="harness data fetch --task tvgbench",
     licence="Apache-2.0 (time-r1); drawn from Charades, ActivityNet, TACoS, Ego4D (own licence agreement) and HiREST",

@@ -8,7 +8,6 @@ def _task(version: str, folder: str, file: str, home: str, sha256: str, counts: 
     address = github("bytedance/vidi", "fc30c87084", f"{home}/{file}")
     return Task(
         name=f"vue-tr{version}",
-        version=1,
         title=f"VUE-TR{version.upper()}",
         published={"test": Split((Source({f"{folder}/{file}": sha256}, read_vue_tr, (address,)),), *counts)},
         default_split="test",

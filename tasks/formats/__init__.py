@@ -1,1 +1,1 @@
-"""Readers of annotation formats: what is published, a user's own data, and QVHighlights."""
+"""Formats of annotations. Every `read_…` of a published one raises ValueError, with the place, where a text has another shape."""

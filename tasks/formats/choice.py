@@ -6,7 +6,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from tasks.answer import Answer
-from tasks.formats.published import each, expect, field, length, listed, parse_json, sentence, shown, span, spans, stem, table
+from tasks.formats.published import each, expect, field, json_rows, length, parse_json, sentence, shown, span, spans, stem, table
 from tasks.sample import Sample
 
 _LETTER = re.compile(r"\(([A-Z])\)")
@@ -14,16 +14,9 @@ _COLUMNS = ("video_id", "qid", "question", "answer", "type")
 _OPTIONS = ("a0", "a1", "a2", "a3", "a4")
 
 
-def read_nextgqa_json(text: str) -> list[Sample]:
-    """VideoChat-R1's form: rows with `options` "(A) …", an `answer` "(C)" and a list of evidence windows, `glue`.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
-    return each(listed(parse_json(text)), _nextgqa)
-
-
-def _nextgqa(entry: dict[str, Any]) -> Sample:
+@json_rows
+def read_nextgqa_json(entry: dict[str, Any]) -> Sample:
+    """VideoChat-R1's form: rows with `options` "(A) …", an `answer` "(C)" and a list of evidence windows, `glue`."""
     return Sample(
         video=stem(field(entry, "video")),
         duration_s=length(field(entry, "duration")),
@@ -39,9 +32,6 @@ def read_nextgqa_csv(questions: str, windows: str) -> list[Sample]:
     """NExT-GQA's own form: a csv of questions, and windows by video and question id.
 
     The csv names the answer by its text. Of two equal options the last is meant: so the JSON form keys the one such question.
-
-    Raises:
-        ValueError: A text is not of this shape; the message names the line.
     """
     evidence = expect(parse_json(windows), dict, "an object of videos")
     return each(table(questions, *_COLUMNS, *_OPTIONS), lambda row: _joined(row, evidence))
@@ -66,16 +56,9 @@ def _joined(row: Mapping[str, str], evidence: Mapping[str, Any]) -> Sample:
     )
 
 
-def read_rextime(text: str) -> list[Sample]:
-    """ReXTime's `rextime_val.json`: rows with `options`, the letter `ans` of one, and the `span` of the evidence.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
-    return each(listed(parse_json(text)), _rextime)
-
-
-def _rextime(entry: dict[str, Any]) -> Sample:
+@json_rows
+def read_rextime(entry: dict[str, Any]) -> Sample:
+    """ReXTime's `rextime_val.json`: rows with `options`, the letter `ans` of one, and the `span` of the evidence."""
     return Sample(
         video=sentence(field(entry, "vid")),
         duration_s=length(field(entry, "duration")),

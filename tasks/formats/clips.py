@@ -10,20 +10,12 @@ from tasks.span import Span
 
 
 def read_tvsum(text: str) -> list[Sample]:
-    """TVSum: `label` holds the scores of all annotators by clip of 1 s.
-
-    Raises:
-        ValueError: A line is not JSON, or not of this shape; the message names the line.
-    """
+    """TVSum: `label` holds the scores of all annotators by clip of 1 s."""
     return each(objects(text.split("\n")), lambda entry: _sample(entry, lambda clips: _seconds(clips)))
 
 
 def read_youtube(text: str) -> list[Sample]:
-    """YouTube Highlights: `label` holds 0 or 1 by clip, whose first and last frames are in `clip`; frames lie `fps` a second.
-
-    Raises:
-        ValueError: A line is not JSON, or not of this shape; the message names the line.
-    """
+    """YouTube Highlights: `label` holds 0 or 1 by clip, whose first and last frames are in `clip`; frames lie `fps` a second."""
     return each(objects(text.split("\n")), lambda entry: _sample(entry, lambda _: _frames(entry)))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.formats.published import field, get, length, listed, parse_json, seconds, sentence
+from tasks.formats.published import field, get, length, listed, listed_under, seconds, sentence
 from tasks.sample import Sample, one_query
 from tasks.span import Span
 
@@ -11,13 +11,9 @@ def read_nlq(text: str) -> list[Sample]:
     """`nlq_{train,val}.json`: videos of clips of annotations of `language_queries`; the video of a sample is the clip.
 
     Times count from the start of the clip. A query without text is kept as an empty one.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the place.
     """
     rows: list[Sample] = []
-    document = parse_json(text)
-    for where, video in listed(document.get("videos") if isinstance(document, dict) else document):
+    for where, video in listed_under("videos", text):
         for place, clip in listed(get(video, "clips", where)):
             try:
                 rows += _clip(clip)

@@ -38,10 +38,6 @@ def read_activitynet(actions: str, info: str, *, subset: str) -> list[Sample]:
     Args:
         actions: `{video: {"duration_second": s, "annotations": [{"segment": [s, e], "label": class}, …]}}`.
         info: A csv with `video` and `subset`.
-        subset: Videos of this subset are read.
-
-    Raises:
-        ValueError: A text is not of this shape, or a video has no subset.
     """
     subsets = {row["video"]: row["subset"] for _, row in table(info, "video", "subset")}
     rows: list[Sample] = []
@@ -61,10 +57,6 @@ def read_thumos(annotations: str, info: str, *, subset: str) -> list[Sample]:
     Args:
         annotations: `{"database": {video: {"subset": …, "annotations": [{"segment": ["s", "e"], "label": class}, …]}}}`.
         info: A csv with `video`, `count` and `fps`.
-        subset: Videos of this subset are read.
-
-    Raises:
-        ValueError: A text is not of this shape, or a video has no duration.
     """
     durations_s = frame_durations(info)
     rows: list[Sample] = []
@@ -83,10 +75,6 @@ def read_museg(text: str, info: str, *, durations: Callable[[str], Mapping[str, 
     Args:
         text: A list of rows with `video`, `question`, `groundtruth`.
         info: A csv that gives durations, which the rows do not have.
-        durations: How that csv is read.
-
-    Raises:
-        ValueError: A text is not of this shape, or a video has no duration.
     """
     durations_s = durations(info)
 
@@ -99,11 +87,7 @@ def read_museg(text: str, info: str, *, durations: Callable[[str], Mapping[str, 
 
 
 def read_museg_training(*texts: str, folder: str) -> list[Sample]:
-    """Rows of MUSEG's training files whose task is `tal` and whose video lies in this folder; the class is quoted in `problem`.
-
-    Raises:
-        ValueError: A text is not of this shape; the message names the line.
-    """
+    """Rows of MUSEG's training files of the task `tal` with a video in this folder; the class is quoted in `problem`."""
     rows: list[Sample] = []
     for text in texts:
         rows += each(_localization(objects(text.split("\n")), folder), _training)

@@ -34,14 +34,9 @@ CLIP_SLACK_S = 1.0
 
 
 def read_own(text: str, where: str) -> list[Sample]:
-    """Rows of a user's file; blank lines are passed over.
+    """Rows of a user's file, which messages call `where`; blank lines are passed over.
 
-    Args:
-        text: The file.
-        where: Its path, for messages.
-
-    Raises:
-        InputError: Names the first ten bad lines and what is wrong with each.
+    Raises InputError that names the first ten bad lines and what is wrong with each.
     """
     rows: list[Sample] = []
     problems: list[str] = []

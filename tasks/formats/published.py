@@ -22,23 +22,12 @@ def read_timestamps_json(text: str) -> list[Sample]:
     """`{video: {"duration": s, "timestamps": [[s, e], …], "sentences": […]}}`; query i has moment i.
 
     Charades-CD calls the duration `video_duration`; further keys are passed over.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape.
     """
-    rows: list[Sample] = []
-    for video, entry in videos(text):
-        duration = entry["video_duration"] if "video_duration" in entry else get(entry, "duration", video)
-        rows += _paired(video, seconds(duration), entry, ("timestamps", "sentences"))
-    return rows
+    return _by_video(text, ("timestamps", "sentences"))
 
 
 def read_frames_json(text: str) -> list[Sample]:
-    """TACoS: as `read_timestamps_json`, but moments are frame numbers, the video has `num_frames` at `fps`.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape.
-    """
+    """TACoS: as `read_timestamps_json`, but moments are frame numbers, the video has `num_frames` at `fps`."""
     rows: list[Sample] = []
     for video, entry in videos(text):
         fps = seconds(get(entry, "fps", video))
@@ -50,24 +39,14 @@ def read_frames_json(text: str) -> list[Sample]:
 
 
 def read_queries_json(text: str) -> list[Sample]:
-    """TimeLens-Bench: `{video: {"duration": s, "queries": […], "spans": [[s, e], …]}}`; query i has span i.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape.
-    """
-    rows: list[Sample] = []
-    for video, entry in videos(text):
-        rows += _paired(video, seconds(get(entry, "duration", video)), entry, ("spans", "queries"))
-    return rows
+    """TimeLens-Bench: `{video: {"duration": s, "queries": […], "spans": [[s, e], …]}}`; query i has span i."""
+    return _by_video(text, ("spans", "queries"))
 
 
 def read_tvgbench(text: str) -> list[Sample]:
     """TVGBench: a list of rows with `path`, `question`, `answer` "start-end", `duration`, `start` and `end`.
 
     With `start` and `end` the row asks about that cut of the file; its answer and duration count from the cut's start.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape.
     """
     rows = []
     for where, entry in listed(parse_json(text)):
@@ -89,11 +68,7 @@ def read_tall_text(text: str, durations_s: dict[str, float]) -> list[Sample]:
     """TALL's `VIDEO START END##QUERY`, one a line, split at the first `##` only (queries contain `#`).
 
     Args:
-        text: The file.
         durations_s: Duration in seconds by video; the format has none of its own.
-
-    Raises:
-        ValueError: A line is not of this shape, or its video has no duration.
     """
     rows = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -133,6 +108,12 @@ def listed(rows: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"row {number}", expect(entry, dict, f"an object as row {number}")
 
 
+def listed_under(key: str, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Objects of a JSON list, or of the one under this key of an object, as `listed`. Raises ValueError on another shape."""
+    document = parse_json(text)
+    return listed(document.get(key) if isinstance(document, dict) else document)
+
+
 def each(entries: Iterable[tuple[str, dict[str, Any]]], build: Callable[[dict[str, Any]], Sample]) -> list[Sample]:
     """A sample of every object. Raises ValueError that begins with the place of the first object that gives none."""
     samples = []
@@ -142,6 +123,11 @@ def each(entries: Iterable[tuple[str, dict[str, Any]]], build: Callable[[dict[st
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
     return samples
+
+
+def json_rows(build: Callable[[dict[str, Any]], Sample]) -> Callable[[str], list[Sample]]:
+    """From what makes one row a sample to the reader of a JSON list of such rows."""
+    return lambda text: each(listed(parse_json(text)), build)
 
 
 def field(entry: Mapping[str, Any], key: str) -> Any:
@@ -243,6 +229,14 @@ def get(entry: Mapping[str, Any], key: str, where: str) -> Any:
     if key not in entry:
         raise ValueError(f"{where!r} has no {key}")
     return entry[key]
+
+
+def _by_video(text: str, keys: tuple[str, str]) -> list[Sample]:
+    rows: list[Sample] = []
+    for video, entry in videos(text):
+        duration = entry["video_duration"] if "video_duration" in entry else get(entry, "duration", video)
+        rows += _paired(video, seconds(duration), entry, keys)
+    return rows
 
 
 def _paired(video: str, duration_s: float, entry: dict[str, Any], keys: tuple[str, str], fps: float = 1.0) -> Iterator[Sample]:

@@ -23,9 +23,6 @@ def read_release(text: str) -> list[Sample]:
     """Rows of `{train,val,test_with_gt}.jsonl`: one object a line, several windows and three annotators each.
 
     Saliency covers the whole video: int(duration / 2) clips, zeros where no clip is listed.
-
-    Raises:
-        ValueError: A line is not JSON, or not of this shape; the message names the line.
     """
     return [_row(entry, line) for line, entry in objects(text.split("\n"))]
 
@@ -59,9 +56,6 @@ def read_submission(lines: Iterable[str]) -> Iterator[tuple[str, Answer]]:
 
     Windows keep their order, and reversed or empty ones their place, because they hold a rank. Either key may be absent, and
     so may the scores of all windows of a row.
-
-    Raises:
-        ValueError: A line is not JSON, or not of this shape; the message names the line.
     """
     for line, entry in objects(lines):
         yield query_id(entry, line), submitted(entry, line)

@@ -4,7 +4,7 @@ from typing import Any
 
 from tasks.answer import Answer
 from tasks.formats.durations import known, second_durations
-from tasks.formats.published import each, field, length, listed, parse_json, seconds, sentence, shown, span, spans, stem
+from tasks.formats.published import each, field, json_rows, length, listed_under, seconds, sentence, shown, span, spans, stem
 from tasks.sample import Sample, one_query
 from tasks.span import Span
 
@@ -12,16 +12,9 @@ CHUNK_S = 5
 VUE_TR_LABELS = ("duration_category", "query_format", "query_modality")
 
 
-def read_vue_tr(text: str) -> list[Sample]:
-    """VUE-TR: `gt` holds all true spans, and may be empty; three attributes of the query are its labels.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
-    return each(listed(parse_json(text)), _vue_tr)
-
-
-def _vue_tr(entry: dict[str, Any]) -> Sample:
+@json_rows
+def read_vue_tr(entry: dict[str, Any]) -> Sample:
+    """VUE-TR: `gt` holds all true spans, and may be empty; three attributes of the query are its labels."""
     return Sample(
         video=sentence(field(entry, "video_id")),
         duration_s=length(field(entry, "duration")),
@@ -32,16 +25,9 @@ def _vue_tr(entry: dict[str, Any]) -> Sample:
     )
 
 
-def read_timerft(text: str) -> list[Sample]:
-    """TimeRFT, the training rows of Time-R1: `timestamp` counts from the start of the file that `video` names.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
-    return each(listed(parse_json(text)), _timerft)
-
-
-def _timerft(entry: dict[str, Any]) -> Sample:
+@json_rows
+def read_timerft(entry: dict[str, Any]) -> Sample:
+    """TimeRFT, the training rows of Time-R1: `timestamp` counts from the start of the file that `video` names."""
     return Sample(
         video=stem(field(entry, "video")),
         duration_s=length(field(entry, "duration")),
@@ -52,13 +38,8 @@ def _timerft(entry: dict[str, Any]) -> Sample:
 
 
 def read_extreme_when(text: str) -> list[Sample]:
-    """ExtremeWhenBench: rows, or an object that holds them as `questions`, with `correct_interval` and `video_duration_s`.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
-    document = parse_json(text)
-    return each(listed(document.get("questions") if isinstance(document, dict) else document), _extreme_when)
+    """ExtremeWhenBench: rows, or an object that holds them as `questions`, with `correct_interval` and `video_duration_s`."""
+    return each(listed_under("questions", text), _extreme_when)
 
 
 def _extreme_when(entry: dict[str, Any]) -> Sample:
@@ -78,9 +59,6 @@ def read_momentseeker(text: str, durations: str) -> list[Sample]:
     Args:
         text: The rows, which have no durations.
         durations: A csv with `video` and `seconds`.
-
-    Raises:
-        ValueError: A text is not of this shape, or a video has no duration; the message names the row.
     """
     durations_s = second_durations(durations)
 
@@ -94,19 +72,12 @@ def read_momentseeker(text: str, durations: str) -> list[Sample]:
             labels=(("task", sentence(field(entry, "task"))),),
         )
 
-    return each(listed(parse_json(text)), build)
+    return json_rows(build)(text)
 
 
-def read_didemo(text: str) -> list[Sample]:
-    """DiDeMo: `times` holds the first and last chunk of 5 s by annotator, the video is `num_segments` chunks long.
-
-    Raises:
-        ValueError: The text is not JSON, or not of this shape; the message names the row.
-    """
-    return each(listed(parse_json(text)), _didemo)
-
-
-def _didemo(entry: dict[str, Any]) -> Sample:
+@json_rows
+def read_didemo(entry: dict[str, Any]) -> Sample:
+    """DiDeMo: `times` holds the first and last chunk of 5 s by annotator, the video is `num_segments` chunks long."""
     chunks = dict.fromkeys(spans(field(entry, "times")))
     return one_query(
         stem(field(entry, "video")),

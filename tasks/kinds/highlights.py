@@ -46,7 +46,6 @@ def clip_scores(protocol: Protocol, answer: Answer, duration_s: float) -> list[f
     Args:
         protocol: Its `saliency` rule applies, to spans or to pairs of time and score.
         answer: Its `clips` are returned as they are, if it has any.
-        duration_s: Length of the video.
 
     Source: TimeChat utils/format_vhd.py, format_vhd_output; TRACE trace/eval/reformat_vhd.py.
     """

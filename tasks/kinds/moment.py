@@ -1,6 +1,7 @@
 """One moment against the true one it fits best; evaluators differ in rounding, clamping, IoU and comparison."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from tasks import metrics
 from tasks.answer import Answer
 from tasks.kinds import Columns, Kind
-from tasks.metrics import Bools, Floats
+from tasks.metrics import Bools, Floats, share, union
 from tasks.protocol import Protocol
 from tasks.sample import Sample
 from tasks.span import Span
@@ -23,17 +24,23 @@ HUNDREDTHS = 9
 
 def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Columns:
     """`mIoU`, and `R1@t` at the thresholds of the protocol; the first span of an answer counts."""
-    spans, targets = [answer.spans for answer in answers], [sample.truth.spans for sample in samples]
-    durations = [sample.duration_s for sample in samples]
-    found = ious(protocol, spans, targets, durations)
-    reached = hits(protocol, found, spans, targets, durations)
+    asked = _asked(samples, answers)
+    found = ious(protocol, *asked)
+    reached = hits(protocol, found, *asked)
     return {"mIoU": found, **{f"R1@{t}": reached[t].astype(np.float64) for t in protocol.score.thresholds}}
 
 
 def fit(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Floats:
     """IoU of the first span of each answer with the true span that it fits best."""
-    spans, targets = [answer.spans for answer in answers], [sample.truth.spans for sample in samples]
-    return ious(protocol, spans, targets, [sample.duration_s for sample in samples])
+    return ious(protocol, *_asked(samples, answers))
+
+
+def _asked(samples: Sequence[Sample], answers: Sequence[Answer]) -> tuple[list[Spans], list[Spans], list[float]]:
+    return (
+        [answer.spans for answer in answers],
+        [sample.truth.spans for sample in samples],
+        [sample.duration_s for sample in samples],
+    )
 
 
 KIND = Kind(needs=("spans",), main="mIoU", values=values, single=True, fit=fit)
@@ -50,16 +57,7 @@ def hull(predicted: NDArray[np.floating], target: NDArray[np.floating]) -> NDArr
     """
     overlap = np.minimum(predicted[:, 1], target[:, 1]) - np.maximum(predicted[:, 0], target[:, 0])
     length = np.maximum(predicted[:, 1], target[:, 1]) - np.minimum(predicted[:, 0], target[:, 0])
-    return _share(overlap, length)
-
-
-def union(predicted: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Overlap over summed lengths minus overlap; 0 where that is not positive. Arguments as for `hull`.
-
-    Source: nncore.ops.temporal_iou 0.4.7, which MUSEG and E.T. Bench call in float32.
-    """
-    overlap = np.maximum(np.minimum(predicted[:, 1], target[:, 1]) - np.maximum(predicted[:, 0], target[:, 0]), 0)
-    return _share(overlap, predicted[:, 1] - predicted[:, 0] + (target[:, 1] - target[:, 0]) - overlap)
+    return share(overlap, length)
 
 
 IOU: dict[str, Callable[[Floats, Floats], NDArray[np.floating]]] = {"span": metrics.iou, "hull": hull, "union": union}
@@ -81,8 +79,8 @@ def ious(protocol: Protocol, predicted: Sequence[Spans], targets: Sequence[Spans
     if not predicted:
         return np.zeros(0)
     left, right = adjusted(protocol, [spans[:1] for spans in predicted], targets, duration_s)
-    pairs = [(*(p[0] if p else _NOTHING), *t) for p, spans in zip(left, right, strict=True) for t in spans]
-    table = np.array(pairs, dtype=np.float64)
+    pairs = ((p[0] if p else _NOTHING) + t for p, spans in zip(left, right, strict=True) for t in spans)
+    table = np.fromiter(chain.from_iterable(pairs), dtype=np.float64).reshape(-1, 4)
     starts = np.cumsum([0, *(len(spans) for spans in right[:-1])])
     # Numbers beyond 32 bits become infinite and score 0.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -125,9 +123,7 @@ def adjusted(
             [Span(*(round(100 * float(time) / d, HUNDREDTHS) / 100 for time in span)) for span in spans]
             for spans, d in zip(predicted, duration_s, strict=True)
         ]
-        targets = [
-            [Span(*(float(time) / d for time in span)) for span in spans] for spans, d in zip(targets, duration_s, strict=True)
-        ]
+        targets = _shares(targets, duration_s)
     if rules.round_prediction == "integer":
         predicted = [[Span(*(float(round(time)) for time in span)) for span in spans] for spans in predicted]
     if rules.clamp_targets:
@@ -135,13 +131,10 @@ def adjusted(
             [Span(span.start_s, min(span.end_s, d)) for span in spans] for spans, d in zip(targets, duration_s, strict=True)
         ]
     if rules.relative:
-        predicted, targets = (
-            [[Span(*(float(time) / d for time in span)) for span in spans] for spans, d in zip(side, duration_s, strict=True)]
-            for side in (predicted, targets)
-        )
+        predicted, targets = _shares(predicted, duration_s), _shares(targets, duration_s)
     return predicted, targets
 
 
-def _share(overlap: NDArray[np.floating], length: NDArray[np.floating]) -> NDArray[np.floating]:
-    valid = (length > 0) & (overlap > 0) & np.isfinite(length)
-    return np.where(valid, overlap / np.where(valid, length, 1), 0).astype(overlap.dtype)
+def _shares(side: Sequence[Spans], duration_s: Sequence[float]) -> list[Spans]:
+    """Spans as fractions of the durations."""
+    return [[Span(*(float(time) / d for time in span)) for span in spans] for spans, d in zip(side, duration_s, strict=True)]

@@ -26,7 +26,6 @@ def parse(text: str, where: tuple[str, ...]) -> Answer:
     no part of a longer number is ever read: a reply that allows two readings is refused.
 
     Args:
-        text: The raw reply.
         where: Places searched, the first that exists decides: `answer` (inside the last answer tag), `after-think`
             (behind the last closing think tag), `whole`.
 

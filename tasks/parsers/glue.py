@@ -19,7 +19,6 @@ def parse(text: str, where: tuple[str, ...]) -> Answer:
     question with options.
 
     Args:
-        text: The raw reply.
         where: Places searched for the letter, see `tasks.parsers.careful`.
 
     Returns:

@@ -7,10 +7,6 @@ from tasks.parsers.careful import found, spans_in
 def parse(text: str, where: tuple[str, ...]) -> Answer:
     """Read spans as `tasks.parsers.careful` does; one with start = end stays in the list, where it can hit nothing.
 
-    Args:
-        text: The raw reply.
-        where: Places searched, see `tasks.parsers.careful`.
-
     Returns:
         All spans in order, or a failure: those of the default parser, `empty-span` only where no span has a length.
     """

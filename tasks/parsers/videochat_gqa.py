@@ -15,21 +15,21 @@ def parse(text: str, where: tuple[str, ...]) -> Answer:
     A glue tag that holds anything but a list of pairs has no spans.
 
     Args:
-        text: The raw reply.
         where: `first-answer` alone; the original looks nowhere else.
 
     Source: VideoChat-R1 src_eval/evaluate_gqa.py (73b2ea9).
     """
     del where
-    letter = _LETTER.search(_first(text, "answer") or "")
+    letter = _LETTER.search(first(text, "answer") or "")
     if letter is None:
         return Answer(failure="no-option")
-    glue = _first(text, "glue")
+    glue = first(text, "glue")
     read = Answer() if glue is None else videochat_set.parse(glue, ("whole",))
     return replace(read, option=letter[0])
 
 
-def _first(text: str, tag: str) -> str | None:
+def first(text: str, tag: str) -> str | None:
+    """What stands between the first tag of that name and the next that closes it."""
     begin = text.find(f"<{tag}>")
     end = text.find(f"</{tag}>", begin) if begin >= 0 else -1
     return text[begin + len(tag) + 2 : end] if end >= 0 else None

@@ -57,25 +57,29 @@ VISION = {
 SMALL_VISION = {**VISION, "depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "fullatt_block_indexes": [1]}
 
 
-def make_checkpoint(shape: str, folder: Path) -> None:
-    """Write a model of this shape with random weights, and its processor."""
-    tokenizer = tiny.make_tokenizer()
-    cuda = torch.cuda.is_available()
+def make_config(shape: str, tokenizer: Any) -> Any:
+    """The configuration of a model of this shape."""
     config = tiny.make_config("qwen2_5_vl", tokenizer, tiny.SMALL)
     ids = {key: getattr(config.text_config, key) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
     vision = {**(SMALL_VISION if shape == "tiny" else VISION), "out_hidden_size": TEXT[shape]["hidden_size"]}
     places = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
-    config = type(config)(
+    return type(config)(
         text_config={**TEXT[shape], **ids},
         vision_config=vision,
         tie_word_embeddings=shape == "3B",
         **{key: getattr(config, key) for key in places},
     )
+
+
+def make_checkpoint(shape: str, folder: Path) -> None:
+    """Write a model of this shape with random weights, and its processor."""
+    tokenizer = tiny.make_tokenizer()
+    cuda = torch.cuda.is_available()
     torch.manual_seed(0)
     standard = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16 if cuda else torch.float32)
     with torch.device("cuda" if cuda else "cpu"):
-        model = tiny.make_model(config)
+        model = tiny.make_model(make_config(shape, tokenizer))
     torch.set_default_dtype(standard)
     model.save_pretrained(folder)
     tiny.make_processor("qwen2_5_vl", tokenizer).save_pretrained(folder)

@@ -15,10 +15,14 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from trainers.rewards import find, names
+from trainers.rewards.fit import kinds_of
 
 COMPLETIONS, ROUNDS = 64, 30
 MOST = 25.0
 """Times the reference. Rewards take milliseconds of a step that takes seconds; this guards against a parser gone quadratic."""
+
+ORDER = ("moment", "highlights", "choice")
+"""Kinds of the rows that a reward is timed on, the first that it can score."""
 
 THOUGHT = "First a person walks in at 3.2 and looks around; from 12.50 to 17.80 the door is open. " * 8
 SAID = {
@@ -26,6 +30,10 @@ SAID = {
     "museg_format": "{}-{}",
     "videochat_r1_5": "[({}, {})]",
     "temporal_r1": '{{"start_time": "{}", "end_time": "{}"}}',
+    "tempr1_option": "B",
+    "videochat_answer": "B",
+    "videochat_gqa": "B</answer><glue>[({}, {})]</glue>",
+    "videochat_gqa_format": "B</answer><glue>[({}, {})]</glue>",
     "timestamp": "The highlight timestamps are in the {}, {} seconds. Their saliency scores are 3.0, 2.0.",
 }
 PAIR = re.compile(r"<answer>\s*(\d+(?:\.\d+)?)\s*to\s*(\d+(?:\.\d+)?)\s*</answer>")
@@ -41,10 +49,12 @@ def reference(completions: Sequence[Any], targets: Sequence[Any], **_: Any) -> l
     return values
 
 
-def step(said: str) -> dict[str, Any]:
+def step(said: str, kind: str = "moment") -> dict[str, Any]:
     """The arguments of one call."""
-    texts = [f"<think>{THOUGHT}</think><answer>{said.format(12.5 + i / 8, 17.5 + i / 8)}</answer>" for i in range(COMPLETIONS)]
+    close = "" if "</answer>" in said else "</answer>"
+    texts = [f"<think>{THOUGHT}</think><answer>{said.format(12.5 + i / 8, 17.5 + i / 8)}{close}" for i in range(COMPLETIONS)]
     row = {"targets": [[12.5, 17.8]], "duration_s": 30.0, "mode": "cot", "saliency": [[0, 0, 0]] * 6 + [[2, 3, 4]] * 9}
+    row |= {"kind": kind, "queries": ["a door"], "options": ["x", "y", "z"], "option": "B", "grid": []}
     completions = [[{"role": "assistant", "content": text}] for text in texts]
     return {"completions": completions, **{name: [value] * COMPLETIONS for name, value in row.items()}}
 
@@ -74,7 +84,7 @@ CLOCK = Clock()
 @pytest.mark.benchmark(timer=CLOCK, group="calls of the reference")
 @pytest.mark.parametrize("name", names())
 def test_a_step_of_replies(name: str, benchmark: BenchmarkFixture) -> None:
-    reward, arguments = find(name), step(SAID.get(name, "{} to {}"))
+    reward, arguments = find(name), step(SAID.get(name, "{} to {}"), next(kind for kind in ORDER if kind in kinds_of(find(name))))
     CLOCK.call_s = seconds(reference, step("{} to {}"))
     values = benchmark.pedantic(reward, kwargs=arguments, rounds=ROUNDS, warmup_rounds=2)
     assert len(values) == COMPLETIONS and None not in values

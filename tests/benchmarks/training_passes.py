@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,8 +30,9 @@ from tasks.sample import make_samples, one_query
 from tasks.span import Span
 from trainers import recipe as recipes
 from trainers.examples import Examples, Prompt, columns
-from trainers.methods.grpo import Turn, VideoGRPOTrainer
-from trainers.rollout import draw
+from trainers.methods.grpo import VideoGRPOTrainer
+from trainers.mix import Share
+from trainers.rollout import Turn, draw
 from trainers.train import build
 from trainers.training import Training
 
@@ -81,8 +81,9 @@ def first_prompt(examples: Examples) -> Prompt:
 def make_trainer(model: Any, processor: Any, examples: Examples, folder: Path, recipe: str, **changes: Any) -> Any:
     """The trainer of a recipe, as `harness train` builds it."""
     changed = recipes.load(recipe, [f"{key}={json.dumps(value)}" for key, value in changes.items()])
-    plan: Any = SimpleNamespace()
-    return build(Training(changed, plan, str(folder), folder), model, processor, examples)
+    return build(
+        Training(changed, (), str(folder), folder), model, processor, examples, [Share(list(examples.questions.values()))]
+    )
 
 
 def loss_pass(trainer: Any, prompt: Prompt, group: int, way: str) -> torch.Tensor:

@@ -14,7 +14,7 @@ from harness import api, store
 from harness.cli import main
 from harness.records import is_cut_off
 from harness.synthetic.make import make
-from leaderboards.experiment import render
+from leaderboards.experiment import board
 from leaderboards.view.page import unpacked
 
 VIDEOS = 12
@@ -82,7 +82,7 @@ def test_in_scores_and_in_what_every_verb_prints(
 
 def test_in_the_table_of_an_experiment(folder: Path, benchmark_root: Path) -> None:
     run = api.load_run(folder, data_root=benchmark_root)
-    shown = render(run.plan, {label: [folder] for label in ("sft", "grpo")}, "sft", {}, "", benchmark_root)
+    shown = board(run.plan, {label: [folder] for label in ("sft", "grpo")}, {}, "", benchmark_root)
     assert "length limit cut off: 5" in shown
 
 

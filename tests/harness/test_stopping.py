@@ -16,7 +16,7 @@ EXPERIMENT = """
 import sys
 from pathlib import Path
 from harness import stopping
-from trainers.experiment import Cell, execute
+from trainers.cells import Cell, execute
 
 stopping.install()
 cells = [Cell("split", "sft", "", seed, Path(sys.argv[1]) / str(seed)) for seed in range(3)]

@@ -212,6 +212,13 @@ def seeded(seed: int | None, miou: float, group: str = "recipe", **changes: Any)
     return replace(made, **changes)
 
 
+def test_a_mean_over_draws_does_not_pass_for_the_first_draw() -> None:
+    rows = [replace(seeded(seed, 40.0), trained_on=f"t@fewshot-50-seed{seed} (7), sft") for seed in range(3)]
+    assert [row.trained_on for row in grouped(rows)] == ["t@fewshot-50-seed0 (7), sft, and 2 others"]
+    assert [row.trained_on for row in grouped(rows[:2])] == ["t@fewshot-50-seed0 (7), sft, and 1 other"]
+    assert grouped([seeded(seed, 40.0) for seed in range(3)])[0].trained_on == seeded(0, 40.0).trained_on
+
+
 def test_seeds_of_a_recipe_are_one_row_with_mean_deviation_and_number() -> None:
     (found,) = grouped([seeded(1, 50.0), seeded(0, 40.0), seeded(2, 60.0)])
     assert (found.model, found.seeds, found.source) == ("cells/sft/seed-*", 3, "seed-0, seed-1, seed-2")

@@ -47,7 +47,9 @@ class Lacking(MetaPathFinder):
 
     def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
         top = name.partition(".")[0]
-        if top in self.missing or (self.there is not None and top not in self.there):
+        # The standard library has its own settings in a module that it does not list.
+        foreign = self.there is not None and top not in self.there and not top.startswith("_sysconfigdata")
+        if top in self.missing or foreign:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return ModuleSpec(name, Broken()) if top in self.broken else None
 

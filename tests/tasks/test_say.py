@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +15,13 @@ from tasks.kinds.highlights import CLIPS, clip_scores
 from tasks.kinds.union import merged_set
 from tasks.parsers import reader
 from tasks.protocol import Protocol
+from tasks.question import Question
 from tasks.sample import Sample, one_query
 from tasks.say import blind, rounded, say, sayable
 from tasks.span import Span
+from trainers.examples import columns
 from trainers.given_answers import ground_truth
+from trainers.rewards import fitting
 from trainers.rewards.score import score
 from trainers.rewards.timestamp import timestamp
 
@@ -27,7 +29,7 @@ NAMES = protocol.names()
 CASES = [(name, mode) for name in NAMES for mode in protocol.load(name).prompt.modes]
 DURATION_S = 150.0
 NEW = ("pairs", "choice", "instances", "clips", "retrieval", "point", "seconds")
-"""Kinds whose truth the columns of training do not hold yet."""
+"""Kinds that QVHighlights cannot be asked in."""
 ROUNDED = ("clips", "retrieval")
 """Kinds in which another answer can be worth a little more: no clip scores suit all annotators, and VUE-TR rounds to seconds."""
 
@@ -105,14 +107,10 @@ def other_answers(sample: Sample, rules: Protocol, seed: int = 0) -> Iterator[An
 
 def rewarded(sample: Sample, rules: Protocol, texts: list[str]) -> list[float]:
     """What replies earn: by the reward of marks where times mark clips, otherwise by what the harness would score."""
-    if rules.kind in NEW:
-        kind, read = kinds.find(rules.kind), reader(rules)
-        answers = [read(text, DURATION_S) for text in texts]
-        return [float(value) for value in kind.values([sample] * len(texts), answers, rules)[kind.main]]
-    truth = {"targets": sample.truth.spans, "duration_s": DURATION_S, "saliency": sample.truth.clips}
-    columns: dict[str, Any] = {key: [value] * len(texts) for key, value in truth.items()}
-    reward = timestamp if "{start}" not in rules.answer.template and rules.score.saliency in CLIPS else score
-    found = reward(texts, **columns, protocol=rules)
+    row = columns(Question(sample, next(iter(rules.prompt.modes)), rules))
+    asked = {key: [value] * len(texts) for key, value in row.items()}
+    reward = timestamp if rules.kind == "highlights" and "timestamp" in fitting(rules) else score
+    found = reward(texts, **asked, protocol=rules)
     assert all(value is not None for value in found)
     return [value or 0.0 for value in found]
 

@@ -28,7 +28,7 @@ def typed(tmp_path_factory: pytest.TempPathFactory, checkpoints: dict[str, Path]
     root = tmp_path_factory.mktemp("data")
     make(root, 0, {"train": 2, "dev": 1, "test": 1})
     common = ["train", "--recipe", "sft", "--model", str(checkpoints["qwen3_vl"]), "--task", "synthetic@train"]
-    common += ["--data-root", str(root), "--set", "max_steps=4", "--set", "save_steps=2"]
+    common += ["--data-root", str(root), "--set", "max_steps=4", "--set", "prompts_per_step=2", "--set", "save_steps=2"]
     return lambda folder: [*common, "--output", str(folder)]
 
 

@@ -1,4 +1,4 @@
-"""Two processes train as one does with twice the accumulation: the same prompts, replies, losses and weights."""
+"""On a mix of tasks two processes train as one does with twice the accumulation: the same replies, losses and weights."""
 
 import importlib.util
 import json
@@ -14,10 +14,12 @@ import torch
 from safetensors.torch import load_file
 
 from harness.cli import main
-from harness.synthetic.make import make
+from harness.synthetic.kinds import make
 
 LAUNCH = Path(__file__).parents[2] / "trainers" / "launch"
 RECIPES = ("sft", "grpo", "tempsamp")
+MIX = "synthetic-moment@train,synthetic-choice@train:0.25,synthetic-instances@train:0.75"
+"""Eight prompts of four videos: all of four steps."""
 BROKEN = "train-0001"
 # Where pip puts ninja, which comes with the extra deepspeed.
 PROGRAMS = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
@@ -27,19 +29,20 @@ PROGRAMS = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A train split in which one of the videos cannot be read."""
     root = tmp_path_factory.mktemp("data")
-    make(root, 0, {"train": 3, "dev": 1, "test": 1})
-    (root / "synthetic" / "videos" / f"{BROKEN}.mp4").write_bytes(b"no video")
+    make(root, 0, {"train": 4, "dev": 1, "test": 1})
+    (root / "synthetic-kinds" / "videos" / f"{BROKEN}.mp4").write_bytes(b"no video")
     return root
 
 
 def typed(recipe: str, model: Path, data: Path, output: Path, accumulation: int) -> list[str]:
     values: dict[str, Any] = {"max_steps": 4, "learning_rate": 1e-3, "save_steps": 2, "gradient_accumulation_steps": accumulation}
+    values["epochs"] = "[direct]"
     if recipe != "sft":
         # An untrained model's replies are all worth 0, which would leave nothing to compare but rounding.
         values |= {"max_completion_length": 6, "rewards": f"['{Path(__file__).with_name('launched.py')}:vowels']"}
     sets = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
     place = ["--data-root", str(data), "--output", str(output)]
-    return ["train", "--recipe", recipe, "--model", str(model), "--task", "synthetic@train", *place, *sets]
+    return ["train", "--recipe", recipe, "--model", str(model), "--tasks", MIX, *place, *sets]
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +94,12 @@ def assert_same(one: Path, two: Path, base: Path) -> None:
     # A training that was continued has met only the videos of its last session.
     assert alone >= together and (alone == together or len(records[1]["sessions"]) == 2)
     assert alone and all(BROKEN in key and BROKEN not in other for key, (other, _) in alone)
+    # Another video, of the same task.
+    assert all(key.split("/")[0] == other.split("/")[0] for key, (other, _) in alone)
 
 
 def assert_can_be_run(model: Path, data: Path) -> None:
-    arguments = ["run", "--model", str(model), "--tasks", "synthetic@test", "--data-root", str(data)]
+    arguments = ["run", "--model", str(model), "--tasks", "synthetic-moment@test", "--data-root", str(data)]
     assert main([*arguments, "--limit", "1", "--output", f"{model}-run"]) == 0
 
 

@@ -9,8 +9,10 @@ from harness.frames import Frames
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample, one_query
 from tasks.span import Span
-from trainers.examples import Examples, curriculum
+from trainers.curriculum import curriculum
+from trainers.examples import Examples
 from trainers.given_answers import given_answers, ground_truth
+from trainers.mix import Share
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 
@@ -18,13 +20,13 @@ Load = Callable[..., tuple[Any, Any, Examples]]
 def test_a_curriculum_is_every_epoch_in_its_mode_and_order(samples: list[Sample], load: Load) -> None:
     examples = load("qwen3_vl")[2]
     questions = list(examples.questions.values())
-    rows = curriculum(questions, ["direct", "cot"], 3)
+    rows = curriculum([Share(questions)], ["direct", "cot"], 3)
     first, second = rows[:10], rows[10:]
     assert {row["mode"] for row in first} == {"direct"} and {row["mode"] for row in second} == {"cot"}
     ids = [[row["id"] for row in half] for half in (first, second)]
     assert sorted(ids[0]) == sorted(ids[1]) == sorted(sample.id for sample in samples)
     assert ids[0] != ids[1] != [sample.id for sample in samples]
-    assert rows == curriculum(questions, ["direct", "cot"], 3) != curriculum(questions, ["direct", "cot"], 4)
+    assert rows == curriculum([Share(questions)], ["direct", "cot"], 3) != curriculum([Share(questions)], ["direct", "cot"], 4)
     assert first[0]["prompt"][0]["content"] == examples.questions[first[0]["id"], "synthetic"].text
 
 
@@ -33,7 +35,7 @@ def test_each_video_is_read_once_while_the_cache_holds_it(samples: list[Sample],
     read = Counter[str]()
     inner = examples._read
     examples._read = lambda path, *rest: read.update([path.stem]) or inner(path, *rest)
-    rows = curriculum(list(examples.questions.values()), ["direct", "cot"], 0)
+    rows = curriculum([Share(list(examples.questions.values()))], ["direct", "cot"], 0)
     for row in rows:
         examples.take(row)
     assert read == Counter("abcde")
@@ -54,7 +56,7 @@ def test_a_broken_video_is_replaced_by_the_same_sample_everywhere(samples: list[
             return Failure("decode-error", "broken") if path.stem in "ab" else inner(path, *rest)
 
         examples._read = read
-        rows = {row["id"]: examples.take(row)[0] for row in curriculum(questions, ["direct"], 0)}
+        rows = {row["id"]: examples.take(row)[0] for row in curriculum([Share(questions)], ["direct"], 0)}
         for identifier, row in rows.items():
             whole = examples.questions[row["id"], "synthetic"].sample
             assert row["query"] == whole.query and row["targets"] == [[float(t) for t in whole.truth.spans[0]]]
@@ -69,7 +71,7 @@ def test_nothing_but_broken_videos_stops(samples: list[Sample], load: Load) -> N
     examples = load("qwen3_vl")[2]
     examples._read = lambda *_: Failure("decode-error", "broken")
     with pytest.raises(InputError, match="videos that can be read"):
-        examples.take(curriculum(list(examples.questions.values()), ["direct"], 0)[0])
+        examples.take(curriculum([Share(list(examples.questions.values()))], ["direct"], 0)[0])
 
 
 def test_ground_truth_in_the_words_of_each_mode(load: Load) -> None:

@@ -12,13 +12,16 @@ from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
 from harness.models.generate import Row
-from trainers.examples import Examples, Prompt, curriculum
+from trainers.curriculum import curriculum
+from trainers.examples import Examples, Prompt
 from trainers.given_answers import given_answers
 from trainers.methods.configs import sampling
-from trainers.methods.grpo import OffPolicy, Turn, VideoGRPOTrainer
+from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.methods.rollout_metrics import RolloutMetrics
+from trainers.mix import Share
 from trainers.recipe import SHAPINGS
 from trainers.rewards import RecipeReward
+from trainers.rollout import Turn
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 
@@ -43,12 +46,12 @@ def trainer_of(load: Load, family: str, folder: Path, shaping: str | None = None
         model=model,
         args=args,
         processing_class=processor,
-        train_dataset=Dataset.from_list(curriculum(questions, ["direct"], 0)),
+        train_dataset=Dataset.from_list(curriculum([Share(questions)], ["direct"], 0)),
         reward_funcs=[reward],
         examples=examples,
         rules=sampling(model, processor, args),
         off_policy=given,
-        metrics=RolloutMetrics(examples.protocols),
+        metrics=RolloutMetrics(examples.protocols, 3),
     )
     trainer.current_gradient_accumulation_steps = args.gradient_accumulation_steps  # as in its training loop
     return trainer

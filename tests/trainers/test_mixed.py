@@ -16,12 +16,14 @@ from tasks import protocol
 from tasks.errors import InputError
 from tasks.question import Question
 from tasks.span import Span
-from trainers.examples import Examples, curriculum
+from trainers.curriculum import curriculum
+from trainers.examples import Examples
 from trainers.given_answers import given_answers
 from trainers.methods.configs import sampling
 from trainers.methods.dev_evaluation import main_metrics
 from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.methods.rollout_metrics import RolloutMetrics
+from trainers.mix import Share
 from trainers.rewards import RecipeReward
 
 Load = Callable[..., tuple[Any, Any, Examples]]
@@ -41,7 +43,7 @@ def mixed(examples: Examples) -> list[Question]:
 
 def rows_of(questions: Sequence[Question]) -> list[dict[str, Any]]:
     """Columns as they come back from a dataset."""
-    return list(Dataset.from_list(curriculum(questions, ["direct"], 0)))
+    return list(Dataset.from_list(curriculum([Share(questions)], ["direct"], 0)))
 
 
 def truth(row: dict[str, Any]) -> str:
@@ -86,10 +88,12 @@ def test_a_users_own_reward_is_called_once(load: Load, tmp_path: Path) -> None:
 def test_figures_of_a_mixed_generation_are_those_of_its_parts(load: Load) -> None:
     rows = rows_of(mixed(load("qwen3_vl")[2]))
     texts = [truth(row) if index % 3 else "nothing" for index, row in enumerate(rows)]
-    figures = RolloutMetrics({"default": TAGGED, "synthetic": PLAIN})
+    figures = RolloutMetrics({"default": TAGGED, "synthetic": PLAIN}, 3)
     parts = [[index for index, row in enumerate(rows) if row["protocol_name"] == name] for name in ("default", "synthetic")]
-    found = figures(0, rows, texts, [True] * len(rows))
-    apart = [figures(0, [rows[i] for i in part], [texts[i] for i in part], [True] * len(part)) for part in parts]
+    found = figures(0, rows, texts, [True] * len(rows), [1.0] * len(rows))
+    apart = [
+        figures(0, [rows[i] for i in part], [texts[i] for i in part], [True] * len(part), [1.0] * len(part)) for part in parts
+    ]
     for name in ("iou", "parse_rate"):
         assert found[name] == pytest.approx(sum(a[name] * len(part) for a, part in zip(apart, parts, strict=True)) / len(rows))
 
@@ -154,12 +158,12 @@ def test_a_mixed_list_trains(shaping: str | None, load: Load, tmp_path: Path) ->
         model=model,
         args=args,
         processing_class=processor,
-        train_dataset=Dataset.from_list(curriculum(questions, ["direct"], 1)),
+        train_dataset=Dataset.from_list(curriculum([Share(questions)], ["direct"], 1)),
         reward_funcs=[RecipeReward("iou", examples.protocols)],
         examples=examples,
         rules=sampling(model, processor, args),
         off_policy=given,
-        metrics=RolloutMetrics(examples.protocols),
+        metrics=RolloutMetrics(examples.protocols, 3),
     )
     trainer.train()
     losses = [entry for entry in trainer.state.log_history if "loss" in entry]

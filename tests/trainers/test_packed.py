@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 import torch
 
-from trainers.examples import Examples, Prompt, curriculum
+from trainers.curriculum import curriculum
+from trainers.examples import Examples, Prompt
 from trainers.methods import packed
+from trainers.mix import Share
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 
 
 def prompts_of(examples: Examples, count: int) -> list[Prompt]:
-    rows = curriculum(list(examples.questions.values()), ["direct"], 0)
+    rows = curriculum([Share(list(examples.questions.values()))], ["direct"], 0)
     return [examples.take(row)[1] for row in rows[:count]]
 
 

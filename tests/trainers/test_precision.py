@@ -67,7 +67,7 @@ def test_rollouts_and_loss_agree_in_mixed_precision(
 def test_what_auto_means(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def chosen(recipe: str, dtype: str = "auto", *changes: str) -> Precision:
         made = load_recipe(recipe, list(changes))
-        return precision(Training(made, None, "model", tmp_path, dtype=dtype))  # type: ignore[arg-type]
+        return precision(Training(made, (), "model", tmp_path, dtype=dtype))  # type: ignore[arg-type]
 
     mixed, copied = Precision("float32", True), Precision("bfloat16", True)
     assert chosen("tempsamp") == Precision("float32", False)

@@ -19,7 +19,7 @@ def test_tempsamp_is_grpo_and_the_paper() -> None:
     assert tempsamp.trainer == grpo.trainer and tempsamp.rewards == grpo.rewards
     assert (grpo.answers, grpo.shaping) == (None, "none")
     assert (tempsamp.answers, tempsamp.shaping, tempsamp.group_size) == ("ground-truth", "nonlinear", 4)
-    assert tempsamp.trainer["learning_rate"] == 1e-6 and tempsamp.trainer["gradient_accumulation_steps"] == 2
+    assert tempsamp.trainer["learning_rate"] == 1e-6 and tempsamp.prompts_per_step == 8  # four GPUs, accumulation 2
     assert (len(tempsamp.epochs), tempsamp.prompts_per_device, tempsamp.trainer["max_completion_length"]) == (2, 1, 2048)
 
 
@@ -73,3 +73,13 @@ def test_a_file_can_build_on_a_recipe(tmp_path: Path) -> None:
     mine = recipe.load(str(path))
     assert mine.name == "mine" and mine.shaping == "nonlinear"
     assert mine.trainer == {**recipe.load("tempsamp").trainer, "beta": 0.0}
+
+
+def test_the_size_of_a_step_has_one_word() -> None:
+    """Whichever a recipe uses, a change in the other takes its place; both at once would contradict each other."""
+    accumulated = recipe.load("grpo", ["gradient_accumulation_steps=4"])
+    assert (accumulated.prompts_per_step, accumulated.trainer["gradient_accumulation_steps"]) == (None, 4)
+    whole = recipe.load("grpo", ["prompts_per_step=8", "beta=0.1"])
+    assert whole.prompts_per_step == 8 and "gradient_accumulation_steps" not in whole.trainer and whole.trainer["beta"] == 0.1
+    with pytest.raises(InputError, match="prompts_per_step or"):
+        recipe.load("grpo", ["prompts_per_step=8", "gradient_accumulation_steps=4"])

@@ -11,9 +11,11 @@ from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from trl import SFTConfig
 
-from trainers.examples import Examples, curriculum
+from trainers.curriculum import curriculum
+from trainers.examples import Examples
 from trainers.given_answers import given_answers
 from trainers.methods.sft import VideoSFTTrainer
+from trainers.mix import Share
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
@@ -32,7 +34,7 @@ def trainer_of(load: Load, family: str, folder: Path, modes: tuple[str, ...] = (
         model=model,
         args=SFTConfig(**{**settings, **values}),
         processing_class=processor,
-        train_dataset=Dataset.from_list(curriculum(questions, modes, 0)),
+        train_dataset=Dataset.from_list(curriculum([Share(questions)], modes, 0)),
         examples=examples,
         answer=given_answers("ground-truth", questions, modes),
     )

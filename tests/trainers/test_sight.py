@@ -36,7 +36,16 @@ def typed(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> Callable[
 
     def typed(recipe: str, family: str, *more: str) -> list[str]:
         words = ["train", "--recipe", recipe, "--model", str(checkpoints[family]), "--task", "synthetic@train"]
-        words += ["--data-root", str(data), "--output", str(tmp_path / "out"), "--set", "max_steps=1"]
+        words += [
+            "--data-root",
+            str(data),
+            "--output",
+            str(tmp_path / "out"),
+            "--set",
+            "max_steps=1",
+            "--set",
+            "prompts_per_step=2",
+        ]
         return [*words, *([] if recipe == "sft" else ["--set", "max_completion_length=6"]), *more]
 
     return typed

@@ -18,6 +18,7 @@ from transformers import TrainerCallback
 from harness.arguments import parser
 from harness.cli import main
 from harness.commands.train import main as command
+from harness.synthetic.kinds import make as make_kinds
 from harness.synthetic.make import make
 from tasks.errors import InputError
 from trainers import train as training_module
@@ -28,13 +29,14 @@ from trainers.methods.safe_checkpoints import last_checkpoint
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
     make(root, 0, {"train": 6, "dev": 2, "test": 2})
+    make_kinds(root, 0, {"train": 4, "dev": 1, "test": 1})
     return root
 
 
 def typed(
     model: Path, data: Path, output: Path, recipe: str = "tempsamp", task: str = "synthetic@train", **changes: Any
 ) -> list[str]:
-    values = {"max_steps": 4, "learning_rate": 1e-3, "save_steps": 2, **changes}
+    values = {"max_steps": 4, "learning_rate": 1e-3, "save_steps": 2, "prompts_per_step": 2, **changes}
     if recipe != "sft":
         values.setdefault("max_completion_length", 6)
     sets = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
@@ -86,7 +88,10 @@ def test_twenty_steps_are_ten_and_ten(
 
 
 def test_a_killed_training_loses_the_steps_since_its_checkpoint(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
-    arguments = typed(checkpoints["qwen3_vl"], data, tmp_path / "killed", "sft", max_steps=60, save_steps=3)
+    given = ("sft", "synthetic-pairs@train:0.5,synthetic-union@train,synthetic-choice@train:2")
+    arguments = typed(
+        checkpoints["qwen3_vl"], data, tmp_path / "killed", *given, max_steps=60, save_steps=3, epochs=["direct"] * 9
+    )
     # One thread, as in this process: another number of them adds up in another order.
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-m", "harness", *arguments], start_new_session=True, env=environment)
@@ -100,7 +105,8 @@ def test_a_killed_training_loses_the_steps_since_its_checkpoint(checkpoints: dic
     assert main(arguments) == 0
     record = json.loads((tmp_path / "killed" / "train.json").read_text())
     assert record["sessions"][-1]["from_step"] >= kept and record["steps"] == 60
-    assert main(typed(checkpoints["qwen3_vl"], data, tmp_path / "whole", "sft", max_steps=60, save_steps=3)) == 0
+    uncut = typed(checkpoints["qwen3_vl"], data, tmp_path / "whole", *given, max_steps=60, save_steps=3, epochs=["direct"] * 9)
+    assert main(uncut) == 0
     whole, killed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
 
@@ -144,7 +150,7 @@ def test_bad_input(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> 
     model = checkpoints["qwen3_vl"]
     for change, message in (
         ({"learning_rat": 1}, "nearest: learning_rate"),
-        ({"per_device_train_batch_size": 1}, "an argument of trl.GRPOConfig"),
+        ({"per_device_train_batch_size": 1}, "the recipe does not decide itself"),
         ({"group_size": 1}, "group_size=1"),
         ({"lora": "{rank: 4}"}, "settings of peft.LoraConfig"),
     ):

@@ -18,11 +18,15 @@ from harness.models.options import Options
 from harness.video.decode import undecoded
 from harness.video.pool import FramePool
 from tasks.errors import Failure, InputError
-from tasks.question import Question
+from tasks.protocol import Protocol
+from trainers.check import check
+from trainers.curriculum import curriculum
 from trainers.dry_run.memory import Load, shape_of, table
-from trainers.examples import curriculum
+from trainers.examples import columns
 from trainers.given_answers import GROUND_TRUTH, given_answers
 from trainers.methods.configs import adapters, arguments
+from trainers.mix import Part, Share
+from trainers.recipe import Recipe
 from trainers.train import quiet
 from trainers.training import Precision, Training, precision, usable
 
@@ -39,6 +43,14 @@ class Lengths(NamedTuple):
     prompt: int  # All tokens, visual ones included
 
 
+class Seen(NamedTuple):
+    """What was seen of the samples of one split."""
+
+    prompts: list[Lengths]  # Of those whose video was looked at
+    unread: int  # How many videos could not be read
+    answers: list[int]  # Tokens of the answers of all
+
+
 def forecast(training: Training) -> str:
     """The plan of a training as text; empty on every process of a launch but the first.
 
@@ -50,24 +62,24 @@ def forecast(training: Training) -> str:
         return ""
     quiet()
     recipe = training.recipe
-    questions, dropped = usable(replace(training, skip_missing=True))
+    shares, dropped = usable(replace(training, skip_missing=True))
     checkpoint = find(training.model)
+    args = arguments(training, alone=True)
+    check(training, alone=True)
     model, processor = empty_model(training)
-    args = arguments(training)
-    lengths, unread = prompt_lengths(training, questions, model.config, processor)
-    answers = answer_lengths(training, processor, questions)
+    rows = len(curriculum(shares, recipe.epochs, training.seed))
+    found = [seen_of(training, share, model.config, processor) for share in shares]
+    lengths, answers = [one for seen in found for one in seen.prompts], [one for seen in found for one in seen.answers]
     load = load_of(training, args, model, lengths, max(answers))
     shape = shape_of(model, recipe.freeze_vision)
     counted = f"{_count(shape.weights)} weights ({_count(shape.trained)} trained)"
     lines = [
         f"{recipe.name} ({recipe.method}) of {checkpoint.family}, {counted}, {_named(precision(training))}",
-        f"{training.plan.name}: {len(questions):,} samples, {len({q.sample.video for q in questions}):,} videos",
+        *(_share(share, part.plan.protocol) for share, part in zip(shares, training.parts, strict=True)),
         *_left_out(training, dropped),
-        *_steps(training, args, len(questions), load, launch.world),
-        f"visual tokens of a sample: {_quantiles([found.visual for found in lengths])}",
-        f"prompt tokens of a sample: {_quantiles([found.prompt for found in lengths])}",
-        f"        from the video headers of {len(lengths):,} samples{f'; {unread} could not be read' if unread else ''}",
-        *_cut_off(training, args, answers),
+        *_steps(training, args, rows, load, launch.world),
+        *(line for share, seen in zip(shares, found, strict=True) for line in _tokens(share, seen, len(shares) > 1)),
+        *(line for part, seen in zip(training.parts, found, strict=True) for line in _cut_off(part, recipe, args, seen.answers)),
         f"packed row of the loss: up to {load.row_tokens:,} tokens",
         "",
         "memory of one process at the longest sample seen, GiB (an estimate: trainers/dry_run/memory.py has the formulas)",
@@ -81,10 +93,29 @@ def forecast(training: Training) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _steps(training: Training, args: Any, samples: int, load: Load, world: int) -> list[str]:
+def _share(share: Share, protocol: Protocol) -> str:
+    """What one split gives to an epoch."""
+    samples, videos = len(share.questions), len({question.sample.video for question in share.questions})
+    drawn = "" if share.weight == 1 else f", {len(share.drawn('')):,} of them drawn in an epoch"
+    return f"{share.name}: {samples:,} samples, {videos:,} videos, kind {protocol.kind}, protocol {protocol.name}{drawn}"
+
+
+def _tokens(share: Share, seen: Seen, named: bool) -> list[str]:
+    """Tokens of the prompts and true answers of one split."""
+    of = f" of {share.name}" if named else ""
+    unread = f"; {seen.unread} could not be read" if seen.unread else ""
+    return [
+        f"visual tokens of a sample{of}: {_quantiles([found.visual for found in seen.prompts])}",
+        f"prompt tokens of a sample{of}: {_quantiles([found.prompt for found in seen.prompts])}",
+        f"        from the video headers of {len(seen.prompts):,} samples{unread}",
+        f"answer tokens of a sample{of}: {_quantiles(seen.answers)}",
+    ]
+
+
+def _steps(training: Training, args: Any, rows: int, load: Load, world: int) -> list[str]:
     """How many prompts and steps there are, and what is generated in a step."""
     recipe, accumulated = training.recipe, args.gradient_accumulation_steps
-    each, rows = recipe.prompts_per_device, samples * len(recipe.epochs)
+    each = recipe.prompts_per_device
     turns = turns_of(rows, each * world, args)
     steps, prompts = args.max_steps if args.max_steps > 0 else -(-turns // accumulated), each * world * accumulated
     processes = f"{world} process{'es' if world > 1 else ''}"
@@ -110,7 +141,8 @@ def empty_model(training: Training) -> tuple[Any, Any]:
             model = models.from_config(config, dtype=DTYPES[precision(training).weights])
         processor = transformers.AutoProcessor.from_pretrained(checkpoint.folder)
         check_processor(model, processor, checkpoint)
-        template.check(processor, training.plan.protocol.prompt)
+        for rules in training.protocols:
+            template.check(processor, rules.prompt)
     if training.recipe.freeze_vision:
         model.model.visual.requires_grad_(False)
     if (settings := adapters(training.recipe)) is not None:
@@ -130,17 +162,17 @@ def turns_of(rows: int, prompts: int, args: Any) -> int:
     return int(rows // (prompts * together) * together * args.num_iterations)
 
 
-def prompt_lengths(training: Training, questions: Sequence[Question], config: Any, processor: Any) -> tuple[list[Lengths], int]:
-    """Prompt lengths, in the longest of their modes, of a seeded choice of questions, and of how many no video can be read.
+def seen_of(training: Training, share: Share, config: Any, processor: Any) -> Seen:
+    """Lengths of one share: of the prompts of a seeded choice of questions, in the longest of their modes, and of all answers.
 
     Raises:
-        InputError: None could be read.
+        InputError: No video could be read.
     """
-    plan, vision = training.plan, config.vision_config
+    questions, rules, vision = share.questions, share.questions[0].protocol, config.vision_config
     factor = vision.patch_size * vision.spatial_merge_size
     chosen = {q.sample.id: q for q in Random(training.seed).sample(questions, min(LOOKED_AT, len(questions)))}
     found, failures = [], []
-    with FramePool(plan.protocol.video, factor, workers=2, deadline_s=training.deadline_s, prefetch=16, read=undecoded) as pool:
+    with FramePool(rules.video, factor, workers=2, deadline_s=training.deadline_s, prefetch=16, read=undecoded) as pool:
         jobs = (Job(key, question.video, question.sample.clip) for key, question in chosen.items() if question.video is not None)
         for job, outcome in pool.frames(jobs):
             if isinstance(outcome, Failure):
@@ -151,8 +183,8 @@ def prompt_lengths(training: Training, questions: Sequence[Question], config: An
             rendered = [prompt.render(processor, question.protocol.prompt, text) for text in texts]
             found.append(max(tokens_of(processor, config, outcome, *parts) for parts in rendered))
     if not found:
-        raise InputError("videos that can be read", failures[0].message, f"harness data check {plan.name}")
-    return found, len(failures)
+        raise InputError("videos that can be read", failures[0].message, f"harness data check {share.name}")
+    return Seen(found, len(failures), answer_lengths(training, processor, share))
 
 
 def tokens_of(processor: Any, config: Any, frames: Frames, before: str, after: str) -> Lengths:
@@ -172,11 +204,12 @@ def tokens_of(processor: Any, config: Any, frames: Frames, before: str, after: s
     return Lengths(visual, len(ids) - len(blocks) + visual)
 
 
-def answer_lengths(training: Training, processor: Any, questions: Sequence[Question]) -> list[int]:
+def answer_lengths(training: Training, processor: Any, share: Share) -> list[int]:
     """Tokens, the end included, of the given answer to each question in each mode; of the true one where none is given."""
     recipe = training.recipe
-    given = given_answers(recipe.answers or GROUND_TRUTH, questions, recipe.epochs)
-    texts = [given(row) for row in curriculum(questions, tuple(dict.fromkeys(recipe.epochs)), training.seed)]
+    given = given_answers(recipe.answers or GROUND_TRUTH, share.questions, recipe.epochs)
+    modes = dict.fromkeys(recipe.epochs)
+    texts = [given(columns(question._replace(mode=mode))) for mode in modes for question in share.questions]
     return [len(ids) + 1 for ids in processor.tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
 
@@ -199,14 +232,14 @@ def load_of(training: Training, args: Any, model: Any, lengths: Sequence[Lengths
     )
 
 
-def _cut_off(training: Training, args: Any, lengths: Sequence[int]) -> list[str]:
+def _cut_off(part: Part, recipe: Recipe, args: Any, lengths: Sequence[int]) -> list[str]:
     """Limits on the length of a reply that true answers do not fit, in training and in evaluation under the same protocol."""
-    protocol = training.plan.protocol
+    protocol = part.plan.protocol
     limits = {f"decoding.max_new_tokens of protocol {protocol.name}": protocol.decoding.max_new_tokens}
-    if training.recipe.method != "sft":
+    if recipe.method != "sft":
         limits = {f"max_completion_length (--set max_completion_length={max(lengths)})": args.max_completion_length, **limits}
     return [
-        f"WARNING: {over:,} of {len(lengths):,} true answers do not fit the {limit:,} tokens of {name}: "
+        f"WARNING: {part.name}: {over:,} of {len(lengths):,} true answers do not fit the {limit:,} tokens of {name}: "
         f"the longest has {max(lengths):,} with its end"
         for name, limit in limits.items()
         if (over := sum(length > limit for length in lengths))
@@ -225,7 +258,8 @@ def _left_out(training: Training, dropped: dict[str, list[str]]) -> list[str]:
     """Why samples are not trained on; a missing video stops the training unless it is told to go on."""
     lines = [f"        left out: {len(ids):,} x {reason}, e.g. {ids[0]}" for reason, ids in dropped.items() if ids]
     if dropped["missing video"] and not training.skip_missing:
-        lines.append(f"        it stops for {len(training.plan.missing()):,} missing videos, unless --skip-missing is given")
+        missing = sum(len(part.plan.missing()) for part in training.parts)
+        lines.append(f"        it stops for {missing:,} missing videos, unless --skip-missing is given")
     return lines
 
 

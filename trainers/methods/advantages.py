@@ -9,8 +9,21 @@ import torch
 from trainers.rewards.shape import shape_nonlinear
 
 EPSILON = 1e-4
+FLAT = 1e-8  # Rewards of a group are equal if they lie no further apart
 DOWNSCALE = 0.8  # Section 3.2: the off-policy reward as a fraction of itself ("e.g., 80 %" of the largest possible, which it has)
 ANCHOR = 1.2  # lambda_off of eq. 3
+
+
+def totals(rewards: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """`(rows,)` weighted sums of `(rows, rewards)`, NaN where no reward scores a row."""
+    total = (rewards * weights.to(rewards.device)).nansum(dim=1)
+    return torch.where(rewards.isnan().all(dim=1), torch.nan, total)
+
+
+def flat(groups: torch.Tensor) -> set[int]:
+    """Which of `(groups, G)` rewards are all equal, so that nothing is learnt by them."""
+    known = [group[~group.isnan()] for group in groups]
+    return {index for index, group in enumerate(known) if not len(group) or (group.max() - group.min()).item() < FLAT}
 
 
 def group_relative(rewards: torch.Tensor, scale: bool = True) -> torch.Tensor:
@@ -32,25 +45,29 @@ def anchored(rewards: torch.Tensor, scale: bool = True, factor: float = ANCHOR) 
     Where all others are equal their advantages are 0, and so is its own.
     """
     others = group_relative(rewards[:, :-1], scale)
-    return torch.cat([others, factor * others.max(dim=1, keepdim=True).values], dim=1)
+    given = torch.where(rewards[:, -1:].isnan(), 0.0, factor * others.max(dim=1, keepdim=True).values)
+    return torch.cat([others, given], dim=1)
 
 
-def mixed(accuracy: torch.Tensor, rest: torch.Tensor, shaping: str, scale: bool = True) -> torch.Tensor:
-    """Advantages of groups whose last answer is off-policy.
+def mixed(
+    accuracy: torch.Tensor, rest: torch.Tensor, shaping: str, scale: bool = True, top: torch.Tensor | float = 1.0
+) -> torch.Tensor:
+    """Advantages of groups whose last answer is off-policy; a reply that neither part scores is left out of its group.
 
     Args:
-        accuracy: `(groups, G)` weighted sum of the rewards that are shaped (IoU).
-        rest: `(groups, G)` weighted sum of the others (format), added after shaping.
+        accuracy: `(groups, G)` weighted sum of the rewards that are shaped (IoU), NaN where none scores the reply.
+        rest: `(groups, G)` weighted sum of the others (format), added after shaping, NaN where none scores the reply.
         shaping: `none` (eq. 2), `downscale` (section 3.2), `anchor` (eq. 3) or `nonlinear` (eq. 4, then eq. 2).
         scale: As in `group_relative`.
+        top: `(groups, 1)` largest accuracy there is: eq. 4 is stated of rewards up to 1, so it shapes the share of that.
     """
-    if shaping == "anchor":
-        return anchored(accuracy + rest, scale)
     if shaping == "downscale":
         accuracy = torch.cat([accuracy[:, :-1], DOWNSCALE * accuracy[:, -1:]], dim=1)
     elif shaping == "nonlinear":
-        accuracy = accuracy.clone().to("cpu", torch.float64).apply_(shape_nonlinear).to(rest)
-    return group_relative(accuracy + rest, scale)
+        accuracy = top * (accuracy / top).to("cpu", torch.float64, copy=True).apply_(shape_nonlinear).to(rest)
+    both = torch.stack([accuracy, rest])
+    total = torch.where(both.isnan().all(dim=0), torch.nan, both.nansum(dim=0))
+    return anchored(total, scale) if shaping == "anchor" else group_relative(total, scale)
 
 
 def skewness(advantages: torch.Tensor) -> torch.Tensor:

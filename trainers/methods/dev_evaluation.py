@@ -52,22 +52,24 @@ class DevEvaluation(TrainerCallback):
 def main_metrics(model: HfModel, questions: Sequence[Question], read: ReadFrames) -> dict[str, float]:
     """The main metric in percent, as `harness run` gives it; a question without a video or reply counts 0.
 
-    Of questions under several protocols, that of each, named `PROTOCOL/METRIC`.
+    Of questions of several tasks or under several protocols, that of each: `TASK/METRIC`, `PROTOCOL/METRIC`.
     """
-    groups: dict[tuple[Path, Span | None, VideoRules], list[Question]] = {}
+    protocols_of(questions)
+    seen: dict[tuple[Path, Span | None, VideoRules], list[Question]] = {}
+    apart: dict[tuple[str, str], list[Question]] = {}
     for question in questions:
+        apart.setdefault((question.sample.task, question.protocol.name), []).append(question)
         if question.video is not None:
-            groups.setdefault((question.video, question.sample.clip, question.protocol.video), []).append(question)
-    protocols = protocols_of(questions)
-    records: dict[str, dict[tuple[str, str], Record]] = {name: {} for name in protocols}
-    for (path, clip, video), asked in groups.items():
+            seen.setdefault((question.video, question.sample.clip, question.protocol.video), []).append(question)
+    records: dict[tuple[str, str], dict[tuple[str, str], Record]] = {key: {} for key in apart}
+    for (path, clip, video), asked in seen.items():
         answered = answer_job(model, Job(path.stem, path, clip, asked), read(path, clip, video))
         for question, record in zip(asked, answered, strict=True):
-            records[question.protocol.name][question.sample.id, question.mode] = record
+            records[question.sample.task, question.protocol.name][question.sample.id, question.mode] = record
+    tasks, rules = ({key[place] for key in apart} for place in (0, 1))
     figures = {}
-    for name, protocol in protocols.items():
-        own = [question for question in questions if question.protocol.name == name]
-        scored = judge([question.sample for question in own], records[name], protocol, own[0].mode)
-        label = scored.main if len(protocols) == 1 else f"{name}/{scored.main}"
-        figures[label] = float(scored.means()[scored.main] or 0.0)
+    for (task, name), own in apart.items():
+        scored = judge([question.sample for question in own], records[task, name], own[0].protocol, own[0].mode)
+        label = [task] * (len(tasks) > 1) + [name] * (len(rules) > 1 and len(tasks) < len(apart))
+        figures["/".join([*label, scored.main])] = float(scored.means()[scored.main] or 0.0)
     return figures

@@ -29,6 +29,7 @@ from harness.models import generate
 from trainers import rollout
 from trainers.examples import Examples, Prompt, Row
 from trainers.methods import advantages, packed
+from trainers.rollout import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -37,26 +38,13 @@ logger = logging.getLogger(__name__)
 class OffPolicy:
     """The answer that takes the last place in every group."""
 
-    answer: Callable[[Mapping[str, Any]], str]  # Text of the answer, given a row of the dataset
+    answer: Callable[[Row], str]  # Text of the answer, given a row of the dataset
     shaping: str = "nonlinear"  # How it enters the advantages
+    top: Callable[[Row], float] = lambda _: 1.0  # Largest accuracy a row can have
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One generation, from its rows to their loss: what the hooks that TRL calls hand to one another."""
-
-    step: int = -1  # The optimizer step it is generated in
-    number: int = 0  # How many were generated in that step before
-    rows: Sequence[Row] = ()  # Rows of the dataset, a group one after the other
-    prompts: Sequence[Prompt] = ()  # The prompt of each row
-    # Log-probabilities of each reply's tokens as they were drawn, None for one that was not
-    sampled: Sequence[Sequence[float] | None] = ()
-    rewards: torch.Tensor | None = None  # `(rows of all processes, rewards)`
-    logprobs: torch.Tensor | None = None  # `(rows, tokens)` log-probabilities as they were last computed
-
-
-Metrics = Callable[[int, Sequence[Row], Sequence[str], Sequence[bool]], Mapping[str, float]]
-"""From a step, rows, their replies, and which of those are the policy's own, to figures for the log."""
+Metrics = Callable[[int, Sequence[Row], Sequence[str], Sequence[bool], Sequence[float]], Mapping[str, float]]
+"""From a step, rows, their replies, which of those are the policy's own, and their rewards, to figures for the log."""
 
 
 class VideoGRPOTrainer(GRPOTrainer):
@@ -68,6 +56,7 @@ class VideoGRPOTrainer(GRPOTrainer):
         off_policy: The off-policy answer, or None for groups of the policy's own replies.
         shaped: Which reward functions make up the accuracy that is shaped, by position; the others are added afterwards.
         metrics: What else is logged of replies.
+        redraws: How often at most groups whose rewards are all equal are drawn again.
         share: Whether a group shares its prompt; off, each row is computed on its own (for comparison).
         options: Arguments of `trl.GRPOTrainer`.
 
@@ -84,6 +73,7 @@ class VideoGRPOTrainer(GRPOTrainer):
         off_policy: OffPolicy | None = None,
         shaped: Sequence[bool] = (),
         metrics: Metrics,
+        redraws: int = 0,
         share: bool = True,
         **options: Any,
     ) -> None:
@@ -93,6 +83,7 @@ class VideoGRPOTrainer(GRPOTrainer):
         self.off_policy = off_policy
         self.shaped = list(shaped) or [True] * len(self.reward_funcs)
         self.metrics = metrics
+        self.redraws = redraws
         reason = packed.packable(self.accelerator.unwrap_model(self.model).config)
         if share and reason:
             logger.warning("the prompt of a group is not shared in the loss, but repeated for each reply: %s", reason)
@@ -128,27 +119,57 @@ class VideoGRPOTrainer(GRPOTrainer):
         num_generations: int,
         **_: Any,
     ) -> tuple[list[list[int]], list[Any] | None]:
-        rows, prompts = self.turn.rows, self.turn.prompts
+        rows = self.turn.rows
         given: dict[int, str] = {}
         if self.off_policy is not None and self.model.training:
             last_of_groups = range(num_generations - 1, len(rows), num_generations)
             given = {index: self.off_policy.answer(rows[index]) for index in last_of_groups}
         own = [index for index in range(len(prompt_ids)) if index not in given]
-        distinct = list(dict.fromkeys(prompts[index] for index in own))
-        members = [[index for index in own if prompts[index] is prompt] for prompt in distinct]
-        order = [index for group in members for index in group]
-        drawn = self._draw(distinct, [len(group) for group in members], self._seeds(order), self.rules)
-        outputs = dict(zip(order, (output for group in drawn for output in group), strict=True))
-        sampled = [outputs[index].logprobs if index in outputs else None for index in range(len(prompt_ids))]
-        self.turn = replace(self.turn, sampled=sampled)
         tokenizer = self.processing_class.tokenizer
         encoded = {index: tokenizer(text, add_special_tokens=False)["input_ids"] for index, text in given.items()}
         answers = {index: [*ids, tokenizer.eos_token_id] for index, ids in encoded.items()}
-        ids = [answers[index] if index in answers else outputs[index].ids for index in range(len(prompt_ids))]
+        outputs = self._replies(own, 0)
+
+        def ids_of() -> list[list[int]]:
+            return [answers[index] if index in answers else outputs[index].ids for index in range(len(prompt_ids))]
+
+        again: set[int] = set()
+        for attempt in range(1, self.redraws + 1 if self.model.training else 0):
+            flat = self._flat(ids_of(), num_generations)
+            # Drawing may need every process.
+            if not self.accelerator.reduce(torch.tensor(float(len(flat)), device=self.accelerator.device)).item():
+                break
+            again |= flat
+            outputs |= self._replies([index for index in own if index // num_generations in flat], attempt)
+        if self.redraws:
+            self._log_metric("groups_drawn_again", len(again) * num_generations / len(rows))
+        self._log_metric("own/length", sum(len(outputs[index].ids) for index in own) / len(own))
+        sampled = [outputs[index].logprobs if index in outputs else None for index in range(len(prompt_ids))]
+        self.turn = replace(self.turn, sampled=sampled)
         if not self.use_vllm:
-            return ids, None
+            return ids_of(), None
         # TRL weighs tokens by what vLLM gave them; those it did not draw have no such number and keep their weight.
-        return ids, [[None] * len(reply) if values is None else values for reply, values in zip(ids, sampled, strict=True)]
+        return ids_of(), [[None] * len(ids) if values is None else values for ids, values in zip(ids_of(), sampled, strict=True)]
+
+    def _replies(self, own: Sequence[int], attempt: int) -> dict[int, generate.Output]:
+        """Replies of the policy to these rows, by row, in an attempt of their group."""
+        prompts = self.turn.prompts
+        distinct = list(dict.fromkeys(prompts[index] for index in own))
+        members = [[index for index in own if prompts[index] is prompt] for prompt in distinct]
+        order = [index for group in members for index in group]
+        block = self.turn.number * self.accelerator.num_processes + self.accelerator.process_index
+        seeds = rollout.seeds(self.args.seed, self.turn.step, attempt, block * len(prompts), order)
+        drawn = self._draw(distinct, [len(group) for group in members], seeds, self.rules)
+        return dict(zip(order, (output for group in drawn for output in group), strict=True))
+
+    def _flat(self, ids: Sequence[Sequence[int]], num_generations: int) -> set[int]:
+        """Groups of this process whose rewards are all equal, by which nothing is learnt."""
+        texts = self.processing_class.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        columns = {name: [row[name] for row in self.turn.rows] for name in self.turn.rows[0]}
+        said = [[{"role": "assistant", "content": text}] for text in texts]
+        values = [reward(completions=said, **columns) for reward in self.reward_funcs]
+        rewards = torch.tensor([[torch.nan if value is None else value for value in one] for one in values]).T
+        return advantages.flat(advantages.totals(rewards, self.reward_weights).view(-1, num_generations))
 
     def _draw(
         self, prompts: Sequence[Prompt], copies: Sequence[int], seeds: Sequence[int], rules: generate.Rules
@@ -172,24 +193,16 @@ class VideoGRPOTrainer(GRPOTrainer):
             self.accelerator.autocast(),
         ):
             model = unwrapped.get_base_model() if is_peft_model(unwrapped) else unwrapped
-            return rollout.draw(model, prompts, copies, rules, seeds)
-
-    def _seeds(self, rows: Sequence[int]) -> list[int]:
-        """A seed for each row that follows from the step and the row's place in its batch over all processes and turns.
-
-        So a resumed run draws what the other would have drawn, and N processes what one draws in N turns.
-        """
-        turn = self.turn
-        block = turn.number * self.accelerator.num_processes + self.accelerator.process_index
-        first = 1_000_003**2 * (self.args.seed * 65_537 + turn.step) + block * len(turn.prompts)
-        return [first + row for row in rows]
+            return rollout.draw(model, prompts, copies, rules, seeds) if prompts else []
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
         rewards: torch.Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         self.turn = replace(self.turn, rewards=rewards)
         texts = [completion[0]["content"] for completion in completions]
         own = [self.off_policy is None or (index + 1) % self.num_generations != 0 for index in range(len(texts))]
-        for name, value in self.metrics(self.turn.step, self.turn.rows, texts, own).items():
+        first = self.accelerator.process_index * len(texts)
+        totals = advantages.totals(rewards, self.reward_weights)[first : first + len(texts)].tolist()
+        for name, value in self.metrics(self.turn.step, self.turn.rows, texts, own, totals).items():
             self._log_metric(name, value)
         return rewards
 
@@ -198,9 +211,12 @@ class VideoGRPOTrainer(GRPOTrainer):
         rewards = self.turn.rewards
         assert self.off_policy is not None and rewards is not None
         weighted = (rewards * self.reward_weights.to(rewards.device)).view(-1, self.num_generations, len(self.shaped))
-        accuracy = torch.tensor(self.shaped, device=weighted.device)
-        parts = [weighted[..., chosen].nansum(dim=-1) for chosen in (accuracy, ~accuracy)]
-        made = advantages.mixed(parts[0], parts[1], self.off_policy.shaping, self.scale_rewards != "none")
+        shaped = torch.tensor(self.shaped, device=weighted.device)
+        parts = [weighted[..., chosen] for chosen in (shaped, ~shaped)]
+        accuracy, rest = (torch.where(part.isnan().all(dim=-1), torch.nan, part.nansum(dim=-1)) for part in parts)
+        tops = torch.tensor([self.off_policy.top(row) for row in self.turn.rows[:: self.num_generations]], device=weighted.device)
+        top = self.accelerator.gather(tops)[:, None].to(weighted)
+        made = advantages.mixed(accuracy, rest, self.off_policy.shaping, self.scale_rewards != "none", top)
         size = made.abs().sum().clamp(min=1e-12)
         self._measure("off_policy/advantage_share", (made[:, -1].abs().sum() / size).item())
         first = self.accelerator.process_index * len(plain)
@@ -238,7 +254,8 @@ class VideoGRPOTrainer(GRPOTrainer):
             name: torch.stack([pad(values[row], (0, logits_to_keep - len(values[row]))) for row in range(len(replies))])
             for name, values in found.items()
         }
-        self.turn = replace(self.turn, logprobs=wide["log_probs"].detach())
+        entropies = wide["entropy"].detach() if compute_entropy else None
+        self.turn = replace(self.turn, logprobs=wide["log_probs"].detach(), entropies=entropies)
         return wide["log_probs"], wide.get("entropy"), torch.stack(auxiliary).mean() if auxiliary else None
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
@@ -246,17 +263,12 @@ class VideoGRPOTrainer(GRPOTrainer):
         # Of a generation, TRL hands over a part at a time, shuffled.
         self.turn = replace(self.turn, rows=(), prompts=inputs["video_prompts"], sampled=inputs["sampled_logprobs"])
         loss: torch.Tensor = super()._compute_loss(model, inputs)
-        self._measure("rollout_logprob_gap", self._gap())
+        self._measure("rollout_logprob_gap", self.turn.gap())
+        for name, stats in self.turn.own(inputs["completion_mask"], inputs.get("ref_per_token_logps")).items():
+            total, count = self.accelerator.reduce(stats).tolist()
+            self._measure(f"own/{name}", total / max(count, 1.0))
         self._measure("seconds/loss", perf_counter() - started)
         return loss
-
-    def _gap(self) -> float:
-        """Mean distance of the log-probabilities in generation from those in the loss; after an update it holds that too."""
-        pairs = [(row, torch.tensor(values)) for row, values in enumerate(self.turn.sampled) if values]
-        if self.turn.logprobs is None or not pairs:
-            return 0.0
-        computed = self.turn.logprobs.cpu()
-        return float(torch.cat([(computed[row, : len(values)] - values).abs() for row, values in pairs]).mean())
 
     def _chunks(self, most_rows: int) -> list[list[list[int]]]:
         """Rows by shared prompt, in chunks of at most `most_rows` rows (a group is never cut)."""

@@ -10,27 +10,31 @@
 - SETTINGS have a default. A reward that reads replies by the rules of a protocol takes it as `protocol` (a
   `tasks.protocol.Protocol`), so that training and evaluation share parser and IoU; the peers' rewards bring their own rules.
 - A value of None says that the row has nothing to score, as TRL understands it. Nothing else raises or depends on other rows.
+- `maximum(kind, **settings)` of a module is the largest value it can give a row of this kind; without it, 1.
+- `KINDS` of a module names the kinds of questions (`tasks/kinds`) that its reward can score; without it, all. The same holds for
+  a user's own file. A reward under a protocol that it cannot score is refused before anything is loaded.
 
-`find("iou", protocol=protocol, signed=True)` binds settings with `functools.partial`. `RecipeReward` is what a trainer gets. Sums
-are the trainer's business: TimeZero is `timezero` + `think_answer`, MUSEG `museg` + `museg_format`, with weight 1 each.
-No module here holds a regular expression: replies are read by `tasks.parsers`.
+`find("iou", protocol=protocol, signed=True)` binds settings with `functools.partial`. `terms` makes of a recipe's rewards what a
+trainer gets. Sums are the trainer's business: TimeZero is `timezero` + `think_answer`, MUSEG `museg` + `museg_format`, each of
+weight 1. No module here holds a regular expression: replies are read by `tasks.parsers`.
 """
 
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import InputError, unknown
 from tasks.protocol import Protocol
 from trainers.rewards import user
+from trainers.rewards.fit import Reward, kinds_of, largest, listed, misfit
 
-Reward = Callable[..., list[float | None]]
 MODES = ("direct", "cot")
 
-HELPERS = ("__init__", "common", "gauntlet", "hostile", "shape", "user")
+HELPERS = ("__init__", "common", "fit", "gauntlet", "hostile", "rows", "shape", "user")
 
 
 def names() -> list[str]:
@@ -47,8 +51,28 @@ def find(name: str, protocol: Protocol | None = None, **settings: Any) -> Reward
         settings: Keyword-only parameters of the reward that have a default.
 
     Raises:
-        InputError: There is no such reward, or it has no such setting; with the nearest name.
+        InputError: There is no such reward, it has no such setting, with the nearest name, or it cannot score the protocol, with
+            those that can.
     """
+    reward = _bound(name, protocol, settings)
+    if protocol is not None and (reason := misfit(reward, protocol)):
+        raise InputError(f"a reward for protocol {protocol.name}: {', '.join(fitting(protocol))}", f"{name} {reason}", NEXT)
+    return reward
+
+
+NEXT = "--protocol NAME, or another reward (harness ls rewards)"
+
+
+def fitting(protocol: Protocol) -> list[str]:
+    """Names of the rewards that can score a protocol."""
+    found = []
+    for name in names():
+        with suppress(InputError):
+            found += [name] if misfit(_bound(name, protocol, {}), protocol) is None else []
+    return found
+
+
+def _bound(name: str, protocol: Protocol | None, settings: dict[str, Any]) -> Reward:
     if name not in names():
         raise InputError(f"a reward: {', '.join(names())}", unknown(name, names()), "harness ls rewards")
     reward: Reward = getattr(importlib.import_module(f"trainers.rewards.{name}"), name)
@@ -58,15 +82,22 @@ def find(name: str, protocol: Protocol | None = None, **settings: Any) -> Reward
             expected = f"a setting of reward {name}: {', '.join(known) or 'it has none'}"
             raise InputError(expected, unknown(setting, known), "drop it")
     if protocol is not None and "protocol" in settings_of(reward):
-        settings["protocol"] = protocol
+        settings = {**settings, "protocol": protocol}
     return functools.partial(reward, **settings) if settings else reward
 
 
 class RecipeReward:
-    """A reward as TRL calls it: each row by the rules of its own protocol, None in modes where it does not count.
+    """A reward as TRL calls it: each row by the rules of its own protocol, None in modes and kinds where it does not count.
 
-    `name` is one of `names()` or `FILE.py:function`, `protocols` are those of the rows by name. Raises InputError where there is
-    no such reward, or it has no such setting.
+    Args:
+        name: One of `names()` or `FILE.py:function`.
+        protocols: Those of the rows by name.
+        modes: Modes in which it counts.
+        settings: Of the reward.
+        kinds: Kinds of rows in which it counts; empty for all.
+
+    Raises:
+        InputError: There is no such reward, it has no such setting, or it cannot score one of the protocols for which it counts.
     """
 
     def __init__(
@@ -75,9 +106,15 @@ class RecipeReward:
         protocols: Mapping[str, Protocol],
         modes: Sequence[str] = MODES,
         settings: Mapping[str, Any] | None = None,
+        kinds: Sequence[str] = (),
     ) -> None:
         own = functools.partial(user.load(name), **settings or {}) if ".py" in name else None
-        self._rewards = {key: own or find(name, protocol, **settings or {}) for key, protocol in protocols.items()}
+        counted = {key: protocol for key, protocol in protocols.items() if not kinds or protocol.kind in kinds}
+        for protocol in counted.values():
+            if own and protocol.kind not in kinds_of(own):
+                expected = f"a reward for protocol {protocol.name} ({protocol.kind})"
+                raise InputError(expected, f"{name} scores {listed(kinds_of(own))}", "KINDS in that file, or another reward")
+        self._rewards = {key: own or find(name, protocol, **settings or {}) for key, protocol in counted.items()}
         self.modes = modes
         self.__name__ = name
 
@@ -86,12 +123,17 @@ class RecipeReward:
         values: list[float | None] = [None] * len(mode)
         columns |= {"mode": mode, "protocol_name": protocol_name}
         # One call for all rows that are scored alike; what TRL passes besides columns stays as it is.
-        for reward in {id(self._rewards[name]): self._rewards[name] for name in protocol_name}.values():
-            rows = [row for row, name in enumerate(protocol_name) if self._rewards[name] is reward]
+        for reward in {id(found): found for name in protocol_name if (found := self._rewards.get(name))}.values():
+            rows = [row for row, name in enumerate(protocol_name) if self._rewards.get(name) is reward]
             chosen = {key: [value[row] for row in rows] if isinstance(value, list) else value for key, value in columns.items()}
             for row, value in zip(rows, reward(**chosen), strict=True):
                 values[row] = value if mode[row] in self.modes else None
         return values
+
+
+def maximum(name: str, kind: str, **settings: Any) -> float:
+    """Largest value that a reward can give a row of this kind: what its module says, 1 where it says nothing."""
+    return 1.0 if ".py" in name else largest(_bound(name, None, settings), kind)
 
 
 def settings_of(reward: Reward) -> list[str]:

@@ -6,6 +6,9 @@ from typing import Any
 from tasks.parsers.rewards.videochat_r1_5 import well_formed
 from trainers.rewards.common import Completion, texts
 
+KINDS = ("moment", "windows", "pairs", "union", "instances", "retrieval", "seconds", "point", "highlights", "clips")
+"""All whose answers stand in the answer tag alone."""
+
 
 def answer_only(completions: Sequence[Completion], **_: Any) -> list[float | None]:
     """1 if the whole reply, blanks at its ends aside, runs from `<answer>` to `</answer>`, else 0.

@@ -1,4 +1,4 @@
-"""What rewards share: the text of a completion, rows without a target, IoU of one span with each target."""
+"""What rewards share: the text of a completion, rows without a target, IoU of one span and of regions with the targets."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ import numpy as np
 
 from tasks.answer import Answer
 from tasks.kinds.moment import hull
+from tasks.kinds.union import merged_set
 from tasks.metrics import Floats
 from tasks.protocol import Protocol, load
 from tasks.span import Span
@@ -35,6 +36,23 @@ def hull_iou(span: Span, targets: Targets) -> Floats:
     """
     true = np.asarray(targets, dtype=np.float64)
     return np.asarray(hull(np.broadcast_to(np.asarray(span, dtype=np.float64), true.shape), true))
+
+
+def alternatives(kind: str, targets: Targets) -> list[Targets]:
+    """The true answers of a row: of a moment each target is one, of any other kind all targets together are the only one."""
+    return [[target] for target in targets] if kind == "moment" else [targets]
+
+
+def lasting(spans: Sequence[Sequence[Any]]) -> list[Span]:
+    """Those of them that have a length, their times as floats."""
+    found = [Span(float(start), float(end)) for start, end in spans]
+    return [span for span in found if span.start_s < span.end_s]
+
+
+def region_iou(predicted: Sequence[Sequence[Any]], targets: Targets) -> float:
+    """IoU of the union of one list of spans with the union of another; 0 where either has no length."""
+    left, right = lasting(predicted), lasting(targets)
+    return merged_set(left, right) if left else 0.0
 
 
 @functools.cache

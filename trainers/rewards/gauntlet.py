@@ -15,19 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainers.rewards.common import Targets
+from tasks.kinds import NAMES
+from trainers.rewards.fit import kinds_of
 from trainers.rewards.hostile import long_replies, replies
-
-
-class Row(NamedTuple):
-    """One row of the training set; its fields are the columns a reward is given."""
-
-    id: str
-    query: str
-    targets: Targets
-    duration_s: float
-    mode: str = "cot"
-    saliency: Sequence[Sequence[float]] | None = None
+from trainers.rewards.rows import Row, answerable, columns, of_kinds, spoken
 
 
 class Finding(NamedTuple):
@@ -48,57 +39,29 @@ CHECKS = {
     "slow": "takes no more than 2 s of a processor for a reply of 50,000 characters",
 }
 
-ROWS = (
-    Row("a", "a person opens a door", [[12.5, 17.5]], 40.0),
-    Row("b", "the dog jumps", [[4.0, 8.0]], 20.0, "direct"),
-    Row("c", "clips that people liked", [[4.0, 10.0]], 20.0, saliency=[[0, 0, 0]] * 2 + [[2, 3, 4]] * 3 + [[0, 0, 0]] * 5),
-    Row("d", "a person walks, twice", [[2.0, 5.0], [10.0, 14.5]], 30.0, "direct"),
-    Row("e", "nothing lasts", [[7.0, 7.0]], 30.0),
-    Row("f", "annotated the wrong way round", [[9.0, 3.0]], 30.0),
-)
-SCORED = tuple(row for row in ROWS if len(row.targets) == 1 and row.targets[0][0] < row.targets[0][1])
-"""Rows on which the perfect answer is one span."""
-
 LONG, SLOW_S, NEAR = 50_000, 2.0, 1e-9
 LARGEST = 3.4e38  # TRL keeps rewards in 32 bits
 
 
-def spoken(row: Row, template: str | None = None) -> str:
-    """A perfect answer to a row of one target.
-
-    Args:
-        row: Its mode chooses the form where no template does.
-        template: A reply with {start} and {end}, or with {times} and {scores} for highlights.
-    """
-    if template is None:
-        thought = "" if row.mode == "direct" else "<think>It is seen from {start} to {end}.</think>"
-        template = thought + "<answer> {start} to {end} </answer>"
-    (start, end), *_ = row.targets
-    clips = [(2.0 * clip, sum(scores) / len(scores)) for clip, scores in enumerate(row.saliency or ()) if any(scores)]
-    said = {"start": str(start), "end": str(end)}
-    said |= {"times": ", ".join(str(at) for at, _ in clips), "scores": ", ".join(str(score) for _, score in clips)}
-    for name, value in said.items():
-        template = template.replace(f"{{{name}}}", value)
-    return template
-
-
 def examine(
-    reward: Callable[..., Any], answer: Callable[[Row], str] = spoken, seed: int = 0
+    reward: Callable[..., Any], answer: Callable[[Row], str] = spoken, seed: int = 0, kinds: Sequence[str] = ()
 ) -> tuple[list[Finding], tuple[str, ...]]:
     """Run every check of `CHECKS`.
 
     Args:
         reward: A function with TRL's signature.
-        answer: From a row of one target to a reply that the reward should think perfect; given rows with worse targets, it
-            speaks those.
+        answer: From a row to a reply that the reward should think perfect; given rows with worse targets, it speaks those.
         seed: Of the mixtures and the order of the batch.
+        kinds: Of rows that it is tried on; `tried` if empty.
 
     Returns:
         What breaks, and the checks of which nothing could be seen.
     """
     if refused := _signature(reward):
         return [Finding("call", refused)], tuple(check for check in CHECKS if check != "call")
-    cases = list(itertools.product(replies(seed), ROWS)) + [(answer(row), row) for row in SCORED]
+    asked = of_kinds(kinds or tried(reward))
+    golden = [row for row in asked if answerable(row)]
+    cases = list(itertools.product(replies(seed), asked)) + [(answer(row), row) for row in golden]
     found: dict[str, list[str]] = {check: [] for check in CHECKS}
     values = {}
     for text, row in cases:
@@ -106,21 +69,27 @@ def examine(
         if isinstance(outcome, Finding):
             found[outcome.check].append(outcome.message)
         elif outcome != again:
-            found["repeats"].append(f"{outcome} and then {_short(again)} on {_short(text)} of row {row.id} {row.targets}")
+            found["repeats"].append(f"{outcome} and then {_short(again)} on {_short(text)} of {_named(row)}")
         else:
             values[text, row.id] = outcome[0]
     kept = [(text, row) for text, row in cases if (text, row.id) in values]
     if kept:
         found["batch"] = list(_batch(reward, kept, [values[text, row.id] for text, row in kept], seed))
-        found["gold"] = list(_gold(answer, values))
-        found["monotone"] = list(_monotone(reward, answer))
-        for finding in _long(reward):
+        found["gold"] = list(_gold(answer, golden, values))
+        found["monotone"] = list(_monotone(reward, answer, golden))
+        for finding in _long(reward, asked):
             found[finding.check].append(finding.message)
-    unseen = set() if any(values.get((answer(row), row.id)) is not None for row in SCORED) else {"monotone"}
+    unseen = set() if any(values.get((answer(row), row.id)) is not None for row in golden) else {"monotone"}
     unseen |= set() if kept else {*CHECKS} - {"call", "raises"}
     skipped = tuple(check for check in CHECKS if check in unseen and not found[check])
     more = {check: f" (and {len(messages) - 1:,} more)" if len(messages) > 1 else "" for check, messages in found.items()}
     return [Finding(check, messages[0] + more[check]) for check, messages in found.items() if messages], skipped
+
+
+def tried(reward: Callable[..., Any]) -> tuple[str, ...]:
+    """The kinds of rows that a reward is tried on: those that its file names in `KINDS`, moments where it names none."""
+    named = kinds_of(reward)
+    return ("moment",) if {*NAMES} <= {*named} else named
 
 
 def _signature(reward: Callable[..., Any]) -> str | None:
@@ -139,13 +108,13 @@ def _signature(reward: Callable[..., Any]) -> str | None:
 
 def _call(reward: Callable[..., Any], cases: Sequence[tuple[str, Row]]) -> Any:
     """The reward of replies to rows, called as TRL calls it."""
-    columns: dict[str, list[Any]] = {name: [getattr(row, name) for _, row in cases] for name in Row._fields}
-    columns["prompts"] = [[{"role": "user", "content": row.query}] for _, row in cases]
-    columns["completions"] = [[{"role": "assistant", "content": text}] for text, _ in cases]
-    columns["completion_ids"] = [[0] for _ in cases]
-    given = copy.deepcopy(columns)
+    table = columns([row for _, row in cases])
+    table["prompts"] = [[{"role": "user", "content": row.query}] for _, row in cases]
+    table["completions"] = [[{"role": "assistant", "content": text}] for text, _ in cases]
+    table["completion_ids"] = [[0] for _ in cases]
+    given = copy.deepcopy(table)
     values = reward(**given, trainer_state=None, log_extra=lambda *_: None, log_metric=lambda *_: None)
-    if given != columns:
+    if given != table:
         raise _ChangedError
     return list(values) if isinstance(values, tuple | np.ndarray) else values
 
@@ -156,7 +125,7 @@ class _ChangedError(Exception):
 
 def _alone(reward: Callable[..., Any], text: str, row: Row) -> Finding | list[Any]:
     """The value of one reply in a list, as the reward gives it, or what is wrong with it."""
-    shown = f"{_short(text)} of row {row.id} {row.targets}"
+    shown = f"{_short(text)} of {_named(row)}"
     try:
         values = _call(reward, [(text, row)])
     except _ChangedError:
@@ -190,22 +159,22 @@ def _batch(reward: Callable[..., Any], cases: list[tuple[str, Row]], alone: list
             return
         for i, value in zip(order, values, strict=True):
             if not _same(value, alone[i]):
-                yield f"{alone[i]} alone and {_short(value)} {name} on {_short(cases[i][0])} of row {cases[i][1].id}"
+                yield f"{alone[i]} alone and {_short(value)} {name} on {_short(cases[i][0])} of {_named(cases[i][1])}"
         random.Random(seed).shuffle(order)
 
 
-def _gold(answer: Callable[[Row], str], values: dict[tuple[str, str], Any]) -> Iterator[str]:
+def _gold(answer: Callable[[Row], str], golden: Sequence[Row], values: dict[tuple[str, str], Any]) -> Iterator[str]:
     scored = 0
-    for row in SCORED:
+    for row in golden:
         best, empty = values.get((answer(row), row.id)), values.get(("", row.id))
         if best is None:
             continue
         scored += 1
         if empty is not None and best <= empty:
-            yield f"{best} for {_short(answer(row))} and {empty} for an empty reply, row {row.id}"
+            yield f"{best} for {_short(answer(row))} and {empty} for an empty reply, {_named(row)}"
         for (text, identifier), value in values.items():
             if identifier == row.id and value is not None and value > best + NEAR:
-                yield f"{best} for {_short(answer(row))} and {value} for {_short(text)}, row {row.id} {row.targets}"
+                yield f"{best} for {_short(answer(row))} and {value} for {_short(text)}, {_named(row)}"
     if not scored:
         yield "no value for any perfect answer"
 
@@ -221,8 +190,9 @@ def worse(row: Row) -> Iterator[list[Row]]:
         yield [row._replace(targets=[span]) for span in spans if span[1] <= row.duration_s]
 
 
-def _monotone(reward: Callable[..., Any], answer: Callable[[Row], str]) -> Iterator[str]:
-    for row in SCORED:
+def _monotone(reward: Callable[..., Any], answer: Callable[[Row], str], golden: Sequence[Row]) -> Iterator[str]:
+    # Of several spans, one that fits better can take another's place.
+    for row in [row for row in golden if len(row.targets) == 1]:
         for rows in worse(row):
             texts = [answer(spoken_row) for spoken_row in rows]
             outcomes = [_alone(reward, text, row) for text in texts]
@@ -231,18 +201,19 @@ def _monotone(reward: Callable[..., Any], answer: Callable[[Row], str]) -> Itera
                 continue
             for i, (better, value) in enumerate(itertools.pairwise(values)):
                 if value > better + NEAR:
-                    yield f"{better} for {_short(texts[i])} and {value} for {_short(texts[i + 1])}, row {row.id} {row.targets}"
+                    yield f"{better} for {_short(texts[i])} and {value} for {_short(texts[i + 1])}, {_named(row)}"
 
 
-def _long(reward: Callable[..., Any]) -> Iterator[Finding]:
-    for text in long_replies(LONG):
+def _long(reward: Callable[..., Any], rows: Sequence[Row]) -> Iterator[Finding]:
+    first = list({row.kind: row for row in reversed(rows)}.values())
+    for text, row in itertools.product(long_replies(LONG), first):
         begin = time.process_time()
-        outcome = _alone(reward, text, ROWS[0])
+        outcome = _alone(reward, text, row)
         seconds = time.process_time() - begin
         if isinstance(outcome, Finding):
             yield outcome
         elif seconds > SLOW_S:
-            yield Finding("slow", f"{seconds:.1f} s on {_short(text)}")
+            yield Finding("slow", f"{seconds:.1f} s on {_short(text)} of {_named(row)}")
             return
 
 
@@ -257,6 +228,10 @@ def _finite(value: Any) -> bool:
 
 def _same(a: Any, b: Any) -> bool:
     return a is b or (_finite(a) and _finite(b) and abs(a - b) <= NEAR)
+
+
+def _named(row: Row) -> str:
+    return f"row {row.id} {row.targets}"
 
 
 def _short(value: Any) -> str:

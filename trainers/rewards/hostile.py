@@ -2,7 +2,7 @@
 
 import random
 
-FRAMES = ("{}", "<answer>{}</answer>", "<think>t</think><answer>{}</answer>", "<answer>{}")
+FRAMES = ("{}", "<answer>{}</answer>", "<think>t</think><answer>{}</answer>", "<answer>{}", "<answer>B</answer><glue>{}</glue>")
 LINES = """\
 
 12.5 to 17.5
@@ -41,11 +41,29 @@ nan-inf
 the 4.0, 6.0 seconds. Their scores are 3.0, 1e9
 the 4 seconds. Their scores are 3, 3
 second score nan
+B
+A, B
+12.50: 3.0, 1e400: nan
+5, 7, nan seconds with 3
 """.splitlines()
 REPEATED = (" ", "\n", "\x00", "0 to " + "9" * 400, "1 to 2" * 50, "[" * 5_000, "{" * 5_000, "İ" * 9)
-TAGS = ("<think>", "</think>", "<answer>", "</answer>", "<ANSWER>")
+TAGS = ("<think>", "</think>", "<answer>", "</answer>", "<ANSWER>", "<glue>", "</glue>")
 TOKENS = (*LINES[1:25], *TAGS, " to ", "-", " and ", "seconds", "scores are")
-UNITS = (*TAGS, "1 ", "1 to ", "1-2 ", " ", "\n", "(1,2),", "1.", "<think></think>", "<answer> 1 to 2 </answer>")
+UNITS = (
+    *TAGS,
+    "1 ",
+    "1 to ",
+    "1-2 ",
+    " ",
+    "\n",
+    "(1,2),",
+    "1.",
+    "<think></think>",
+    "<answer> 1 to 2 </answer>",
+    "1 to 2, ",
+    "1: 1, ",
+    "B ",
+)
 
 
 def replies(seed: int = 0) -> list[str]:

@@ -9,6 +9,8 @@ from tasks.protocol import Protocol
 from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, named, texts
 
+KINDS = ("moment", "windows")
+
 
 def iou(
     completions: Sequence[Completion],

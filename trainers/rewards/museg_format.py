@@ -5,6 +5,9 @@ from typing import Any
 
 from tasks.parsers.rewards.museg import items, mentions, sections
 from trainers.rewards.common import Completion, texts
+from trainers.rewards.museg import KINDS
+
+__all__ = ["KINDS", "museg_format"]
 
 MOST = 10  # A time that the thought names more often than this counts as not named
 

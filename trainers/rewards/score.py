@@ -19,6 +19,10 @@ def score(
     targets: Sequence[Targets],
     duration_s: Sequence[float],
     saliency: Sequence[Sequence[Sequence[float]] | None],
+    queries: Sequence[Sequence[str]],
+    options: Sequence[Sequence[str]],
+    option: Sequence[str | None],
+    grid: Sequence[Targets],
     protocol: Protocol | None = None,
     **_: Any,
 ) -> list[float | None]:
@@ -30,14 +34,23 @@ def score(
     rule = protocol or named("default")
     kind, read = kinds.find(rule.kind), reader(rule)
     samples, answers = [], []
-    for text, spans, seconds, clips in zip(texts(completions), targets, duration_s, saliency, strict=True):
-        truth = Answer(tuple(Span(*span) for span in spans), clips=None if clips is None else tuple(map(tuple, clips)))
-        samples.append(Sample(video="", duration_s=seconds, queries=("",), truth=truth))
+    rows = zip(texts(completions), targets, duration_s, saliency, queries, options, option, grid, strict=True)
+    for text, spans, seconds, clips, asked, choices, right, bounds in rows:
+        marks = None if clips is None else tuple(map(tuple, clips))
+        truth = Answer(_spans(spans), clips=marks, option=right)
+        sample = Sample(
+            video="", duration_s=seconds, queries=tuple(asked), truth=truth, options=tuple(choices), grid=_spans(bounds)
+        )
+        samples.append(sample)
         answers.append(read(text, seconds))
-    asked = [i for i, sample in enumerate(samples) if not kinds.lacking(kind, [sample])]
+    scored = [i for i, sample in enumerate(samples) if not kinds.lacking(kind, [sample])]
     found: list[float | None] = [None] * len(samples)
-    if asked:
-        values = kind.values([samples[i] for i in asked], [answers[i] for i in asked], rule)[kind.main].tolist()
-        for place, i in enumerate(asked):
+    if scored:
+        values = kind.values([samples[i] for i in scored], [answers[i] for i in scored], rule)[kind.main].tolist()
+        for place, i in enumerate(scored):
             found[i] = None if math.isnan(values[place]) else values[place]
     return found
+
+
+def _spans(pairs: Targets) -> tuple[Span, ...]:
+    return tuple(Span(*pair) for pair in pairs)

@@ -6,6 +6,7 @@ from typing import Any
 from tasks.parsers.rewards.temporal_r1 import parse, well_formed
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
+KINDS = ("moment", "windows")
 IOU_WEIGHT, FORMAT_WEIGHT = 0.5, 0.5
 
 

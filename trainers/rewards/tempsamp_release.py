@@ -7,6 +7,7 @@ from tasks.parsers.rewards.tempsamp import parse, well_formed
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 from trainers.rewards.shape import shape_nonlinear
 
+KINDS = ("moment", "windows")
 FORMAT_WEIGHT = 0.1
 
 
@@ -31,3 +32,9 @@ def tempsamp_release(
     f = shape_nonlinear if shaped else float
     found = [(text, best(parse(text), spans, hull_iou)) for text, spans in zip(texts(completions), targets, strict=True)]
     return [None if iou is None else f(iou) + FORMAT_WEIGHT * well_formed(text) for text, iou in found]
+
+
+def maximum(kind: str, shaped: bool = True) -> float:
+    """What IoU 1 in the right form earns."""
+    del kind
+    return (shape_nonlinear(1.0) if shaped else 1.0) + FORMAT_WEIGHT

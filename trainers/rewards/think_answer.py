@@ -6,6 +6,9 @@ from typing import Any
 from tasks.parsers.rewards.time_r1 import well_formed
 from trainers.rewards.common import Completion, texts
 
+KINDS = ("moment", "windows", "pairs", "union", "instances", "retrieval", "seconds", "point", "highlights", "clips")
+"""All whose answers stand in the answer tag alone."""
+
 
 def think_answer(completions: Sequence[Completion], *, strip: bool = True, **_: Any) -> list[float | None]:
     """1 if the whole reply is `<think>…</think><answer>…</answer>`, else 0.

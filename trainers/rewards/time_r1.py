@@ -11,6 +11,8 @@ from tasks.parsers.rewards.time_r1 import parse
 from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
+KINDS = ("moment", "windows")
+
 
 def time_r1(
     completions: Sequence[Completion], *, targets: Sequence[Targets], duration_s: Sequence[float], **_: Any

@@ -6,6 +6,8 @@ from typing import Any
 from tasks.parsers.rewards.timelens import parse
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
+KINDS = ("moment", "windows")
+
 
 def timelens(completions: Sequence[Completion], *, targets: Sequence[Targets], **_: Any) -> list[float | None]:
     """R = IoU of the first span read, in [0, 1]; overlap over hull.

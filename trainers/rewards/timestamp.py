@@ -10,6 +10,7 @@ from tasks.parsers import parser
 from tasks.protocol import Protocol
 from trainers.rewards.common import Completion, named, texts
 
+KINDS = ("highlights",)
 RECALL, SCORE = 0.6, 0.4  # Weights of F2 and of the scores
 BETA_SQUARED = 4.0  # Of F2: recall counts for four times as much as precision
 Saliency = Sequence[Sequence[float]]
@@ -44,9 +45,9 @@ def timestamp(
         InputError: The protocol does not ask for times and scores.
     """
     rule = protocol or named("qvh-hl-aligned")
-    if rule.score.saliency not in CLIPS:
-        expected = f"a protocol whose `saliency` rule is one of {', '.join(CLIPS)}"
-        raise InputError(expected, f"{rule.name}: {rule.score.saliency}", "harness ls protocols")
+    if rule.score.saliency not in CLIPS or "{start}" in rule.answer.template:
+        expected = f"a protocol that asks for times and scores, with one of the `saliency` rules {', '.join(CLIPS)}"
+        raise InputError(expected, f"{rule.name}: {rule.score.saliency}, {rule.answer.template}", "reward score")
     read = parser(rule.answer)
     rows = zip(texts(completions), saliency, duration_s, strict=True)
     return [None if clips is None else _row(rule, read(text), clips, seconds) for text, clips, seconds in rows]

@@ -6,6 +6,8 @@ from typing import Any
 from tasks.parsers.rewards.time_r1 import parse
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
+KINDS = ("moment", "windows")
+
 
 def timezero(completions: Sequence[Completion], *, targets: Sequence[Targets], **_: Any) -> list[float | None]:
     """R = max(0, min(e, e') - max(s, s')) / (max(e, e') - min(s, s')), in [0, 1].

@@ -10,6 +10,8 @@ from tasks.parsers.rewards.time_r1 import parse
 from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, best, hull_iou, texts
 
+KINDS = ("moment", "windows")
+
 
 def videochat_r1(completions: Sequence[Completion], *, targets: Sequence[Targets], **_: Any) -> list[float | None]:
     """The reward of `timezero`, except that a hull without length is a full hit; in [0, 1].

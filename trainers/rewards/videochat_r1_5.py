@@ -8,6 +8,8 @@ from tasks.parsers.rewards.videochat_r1_5 import parse
 from tasks.span import Span
 from trainers.rewards.common import Completion, Targets, texts
 
+KINDS = ("moment", "windows", "union", "retrieval", "seconds")
+
 
 def videochat_r1_5(completions: Sequence[Completion], *, targets: Sequence[Targets], **_: Any) -> list[float | None]:
     """IoU of all spans of the reply, overlapping ones merged, with the target; in [0, 1].

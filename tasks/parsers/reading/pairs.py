@@ -127,6 +127,8 @@ def _is_naked(match: re.Match[str], classes: str) -> bool:
 
 def _agree(matches: list[re.Match[str]], found: list[Span | str], classes: str) -> bool:
     """Whether all pairs answer: none corrects another, none in a list is no time, none is a mere range beside plain times."""
+    if len(matches) == 1:
+        return True
     gaps = [classes[one.end() : other.start()] for one, other in pairwise(matches)]
     listed = [bool(_LIST.fullmatch(gap)) for gap in gaps]
     for one, other, in_list in zip(found, found[1:], listed, strict=False):

@@ -22,8 +22,6 @@ def span(start: Part, end: Part, inherits: bool) -> Span | str:
     """The span between two times, or `ambiguous-time` or `bad-number`.
 
     Args:
-        start: Tokens of the start.
-        end: Tokens of the end.
         inherits: Whether the unit of the end also holds for a bare start: `1 to 2 minutes`.
     """
     texts = _without_commas(start, end)

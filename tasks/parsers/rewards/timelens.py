@@ -12,7 +12,6 @@ def parse(text: str, where: tuple[str, ...] = ("leading-pair", "whole")) -> Answ
     `12.5to17.8` is 12.5 to 17.8 here and 12 to 8 in the evaluation; `12.5s - 17.8s` is 12 to 17 in both.
 
     Args:
-        text: The raw reply.
         where: `leading-pair` comes first if it is named; the others are those of `tasks.parsers.common.SCOPES`.
 
     Source: TimeLens training/train/reward_funcs.py, tiou_reward, with extract_answer and extract_time (5d90c06).

@@ -8,7 +8,8 @@ from tasks.parsers.common import CLOSE, OPEN, scope
 
 _NUMBER = r"\d++(?:\.\d++)?+"
 _PAIR = rf"\({_NUMBER},\s*+{_NUMBER}\)"
-_LIST = re.compile(rf"\[{_PAIR}(?:,\s*+{_PAIR}){{0,2}}+,?+\]\n?")
+_LIST = re.compile(rf"\[{_PAIR}(?:,\s*+{_PAIR})*+,?+\]\n?")
+MOST = 3  # Pairs of a list
 
 
 def parse(text: str, where: tuple[str, ...] = ("first-answer",)) -> Answer:
@@ -22,6 +23,12 @@ def parse(text: str, where: tuple[str, ...] = ("first-answer",)) -> Answer:
     found = scope(text, where)
     if found is None:
         return Answer(failure="no-answer")
+    prediction = strict_list(found)
+    return prediction if len(prediction.spans) <= MOST else Answer(failure="no-list")
+
+
+def strict_list(found: str) -> Answer:
+    """Read a list of any number of pairs; `no-span` for `[]`, `no-list` or `reversed-span` for one that is not valid."""
     if found.removesuffix("\n") == "[]":
         return Answer(failure="no-span")
     if not _LIST.fullmatch(found):

@@ -123,9 +123,57 @@ def test_output_of_museg(write: Callable[..., Path]) -> None:
     assert entry["aggregate"]["mF1"] == 100.0 and entry["coverage"] == 1.0
     rows[0]["groundtruth"] = [[1, 2]]
     told = api.score(write("other.json", rows), task=str(own), protocol="museg-tal")
-    assert any("answer no sample: 1" in note for note in told.notes)
+    assert any("1 of 6 rows match no sample" in note for note in told.notes)
     with pytest.raises(InputError, match="MUSEG"):
         api.score(write("bad.json", [{**rows[1], "result": {}}]), task=str(own), protocol="museg-tal")
+
+
+ETBENCH = [
+    {"version": 1.0, "idx": i, "task": "tal", "source": "thumos14", "video": f"thumos14/{row['video']}.mp4", "duration": 60}
+    | {
+        "src": [1.0],
+        "tgt": row["spans"],
+        "q": f"Watch the video. Find every '{row['query']}' and give its times.",
+        "a": "30 - 40",
+    }
+    for i, row in enumerate(ACTIONS)
+]
+
+
+@pytest.mark.parametrize("name", ["etbench.json", "etbench.jsonl"])
+@pytest.mark.parametrize("asked", ["the event", "the whole prompt"])
+def test_output_for_etbench(write: Callable[..., Path], name: str, asked: str) -> None:
+    own = write(
+        "own.jsonl", [row if asked == "the event" else row | {"query": it["q"]} for row, it in zip(ACTIONS, ETBENCH, strict=True)]
+    )
+    other = ETBENCH[0] | {"idx": 0, "task": "rar", "q": "Which action?", "o": ["x", "y"], "p": 1, "a": "(B)"}
+    other = {key: value for key, value in other.items() if key != "tgt"}
+    run = api.score(write(name, [*ETBENCH, other]), task=str(own), protocol="etbench-tal")
+    # One instance of two, alone: precision 1, recall 1/2.
+    assert means(run)["mF1"] == pytest.approx(100 * 2 / 3)
+    assert "the reply is read from `a`" in run.notes[0] and any("1 of 7 rows match no sample" in note for note in run.notes)
+
+
+def test_etbench_is_told_by_its_structure(write: Callable[..., Path]) -> None:
+    own = write("own.jsonl", ACTIONS)
+    silent = {key: value for key, value in ETBENCH[1].items() if key != "a"}
+    run = api.score(write("gap.json", [ETBENCH[0], silent, *ETBENCH[2:]]), task=str(own), protocol="etbench-tal")
+    assert run.scores["modes"]["direct"]["counts"]["errors"] == {"no-reply": 1}
+    with pytest.raises(InputError, match=r"entry 1: .*q and a are"):
+        api.score(write("bad.json", [ETBENCH[0] | {"a": 7}]), task=str(own), protocol="etbench-tal")
+    with pytest.raises(InputError, match="a reply, under a key"):
+        api.score(write("annotations.json", [silent]), task=str(own), protocol="etbench-tal")
+    # With an id, a query or a sure key of the reply, `q` and `a` are no more than other keys.
+    known = [{"pred": row["spans"], "query": row["query"], **said} for row, said in zip(ACTIONS, ETBENCH, strict=True)]
+    assert means(api.score(write("other.json", known), task=str(own), protocol="etbench-tal"))["mF1"] == 100.0
+
+
+def test_etbench_highlights_of_several_annotators(write: Callable[..., Path]) -> None:
+    own = write("own.jsonl", [row | {"spans": [[5, 9], [30, 40]]} for row in ACTIONS[:2]])
+    rows = [row | {"task": "vhd", "tgt": [[[5, 9]], [[30, 40]]], "a": "At 35.5 seconds."} for row in ETBENCH[:2]]
+    rows.append(rows[0] | {"tgt": [[[1, 2]]], "a": "7"})
+    run = api.score(write("vhd.json", rows), task=str(own), protocol="etbench-vhd")
+    assert means(run)["Hit"] == 100.0 and any("1 of 3 rows match no sample" in note for note in run.notes)
 
 
 @pytest.mark.shared_data

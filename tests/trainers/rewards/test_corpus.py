@@ -1,7 +1,7 @@
 """Every reward against its corpus, and every corpus against its reward: a change of a sign, a bound or a number must show.
 
-`corpus/NAME.jsonl` holds replies with the values they are worth, worked by hand: a number, null, or the sum that gives it. What
-a row leaves out is `DEFAULTS`.
+`corpus/NAME.jsonl` holds replies with the values they are worth, worked by hand: a number, null, the sum that gives it, or
+`refused`. What a row leaves out is `DEFAULTS`.
 """
 
 import ast
@@ -18,11 +18,23 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tasks.errors import InputError
 from tasks.protocol import load
 from trainers.rewards import find, names, settings_of
 
 Row = dict[str, Any]
-DEFAULTS: Row = {"targets": [[12.5, 17.8]], "duration_s": 30.0, "mode": "cot", "saliency": None}
+DEFAULTS: Row = {
+    "targets": [[12.5, 17.8]],
+    "duration_s": 30.0,
+    "mode": "cot",
+    "saliency": None,
+    "kind": "moment",
+    "queries": ["a dog"],
+    "options": [],
+    "option": None,
+    "grid": [],
+}
+REFUSED = "refused"
 FOLDER = Path(__file__).parent / "corpus"
 CORPUS: dict[str, list[Row]] = {
     path.stem: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] for path in FOLDER.glob("*.jsonl")
@@ -41,6 +53,14 @@ def value(reward: Callable[..., list[Any]], row: Row) -> float | None:
     return text
 
 
+def refused(reward: Callable[..., list[Any]], row: Row) -> bool:
+    try:
+        value(reward, row)
+    except InputError:
+        return True
+    return False
+
+
 def expected(row: Row) -> float | None:
     written = row["expected"]
     # The sums are ours, and stand in this folder.
@@ -48,8 +68,21 @@ def expected(row: Row) -> float | None:
 
 
 def agrees(reward: Callable[..., list[Any]], row: Row) -> bool:
+    if row["expected"] == REFUSED:
+        return refused(reward, row)
     found, wanted = value(reward, row), expected(row)
     return found is None if wanted is None else found is not None and math.isclose(found, wanted, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def keeps_its_maximum(module: ModuleType, name: str) -> bool:
+    """Whether rows that say so earn what the reward gives at most, and no row earns more."""
+    said = getattr(module, "maximum", lambda kind, **_: 1.0)
+    for row in CORPUS[name]:
+        if row["expected"] != REFUSED and (wanted := expected(row)) is not None:
+            most = said(row.get("kind", "moment"), **{k: v for k, v in row.get("settings", {}).items() if k != "protocol"})
+            if wanted > most + 1e-9 or (row.get("best") and wanted < most - 1e-5):
+                return False
+    return True
 
 
 def refuses_uneven_columns(reward: Callable[..., list[Any]]) -> bool:
@@ -67,6 +100,9 @@ def test_every_reward_has_a_corpus() -> None:
 
 @pytest.mark.parametrize(("name", "row"), CASES)
 def test_value(name: str, row: Row) -> None:
+    if row["expected"] == REFUSED:
+        assert refused(find(name), row)
+        return
     found, wanted = value(find(name), row), expected(row)
     assert found == (None if wanted is None else pytest.approx(wanted, rel=1e-9, abs=1e-12))
 
@@ -76,8 +112,14 @@ def test_columns_of_another_length_are_refused(name: str) -> None:
     assert refuses_uneven_columns(find(name))
 
 
-READERS = ("time_r1", "tempsamp", "timelens", "temporal_r1", "videochat_r1_5", "museg")
+@pytest.mark.parametrize("name", names())
+def test_no_row_earns_more_than_the_maximum(name: str) -> None:
+    assert keeps_its_maximum(importlib.import_module(f"trainers.rewards.{name}"), name)
+
+
+READERS = ("time_r1", "tempsamp", "timelens", "temporal_r1", "videochat_r1_5", "museg", "videochat_gqa")
 MODULES = [
+    "tasks.parsers.reading.form",
     *(f"tasks.parsers.rewards.{name}" for name in READERS),
     *(f"trainers.rewards.{n}" for n in ("common", "shape", *names())),
 ]
@@ -108,7 +150,7 @@ class Mutant(NamedTuple):
 
 
 def label(module: str) -> str:
-    return module.removeprefix("trainers.rewards.").removeprefix("tasks.parsers.")
+    return module.removeprefix("trainers.rewards.").removeprefix("tasks.parsers.").removeprefix("reading.")
 
 
 def mutants(module: str) -> Iterator[Mutant]:
@@ -167,8 +209,12 @@ def survives(mutant: Mutant) -> bool:
             _place(name, module := ModuleType(name))
             exec(code, module.__dict__)
         for name in [own] if own in names() else names():
-            reward = getattr(sys.modules[f"trainers.rewards.{name}"], name)
-            if not refuses_uneven_columns(reward) or not all(agrees(reward, row) for row in CORPUS[name]):
+            reward = getattr(module := sys.modules[f"trainers.rewards.{name}"], name)
+            if (
+                not keeps_its_maximum(module, name)
+                or not refuses_uneven_columns(reward)
+                or not all(agrees(reward, row) for row in CORPUS[name])
+            ):
                 return False
         return True
     except Exception:  # noqa: BLE001 - a change that raises is seen
@@ -184,6 +230,7 @@ def _place(name: str, module: ModuleType) -> None:
     setattr(sys.modules[package], leaf, module)
 
 
+MIRRORED = "the sign of the gap plays no part"
 EQUIVALENT = {
     "rewards.tempsamp: return read(pairs or in_pairs(_BOUNDED.findall(found))[:1]) [1 => 2]": "the reward takes the first span",
     "rewards.temporal_r1: if not all(abs(time) <= LARGEST for time in times): [all => any]": "the infinite has IoU 0 anyway",
@@ -196,6 +243,8 @@ EQUIVALENT = {
     "museg: if merged and start <= merged[-1][1]: [start <= merged[-1][1] => start < merged[-1][1]]": (
         "two segments that touch cover what the merged one covers"
     ),
+    "wasserstein: after = gap + slope * (at - before) [gap + slope * (at - before) => gap - slope * (at - before)]": MIRRORED,
+    "wasserstein: gap, slope, before = after, slope + change, at [slope + change => slope - change]": MIRRORED,
     "museg_format: if timestamps and not all(1 <= mentions(time, thought, MOST + 1) <= MOST for time in times): [1 => 2]": (
         "counting goes one further before it stops"
     ),

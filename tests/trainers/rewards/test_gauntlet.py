@@ -12,8 +12,15 @@ from typing import Any
 import pytest
 
 from harness.commands.rewards import main
+from tasks import kinds
 from tasks.errors import InputError
+from tasks.protocol import load as load_protocol
+from tasks.question import Question
+from tasks.sample import make_samples, one_query
+from tasks.span import Span
+from trainers.examples import columns
 from trainers.rewards import gauntlet as module
+from trainers.rewards import rows
 from trainers.rewards.gauntlet import CHECKS, examine
 from trainers.rewards.user import load
 
@@ -138,10 +145,10 @@ def test_a_sound_reward_holds() -> None:
 
 @pytest.mark.parametrize(("check", "reward"), CASES, ids=[reward.__name__ for _, reward in CASES])
 def test_what_breaks_is_named(check: str, reward: Callable[..., Values]) -> None:
-    rows = copy.deepcopy(module.ROWS)
+    before = copy.deepcopy(rows.ROWS)
     found = dict(examine(reward)[0])
     assert check in found
-    assert rows == module.ROWS
+    assert before == rows.ROWS
     assert found.keys() <= CHECKS.keys()
     assert all(found.values())
 
@@ -181,7 +188,7 @@ def test_the_command_prints_what_breaks(file: Path, capsys: pytest.CaptureFixtur
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines if line.startswith("  breaks")] == ["gold"]
     assert len([line for line in lines if line.startswith("  holds")]) == len(CHECKS) - 1
-    assert any("-1.0 for '<think>It is seen from 12.5 to 17.5" in line for line in lines)
+    assert any("-1.0 for '<think>It is seen 12.50 to 17.50" in line for line in lines)
 
 
 def test_the_command_says_that_all_holds(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,6 +197,43 @@ def test_the_command_says_that_all_holds(file: Path, capsys: pytest.CaptureFixtu
     assert checked(f"{file}:reward", "{start} to {end}") == 0
     assert checked(f"{file}:reward", "{start}") == 1
     assert "breaks" in capsys.readouterr().out
+
+
+LETTER = """
+KINDS = ("choice",)
+
+def letter(completions, option, **kwargs):
+    return [float(f"<answer>{right}</answer>" in c[0]["content"]) for c, right in zip(completions, option)]
+"""
+
+
+def test_rows_are_of_the_kinds_that_a_file_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.py").write_text(LETTER, encoding="utf-8")
+    assert checked(tmp_path / "mine.py") == 0
+    assert "letter of " in (out := capsys.readouterr().out) and "on rows of choice" in out
+    (tmp_path / "mine.py").write_text(LETTER.replace("choice", "instances"), encoding="utf-8")
+    assert checked(tmp_path / "mine.py") == 1
+    assert "row instances 1" in capsys.readouterr().out
+    assert checked(tmp_path / "mine.py", "<answer>{option}</answer><glue>{spans}</glue>") == 1
+
+
+def test_words_of_a_users_own_stand_for_spans_options_and_clips() -> None:
+    by_id = {row.id: row for row in rows.ROWS}
+    assert rows.spoken(by_id["choice 2"], "({option}) {spans}") == "(C) 2.0 to 5.0, 10.0 to 14.5"
+    assert rows.spoken(by_id["highlights 1"], '{"at": [{times}], "score": [{scores}]}') == (
+        '{"at": [4.0, 6.0, 8.0], "score": [4.0, 4.0, 4.0]}'
+    )
+    assert rows.spoken(by_id["clips 1"], "{start}{times}") == "4.0, 6.0, 8.0"
+
+
+def test_rows_have_the_columns_of_a_training_set() -> None:
+    sample = make_samples("t", [one_query("v", 20.0, "a dog", [Span(1.0, 2.0)])])[0]
+    assert {*columns(Question(sample, "direct", load_protocol("default")))} == {*rows.Row._fields, "prompt"}
+    assert {row.kind for row in rows.ROWS} == set(kinds.NAMES)
+
+
+def test_a_new_kind_is_tried_on_rows_of_moments() -> None:
+    assert [(row.kind, row.targets) for row in rows.of_kinds(["recall"])] == [("recall", row.targets) for row in rows.MOMENTS]
 
 
 def test_a_reward_that_cannot_be_called_is_not_called(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

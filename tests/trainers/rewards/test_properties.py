@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
@@ -26,8 +27,10 @@ from tasks.errors import InputError
 from tasks.sample import make_samples, one_query
 from tasks.span import Span
 from trainers.rewards import find, names, settings_of
-from trainers.rewards.gauntlet import examine, spoken
+from trainers.rewards.fit import kinds_of
+from trainers.rewards.gauntlet import examine
 from trainers.rewards.hostile import LINES, TOKENS
+from trainers.rewards.rows import Row, default_words, spoken
 from trainers.rewards.shape import shape_nonlinear
 
 THINK = "<think>from {start} to {end}</think>"
@@ -37,11 +40,28 @@ TEMPLATES = {
     "videochat_r1_5": "<answer>[({start}, {end})]</answer>",
     "answer_only": "<answer>{start} to {end}</answer>",
     "temporal_r1": THINK + '<answer>{"start_time": "{start}", "end_time": "{end}"}</answer>',
-    "timestamp": "The highlight timestamps are in the {times} seconds. Their saliency scores are {scores}.",
     "think_answer": THINK + "<answer>{start} to {end}</answer>",
 }
+"""A reply of one moment as each reward wants it; as `think_answer` where nothing is said."""
+WORDS = {
+    **dict.fromkeys(("museg", "museg_format"), "museg-tal"),
+    **dict.fromkeys(("timezero", "time_r1", "videochat_r1", "timelens", "tempsamp_release"), "default"),
+    **dict.fromkeys(("videochat_gqa", "videochat_gqa_format", "videochat_answer"), "videochat-r1-gqa"),
+    "videochat_r1_5": "videochat-r1.5-set",
+    "temporal_r1": "temporal-r1",
+}
+"""In the words of which protocol each reward wants to be answered, where it is not the one of the kind."""
+MODES = {
+    **dict.fromkeys(
+        ("think_answer", "think_answer, TimeLens", "museg_format", "museg_format, stage 2", "videochat_gqa_format"), "cot"
+    ),
+    **dict.fromkeys(("answer_only", "temporal_r1", "videochat_gqa_format, R1.5"), "direct"),
+}
+"""Whether with a thought, where the mode of the row does not matter."""
+SPOKEN = sorted({name for name in names() if "moment" in kinds_of(find(name))} - {"tempr1_format"})
+"""Rewards that a reply of one moment in one form can earn."""
 RANGES = dict.fromkeys(names(), (0.0, 1.0))
-RANGES |= {"museg": (0.0, 2.0), "time_r1": (-1.0, 1.0), "tempsamp_release": (0.0867, 0.9019)}
+RANGES |= {"museg": (0.0, 2.0), "tempr1": (0.0, 2.0), "time_r1": (-1.0, 1.0), "tempsamp_release": (0.0867, 0.9019)}
 VARIANTS: dict[str, tuple[str, dict[str, Any], tuple[float, float]]] = {
     **{name: (name, {}, RANGES[name]) for name in names()},
     "iou, signed": ("iou", {"signed": True}, (-1.0, 1.0)),
@@ -50,9 +70,33 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], tuple[float, float]]] = {
     "tempsamp_release, plain": ("tempsamp_release", {"shaped": False}, (0.0, 1.1)),
     "museg_format, stage 2": ("museg_format", {"timestamps": False}, (0.0, 1.0)),
     "think_answer, TimeLens": ("think_answer", {"strip": False}, (0.0, 1.0)),
+    "format, synthetic": ("format", {"protocol": protocol.load("synthetic")}, (0.0, 1.0)),
+    "tempr1, in turn": ("tempr1", {"matching": "sequential", "sigma": 0.5, "surplus": "gt"}, (0.0, 2.0)),
+    "tempr1, best": ("tempr1", {"matching": "best", "number": False, "surplus": "strict"}, (0.0, 1.0)),
+    "wasserstein, 3": ("wasserstein", {"beta": 3.0}, (0.0, 1.0)),
+    "videochat_gqa, R1.5": ("videochat_gqa", {"release": "r1.5"}, (0.0, 1.0)),
+    "videochat_gqa_format, R1.5": ("videochat_gqa_format", {"release": "r1.5"}, (0.0, 1.0)),
     "timestamp, TimeChat": ("timestamp", {"protocol": protocol.load("qvh-hl-timechat")}, (0.0, 1.0)),
 }
-GAUNTLET = sorted(set(VARIANTS) - {"timestamp, TimeChat", "iou, signed, timelens"})
+BLIND = ("format", "think_answer", "answer_only", "museg_format")
+"""Rewards that look at neither kind nor truth: they are tried on moments, choices and instances alone."""
+
+
+def words(name: str, kind: str) -> protocol.Protocol:
+    """The protocol in whose words a variant is answered about a kind."""
+    module, bound, _ = VARIANTS[name]
+    known = bound.get("protocol") or (protocol.load(WORDS[module]) if module in WORDS else default_words(kind))
+    return replace(protocol.load("youtube-highlights") if kind == "clips" else known, kind=kind)
+
+
+GAUNTLET = [
+    (name, kind)
+    for name, (module, bound, _) in sorted(VARIANTS.items())
+    if name not in ("timestamp, TimeChat", "iou, signed, timelens")
+    for kind in kinds_of(find(module))
+    if ("protocol" not in bound or bound["protocol"].kind == kind)
+    and (module not in BLIND or kind in ("moment", "choice", "instances"))
+]
 """Without two that round, or read clips one late: there a perfect answer is not the best one."""
 
 TEXTS = st.one_of(st.text(max_size=60), st.lists(st.sampled_from([*LINES, *TOKENS]), max_size=12).map("".join))
@@ -66,20 +110,34 @@ ROWS = st.fixed_dictionaries(
         "duration_s": st.just(30.0),
         "mode": st.sampled_from(["direct", "cot"]),
         "saliency": st.none() | SALIENCY,
+        "kind": st.sampled_from(["moment", "pairs", "union", "choice", "instances", "windows"]),
+        "queries": st.just(["a dog"]),
+        "options": st.just(["x", "y", "z"]),
+        "option": st.none() | st.sampled_from("ABC"),
+        "grid": st.just([]),
     }
 )
+DEFAULTS = {
+    "duration_s": 30.0,
+    "mode": "cot",
+    "saliency": None,
+    "kind": "moment",
+    "queries": ["a dog"],
+    "options": [],
+    "option": None,
+    "grid": [],
+}
 
 
 def values(reward: Callable[..., list[float | None]], rows: Sequence[dict[str, Any]]) -> list[float | None]:
     columns = {name: [row[name] for row in rows] for name in rows[0] if name != "completion"} if rows else {}
-    columns = columns or {name: [] for name in ("targets", "duration_s", "mode", "saliency")}
+    columns = columns or {name: [] for name in ("targets", *DEFAULTS)}
     return reward([row["completion"] for row in rows], **columns)
 
 
 def worth(name: str, text: str, targets: list[list[float]], **row: Any) -> float:
     bound = {key: row.pop(key) for key in list(row) if key in settings_of(find(name))}
-    defaults = {"duration_s": 30.0, "mode": "cot", "saliency": None}
-    found = values(find(name, **bound), [{"completion": text, "targets": targets, **defaults, **row}])[0]
+    found = values(find(name, **bound), [{"completion": text, "targets": targets, **DEFAULTS, **row}])[0]
     assert found is not None
     return found
 
@@ -101,10 +159,16 @@ def test_bounded_and_row_by_row_in_any_order(name: str, rows: list[dict[str, Any
     assert values(reward, [rows[i] for i in order]) == [batch[i] for i in order]
 
 
-@pytest.mark.parametrize("name", GAUNTLET)
-def test_gauntlet(name: str) -> None:
+@pytest.mark.parametrize(("name", "kind"), GAUNTLET)
+def test_gauntlet(name: str, kind: str) -> None:
     module, bound, _ = VARIANTS[name]
-    assert examine(find(module, **bound), partial(spoken, template=TEMPLATES.get(module)))[0] == []
+    known = words(name, kind)
+    reward = find(module, protocol=known, **{key: value for key, value in bound.items() if key != "protocol"})
+
+    def answer(row: Row) -> str:
+        return spoken(row._replace(mode=MODES.get(name, row.mode)), known)
+
+    assert dict(examine(reward, answer, kinds=(kind,))[0]) == {}
 
 
 def exact_iou(a: Sequence[float], b: Sequence[float]) -> Fraction:
@@ -164,7 +228,7 @@ def test_segment_matching_equals_its_definition(segments: list[list[float]], tar
 def test_timestamp_equals_precision_recall_and_weighted_error(marks: dict[int, float], saliency: list[list[int]]) -> None:
     truth = {clip: sum(scores) / 3 for clip, scores in enumerate(saliency) if sum(scores)}
     text = f"the {', '.join(str(2 * clip) for clip in marks)} seconds, scores {', '.join(str(value) for value in marks.values())}"
-    row = {"completion": text, "targets": [[0.0, 2.0]], "duration_s": 30.0, "mode": "direct", "saliency": saliency}
+    row = {**DEFAULTS, "completion": text, "targets": [[0.0, 2.0]], "saliency": saliency}
     found = values(find("timestamp"), [row])[0]
     if not truth:
         assert found is None
@@ -188,10 +252,12 @@ def test_a_better_iou_never_earns_less(target: list[float], spans: list[list[flo
 
 @given(SPANS, TEXTS)
 def test_the_gold_answer_earns_the_most(target: list[float], text: str) -> None:
-    for name in sorted(set(names()) - {"timestamp"}):
+    for name in SPOKEN:
         gold = worth(name, says(name, target), [target])
         assert gold >= worth(name, text, [target]) - 1e-9, name
-        assert gold == pytest.approx(RANGES[name][1], abs=1e-3 if name == "museg" and target[1] - target[0] > 0.01 else 1e-4)
+        assert gold == pytest.approx(
+            1.0 if name == "tempr1" else RANGES[name][1], abs=1e-3 if name == "museg" and target[1] - target[0] > 0.01 else 1e-4
+        )
 
 
 WORKED = {0.0: 0.0868, 0.3: 0.4225, 0.5: 0.5964, 0.7: 0.7388, 0.8: 0.8, 1.0: 0.8018}
@@ -216,7 +282,7 @@ def test_shaping_keeps_nan() -> None:
     assert math.isnan(shape_nonlinear(math.nan))
 
 
-@pytest.mark.parametrize("name", ["default", "timezero", "timelens", "museg", "vtimellm-percent", "videochat-r1.5-set"])
+@pytest.mark.parametrize("name", ["default", "timezero", "timelens", "museg", "vtimellm-percent"])
 @settings(max_examples=40)
 @given(text=TEXTS, target=SPANS)
 def test_iou_is_what_the_harness_scores(name: str, text: str, target: list[float]) -> None:
@@ -230,12 +296,11 @@ def test_iou_is_what_the_harness_scores(name: str, text: str, target: list[float
 
 def test_names_and_settings() -> None:
     assert {"iou", "format", "timestamp", "time_r1", "museg", "tempsamp_release"} <= set(names())
-    assert not {"common", "gauntlet", "hostile", "shape", "user"} & set(names())
+    assert not {"common", "fit", "gauntlet", "hostile", "rows", "shape", "user"} & set(names())
     for name in names():
         assert find(name).__name__ == name
         columns = {*inspect.getfullargspec(find(name)).kwonlyargs} - {*settings_of(find(name))}
-        assert columns <= {"targets", "duration_s", "saliency", "mode"}
-        assert find(name, protocol=protocol.load("default")) is not None
+        assert columns <= {"targets", *DEFAULTS}
     bound = find("iou", signed=True)
     assert isinstance(bound, partial) and bound.func.__name__ == "iou"
     assert pickle.loads(pickle.dumps(bound))(["<answer>1 to 2</answer>"], targets=[[[1, 2]]], duration_s=[9]) == [1.0]
@@ -256,11 +321,11 @@ def test_wrong_names_are_refused_with_the_nearest(name: str, bound: dict[str, An
 
 
 def test_a_mode_and_a_protocol_that_do_not_fit_are_refused() -> None:
-    row = {"completion": "", "targets": [[1.0, 2.0]], "duration_s": 9.0, "mode": "cott", "saliency": [[1, 1, 1]] * 4}
+    row = {**DEFAULTS, "completion": "", "targets": [[1.0, 2.0]], "mode": "cott", "saliency": [[1, 1, 1]] * 4}
     with pytest.raises(InputError, match="nearest: cot"):
         values(find("format"), [row])
     with pytest.raises(InputError, match="saliency"):
-        values(find("timestamp", protocol=protocol.load("default")), [row])
+        values(partial(find("timestamp"), protocol=protocol.load("qvh-hl-flat")), [row])
 
 
 def test_replies_are_read_by_parsers_only_and_without_torch() -> None:

@@ -1,0 +1,57 @@
+"""The experiments that come with the project, and what they would train."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.arguments import parser
+from harness.commands import experiment as command
+from harness.synthetic.make import annotate
+from tasks import task as tasks
+from trainers import cells, experiment
+
+NAMES = sorted(path.stem for path in experiment.FOLDER.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_can_be_read(name: str) -> None:
+    """With a known recipe for each label, and splits of tasks that exist."""
+    loaded = experiment.load(name)
+    names = [*loaded.evaluate, *([loaded.dev] if loaded.dev else [])]
+    names += [part for one in cells.planned_cells(loaded, Path()) for part, _ in experiment.parse(loaded.mix(*_place(one)))]
+    for split in names:
+        assert tasks.divide(split)[1] and tasks.find(tasks.divide(split)[0])
+    if name != "demo":
+        assert all("gradient_accumulation_steps" not in change for change in loaded.changes(next(iter(loaded.recipes))))
+
+
+def _place(one: cells.Cell) -> tuple[str, str, int]:
+    return one.row, one.label, one.seed
+
+
+def test_users_without_a_task_leave_it_out() -> None:
+    loaded = experiment.load("tempr1-tasks", ["didemo", "hacs-tal"])
+    everything = loaded.mix("own", "all", 0)
+    assert "didemo" not in everything and "hacs" not in everything and "charades@train,timerft@train" in everything
+    assert loaded.without == ("didemo", "hacs-tal")
+
+
+def test_the_study_says_how_much_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """8 recipes x 2 sizes x (4 rates x 3 seeds + 7 more seeds), from any folder."""
+    (tmp_path / "synthetic").mkdir()
+    annotate(tmp_path / "synthetic")
+    monkeypatch.chdir(tmp_path)
+    assert command.main(parser().parse_args(["experiment", "study", "--data-root", str(tmp_path), "--dry-run"])) == 0
+    shown = capsys.readouterr()
+    assert shown.err.startswith(
+        "trainings: 304, 192 of them to choose in the grid; contrasts: 7, the first is the primary one: tempsamp - grpo\n"
+    )
+    lines = shown.out.splitlines()
+    assert sum(line.startswith("harness train") for line in lines) == 304
+    assert sum("fewshot-50-seed9-seen" in line for line in lines) == 8
+    assert all("--model /" in line for line in lines)
+    loaded = experiment.load("study")
+    assert loaded.contrasts[:2] == (("tempsamp", "grpo"), ("tempsamp", "sft"))
+    assert "anchor-2" not in loaded.recipes  # It needs two replies of the policy

@@ -1,0 +1,34 @@
+"""What can be known of a training before anything is loaded."""
+
+import logging
+
+from tasks.errors import InputError
+from trainers.methods.configs import adapters, arguments
+from trainers.terms import terms
+from trainers.training import Training
+
+logger = logging.getLogger(__name__)
+
+
+def check(training: Training, alone: bool = False) -> None:
+    """Refuse a recipe whose arguments, adapters or rewards cannot be used on these splits.
+
+    Args:
+        training: What is to be trained.
+        alone: Whether other processes of a launch do not come here.
+
+    Raises:
+        InputError: An argument has no effect, a reward does not exist or cannot score a split, or nothing scores it.
+    """
+    recipe = training.recipe
+    arguments(training, alone)
+    adapters(recipe)
+    protocols = {rules.name: rules for rules in training.protocols}
+    if len(protocols) < len(training.protocols):
+        raise InputError(
+            "protocols with different names", ", ".join(rules.name for rules in training.protocols), "rename one of them"
+        )
+    if recipe.method == "grpo":
+        terms(recipe.rewards, protocols, recipe.epochs)
+    if len(training.kinds) > 1 and recipe.trainer.get("scale_rewards") in ("none", False):
+        logger.warning("scale_rewards=none: kinds whose rewards have a larger range have larger advantages")

@@ -1,0 +1,129 @@
+"""Everything that can be known of an experiment before it trains: bad input stops here and not after a night."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.arguments import parser
+from harness.data.notes import missing_videos
+from harness.models import trivial
+from harness.models.checkpoint import find
+from harness.models.open import REPLAY
+from harness.plan import Plan, make_plan
+from tasks import task as tasks
+from tasks.errors import InputError
+from tasks.overlap import overlaps
+from trainers import cells, recipe
+from trainers.experiment import Experiment
+from trainers.mix import parse
+from trainers.terms import terms
+
+OTHERS = "name other splits under `train` or `evaluate` in the file of the experiment (harness ls tasks)"
+OURS = {
+    "recipe": "recipes", "model": "model", "task": "train", "tasks": "train", "split": "train", "set": "set",
+    "seed": "seeds", "videos": "videos", "protocol": "protocol", "modes": "modes", "evaluate": "evaluate",
+    "output": "--output", "data_root": "--data-root", "dry_run": "--dry-run",
+}  # fmt: skip
+"""Options of `harness train` that an experiment says in its own words."""
+
+
+class Planned(NamedTuple):
+    """An experiment whose splits have their full names, with what they hold."""
+
+    experiment: Experiment
+    evaluated: list[Plan]  # In the order of `evaluate`
+    choosing: list[Plan]  # The dev split, if any
+    trained: dict[str, list[Plan]]  # By label of the recipe
+
+    def every_plan(self) -> list[Plan]:
+        """Every split that is asked or trained on, each once."""
+        of = [*self.evaluated, *self.choosing, *(plan for plans in self.trained.values() for plan in plans)]
+        return list({plan.name: plan for plan in of}.values())
+
+
+def planned(experiment: Experiment, root: Path) -> Planned:
+    """Load every split, and check that splits, modes, protocols, rewards and options fit each other.
+
+    Raises:
+        InputError: They do not, or something that is trained on is evaluated as well.
+    """
+
+    @cache
+    def plan(name: str, modes: tuple[str, ...]) -> Plan:
+        return make_plan(name, None, experiment.protocol, modes, root, experiment.videos)
+
+    evaluated = [plan(name, experiment.modes) for name in experiment.evaluate]
+    choosing = [plan(name, experiment.modes) for name in (experiment.dev,) if name is not None]
+    named = [_full(name, one) for name, one in zip(experiment.evaluate, evaluated, strict=True)]
+    dev = _full(experiment.dev, choosing[0]) if experiment.dev is not None else None
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise InputError("each split of evaluate once", f"{twice[0]} twice", f"edit {experiment.name}.yaml")
+    if dev in named:
+        raise InputError("a dev split that is not reported", f"{dev} under dev and evaluate", f"edit {experiment.name}.yaml")
+    trained: dict[str, list[Plan]] = {}
+    for label in experiment.recipes:
+        how = recipe.load(experiment.recipes[label].recipe, experiment.changes(label))
+        points = product(experiment.train, dict.fromkeys((*experiment.seeds, *experiment.grid_seeds)))
+        names = dict.fromkeys(name for row, seed in points for name, _ in parse(experiment.mix(row, label, seed)))
+        trained[label] = [plan(name, tuple(dict.fromkeys(how.epochs))) for name in names]
+        protocols = {one.protocol.name: one.protocol for one in trained[label]}
+        terms(how.rewards, protocols, how.epochs if how.rewards else ())
+    found = Planned(replace(experiment, evaluate=tuple(named), dev=dev), evaluated, choosing, trained)
+    refuse_overlap([one for plans in trained.values() for one in plans], [*evaluated, *choosing])
+    check_options(found.experiment)
+    return found
+
+
+def _full(name: str, plan: Plan) -> str:
+    """`task@split`; a user's own file keeps its path."""
+    return name if tasks.divide(name)[0].lower().endswith(tasks.OWN_SUFFIX) else plan.name
+
+
+def refuse_overlap(trained: Sequence[Plan], evaluated: Sequence[Plan]) -> None:
+    """Stop before anything is trained on a video that is evaluated. Raises InputError with the overlap."""
+    splits = {plan.name: plan.samples for plan in (*trained, *evaluated)}
+    names = {plan.name for plan in trained}
+    if same := names & {plan.name for plan in evaluated}:
+        raise InputError("evaluation on other splits than are trained on", ", ".join(sorted(same)), OTHERS)
+    if found := overlaps(splits, names):
+        shown = "; ".join(f"{overlap}: {', '.join(overlap.videos[:5])}" for overlap in found)
+        raise InputError("evaluation on videos that are not trained on", shown, OTHERS)
+
+
+def check_options(experiment: Experiment) -> None:
+    """Refuse options that `harness train` does not know, and those that the file says under a key. Raises InputError."""
+    plain = cells.train_command(replace(experiment, options=()), cells.planned_cells(experiment, Path("OUTPUT"))[0], [])
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        try:
+            before, after = (vars(parser().parse_args(typed)) for typed in (plain, [*plain, *experiment.options]))
+        except SystemExit as stop:
+            found = f"{' '.join(experiment.options)}: {(said.getvalue().strip().splitlines() or [''])[-1]}"
+            raise InputError("options of harness train", found, "harness train --help") from stop
+    if changed := [name for name in OURS if name in after and after[name] != before[name]]:
+        found = f"{changed[0]} in options: {' '.join(experiment.options)}"
+        raise InputError(f"{OURS[changed[0]]} in its own place", found, f"edit {experiment.name}.yaml")
+
+
+def check_here(found: Planned) -> None:
+    """Whether the model and the videos are on this machine. Raises InputError."""
+    check_model(found.experiment.model)
+    for plan in found.every_plan():
+        if (lines := missing_videos(plan)) and not (found.experiment.skips_missing and plan.videos):
+            step = f"harness data check {plan.name}; or `videos: [DIR]`, or `options: [--skip-missing]` in the file"
+            raise InputError(f"the videos of {plan.name}", "\n          ".join(lines), step)
+
+
+def check_model(name: str) -> None:
+    """A folder is checked; what can be the id of a model of the hub is fetched when it is asked. Raises InputError."""
+    if name in trivial.NAMES or name.startswith(REPLAY):
+        raise InputError("a checkpoint to train", name, "harness ls models")
+    if Path(name).expanduser().is_dir():
+        find(name)
+    elif name.count("/") != 1 or name.startswith((".", "~", "/")):
+        raise InputError("a checkpoint folder or a hub id (owner/name)", f"no folder {name}", "edit `model` in the file")
