@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from tasks.errors import InputError
-from trainers.base.curriculum import WHOLE
+from trainers.base.curriculum import STAGES
 from trainers.base.model import FAMILIES
 from trainers.base.train import WEAK_COOLDOWN, Settings, build
 
@@ -16,8 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line: train one base, or continue."""
     parser = argparse.ArgumentParser(prog="python -m trainers.base", description="Train a tiny checkpoint that grounds.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--weak", action="store_true", help="stop soon after the first lessons are learned")
-    parser.add_argument("--kinds", choices=WHOLE, default="moment", help="the kinds of question it learns")
+    parser.add_argument("--weak", action="store_true", help="stop soon after the last stage has begun")
+    parser.add_argument("--kinds", choices=STAGES, default="moment", help="the kinds of question it learns")
     parser.add_argument("--family", choices=FAMILIES, default=FAMILIES[0])
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)

@@ -30,8 +30,7 @@ SCHEMA = "vtg-harness/base/1"
 SAVE_EVERY_S = 20.0
 REPORT_EVERY = 200
 STREAM = 0xBA5E  # Keeps the random numbers of lessons apart from those of the benchmark's own videos
-WEAK_COOLDOWN = {"moment": 60, "all": 200}
-"""Steps after the opening, by kinds: so many that moments have a query gap of 10 to 25, and every kind has its form."""
+WEAK_COOLDOWN = {"moment": 40, "all": 300}  # Steps of the last stage, by kinds
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,9 @@ class Settings:
 
     family: str = "qwen3_vl"  # One of `model.FAMILIES`
     seed: int = 0  # Initial weights and all lessons
-    kinds: str = "moment"  # A key of `curriculum.WHOLE`: what is asked once the opening is learned
+    kinds: str = "moment"  # A key of `curriculum.STAGES`: what is asked in the end
     steps: int = 2000  # Length of the schedule
-    # Stop so many steps after the opening is learned, the learning rate falling to 0: a weak base. None for the whole
-    # schedule.
+    # Length of the last stage, in which the learning rate falls to 0: a weak base. None for the whole schedule.
     cooldown: int | None = None
     videos: int = 16  # Videos a step; each is asked about all its events
     warmup: int = 50  # Steps until the full learning rate
@@ -52,7 +50,7 @@ class Settings:
     decay: float = 0.01  # Weight decay of both
     clip: float = 1.0  # Largest norm of the gradient
     naming: float = 0.5  # Weight of the loss that has visual tokens named; without it shapes are not learned
-    # The opening is learned when the loss per answer token is below this. An answer that ignores the query cannot get below
+    # A stage is learned when the loss per answer token is below this. An answer that ignores the query cannot get below
     # ln(3) / 4 = 0.275: three events, four answer tokens.
     gate: float = 0.26
     window: int = 30  # Steps over which that loss is averaged
@@ -67,9 +65,14 @@ class Trainer:
         check_positions(self.model)
         self.batches = Batches(Inputs(self.model, self.processor, settings.family))
         self.step = 0  # Steps done
-        self.passed: int | None = None  # The step at which the first level was learned
+        self.learned: list[int] = []  # The steps at which a stage was learned
         self.losses: list[float] = []  # Losses per answer token of the last steps
         self._optimizers = _optimizers(self.model, settings)
+
+    @property
+    def passed(self) -> int | None:
+        """The step at which the last stage began; None before."""
+        return self.learned[-1] if len(self.learned) == len(curriculum.STAGES[self.settings.kinds]) - 1 else None
 
     @property
     def finished(self) -> bool:
@@ -81,7 +84,7 @@ class Trainer:
         """One step. Raises InputError, before any weight moves, if the loss is not a number."""
         settings = self.settings
         rng = np.random.default_rng([settings.seed, self.step, 0, STREAM])
-        shares = curriculum.OPENING if self.passed is None else curriculum.WHOLE[settings.kinds]
+        shares = curriculum.STAGES[settings.kinds][len(self.learned)]
         lessons = curriculum.lessons(rng, settings.videos, shares, self.batches.inputs.pixel_factor)
         answers, names = losses(self.model, self.batches, lessons)
         if not math.isfinite(answers.item() + names.item()):
@@ -97,21 +100,22 @@ class Trainer:
             optimizer.step()
         self.step += 1
         self.losses = [*self.losses, answers.item()][-settings.window :]
-        if self.passed is None and len(self.losses) == settings.window and np.mean(self.losses) < settings.gate:
-            self.passed = self.step
+        learning_for = self.step - max(self.learned, default=0)
+        if self.passed is None and learning_for >= settings.window and np.mean(self.losses) < settings.gate:
+            self.learned.append(self.step)
 
     def state(self) -> dict[str, Any]:
         """All that `restore` needs; lessons follow from the seed and the step."""
         return {
             "settings": asdict(self.settings),
-            "progress": (self.step, self.passed, self.losses),
+            "progress": (self.step, self.learned, self.losses),
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state` of the same settings."""
-        self.step, self.passed, self.losses = state["progress"]
+        self.step, self.learned, self.losses = state["progress"]
         self.model.load_state_dict(state["model"])
         for optimizer, values in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(values)
@@ -123,8 +127,8 @@ def build(folder: Path, settings: Settings, report: Callable[[str], None], save_
     The folder gets the checkpoint and `training.json`; `state.pt` lies there meanwhile, `save_every_s` seconds old at most.
 
     Raises:
-        InputError: The folder holds another training or cannot be written, the loss is not a number, or the first level
-            was not learned.
+        InputError: The folder holds another training or cannot be written, the loss is not a number, or a stage
+            before the last was not learned.
     """
     prepare_folder(folder)
     if (folder / RECORD).is_file():
@@ -166,7 +170,7 @@ def _publish(trainer: Trainer, folder: Path) -> None:
     record = {
         "schema": SCHEMA,
         "settings": asdict(trainer.settings),
-        "first_level_learned_at_step": trainer.passed,
+        "stages_learned_at_steps": trainer.learned,
         "steps": trainer.step,
         "loss": round(float(np.mean(trainer.losses)), 4),
         "parameters": trainer.model.num_parameters(),
