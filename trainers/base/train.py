@@ -30,7 +30,7 @@ SCHEMA = "vtg-harness/base/1"
 SAVE_EVERY_S = 20.0
 REPORT_EVERY = 200
 STREAM = 0xBA5E  # Keeps the random numbers of lessons apart from those of the benchmark's own videos
-WEAK_COOLDOWN = {"moment": 40, "all": 300}  # Steps of the last stage, by kinds
+WEAK_COOLDOWN = {"moment": 40, "all": 250}  # Steps of the last stage, by kinds
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Settings:
     seed: int = 0  # Initial weights and all lessons
     kinds: str = "moment"  # A key of `curriculum.STAGES`: what is asked in the end
     steps: int = 2000  # Length of the schedule
-    # Length of the last stage, in which the learning rate falls to 0: a weak base. None for the whole schedule.
+    # A weak base: steps of the last stage, in which the learning rate falls to 0. None for the whole schedule.
     cooldown: int | None = None
     videos: int = 16  # Videos a step; each is asked about all its events
     warmup: int = 50  # Steps until the full learning rate
@@ -68,11 +68,13 @@ class Trainer:
         self.learned: list[int] = []  # The steps at which a stage was learned
         self.losses: list[float] = []  # Losses per answer token of the last steps
         self._optimizers = _optimizers(self.model, settings)
+        stages = curriculum.STAGES[settings.kinds]
+        self._stages = stages if settings.cooldown is None else (stages[0], stages[-1])
 
     @property
     def passed(self) -> int | None:
         """The step at which the last stage began; None before."""
-        return self.learned[-1] if len(self.learned) == len(curriculum.STAGES[self.settings.kinds]) - 1 else None
+        return self.learned[-1] if len(self.learned) == len(self._stages) - 1 else None
 
     @property
     def finished(self) -> bool:
@@ -84,7 +86,7 @@ class Trainer:
         """One step. Raises InputError, before any weight moves, if the loss is not a number."""
         settings = self.settings
         rng = np.random.default_rng([settings.seed, self.step, 0, STREAM])
-        shares = curriculum.STAGES[settings.kinds][len(self.learned)]
+        shares = self._stages[len(self.learned)]
         lessons = curriculum.lessons(rng, settings.videos, shares, self.batches.inputs.pixel_factor)
         answers, names = losses(self.model, self.batches, lessons)
         if not math.isfinite(answers.item() + names.item()):

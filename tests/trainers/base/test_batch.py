@@ -10,7 +10,7 @@ from harness.models.prompt import Video
 from tasks.question import Question
 from trainers.base import curriculum
 from trainers.base.batch import answer_of
-from trainers.base.curriculum import EVERY_KIND, Lesson
+from trainers.base.curriculum import Lesson
 from trainers.base.model import FAMILIES
 from trainers.base.train import Settings, Trainer, losses
 from trainers.methods.packed import IGNORED
@@ -24,7 +24,7 @@ def trainer(request: pytest.FixtureRequest) -> Trainer:
 @pytest.fixture(scope="module")
 def lessons(trainer: Trainer) -> list[Lesson]:
     rng, factor = np.random.default_rng(3), trainer.batches.inputs.pixel_factor
-    levels = (*curriculum.OPENING, *curriculum.WHOLE["moment"], EVERY_KIND, EVERY_KIND)
+    levels = [level for stages in curriculum.STAGES.values() for shares in stages for level in shares]
     return [lesson for level in levels for lesson in curriculum.lessons(rng, 1, {level: 1.0}, factor)]
 
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from tasks.errors import InputError
 from trainers.base import train as module
-from trainers.base.curriculum import WHOLE
+from trainers.base.curriculum import STAGES
 from trainers.base.model import FAMILIES
 from trainers.base.train import Settings, Trainer, build, schedule
 
@@ -49,7 +49,7 @@ def test_loss_falls_and_every_weight_moves(family: str) -> None:
     assert still == []
 
 
-@pytest.mark.parametrize("kinds", WHOLE)
+@pytest.mark.parametrize("kinds", STAGES)
 def test_an_interrupted_training_ends_in_the_same_weights(kinds: str, tmp_path: Path) -> None:
     settings = replace(MICRO, kinds=kinds)
     build(tmp_path / "whole", settings, silent)
@@ -101,4 +101,11 @@ def test_weak_training_cools_down_from_the_gate_to_nothing() -> None:
     trainer = Trainer(replace(MICRO, cooldown=2))
     while not trainer.finished:
         trainer.advance()
-    assert (trainer.passed, trainer.step) == (4, 6)
+    assert (trainer.learned, trainer.step) == ([4], 6)
+
+
+def test_a_stage_begins_when_the_one_before_is_learned() -> None:
+    trainer = Trainer(MICRO)
+    while not trainer.finished:
+        trainer.advance()
+    assert (trainer.learned, trainer.passed, trainer.step) == ([4, 8], 8, 10)

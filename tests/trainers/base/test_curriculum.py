@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.synthetic.kinds import LETTERS
 from harness.synthetic.make import encode
 from harness.synthetic.scene import FPS, draw, plan
 from harness.video.decode import read_frames
@@ -10,9 +11,20 @@ from tasks import parsers
 from tasks.answer import Answer
 from trainers.base import curriculum
 from trainers.base.batch import answer_of
-from trainers.base.curriculum import BENCHMARK, COLOUR_ONLY, EVERY_KIND, ONE_COLOUR, RULES, VIDEO, Lesson, Level
+from trainers.base.curriculum import (
+    BENCHMARK,
+    COLOUR_ONLY,
+    EVERY_KIND,
+    KINDS_ONE_COLOUR,
+    ONE_COLOUR,
+    RULES,
+    STAGES,
+    VIDEO,
+    Lesson,
+    Level,
+)
 
-OPENING = list(curriculum.OPENING)
+OPENING = list(curriculum.SHAPES_TOO)
 LEVELS = [*OPENING, COLOUR_ONLY, ONE_COLOUR, BENCHMARK]
 
 
@@ -46,7 +58,7 @@ def test_every_query_names_one_event(level: Level) -> None:
             assert answer_of(question) == f"{event.start_s}.0 to {event.end_s}.0"
 
 
-@pytest.mark.parametrize("level", [*LEVELS, EVERY_KIND])
+@pytest.mark.parametrize("level", [*LEVELS, EVERY_KIND, KINDS_ONE_COLOUR])
 def test_something_is_visible_exactly_during_the_events(level: Level) -> None:
     for lesson in drawn(level):
         shown = [any(e.start_s <= time < e.end_s for e in lesson.events) for time in lesson.frames.time_s]
@@ -76,18 +88,31 @@ def test_one_word_decides_where_a_level_says_so() -> None:
 
 
 def test_one_call_draws_one_length_and_a_mixture_of_levels() -> None:
-    lessons = curriculum.lessons(np.random.default_rng(1), 200, curriculum.WHOLE["moment"], 32)
+    lessons = curriculum.lessons(np.random.default_rng(1), 200, STAGES["moment"][-1], 32)
     assert len({len(lesson.frames.time_s) for lesson in lessons}) == 1
-    for level, share in curriculum.WHOLE["moment"].items():
+    for level, share in STAGES["moment"][-1].items():
         assert sum(lesson.level == level for lesson in lessons) == pytest.approx(200 * share, abs=25)
 
 
-def test_a_lesson_of_every_kind_asks_each_once_and_its_answers_are_read_as_true() -> None:
-    for lesson in drawn(EVERY_KIND):
-        assert [question.protocol for question in lesson.asked] == list(RULES.values())
-        for question in lesson.asked:
-            sample, read = question.sample, parsers.reader(question.protocol)
-            assert read(answer_of(question), sample.duration_s) == Answer(sample.truth.spans, option=sample.truth.option)
+@pytest.mark.parametrize("level", [EVERY_KIND, KINDS_ONE_COLOUR])
+def test_a_lesson_of_every_kind_asks_each_and_a_choice_for_each_letter(level: Level) -> None:
+    for lesson in drawn(level):
+        assert level == EVERY_KIND or len({event.colour for event in lesson.events}) == 1
+        choices = [question for question in lesson.asked if question.protocol == RULES["choice"]]
+        assert sorted(question.sample.truth.option for question in choices) == list(LETTERS)
+        assert [question.protocol for question in lesson.asked] == [*RULES.values(), *[RULES["choice"]] * 3]
+
+
+@pytest.mark.parametrize("level", [EVERY_KIND, KINDS_ONE_COLOUR])
+def test_answers_of_every_kind_are_read_as_true(level: Level) -> None:
+    for question in (question for lesson in drawn(level) for question in lesson.asked):
+        sample, read = question.sample, parsers.reader(question.protocol)
+        assert read(answer_of(question), sample.duration_s) == Answer(sample.truth.spans, option=sample.truth.option)
+
+
+def test_shares_of_a_stage_sum_to_one_and_the_first_stage_is_the_same() -> None:
+    assert all(sum(shares.values()) == pytest.approx(1) for stages in STAGES.values() for shares in stages)
+    assert len({id(stages[0]) for stages in STAGES.values()}) == 1
 
 
 def test_every_kind_shows_a_video_in_the_same_way() -> None:
