@@ -66,7 +66,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(kinds: str, tmp_path: 
 
 
 def test_what_is_finished_stays_and_other_settings_are_refused(tmp_path: Path) -> None:
-    settings = replace(MICRO, steps=4)
+    settings = replace(MICRO, steps=8)
     build(tmp_path, settings, silent)
     files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     build(tmp_path, settings, silent)
