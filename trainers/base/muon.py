@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 
@@ -19,7 +20,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # noqa: ARG002
+    def step(self, closure: Any = None) -> Any:  # noqa: ARG002
         """One step. Every matrix has a gradient."""
         for group in self.param_groups:
             for matrix in group["params"]:
