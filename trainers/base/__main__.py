@@ -1,4 +1,4 @@
-"""python -m trainers.base FOLDER [--weak] [--family qwen2_5_vl]"""
+"""python -m trainers.base FOLDER [--weak] [--kinds all] [--family qwen2_5_vl]"""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from tasks.errors import InputError
+from trainers.base.curriculum import STAGES
 from trainers.base.model import FAMILIES
 from trainers.base.train import WEAK_COOLDOWN, Settings, build
 
@@ -15,13 +16,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line: train one base, or continue."""
     parser = argparse.ArgumentParser(prog="python -m trainers.base", description="Train a tiny checkpoint that grounds.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--weak", action="store_true", help="stop soon after the first lessons are learned")
+    parser.add_argument("--weak", action="store_true", help="stop soon after the last stage has begun")
+    parser.add_argument("--kinds", choices=STAGES, default="moment", help="the kinds of question it learns")
     parser.add_argument("--family", choices=FAMILIES, default=FAMILIES[0])
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     # Matrices this small gain nothing from threads, and one thread adds up in the same order every time.
     torch.set_num_threads(1)
-    settings = Settings(family=options.family, seed=options.seed, cooldown=WEAK_COOLDOWN if options.weak else None)
+    cooldown = WEAK_COOLDOWN[options.kinds] if options.weak else None
+    settings = Settings(family=options.family, seed=options.seed, kinds=options.kinds, cooldown=cooldown)
     try:
         build(options.folder, settings, _report)
     except InputError as error:

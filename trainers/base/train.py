@@ -18,20 +18,19 @@ from harness.models.checkpoint import fingerprint
 from harness.models.inputs import Inputs
 from harness.models.positions import check_positions
 from harness.store import prepare_folder, write_json
-from tasks import protocol
 from tasks.errors import InputError
 from trainers.base import curriculum, model
 from trainers.base.batch import Batches
 from trainers.base.curriculum import Lesson
+from trainers.base.muon import Muon
 from trainers.methods.packed import IGNORED, pack
 
 RECORD, STATE = "training.json", "state.pt"
 SCHEMA = "vtg-harness/base/1"
 SAVE_EVERY_S = 20.0
 REPORT_EVERY = 200
-RULES = protocol.load("synthetic")
 STREAM = 0xBA5E  # Keeps the random numbers of lessons apart from those of the benchmark's own videos
-WEAK_COOLDOWN = 40  # Steps after the first level that leave a base with a query gap of 10 to 20
+WEAK_COOLDOWN = {"moment": 40, "all": 250}  # Steps of the last stage, by kinds
 
 
 @dataclass(frozen=True)
@@ -40,18 +39,18 @@ class Settings:
 
     family: str = "qwen3_vl"  # One of `model.FAMILIES`
     seed: int = 0  # Initial weights and all lessons
-    steps: int = 1200  # Length of the schedule
-    # Stop so many steps after the first level is learned, the learning rate falling to 0: a weak base. None for the whole
-    # schedule.
+    kinds: str = "moment"  # A key of `curriculum.STAGES`: what is asked in the end
+    steps: int = 2000  # Length of the schedule
+    # A weak base: steps of the last stage, in which the learning rate falls to 0. None for the whole schedule.
     cooldown: int | None = None
-    videos: int = 32  # Videos a step; each is asked about all its events
+    videos: int = 16  # Videos a step; each is asked about all its events
     warmup: int = 50  # Steps until the full learning rate
     matrix_rate: float = 2e-2  # Learning rate of Muon, for the matrices inside the layers
     rate: float = 2e-3  # Learning rate of AdamW, for everything else
     decay: float = 0.01  # Weight decay of both
     clip: float = 1.0  # Largest norm of the gradient
     naming: float = 0.5  # Weight of the loss that has visual tokens named; without it shapes are not learned
-    # The first level is learned when the loss per answer token is below this. An answer that ignores the query cannot get below
+    # A stage is learned when the loss per answer token is below this. An answer that ignores the query cannot get below
     # ln(3) / 4 = 0.275: three events, four answer tokens.
     gate: float = 0.26
     window: int = 30  # Steps over which that loss is averaged
@@ -62,13 +61,20 @@ class Trainer:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.model, self.processor = model.make(settings.family, RULES, settings.seed)
+        self.model, self.processor = model.make(settings.family, settings.seed)
         check_positions(self.model)
-        self.batches = Batches(Inputs(self.model, self.processor, settings.family), RULES)
+        self.batches = Batches(Inputs(self.model, self.processor, settings.family))
         self.step = 0  # Steps done
-        self.passed: int | None = None  # The step at which the first level was learned
+        self.learned: list[int] = []  # The steps at which a stage was learned
         self.losses: list[float] = []  # Losses per answer token of the last steps
         self._optimizers = _optimizers(self.model, settings)
+        stages = curriculum.STAGES[settings.kinds]
+        self._stages = stages if settings.cooldown is None else (stages[0], stages[-1])
+
+    @property
+    def passed(self) -> int | None:
+        """The step at which the last stage began; None before."""
+        return self.learned[-1] if len(self.learned) == len(self._stages) - 1 else None
 
     @property
     def finished(self) -> bool:
@@ -80,8 +86,8 @@ class Trainer:
         """One step. Raises InputError, before any weight moves, if the loss is not a number."""
         settings = self.settings
         rng = np.random.default_rng([settings.seed, self.step, 0, STREAM])
-        levels = curriculum.OPENING if self.passed is None else curriculum.WHOLE
-        lessons = curriculum.lessons(rng, settings.videos, levels, RULES.video, self.batches.inputs.pixel_factor)
+        shares = self._stages[len(self.learned)]
+        lessons = curriculum.lessons(rng, settings.videos, shares, self.batches.inputs.pixel_factor)
         answers, names = losses(self.model, self.batches, lessons)
         if not math.isfinite(answers.item() + names.item()):
             raise InputError("a finite loss", f"{answers.item()} in step {self.step}", "another --seed, in another folder")
@@ -96,21 +102,22 @@ class Trainer:
             optimizer.step()
         self.step += 1
         self.losses = [*self.losses, answers.item()][-settings.window :]
-        if self.passed is None and len(self.losses) == settings.window and np.mean(self.losses) < settings.gate:
-            self.passed = self.step
+        learning_for = self.step - max(self.learned, default=0)
+        if self.passed is None and learning_for >= settings.window and np.mean(self.losses) < settings.gate:
+            self.learned.append(self.step)
 
     def state(self) -> dict[str, Any]:
         """All that `restore` needs; lessons follow from the seed and the step."""
         return {
             "settings": asdict(self.settings),
-            "progress": (self.step, self.passed, self.losses),
+            "progress": (self.step, self.learned, self.losses),
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state` of the same settings."""
-        self.step, self.passed, self.losses = state["progress"]
+        self.step, self.learned, self.losses = state["progress"]
         self.model.load_state_dict(state["model"])
         for optimizer, values in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(values)
@@ -122,8 +129,8 @@ def build(folder: Path, settings: Settings, report: Callable[[str], None], save_
     The folder gets the checkpoint and `training.json`; `state.pt` lies there meanwhile, `save_every_s` seconds old at most.
 
     Raises:
-        InputError: The folder holds another training or cannot be written, the loss is not a number, or the first level
-            was not learned.
+        InputError: The folder holds another training or cannot be written, the loss is not a number, or a stage
+            before the last was not learned.
     """
     prepare_folder(folder)
     if (folder / RECORD).is_file():
@@ -165,7 +172,7 @@ def _publish(trainer: Trainer, folder: Path) -> None:
     record = {
         "schema": SCHEMA,
         "settings": asdict(trainer.settings),
-        "first_level_learned_at_step": trainer.passed,
+        "stages_learned_at_steps": trainer.learned,
         "steps": trainer.step,
         "loss": round(float(np.mean(trainer.losses)), 4),
         "parameters": trainer.model.num_parameters(),
@@ -206,7 +213,7 @@ def _optimizers(network: Any, settings: Settings) -> list[torch.optim.Optimizer]
     inside = ("layers.", "blocks.", "merger.")
     matrices = {name: value for name, value in named if value.ndim == 2 and any(part in name for part in inside)}
     rest = [value for name, value in named if name not in matrices]
-    muon = torch.optim.Muon(matrices.values(), lr=settings.matrix_rate, weight_decay=settings.decay)
+    muon = Muon(matrices.values(), lr=settings.matrix_rate, weight_decay=settings.decay)
     adam = torch.optim.AdamW(rest, lr=settings.rate, betas=(0.9, 0.95), weight_decay=settings.decay)
     for group in (*muon.param_groups, *adam.param_groups):
         group["initial_lr"] = group["lr"]

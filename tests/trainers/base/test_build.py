@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from tasks.errors import InputError
 from trainers.base import train as module
+from trainers.base.curriculum import STAGES
 from trainers.base.model import FAMILIES
 from trainers.base.train import Settings, Trainer, build, schedule
 
@@ -48,12 +49,14 @@ def test_loss_falls_and_every_weight_moves(family: str) -> None:
     assert still == []
 
 
-def test_an_interrupted_training_ends_in_the_same_weights(tmp_path: Path) -> None:
-    build(tmp_path / "whole", MICRO, silent)
+@pytest.mark.parametrize("kinds", STAGES)
+def test_an_interrupted_training_ends_in_the_same_weights(kinds: str, tmp_path: Path) -> None:
+    settings = replace(MICRO, kinds=kinds)
+    build(tmp_path / "whole", settings, silent)
     with pytest.raises(CutError):
-        build(tmp_path / "cut", MICRO, cut, save_every_s=0.0)
+        build(tmp_path / "cut", settings, cut, save_every_s=0.0)
     assert (tmp_path / "cut" / "state.pt").is_file() and not (tmp_path / "cut" / "training.json").exists()
-    build(tmp_path / "cut", MICRO, silent)
+    build(tmp_path / "cut", settings, silent)
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
     assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
     records = [json.loads((tmp_path / name / "training.json").read_text()) for name in ("whole", "cut")]
@@ -63,7 +66,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(tmp_path: Path) -> Non
 
 
 def test_what_is_finished_stays_and_other_settings_are_refused(tmp_path: Path) -> None:
-    settings = replace(MICRO, steps=4)
+    settings = replace(MICRO, steps=8)
     build(tmp_path, settings, silent)
     files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     build(tmp_path, settings, silent)
@@ -98,4 +101,11 @@ def test_weak_training_cools_down_from_the_gate_to_nothing() -> None:
     trainer = Trainer(replace(MICRO, cooldown=2))
     while not trainer.finished:
         trainer.advance()
-    assert (trainer.passed, trainer.step) == (4, 6)
+    assert (trainer.learned, trainer.step) == ([4], 6)
+
+
+def test_a_stage_begins_when_the_one_before_is_learned() -> None:
+    trainer = Trainer(MICRO)
+    while not trainer.finished:
+        trainer.advance()
+    assert (trainer.learned, trainer.passed, trainer.step) == ([4, 8], 8, 10)

@@ -3,27 +3,28 @@
 import unicodedata
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoProcessor
 
 from harness.synthetic.scene import COLOURS, DURATIONS_S, SHAPES
-from tasks import protocol
 from tasks.answer import Answer
 from tasks.sample import one_query
 from tasks.say import say
 from tasks.span import Span
-from trainers.base import model
+from trainers.base import curriculum, model
+from trainers.base.batch import answer_of
 
-RULES = protocol.load("synthetic")
+RULES = curriculum.RULES["moment"]
 
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """As `AutoProcessor` reads it back from a folder."""
     folder = tmp_path_factory.mktemp("base")
-    _, processor = model.make("qwen3_vl", RULES, 0)
+    _, processor = model.make("qwen3_vl", 0)
     processor.save_pretrained(folder)
     loaded = AutoProcessor.from_pretrained(folder).tokenizer
     assert type(loaded).__name__.startswith("Qwen2Tokenizer")
@@ -45,6 +46,16 @@ def test_an_answer_has_a_token_for_each_time(tokenizer: Any) -> None:
         assert tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
 
 
+def test_answers_of_every_kind_have_a_token_for_each_part(tokenizer: Any) -> None:
+    (lesson,) = curriculum.lessons(np.random.default_rng(1), 1, {curriculum.EVERY_KIND: 1.0}, 32)
+    for question in lesson.asked:
+        spans = [[f"{float(span.start_s)}", " to ", f"{float(span.end_s)}"] for span in question.sample.truth.spans]
+        parts = [part for span in spans for part in (*span, ", ")][:-1]
+        if question.protocol.kind == "choice":
+            parts = ["<answer>", question.sample.truth.option, "</answer><glue>", *parts, "</glue>"]
+        assert tokenizer.tokenize(answer_of(question)) == parts
+
+
 def test_a_timestamp_is_one_token(tokenizer: Any) -> None:
     for text in ("<0.5 seconds>", "<9.0 seconds>", "<23.0 seconds>"):
         assert tokenizer.tokenize(f"user\n{text}<|vision_start|>") == ["user", "Ċ", text, "<|vision_start|>"]
@@ -57,5 +68,5 @@ def test_any_text_survives(tokenizer: Any, text: str) -> None:
 
 
 def test_same_seed_same_weights() -> None:
-    first, again, other = (model.make("qwen3_vl", RULES, seed)[0].lm_head.weight for seed in (3, 3, 4))
+    first, again, other = (model.make("qwen3_vl", seed)[0].lm_head.weight for seed in (3, 3, 4))
     assert first.equal(again) and not first.equal(other)
