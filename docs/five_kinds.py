@@ -47,6 +47,14 @@ def compared(base: Path, seeds: Sequence[Path], root: str) -> tuple[str, float, 
     return found["main"], found["systems"][0]["means"][found["main"]], shown
 
 
+def apart(differences: Sequence[str]) -> str:
+    """How many differences lie apart from 0 by their interval, in a sentence."""
+    signs = [{bound[0] for bound in each.partition("(")[2].rstrip(")").split(" to ")} for each in differences]
+    above, below = (sum(sign == {one} for sign in signs) for one in "+-")
+    text = f"Of {len(signs)} differences from the base, {above} lie above 0 with their whole interval and {below} below."
+    return text if above else f"{text}\nSo in this many steps no recipe is seen to improve any kind over the base."
+
+
 def right_number(folders: Sequence[Path], plan: Plan) -> float:
     """Percent of replies with as many spans as are true."""
     read_reply, found = reader(plan.protocol), []
@@ -72,6 +80,7 @@ def main(folder: Path, root: str) -> None:
         found = {label: compared(base, [each / "runs" / split for each in trained], root) for label, trained in seeds.items()}
         metric, value, _ = next(iter(found.values()))
         rows.append({"split": split, "metric": metric, "base": f"{value:.2f}", **{label: one[2] for label, one in found.items()}})
+    said = apart([row[label] for row in rows for label in seeds])
     plan = make_plan(COUNTED, None, None, ("direct",), root)
     counts = {
         "base": [folder / "base" / "runs" / COUNTED],
