@@ -91,7 +91,7 @@ def main(folder: Path, root: str) -> None:
     parts = [
         HEAD,
         tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True),
-        f"\n## Number of spans on {COUNTED}\n",
+        f"\n{said}\n\n## Number of spans on {COUNTED}\n",
     ]
     parts += [tabulate(counted, headers="keys", tablefmt="github", disable_numparse=True), "", STUDY["how"](experiment, records)]
     table = (folder / TABLE).read_text(encoding="utf-8").rstrip()
