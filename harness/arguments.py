@@ -127,6 +127,8 @@ def _board(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     board.add_argument("--group", choices=("seeds", "none"), help="seeds (default): runs of one recipe are one row, mean ± sd")
     board.add_argument("--format", choices=("text", "md", "csv", "json", "latex", "html"), help="default: text")
     board.add_argument("--force", action="store_true", help="rank what is not comparable; the table says so")
+    usage = "first score every run again from its replies; exit code 2 where its scores do not follow from them"
+    board.add_argument("--verify", action="store_true", help=usage)
 
 
 def _view(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
@@ -157,6 +159,10 @@ def _export(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None
     push.add_argument("repo", metavar="REPO", help="model repository: owner/name")
     push.add_argument("--yes", action="store_true", help="do it; without this, only show what would become public")
     push.set_defaults(task=None, protocol=None)
+    usage = "copy a finished run into a folder of results, as harness board DIR --verify checks it"
+    submit = verbs.add_parser("submit", parents=[common], help=usage)
+    submit.add_argument("path", metavar="RUN", help="run folder")
+    submit.add_argument("--to", required=True, metavar="DIR", help="folder of results, such as a repository's results/")
 
 
 def _ls(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
