@@ -21,8 +21,10 @@ def parser() -> Parser:
     verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = Parser(add_help=False)
     common.add_argument("--data-root", metavar="DIR", help="annotations and videos (default: $HARNESS_DATA, else the user cache)")
+    usage = "file or folder of your own tasks, protocols, parsers, kinds, models, rewards, recipes; repeat for several"
+    common.add_argument("--include", action="append", default=[], metavar="PATH", help=usage)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
-    for verb in (_run, _score, _train, _experiment, _compare, _board, _view, _export, _ls, _show, _data, _rewards, _demo):
+    for verb in (_run, _score, _train, _experiment, _compare, _board, _view, _export, _ls, _show, _data, _rewards, _new, _demo):
         verb(verbs, common)
     return parser
 
@@ -205,6 +207,14 @@ def _rewards(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> Non
     usage = "a perfect reply, with {start} and {end}, or {times} and {scores} (default: the tags of the mode)"
     gauntlet.add_argument("--answer", metavar="TEXT", help=usage)
     gauntlet.add_argument("--seed", type=int, default=0, help="of the mixed replies and the order of the batch")
+
+
+def _new(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    usage = "write a small working example of your own task, protocol, kind, model, reward or recipe, with its test"
+    new = verbs.add_parser("new", parents=[common], help=usage)
+    new.add_argument("what", choices=("task", "protocol", "kind", "model", "reward", "recipe"))
+    new.add_argument("name", metavar="NAME", help="its name: small letters, digits, underscores")
+    new.add_argument("--to", metavar="DIR", help="folder for the files (default: NAME)")
 
 
 def _demo(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from harness import paths, secret, stopping
 from harness.arguments import parser
+from tasks import outside
 from tasks.errors import InputError
 
 DONE, TOO_MANY_ERRORS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
+        outside.include(options.include)
         paths.check(options)
         return int(importlib.import_module(f"harness.commands.{options.command}").main(options))
     except InputError as error:
