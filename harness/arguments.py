@@ -23,6 +23,8 @@ def parser() -> Parser:
     common.add_argument("--data-root", metavar="DIR", help="annotations and videos (default: $HARNESS_DATA, else the user cache)")
     usage = "file or folder of your own tasks, protocols, parsers, kinds, models, rewards, recipes; repeat for several"
     common.add_argument("--include", action="append", default=[], metavar="PATH", help=usage)
+    usage = "options from a YAML file, or from the run.json of a run; what is typed wins"
+    common.add_argument("--config", metavar="FILE", help=usage)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
     for verb in (_run, _score, _train, _experiment, _compare, _board, _view, _export, _ls, _show, _data, _rewards, _new, _demo):
         verb(verbs, common)
