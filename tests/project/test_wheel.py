@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 PACKAGES = ("tasks", "harness", "trainers", "leaderboards")
-SHIPPED = ("*.py", "*.toml", "*.json", "*.yaml", "*.safetensors", "*.jinja", "*.html", "*.css", "*.js")
+SHIPPED = ("*.py", "*.toml", "*.json", "*.yaml", "*.safetensors", "*.jinja", "*.html", "*.css", "*.js", "*.txt", "py.typed")
 
 
 def pip(*arguments: str | Path) -> None:

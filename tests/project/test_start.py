@@ -1,0 +1,22 @@
+"""`harness` says so where a package of another distribution stands before its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["tasks", "trainers", "leaderboards"])
+@pytest.mark.parametrize("form", ["{}/__init__.py", "{}.py"])
+def test_a_package_before_ours_is_named(name: str, form: str, project: Path, tmp_path: Path) -> None:
+    file = tmp_path / form.format(name)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("raise SystemExit('the wrong one ran')\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(project)])}
+    typed = [sys.executable, "-m", "harness", "ls", "tasks"]
+    done = subprocess.run(typed, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"the package {name} of vtg-harness" in done.stderr and str(file) in done.stderr
+    assert "the wrong one ran" not in done.stderr
