@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,14 @@ def test_the_tests_that_skipped_are_written_down_and_can_be_asked_for(project: P
 
 def test_github_runs_the_script_and_nothing_else(project: Path) -> None:
     workflow = yaml.safe_load((project / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
-    (job,) = workflow["jobs"].values()
+    job = workflow["jobs"]["test"]
     assert [step["uses"].split("@")[0] for step in job["steps"][:-1]] == ["actions/checkout", "actions/setup-python"]
     assert job["steps"][-1] == {"run": ".ci/run"}
     assert os.access(project / ".ci" / "run", os.X_OK)
+
+
+def test_the_wheel_is_tried_on_every_python_that_the_package_names(project: Path) -> None:
+    workflow = yaml.safe_load((project / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    named = [line.rpartition(" ")[2] for line in settings["project"]["classifiers"] if "Python :: 3." in line]
+    assert workflow["jobs"]["wheel"]["strategy"]["matrix"]["python"] == named
