@@ -95,8 +95,10 @@ def test_the_record_of_a_checkpoint_follows_the_schema(validators: dict[str, Dra
 def test_a_checkpoint_without_videos_follows_the_schemas(
     family: str, evaluate: Callable[..., Any], tmp_path: Path, validators: dict[str, Draft202012Validator]
 ) -> None:
-    documents = evaluate("--model", str(tiny.build(tmp_path / family, family)))
-    assert {record["error"]["type"] for record in documents["samples"]} == {"missing-video"}
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "d.mp4").write_bytes(b"no video")
+    documents = evaluate("--model", str(tiny.build(tmp_path / family, family)), "--videos", str(tmp_path / "videos"))
+    assert {record["error"]["type"] for record in documents["samples"]} == {"missing-video", "decode-error"}
     for name, validator in validators.items():
         for document in documents[name]:
             validator.validate(document)
