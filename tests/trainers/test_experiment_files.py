@@ -46,10 +46,10 @@ def test_the_study_says_how_much_it_is(
     assert command.main(parser().parse_args(["experiment", "study", "--data-root", str(tmp_path), "--dry-run"])) == 0
     shown = capsys.readouterr()
     assert shown.err.startswith(
-        "trainings: 304, 192 of them to choose in the grid; contrasts: 7, the first is the primary one: tempsamp - grpo\n"
+        "trainings: 192, 48 of them to choose in the grid; contrasts: 7, the first is the primary one: tempsamp - grpo\n"
     )
     lines = shown.out.splitlines()
-    assert sum(line.startswith("harness train") for line in lines) == 304
+    assert sum(line.startswith("harness train") for line in lines) == 192
     assert sum("fewshot-50-seed9-seen" in line for line in lines) == 8
     assert all("--model /" in line for line in lines)
     loaded = experiment.load("study")
