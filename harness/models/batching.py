@@ -46,10 +46,10 @@ class Ready(NamedTuple):
 
 
 class _Waiting(NamedTuple):
-    """A question in the queue, by its place in its video and that of the video."""
+    """A question in the queue: the place of its video, and its own among the questions on it."""
 
     place: int
-    index: int
+    number: int
     ready: Ready
 
 
@@ -90,10 +90,12 @@ class Batching:
         for place, asked in enumerate(videos):
             prepared = within_memory(partial(self._prepare, asked))
             if isinstance(prepared, Failure) and self._held:
-                # What waits has its share of the memory.
-                self._limit.halve(sum(map(len, self._queues.values())))
+                # Perhaps what waits takes the memory.
+                waiting = sum(map(len, self._queues.values()))
                 yield from self._answer_all()
                 prepared = within_memory(partial(self._prepare, asked))
+                if not isinstance(prepared, Failure):
+                    self._limit.halve(waiting)
             if isinstance(prepared, Failure):
                 yield place, AnswerError(prepared)
                 continue
@@ -106,9 +108,9 @@ class Batching:
     def _add(self, place: int, prepared: Sequence[Ready | Failure]) -> Iterator[tuple[int, Answers]]:
         self._held[place] = [one if isinstance(one, Failure) else None for one in prepared]
         added: dict[DecodingRules, list[_Waiting]] = {}
-        for index, one in enumerate(prepared):
+        for number, one in enumerate(prepared):
             if isinstance(one, Ready):
-                added.setdefault(one.decoding, []).append(_Waiting(place, index, one))
+                added.setdefault(one.decoding, []).append(_Waiting(place, number, one))
         yield from self._finished()
         for decoding, new in added.items():
             queue = self._queues.setdefault(decoding, [])
@@ -126,14 +128,12 @@ class Batching:
         while len(queue) >= least and queue:
             batch = queue[: self._size(queue)]
             replies = within_memory(partial(self._reply, [one.ready for one in batch]))
-            if isinstance(replies, Failure):
-                if len(batch) > 1:
-                    self._limit.halve(len(batch))
-                    continue
-                replies = [replies]
+            if isinstance(replies, Failure) and len(batch) > 1:
+                self._limit.halve(len(batch))
+                continue
             del queue[: len(batch)]
-            for one, told in zip(batch, replies, strict=True):
-                self._held[one.place][one.index] = told
+            for one, told in zip(batch, [replies] if isinstance(replies, Failure) else replies, strict=True):
+                self._held[one.place][one.number] = told
             del batch  # or its prefixes would live until the next one
             yield from self._finished()
 

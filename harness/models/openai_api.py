@@ -64,7 +64,8 @@ class OpenAiModel:
         for question in questions:
             check_protocol(question.protocol)
         shown = frame_parts(frames)
-        with ThreadPoolExecutor(self._options.batch_size) as pool:
+        size = self._options.batch_size
+        with ThreadPoolExecutor(None if size == "auto" else size) as pool:
             return list(pool.map(lambda question: self._ask(shown, question, frames), questions))
 
     def _ask(self, shown: list[dict[str, Any]], question: Question, frames: Frames) -> Reply | Failure:
