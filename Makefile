@@ -29,7 +29,7 @@ lint: $(READY) ## style, formatting and types
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-board: $(READY) ## install, then write the board of the recorded runs into the README
+board: $(READY) ## install, then write the board of the recorded runs into docs/demo.md
 	$(BIN)/python docs/figures.py board
 
 rewards: $(READY) ## fail where a reward has become three times slower than it was

@@ -1,7 +1,7 @@
-"""Writes the figures that the README and the docs show, from runs of the commands they name.
+"""Writes the figures that the docs show, from runs of the commands they name.
 
-python docs/figures.py demo             # runs `harness demo`, puts its table and its board into README.md
-python docs/figures.py board            # puts the board of the recorded runs into README.md
+python docs/figures.py demo             # runs `harness demo`, puts its table and its board into docs/demo.md
+python docs/figures.py board            # puts the board of the recorded runs into docs/demo.md
 python docs/figures.py rewards          # times the rewards, writes tests/benchmarks/rewards.json
 python docs/figures.py bench [TEST …]   # runs these benchmarks, or all, writes docs/measurements.md
 """
@@ -27,7 +27,7 @@ SWEEP = "test_other_groups_and_prompts"
 
 
 def demo() -> None:
-    """Put the table of `harness demo` between the markers of the README."""
+    """Put the table of `harness demo` between the markers of docs/demo.md."""
     harness = Path(sys.executable).with_name("harness")
     shown = subprocess.run([harness, "demo"], cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
     _replace("make demo", f"```\n{shown.rstrip()}\n```")
@@ -36,7 +36,7 @@ def demo() -> None:
 
 
 def board() -> None:
-    """Put the board of `docs/board` between the markers of the README."""
+    """Put the board of `docs/board` between the markers of docs/demo.md."""
     _replace("make board", _board())
 
 
@@ -66,11 +66,11 @@ def _record(experiment: Path) -> None:
 
 
 def _replace(marker: str, block: str) -> None:
-    """Put text between two markers of the README."""
-    readme = ROOT / "README.md"
+    """Put text between two markers of docs/demo.md."""
+    page = ROOT / "docs" / "demo.md"
     pattern = re.compile(rf"<!-- {marker} -->.*?<!-- end -->", flags=re.DOTALL)
-    text = pattern.sub(lambda _: f"<!-- {marker} -->\n{block}\n<!-- end -->", readme.read_text(encoding="utf-8"))
-    readme.write_text(text, encoding="utf-8")
+    text = pattern.sub(lambda _: f"<!-- {marker} -->\n{block}\n<!-- end -->", page.read_text(encoding="utf-8"))
+    page.write_text(text, encoding="utf-8")
 
 
 def bench(*chosen: str) -> None:

@@ -75,9 +75,7 @@ def main(data_root: Path) -> None:
     blind = list(_blind(data_root))
     parts += [BLIND, _table(blind)]
     PAGE.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
-    columns = ("benchmark", "metric", *SHOWN, "best other", "papers")
-    kept = [{key: row[key] for key in columns} for row in blind]
-    block = f"{MARKER}\n{_table(short)}\n\n{_table(kept)}\n<!-- end -->"
+    block = f"{MARKER}\n{_table(short)}\n<!-- end -->"
     text = re.sub(rf"{re.escape(MARKER)}.*?<!-- end -->", lambda _: block, README.read_text(encoding="utf-8"), flags=re.DOTALL)
     README.write_text(text, encoding="utf-8")
 

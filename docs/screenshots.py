@@ -1,4 +1,4 @@
-"""Takes the pictures of `harness view` that the README shows, in a headless Chromium.
+"""Takes the pictures of `harness view` that the docs show, in a headless Chromium.
 
 python docs/screenshots.py --data-root demo/data RUN RUN2   # writes docs/screenshots/run.png and comparison.png
 """

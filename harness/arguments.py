@@ -21,8 +21,12 @@ def parser() -> Parser:
     verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = Parser(add_help=False)
     common.add_argument("--data-root", metavar="DIR", help="annotations and videos (default: $HARNESS_DATA, else the user cache)")
+    usage = "file or folder of your own tasks, protocols, parsers, kinds, models, rewards, recipes; repeat for several"
+    common.add_argument("--include", action="append", default=[], metavar="PATH", help=usage)
+    usage = "options from a YAML file, or from the run.json of a run; what is typed wins"
+    common.add_argument("--config", metavar="FILE", help=usage)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
-    for verb in (_run, _score, _train, _experiment, _compare, _board, _view, _export, _ls, _show, _data, _rewards, _demo):
+    for verb in (_run, _score, _train, _experiment, _compare, _board, _view, _export, _ls, _show, _data, _rewards, _new, _demo):
         verb(verbs, common)
     return parser
 
@@ -130,6 +134,8 @@ def _board(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     board.add_argument("--group", choices=("seeds", "none"), help="seeds (default): runs of one recipe are one row, mean ± sd")
     board.add_argument("--format", choices=("text", "md", "csv", "json", "latex", "html"), help="default: text")
     board.add_argument("--force", action="store_true", help="rank what is not comparable; the table says so")
+    usage = "first score every run again from its replies; exit code 2 where its scores do not follow from them"
+    board.add_argument("--verify", action="store_true", help=usage)
 
 
 def _view(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
@@ -160,6 +166,10 @@ def _export(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None
     push.add_argument("repo", metavar="REPO", help="model repository: owner/name")
     push.add_argument("--yes", action="store_true", help="do it; without this, only show what would become public")
     push.set_defaults(task=None, protocol=None)
+    usage = "copy a finished run into a folder of results, as harness board DIR --verify checks it"
+    submit = verbs.add_parser("submit", parents=[common], help=usage)
+    submit.add_argument("path", metavar="RUN", help="run folder")
+    submit.add_argument("--to", required=True, metavar="DIR", help="folder of results, such as a repository's results/")
 
 
 def _ls(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
@@ -202,6 +212,14 @@ def _rewards(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> Non
     usage = "a perfect reply, with {start} and {end}, or {times} and {scores} (default: the tags of the mode)"
     gauntlet.add_argument("--answer", metavar="TEXT", help=usage)
     gauntlet.add_argument("--seed", type=int, default=0, help="of the mixed replies and the order of the batch")
+
+
+def _new(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    usage = "write a small working example of your own task, protocol, kind, model, reward or recipe, with its test"
+    new = verbs.add_parser("new", parents=[common], help=usage)
+    new.add_argument("what", choices=("task", "protocol", "kind", "model", "reward", "recipe"))
+    new.add_argument("name", metavar="NAME", help="its name: small letters, digits, underscores")
+    new.add_argument("--to", metavar="DIR", help="folder for the files (default: NAME)")
 
 
 def _demo(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:

@@ -6,10 +6,12 @@ import gc
 import importlib
 import io
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
-from harness import paths, secret, stopping
+from harness import config, paths, secret, stopping
 from harness.arguments import parser
+from tasks import outside
 from tasks.errors import InputError
 
 DONE, TOO_MANY_ERRORS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -34,8 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(sys.stdout, io.TextIOWrapper):
             # Names of files can be of bytes that are no text.
             sys.stdout.reconfigure(errors="backslashreplace")
-    options = parser().parse_args(arguments)
     try:
+        options = config.parse(parser, arguments, sys.argv[1:] if arguments is None else arguments)
+    except InputError as error:
+        sys.stderr.write(f"harness: bad input\n{secret.redact(secret.hidden(str(error)), secret.of(Namespace()))}\n")
+        return BAD_INPUT
+    try:
+        outside.include(options.include)
         paths.check(options)
         return int(importlib.import_module(f"harness.commands.{options.command}").main(options))
     except InputError as error:

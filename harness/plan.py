@@ -9,7 +9,7 @@ from typing import Any
 from harness import __version__, paths
 from harness.data.videos import distinct, find_videos
 from harness.paths import AnyPath
-from tasks import kinds
+from tasks import kinds, outside
 from tasks import protocol as protocols
 from tasks import task as tasks
 from tasks.errors import InputError
@@ -84,7 +84,17 @@ class Plan:
             "limit": self.limit,
             "ids_sha256": self.ids_sha256,
             "seed": self.seed,
+            **({"outside": files} if (files := self._outside()) else {}),
         }
+
+    def _outside(self) -> dict[str, str]:
+        """SHA-256 by `group/name` of the files from outside that this plan rests on; a protocol is in the spec with its rules."""
+        things = [
+            outside.added("parsers", ()).get(self.protocol.answer.parser),
+            outside.added("kinds", ()).get(self.protocol.kind),
+            *(thing for thing in outside.added("tasks", ()).values() if self.task in tasks.tasks_of(thing)),
+        ]
+        return {f"{thing.group}/{thing.name}": thing.sha256 for thing in things if thing is not None}
 
 
 def make_plan(

@@ -10,12 +10,12 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, get_args, get_type_hints
 
-from tasks import kinds
+from tasks import kinds, outside
 from tasks.errors import InputError, unknown
 from tasks.rules import CLEAN, PARTS, About, AnswerRules, DecodingRules, PromptRules, ScoreRules, VideoRules
 from tasks.sample import Sample
 
-FOLDER = Path(__file__).parent / "protocols"
+FOLDER, SUFFIX = Path(__file__).parent / "protocols", ".toml"
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,39 @@ _PLACE = re.compile(r"\{(?:query|queries|count|options|option_list)\}")
 
 
 def names() -> list[str]:
-    """Names of the protocols that exist."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    """Names of the protocols that exist, those from outside included."""
+    return sorted(_files())
 
 
 def load(name: str) -> Protocol:
-    """Read a protocol by name. Raises InputError, with the nearest name, if there is none."""
-    if name not in names():
-        raise InputError("the name of a protocol", unknown(name, names()), "harness ls protocols")
-    return from_dict({"name": name, **tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))})
+    """Read a protocol by name, or from a TOML file. Raises InputError, with the nearest name, if there is none."""
+    if name.endswith(SUFFIX):
+        outside.include([name])
+        name = Path(name).stem
+    if name not in (files := _files()):
+        raise InputError("the name of a protocol", unknown(name, files), "harness ls protocols")
+    text = files[name].read_text(encoding="utf-8")
+    values = tomllib.loads(text)
+    if files[name].parent != FOLDER:
+        _check_keys(values, files[name], text)
+    return from_dict({"name": name, **values})
+
+
+def _files() -> dict[str, Path]:
+    ours = {path.stem: path for path in FOLDER.glob(f"*{SUFFIX}")}
+    return ours | {name: thing.path for name, thing in outside.added("protocols", ours).items()}
+
+
+def _check_keys(values: dict[str, Any], path: Path, text: str) -> None:
+    """Refuse a key that a protocol does not have, with its line and the nearest. Raises InputError."""
+    parts = {**PARTS, "about": About}
+    known = {"": ("summary", "kind", *parts), **{key: tuple(f.name for f in fields(part)) for key, part in parts.items()}}
+    for table, keys in known.items():
+        for key in values if not table else values.get(table, {}):
+            if key not in keys:
+                line = next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[?{re.escape(key)}\b", row)), 0)
+                expected = f"{f'a rule of [{table}]' if table else 'a table or key of a protocol'}: {', '.join(keys)}"
+                raise InputError(expected, f"{path} line {line}: {unknown(key, keys)}", f"edit {path}")
 
 
 def form(name: str, wanted: Sequence[str]) -> Protocol:
@@ -111,8 +135,8 @@ def from_dict(values: dict[str, Any]) -> Protocol:
         given = values if "kind" in values else _before_kinds(values)
         built = {key: _part(cls, given[key]) for key, cls in PARTS.items()}
         about = _part(About, given.get("about", {}))
-        if given["kind"] not in kinds.NAMES:
-            raise ValueError(f"kind = {given['kind']!r}, not one of {', '.join(kinds.NAMES)}")
+        if given["kind"] not in (known := kinds.names()):
+            raise ValueError(f"kind = {given['kind']!r}, not one of {', '.join(known)}")
         return Protocol(given["name"], given.get("summary", ""), given["kind"], **built, about=about)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         expected = "; ".join(f"[{key}] {', '.join(f.name for f in fields(cls))}" for key, cls in PARTS.items())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tasks import benchmarks, splits
+from tasks import benchmarks, outside, splits
 from tasks.errors import InputError, unknown
 from tasks.formats.own import kinds_of, read_own
 from tasks.formats.published import read_timestamps_json
@@ -109,9 +109,24 @@ class Task:
 
 
 def all_tasks() -> dict[str, Task]:
-    """Every task by name: one module each in `tasks/benchmarks`."""
+    """Every task by name: one module each in `tasks/benchmarks`, and what comes from outside. Raises InputError on a clash."""
     modules = (importlib.import_module(f"tasks.benchmarks.{m.name}") for m in pkgutil.iter_modules(benchmarks.__path__))
-    return {task.name: task for module in modules for task in getattr(module, "TASKS", None) or (module.TASK,)}
+    found = {task.name: task for module in modules for task in getattr(module, "TASKS", None) or (module.TASK,)}
+    for thing in outside.added("tasks", ()).values():
+        for task in tasks_of(thing):
+            taken = {name for other in found.values() for name in (other.name, *other.aliases)}
+            if clash := sorted(taken & {task.name, *task.aliases}):
+                found_twice = f"{clash[0]!r}: an earlier one and {thing.path}"
+                raise InputError("each of the tasks under a name of its own", found_twice, f"rename it in {thing.path}")
+            found[task.name] = task
+    return found
+
+
+def tasks_of(thing: outside.Thing) -> tuple[Task, ...]:
+    """The tasks that a file from outside declares. Raises InputError where they are something else."""
+    if hasattr(thing.load(), "TASKS"):
+        return tuple(thing.made("TASKS", tuple))
+    return (thing.made("TASK", Task),)
 
 
 def github(repository: str, commit: str, path: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import yaml_file
 from harness.checked import Kinds, Place, mapping
-from tasks import kinds
+from tasks import kinds, outside
 from tasks.errors import InputError, unknown
 from trainers.rewards import MODES
 
@@ -41,7 +41,7 @@ class RewardPart:
     settings: dict[str, Any] = field(default_factory=dict)  # Keyword arguments of the reward
 
     def __post_init__(self) -> None:
-        for key, known in (("modes", MODES), ("kinds", kinds.NAMES)):
+        for key, known in (("modes", MODES), ("kinds", kinds.names())):
             chosen = tuple(getattr(self, key))
             object.__setattr__(self, key, chosen)
             for one in chosen:
@@ -91,8 +91,13 @@ KINDS: Kinds = {
 
 
 def names() -> list[str]:
-    """Names of the recipes that come with the project."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    """Names of the recipes that exist, those from outside included."""
+    return sorted(_files())
+
+
+def _files() -> dict[str, Path]:
+    ours = {path.stem: path for path in FOLDER.glob("*.yaml")}
+    return ours | {name: thing.path for name, thing in outside.added("recipes", ours).items()}
 
 
 def load(name: str, changes: Sequence[str] = ()) -> Recipe:
@@ -194,9 +199,9 @@ def _read(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     if name in above:
         raise InputError("a recipe that is not its own base", " -> ".join([*above, name]), "harness ls recipes")
     own = name.endswith((".yaml", ".yml"))
-    if not own and name not in names():
-        raise InputError(f"a recipe: {', '.join(names())}, or a YAML file", unknown(name, names()), "harness ls recipes")
-    path = Path(name) if own else FOLDER / f"{name}.yaml"
+    if not own and name not in (files := _files()):
+        raise InputError(f"a recipe: {', '.join(sorted(files))}, or a YAML file", unknown(name, files), "harness ls recipes")
+    path = Path(name) if own else files[name]
     values = yaml_file.read(path, f"a YAML file with a recipe: a mapping with the keys {', '.join(KEYS)}", "harness ls recipes")
     if (base := values.pop("base", None)) is None:
         return values

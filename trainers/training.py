@@ -1,5 +1,6 @@
 """What is trained, on which samples, in which numbers."""
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -8,11 +9,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from tasks import kinds
+from tasks import kinds, outside
 from tasks.errors import InputError
 from tasks.protocol import Protocol
 from tasks.question import Question
 from tasks.sample import Sample
+from trainers import rewards
 from trainers.mix import Part, Share
 from trainers.recipe import Recipe
 
@@ -105,7 +107,16 @@ def spec(training: Training) -> dict[str, Any]:
         "skip_missing": training.skip_missing,
         "dtype": training.dtype,
         "attn": training.attn,
+        **({"outside": files} if (files := _outside(training.recipe)) else {}),
     }
+
+
+def _outside(recipe: Recipe) -> dict[str, str]:
+    """SHA-256 of the files of rewards that do not come with the project, by name."""
+    more = outside.added("rewards", rewards.OURS)
+    files = {part.name: Path(f"{part.name.partition('.py')[0]}.py") for part in recipe.rewards if ".py" in part.name}
+    files |= {part.name: more[part.name].path for part in recipe.rewards if part.name in more}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
 
 
 def precision(training: Training) -> Precision:

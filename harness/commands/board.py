@@ -8,12 +8,15 @@ from pathlib import Path
 from harness.paths import data_root
 from leaderboards.board.formats import FORMATS
 from leaderboards.board.request import FILES, Request, make, matches, of_file
+from leaderboards.results import verify
 from tasks.errors import InputError
 
 
 def main(options: Namespace) -> int:
     """Print a leaderboard of runs and published rows; nothing is written."""
     request = asked(options)
+    if options.verify:
+        verify(request.runs, data_root(options.data_root))
     sys.stdout.write(FORMATS[request.format](make(request, data_root(options.data_root))))
     return 0
 

@@ -23,7 +23,8 @@ SHOWN = 3
 def main(options: Namespace) -> int:
     """Show a protocol, or the card of a task with its floors, ceilings and one sample rendered as a model would be asked it."""
     name = options.name.removeprefix(PROTOCOL)
-    if name != options.name or (name in protocol.names() and name not in task.all_tasks()):
+    own = name.endswith(protocol.SUFFIX)
+    if own or name != options.name or (name in protocol.names() and name not in task.all_tasks()):
         sys.stdout.write("\n".join(describe(protocol.load(name))) + "\n")
         return 0
     plan = make_plan(**given(make_plan, options))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks import outside
 from tasks.answer import Answer
 from tasks.errors import InputError, unknown
 from tasks.metrics import Floats
@@ -57,12 +58,19 @@ class Kind:
         return {name: heading for name, heading in named.items() if heading}
 
 
+def names() -> tuple[str, ...]:
+    """Names of the kinds that exist, those from outside included."""
+    return (*NAMES, *outside.added("kinds", NAMES))
+
+
 def find(name: str) -> Kind:
     """A kind by name. Raises InputError, with the nearest name, if there is none."""
-    if name not in NAMES:
-        raise InputError(f"a kind: {', '.join(NAMES)}", unknown(name, NAMES), "harness ls protocols")
-    kind: Kind = importlib.import_module(f"tasks.kinds.{name}").KIND
-    return kind
+    if name in NAMES:
+        kind: Kind = importlib.import_module(f"tasks.kinds.{name}").KIND
+        return kind
+    if (thing := outside.added("kinds", NAMES).get(name)) is None:
+        raise InputError(f"a kind: {', '.join(names())}", unknown(name, names()), "harness ls protocols")
+    return thing.made("KIND", Kind)
 
 
 def lacking(kind: Kind, samples: Iterable[Sample]) -> str | None:

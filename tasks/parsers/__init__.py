@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from tasks import outside
 from tasks.answer import Answer
 from tasks.errors import InputError, unknown
 from tasks.protocol import Protocol
@@ -26,9 +27,12 @@ NAMES = tuple(
 
 def parser(rules: AnswerRules) -> Callable[[str], Answer]:
     """The parser that a protocol names, with its search order bound. Raises InputError if there is none of that name."""
-    if rules.parser not in NAMES:
-        raise InputError(f"a parser: {', '.join(NAMES)}", unknown(rules.parser, NAMES), "harness show default")
-    parse = importlib.import_module(f"tasks.parsers.{rules.parser}").parse
+    more = outside.added("parsers", NAMES)
+    if rules.parser not in (*NAMES, *more):
+        found = unknown(rules.parser, (*NAMES, *more))
+        raise InputError(f"a parser: {', '.join((*NAMES, *more))}", found, "harness show default, or --include its file")
+    thing = more.get(rules.parser)
+    parse = (thing.load() if thing else importlib.import_module(f"tasks.parsers.{rules.parser}")).parse
     return lambda text: parse(text, rules.where)
 
 

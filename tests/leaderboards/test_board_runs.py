@@ -29,7 +29,15 @@ def show(benchmark_root: Path, capsys: pytest.CaptureFixture[str]) -> Show:
     """The board of some folders as text."""
 
     def shown(*runs: Path, **options: Any) -> str:
-        defaults = {"layout": None, "published": None, "format": None, "force": False, "label": [], "group": None}
+        defaults = {
+            "layout": None,
+            "published": None,
+            "format": None,
+            "force": False,
+            "label": [],
+            "group": None,
+            "verify": False,
+        }
         defaults["data_root"] = str(benchmark_root)
         capsys.readouterr()
         assert board(Namespace(runs=[str(run) for run in runs], **{**defaults, **options})) == 0

@@ -27,6 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tasks import outside
 from tasks.errors import InputError, unknown
 from tasks.protocol import Protocol
 from trainers.rewards import user
@@ -35,11 +36,12 @@ from trainers.rewards.fit import Reward, kinds_of, largest, listed, misfit
 MODES = ("direct", "cot")
 
 HELPERS = ("__init__", "common", "fit", "gauntlet", "hostile", "rows", "shape", "user")
+OURS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in HELPERS))
 
 
 def names() -> list[str]:
-    """Names of the rewards that exist."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in HELPERS)
+    """Names of the rewards that exist, those from outside included."""
+    return sorted((*OURS, *outside.added("rewards", OURS)))
 
 
 def find(name: str, protocol: Protocol | None = None, **settings: Any) -> Reward:
@@ -75,7 +77,8 @@ def fitting(protocol: Protocol) -> list[str]:
 def _bound(name: str, protocol: Protocol | None, settings: dict[str, Any]) -> Reward:
     if name not in names():
         raise InputError(f"a reward: {', '.join(names())}", unknown(name, names()), "harness ls rewards")
-    reward: Reward = getattr(importlib.import_module(f"trainers.rewards.{name}"), name)
+    thing = outside.added("rewards", OURS).get(name)
+    reward: Reward = getattr(thing.load() if thing else importlib.import_module(f"trainers.rewards.{name}"), name)
     known = [setting for setting in settings_of(reward) if setting != "protocol"]
     for setting in settings:
         if setting not in known:

@@ -15,7 +15,7 @@ def kinds_of(reward: Callable[..., Any]) -> tuple[str, ...]:
     """The kinds that a reward can score: `KINDS` of the file that defines it, or all of them."""
     while isinstance(reward, partial):
         reward = reward.func
-    return tuple(getattr(reward, "__globals__", {}).get("KINDS", kinds.NAMES))
+    return tuple(getattr(reward, "__globals__", {}).get("KINDS", kinds.names()))
 
 
 def misfit(reward: Reward, protocol: Protocol) -> str | None:
@@ -52,4 +52,4 @@ def largest(reward: Callable[..., Any], kind: str) -> float:
 
 def listed(names: Sequence[str]) -> str:
     """Names in a sentence; `every kind` for all kinds."""
-    return "every kind" if {*kinds.NAMES} <= {*names} else ", ".join(names)
+    return "every kind" if {*kinds.names()} <= {*names} else ", ".join(names)

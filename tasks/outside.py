@@ -1,0 +1,214 @@
+"""What users add without a fork: tasks, protocols, parsers, kinds, models, rewards and recipes in files of their own.
+
+Where they are looked for: in the files and folders of `--include` and of the environment variable `HARNESS_INCLUDE`, and in
+modules that installed packages name by entry points `vtg_harness.GROUP`. What a file adds is seen without running it:
+
+| group | a file that adds to it | name |
+|---|---|---|
+| tasks | Python with `TASK` or `TASKS` (`tasks.task.Task`) | of the task |
+| protocols | TOML with the tables `prompt` and `answer` | of the file |
+| parsers | Python with a function `parse` | of the file |
+| kinds | Python with `KIND` (`tasks.kinds.Kind`) | of the file |
+| models | Python with a class that has a method `answer` | of the file |
+| rewards | Python with a function named as the file, that takes `completions` | of the file |
+| recipes | YAML with a key `method` or `base` | of the file |
+
+A folder is read with all folders below it, but for tests (`test_*.py`, `conftest.py`) and what is hidden.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib
+import importlib.util
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import TypeVar
+
+from tasks.errors import InputError
+
+VARIABLE = "HARNESS_INCLUDE"
+GROUPS = ("tasks", "protocols", "parsers", "kinds", "models", "rewards", "recipes")
+PREFIX = "vtg_harness."
+SUFFIXES = (".py", ".toml", ".yaml", ".yml")
+NOT_READ = ("conftest.py", "setup.py", "pyproject.toml")
+FORMS = "a file or folder that adds one of: " + ", ".join(GROUPS)
+Made = TypeVar("Made")
+STEP = "harness new protocol NAME writes a working example; harness ls protocols lists what was found"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One addition: `name` in `group`, found in `path`; `module` is its import name where a package brings it."""
+
+    group: str
+    name: str
+    path: Path
+    origin: str
+    module: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of its file, as `run.json` keeps it."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    def load(self) -> ModuleType:
+        """Its module, run once a process. Raises InputError, with the line, where the file raises."""
+        return _run(self.path, self.module)
+
+    def made(self, name: str, kind: type[Made]) -> Made:
+        """What its module calls `name`. Raises InputError where that is no `kind`."""
+        value = getattr(self.load(), name, None)
+        if not isinstance(value, kind):
+            raise InputError(f"{name} in {self.path}, a {kind.__name__}", repr(value)[:200], f"edit {self.path}")
+        return value
+
+
+def include(paths: Iterable[str]) -> None:
+    """Add files and folders for this process and those that it starts. Raises InputError where there is no such path."""
+    before = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
+    more = [str(_existing(path).resolve()) for path in paths]
+    if more:
+        os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*before, *more]))
+
+
+def added(group: str, known: Collection[str]) -> dict[str, Thing]:
+    """What comes from outside in a group, by name. Raises InputError where a name is one of `known`, or stands twice."""
+    found: dict[str, Thing] = {}
+    for thing in _things(os.environ.get(VARIABLE, "")):
+        if thing.group == group:
+            other = f"one that comes with the harness and {thing.path}" if thing.name in known else None
+            if other is None and thing.name in found and found[thing.name].path != thing.path:
+                other = f"{found[thing.name].path} and {thing.path}"
+            if other is not None:
+                raise InputError(
+                    f"each of the {group} under a name of its own", f"{thing.name!r}: {other}", f"rename {thing.path}"
+                )
+            found[thing.name] = thing
+    return dict(sorted(found.items()))
+
+
+@functools.lru_cache(maxsize=8)
+def _things(variable: str) -> tuple[Thing, ...]:
+    found: list[Thing] = []
+    for path in (path for path in variable.split(os.pathsep) if path):
+        place = _existing(path).resolve()
+        here = [thing for file in _files(place) for thing in _of_file(file, f"--include {path}")]
+        if not here:
+            raise InputError(FORMS, f"nothing of the kind in {path}", STEP)
+        found += here
+    return (*found, *_installed())
+
+
+def _existing(path: str) -> Path:
+    if not (place := Path(path).expanduser()).exists():
+        raise InputError("a file or folder to include", f"no {path}", f"ls {place.parent}")
+    return place
+
+
+def _files(place: Path) -> Iterator[Path]:
+    if place.is_file():
+        if place.suffix not in SUFFIXES:
+            raise InputError(f"a file that ends in {', '.join(SUFFIXES)}", str(place), STEP)
+        yield place
+        return
+    for file in sorted(place.rglob("*")):
+        hidden = any(part.startswith((".", "__")) for part in file.relative_to(place).parts[:-1])
+        if (
+            file.suffix in SUFFIXES
+            and not hidden
+            and file.name not in NOT_READ
+            and not file.name.startswith((".", "__", "test_"))
+        ):
+            yield file
+
+
+def _installed() -> Iterator[Thing]:
+    """Additions that installed packages declare; of a package as value, every file of its folder."""
+    declared = metadata.entry_points()
+    for group in GROUPS:
+        for entry in declared.select(group=PREFIX + group):
+            package = entry.dist.name if entry.dist else entry.value
+            for file, module in _modules(entry.module, f"{PREFIX}{group}", package):
+                yield from (thing for thing in _of_file(file, package, module) if thing.group == group)
+
+
+def _modules(name: str, group: str, package: str) -> Iterator[tuple[Path, str]]:
+    """The file of a module, or those of a package, with import names. Raises InputError where there is none."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except ImportError:
+        spec = None
+    if spec is None:
+        raise InputError(f"module {name}, an entry point {group}", "no such module", f"pip install --force-reinstall {package}")
+    if spec.submodule_search_locations is None:
+        yield Path(str(spec.origin)), name
+    for folder in spec.submodule_search_locations or ():
+        yield from ((file, f"{name}.{file.stem}") for file in _files(Path(folder)) if file.parent == Path(folder))
+
+
+def _of_file(file: Path, origin: str, module: str | None = None) -> list[Thing]:
+    """What a file adds. Raises InputError, with the line, where it cannot be read."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        groups = _of_python(text, file.stem) if file.suffix == ".py" else _of_table(text, file.suffix)
+    except (OSError, ValueError, SyntaxError) as error:
+        line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise InputError(f"a {file.suffix} file that can be read", f"{file}{line}: {error}", f"edit {file}") from error
+    return [Thing(group, file.stem, file, origin, module) for group in groups]
+
+
+def _of_python(text: str, stem: str) -> list[str]:
+    found = []
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = {target.id for target in targets if isinstance(target, ast.Name)}
+            found += ["tasks"] if names & {"TASK", "TASKS"} else ["kinds"] if "KIND" in names else []
+        elif isinstance(node, ast.ClassDef):
+            methods = [part.name for part in node.body if isinstance(part, ast.FunctionDef)]
+            found += ["models"] if "answer" in methods and not node.name.startswith("_") else []
+        elif isinstance(node, ast.FunctionDef):
+            takes = [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
+            found += ["parsers"] if node.name == "parse" else ["rewards"] if node.name == stem and "completions" in takes else []
+    return list(dict.fromkeys(found))
+
+
+def _of_table(text: str, suffix: str) -> list[str]:
+    if suffix == ".toml":
+        return ["protocols"] if {"prompt", "answer"} <= tomllib.loads(text).keys() else []
+    return ["recipes"] if re.search(r"^(method|base):", text, re.MULTILINE) else []
+
+
+@functools.cache
+def _run(path: Path, module: str | None) -> ModuleType:
+    try:
+        if module is not None:
+            return importlib.import_module(module)
+        # A name of its own: the user's `iou.py` is no `iou` that somebody else imports.
+        name = f"harness_included_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None, "a .py file has a loader"
+        made = importlib.util.module_from_spec(spec)
+        sys.modules[name] = made  # dataclasses look their module up
+        spec.loader.exec_module(made)
+    except (Exception, SystemExit) as error:
+        lines = [step.tb_lineno for step in _steps(error) if step.tb_frame.f_code.co_filename == str(path)]
+        line = f" line {lines[-1]}" if lines else ""
+        found = f"{path}{line}: {type(error).__name__}: {error}"
+        raise InputError("an include that can be run", found, f"python {path}") from error
+    return made
+
+
+def _steps(error: BaseException) -> Iterator[TracebackType]:
+    step = error.__traceback__
+    while step is not None:
+        yield step
+        step = step.tb_next

@@ -1,0 +1,108 @@
+"""`--config`: every option from a file, what is typed wins, and a wrong key is named with its line."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import config
+from harness.arguments import parser
+from harness.cli import main as harness
+from tasks.errors import InputError
+
+Parsed = Callable[..., dict[str, Any]]
+RUN = """model: oracle
+tasks: [charades, anet@val_2]
+videos: [a, b]
+batch-size: 4
+price: [1, 2.5]
+trust_remote_code: true
+limit: 5
+"""
+
+
+@pytest.fixture
+def parsed(tmp_path: Path) -> Parsed:
+    """The options of a command with a configuration file of this text."""
+
+    def made(text: str, *typed: str, name: str = "run.yaml") -> dict[str, Any]:
+        (tmp_path / name).write_text(text)
+        words = [*typed, "--config", str(tmp_path / name)]
+        return vars(config.parse(parser, words, words))
+
+    return made
+
+
+def typed_out(words: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in vars(parser().parse_args(words)).items() if key != "config"}
+
+
+def test_a_file_means_what_would_be_typed(parsed: Parsed) -> None:
+    typed = ["run", "--model", "oracle", "--tasks", "charades,anet@val_2", "--videos", "a", "--videos", "b", "--batch-size", "4"]
+    typed += ["--price", "1", "2.5", "--trust-remote-code", "--limit", "5"]
+    found = parsed(RUN, "run")
+    assert {key: value for key, value in found.items() if key != "config"} == typed_out(typed)
+
+
+def test_what_is_typed_wins(parsed: Parsed) -> None:
+    found = parsed(RUN, "run", "--model", "whole-video", "--videos", "c", "--limit", "7")
+    assert (found["model"], found["videos"], found["limit"], found["batch_size"]) == ("whole-video", ["c"], 7, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["compare", "a", "b", "--force"], "runs: [a, b]\nforce: true\n"),
+        (["score", "a", "--tasks", "charades"], "path: a\ntask: charades\n"),
+        (["data", "check", "charades"], "name: charades\n"),
+        (
+            ["train", "--recipe", "grpo", "--model", "m", "--tasks", "t", "--set", "a=1"],
+            "recipe: grpo\nmodel: m\ntasks: t\nset: a=1\n",
+        ),
+    ],
+)
+def test_every_verb_takes_one(words: list[str], text: str, parsed: Parsed) -> None:
+    verb = words[:2] if words[0] == "data" else words[:1]
+    found = parsed(text, *verb)
+    assert {key: value for key, value in found.items() if key != "config"} == typed_out(words)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model: m\nmodell: n\n", r"line 2: 'modell' \(nearest: model\)"),
+        ("batch-size: many\n", "batch-size: invalid literal"),
+        ("dtype: float8\n", "dtype: 'float8'"),
+        ("trust-remote-code: 1\n", "trust-remote-code: 1"),
+        ("price: [1]\n", "2 values"),
+        ("videos: {a: b}\n", "videos"),
+        ("model: null\n", "model"),
+        ("- model\n", "a mapping"),
+    ],
+)
+def test_what_the_option_would_not_take_is_refused(text: str, expected: str, parsed: Parsed) -> None:
+    with pytest.raises(InputError, match=expected):
+        parsed(text, "run")
+
+
+def test_a_run_is_one(benchmark_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = ["run", "--model", "oracle", "--tasks", "synthetic", "--limit", "3", "--data-root", str(benchmark_root)]
+    monkeypatch.setattr("sys.argv", ["harness", *typed, "--output", str(tmp_path / "a"), "--base-url", "http://me:pw@host/v1"])
+    assert harness([*typed, "--output", str(tmp_path / "a")]) == 0
+    again = ["run", "--config", str(tmp_path / "a" / "run.json"), "--output", str(tmp_path / "b"), "--limit", "2"]
+    assert "***" in (tmp_path / "a" / "run.json").read_text()
+    assert config.parse(parser, again, again).base_url is None
+    assert harness(again) == 0
+    assert json.loads((tmp_path / "b" / "run.json").read_text())["spec"]["limit"] == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "no json", '{"schema": "vtg-harness/run/1", "sessions": [{"command": ["harness", "train"]}]}']
+)
+def test_what_is_no_run_is_refused(text: str, parsed: Parsed, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"the run\.json of a harness run"):
+        parsed(text, "run", name="run.json")
+    assert harness(["run", "--config", str(tmp_path / "run.json")]) == 2
+    assert "expected: a YAML file" in capsys.readouterr().err
