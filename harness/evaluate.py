@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from harness import environment, extras, paths, secret
+from harness import environment, extras, paths, secret, store
 from harness.again import Asked
 from harness.asking import NO_VIDEO, Decoder, Part
 from harness.data.notes import video_notes
@@ -22,6 +22,7 @@ from harness.plan import Plan
 from harness.run import run_together
 from harness.summary import Summary
 from tasks import task as tasks
+from tasks.errors import InputError
 
 
 def notes_before(model: str, plans: Sequence[Plan]) -> list[str]:
@@ -69,6 +70,9 @@ def evaluate(
     groups: dict[Hashable, list[Part]] = {}
     for plan in plans:
         folder = paths.run_folder(output, model, _run_name(plan), len(plans) == 1)
+        if loader.asked is not None and not plan.videos and not (folder / store.RUN).is_file():
+            found = f"none of {len(plan.missing()):,} in {', '.join(map(str, plan.searched))}"
+            raise InputError(f"a video of {plan.name}", found, f"harness data check {plan.name}, or --videos DIR")
         groups.setdefault(loader.alike(plan), []).append(Part(plan, folder))
     for parts in groups.values():
         plan = parts[0].plan

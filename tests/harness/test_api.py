@@ -100,6 +100,7 @@ def test_names_and_defaults_are_those_of_the_command_line(verb: str) -> None:
     typed = {"run": ["--model", "m", "--tasks", "t"], "score": ["x"], "compare": ["x"]}[verb]
     command = vars(parser().parse_args([verb, *typed]))
     only_there = {"command", "debug", "model", "tasks", "path", "runs", "json", "all_protocols", "max_errors", "price"}
+    only_there |= {"include", "config"}
     only_there |= {"output", "system"} if verb == "score" else set()
     only_here = {"model", "path", "first", "others", "keep_texts", "whole", *({"task"} if verb == "run" else ())}
     parameters = inspect.signature(getattr(api, verb)).parameters
@@ -173,8 +174,9 @@ def test_bad_input_is_refused(call: object, words: str, capsys: pytest.CaptureFi
 def test_a_wrong_dtype_is_refused(benchmark_root: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch, extra hf, is not installed")
     weak = Path(trainers.__file__).parent / "base" / "weak"
+    (tmp_path / "test_0000.mp4").touch()
     with pytest.raises(InputError, match="a dtype: auto, bfloat16"):
-        api.run(str(weak), "synthetic", dtype="float8", output=tmp_path / "run", data_root=benchmark_root)
+        api.run(str(weak), "synthetic", dtype="float8", output=tmp_path / "run", data_root=benchmark_root, videos=tmp_path)
 
 
 def test_an_unfinished_run_is_refused_by_load_and_counted_by_score(runs: list[api.Run], benchmark_root: Path) -> None:

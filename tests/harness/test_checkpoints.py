@@ -207,3 +207,15 @@ def test_show_renders_a_sample_without_a_model(data_root: Path, capsys: pytest.C
     shown = capsys.readouterr().out
     assert "When is the" in shown
     assert "times in seconds: 0.00 1." in shown
+
+
+def test_a_run_without_any_video_stops_before_a_model_is_loaded(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("harness.models.hf.load", lambda *_: pytest.fail("loaded"))
+    (tmp_path / "own.jsonl").write_text(json.dumps({"video": "v", "duration": 4, "query": "a dog", "spans": [[1, 2]]}) + "\n")
+    asked = ("run", "--model", checkpoint, "--tasks", tmp_path / "own.jsonl", "--output", tmp_path / "run")
+    assert harness(*asked) == 2
+    said = capsys.readouterr().err
+    assert "expected: a video of" in said and "none of 1 in" in said and "--videos DIR" in said
+    assert not (tmp_path / "run").exists()
