@@ -22,12 +22,12 @@ from harness.models.options import Options
 SCRIPT = Path(__file__).with_name("gpu_shared_prefix.py")
 # A text tower of about 20 M parameters.
 SIZE = tiny.Size(hidden=384, layers=12, heads=6, kv_heads=2, inner=1024, vision_hidden=192, vision_layers=4, std=0.05)
-VIDEOS = 16
+VIDEOS = 12
 
 
-@pytest.mark.parametrize(("frames", "new_tokens", "least"), [(8, 64, 1.5), (32, 64, 1.2), (32, 256, 1.5)])
+@pytest.mark.parametrize(("frames", "new_tokens", "least"), [(8, 48, 2.0), (32, 48, 1.5)])
 def test_one_question_a_video(frames: int, new_tokens: int, least: float, benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """16 videos of 4 visual tokens a frame and a half each, float32 on one thread; replies are equal."""
+    """12 videos of 6 visual tokens a frame, float32 on one thread, in processor time; replies are equal."""
     if not benchmark.enabled:
         pytest.skip("a measurement: --benchmark-enable")
     threads = torch.get_num_threads()
@@ -42,11 +42,11 @@ def test_one_question_a_video(frames: int, new_tokens: int, least: float, benchm
     models = {size: hf.load(str(folder), rules, Options(device="cpu", batch_size=size)) for size in (1, "auto")}  # type: ignore[arg-type]
     seconds: dict[Any, list[float]] = {size: [] for size in models}
     replies: dict[Any, Any] = {}
-    for _ in range(3):
+    for _ in range(2):
         for size, model in models.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             replies[size] = dict(model.stream(iter(videos)))
-            seconds[size].append(time.perf_counter() - begun)
+            seconds[size].append(time.process_time() - begun)
     one, batch = (statistics.median(seconds[size]) for size in models)
     tokens = [reply.prompt_tokens for (reply,) in replies[1].values()]
     benchmark.extra_info.update(ratio=one / batch, prompt_tokens=tokens[0], new_tokens=new_tokens, videos=VIDEOS)
