@@ -76,6 +76,7 @@ def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]
         check_size(checkpoint, trust)
         asked = {"dtype": dtype, "attn_implementation": options.attn, "use_safetensors": True, "trust_remote_code": trust}
         asked |= spread.arguments(options)
+        spread.check_room(shapes(checkpoint.folder).values(), dtype, device, options)
         model, report = models.from_pretrained(checkpoint.folder, **asked, output_loading_info=True)
         processor = processors.from_pretrained(checkpoint.folder, trust_remote_code=trust)
         check_processor(model, processor, checkpoint)

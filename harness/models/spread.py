@@ -1,5 +1,7 @@
 """A model larger than a GPU: its layers spread over all the GPUs of a machine, by accelerate."""
 
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -23,6 +25,20 @@ def arguments(options: Options) -> dict[str, Any]:
     if (world := environment.launch().world) > 1:
         raise InputError("one process, whose model takes all GPUs", f"a launch of {world}", STEP)
     return {"device_map": options.device_map}
+
+
+def check_room(shapes: Iterable[Sequence[int]], dtype: torch.dtype, device: torch.device, options: Options) -> None:
+    """Refuse weights of these shapes that are more than the free memory of the GPUs, before they load. Raises InputError."""
+    if device.type != "cuda":
+        return
+    gpus = list(range(torch.cuda.device_count())) if options.device_map else [device.index or 0]
+    needed, free = sum(map(math.prod, shapes)) * dtype.itemsize, sum(torch.cuda.mem_get_info(gpu)[0] for gpu in gpus)
+    if needed > free:
+        found = f"{free / 2**30:.1f} GiB free on {len(gpus)} GPU{'s' * (len(gpus) > 1)}"
+        step = (
+            "--dtype bfloat16, or a larger GPU" if options.device_map else "--device-map auto, --dtype bfloat16, or a larger GPU"
+        )
+        raise InputError(f"{needed / 2**30:.1f} GiB for the weights alone, in {dtype}", found, step)
 
 
 def settle(model: Any, device: torch.device, options: Options) -> Any:

@@ -8,18 +8,23 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
+import harness
 from harness.asking import Decoder, Part
 from harness.effort import Effort
 from harness.frames import Frames
 from harness.models.base import AnswerError, Answers, Asked, Reply, stream
 from harness.plan import Plan, make_plan
 from harness.run import run, run_together
+from harness.video.pool import AHEAD_BYTES, ahead
+from tasks import protocol
 from tasks.errors import Failure, InputError
 from tasks.question import Question
 
@@ -193,6 +198,8 @@ def test_records_are_those_of_one_by_one_whatever_the_order(window: int, seed: i
     assert sorted(models["ahead"].taken) == sorted(models["one"].taken)
     assert len(models["ahead"].taken) == 9 and not any(video.endswith("2") for video in models["ahead"].taken)
     (session,) = json.loads((tmp_path / "ahead" / "0" / "run.json").read_text())["sessions"]
+    schema = json.loads((Path(harness.__file__).parent / "schemas" / "run.schema.json").read_text())
+    Draft202012Validator({"$defs": schema["$defs"], **schema["$defs"]["session"]}).validate(session)
     assert session["model_rank_0"] == {"most": min(window, 9)}
     assert "model_rank_0" not in json.loads((tmp_path / "one" / "0" / "run.json").read_text())["sessions"][0]
 
@@ -238,6 +245,13 @@ def test_a_model_that_keeps_a_video_to_itself_is_a_bug(benchmark_root: Path, tmp
 
     with pytest.raises(RuntimeError, match="left 1 of the videos"):
         run(plan_with_videos(benchmark_root, 12), tmp_path, Forgets, fake_decoder)
+
+
+def test_no_more_is_decoded_ahead_than_memory_should_hold() -> None:
+    rules = protocol.load("default").video
+    assert ahead(rules, 1, WINDOW) == min(WINDOW, AHEAD_BYTES // (6 * rules.total_pixels)) >= 8
+    assert ahead(replace(rules, total_pixels=2**40, max_frames=2**20), 4, WINDOW) == 8
+    assert ahead(replace(rules, max_frames=4, max_pixels=784), 1, WINDOW) == WINDOW
 
 
 def test_a_second_of_the_model_is_shared_by_what_it_has_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:

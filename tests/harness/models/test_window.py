@@ -325,6 +325,24 @@ def test_layers_beside_the_gpus_are_refused(places: dict[str, Any], fits: bool, 
             spread.settle(model, torch.device("cuda"), options)
 
 
+@pytest.mark.parametrize(("device_map", "gpus"), [(None, [1]), ("auto", [0, 1])])
+def test_a_gpu_that_is_too_small_is_refused_before_anything_loads(
+    device_map: Any, gpus: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, options = {0: 10 * 2**30, 1: 6 * 2**30}, Options(device_map=device_map)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda gpu: (free[gpu], 0))
+    room = sum(free[gpu] for gpu in gpus)
+    device = torch.device("cuda", 1)
+    spread.check_room([(room // 4, 2)], torch.bfloat16, device, options)
+    spread.check_room([(2**60,)], torch.bfloat16, torch.device("cpu"), options)
+    with pytest.raises(InputError) as refused:
+        spread.check_room([(room // 4, 2)], torch.float32, device, options)
+    expected, found, step = str(refused.value).splitlines()
+    assert f"{2 * room / 2**30:.1f} GiB" in expected and f"{room / 2**30:.1f} GiB free on {len(gpus)} GPU" in found
+    assert ("--device-map auto" in step) == (device_map is None)
+
+
 def test_a_run_in_batches_scores_as_one_by_one_and_passes_over_a_broken_video(tmp_path: Path) -> None:
     """From video files to scores, through the command line."""
     tiny.build(tmp_path / "model", "qwen3_vl")
