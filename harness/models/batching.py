@@ -132,7 +132,8 @@ class Batching:
                 self._limit.halve(len(batch))
                 continue
             del queue[: len(batch)]
-            for one, told in zip(batch, [replies] if isinstance(replies, Failure) else replies, strict=True):
+            answers: Sequence[Reply | Failure] = [replies] if isinstance(replies, Failure) else replies
+            for one, told in zip(batch, answers, strict=True):
                 self._held[one.place][one.number] = told
             del batch  # or its prefixes would live until the next one
             yield from self._finished()
