@@ -13,6 +13,12 @@ from harness.plan import Plan
 from harness.records import MISSING_VIDEO, Record, error_type
 from harness.secret import hidden
 
+FIRST = (
+    *("device", "dtype", "attn", "batch_size", "share", "trust_remote_code", "seed"),
+    *("base_url", "timeout_s", "model_args", "reply_key"),
+)
+"""Options that are in every hash; later ones only where they are not at their default, so that the hashes of old runs stay."""
+
 
 class Asked(NamedTuple):
     """What was typed about a model that takes time to load: a folder, hub id, or name at a server, what runs it, and how."""
@@ -24,7 +30,8 @@ class Asked(NamedTuple):
     @property
     def sha256(self) -> str:
         """A hash of all of it but passwords and keys, which may change from one day to the next."""
-        typed = json.dumps([self.model, self.backend, asdict(self.options)], sort_keys=True)
+        told = {key: value for key, value in asdict(self.options).items() if key in FIRST or value != getattr(Options, key)}
+        typed = json.dumps([self.model, self.backend, told], sort_keys=True)
         return hashlib.sha256(hidden(typed).encode()).hexdigest()
 
     def fingerprint(self) -> str | None:

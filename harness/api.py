@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from harness import store
 from harness.evaluate import evaluate, notes_before
@@ -41,7 +42,8 @@ def run(
     device: str = "auto",
     dtype: str = "auto",
     attn: str = "sdpa",
-    batch_size: int = 8,
+    device_map: Literal["auto"] | None = None,
+    batch_size: int | Literal["auto"] = 8,
     trust_remote_code: bool = False,
     workers: int = 1,
     deadline: float = 120,
@@ -59,6 +61,7 @@ def run(
         device=device,
         dtype=dtype,
         attn=attn,
+        device_map=device_map,
         batch_size=batch_size,
         trust_remote_code=trust_remote_code,
         seed=seed,

@@ -51,7 +51,10 @@ def _run(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
     run.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
     run.add_argument("--attn", default="sdpa", help="attention kernel: sdpa, eager, flash_attention_2")
-    run.add_argument("--batch-size", type=int, default=8, metavar="N", help="questions on one video generated together")
+    usage = "spread a model over the GPUs of this machine"
+    run.add_argument("--device-map", choices=("auto",), help=usage)
+    usage = "questions generated together, also on several videos; auto: as many as memory holds"
+    run.add_argument("--batch-size", type=_batch_size, default=8, metavar="N|auto", help=usage)
     run.add_argument("--trust-remote-code", action="store_true", help="let a checkpoint run its own code")
     run.add_argument("--workers", type=int, default=1, metavar="N", help="decoding processes")
     run.add_argument("--deadline", type=float, default=120, metavar="S", help="seconds after which decoding a video is given up")
@@ -223,6 +226,10 @@ def _demo(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     usage = "three recipes trained and compared on the synthetic benchmark, in minutes"
     demo = verbs.add_parser("demo", parents=[common], help=usage)
     demo.add_argument("--output", metavar="DIR", default="demo", help="where data, models and runs go")
+
+
+def _batch_size(text: str) -> int | str:
+    return text if text == "auto" else int(text)
 
 
 def _add_ids_option(parser: Parser) -> None:

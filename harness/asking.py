@@ -1,15 +1,17 @@
-"""The questions of a run: all that are asked about one video together, every reply on disk before the next video."""
+"""The questions of a run: all that are asked about one video together, every reply on disk as soon as it is there."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from harness import store
 from harness.data.videos import check_same_file, identity
+from harness.effort import Effort
 from harness.environment import Launch
 from harness.frames import Frames, Job
-from harness.models.base import AnswerError, Model
+from harness.models.base import AnswerError, Answers, Asked, Model, Reply, stream
 from harness.plan import Plan
 from harness.progress import Progress
 from harness.records import MISSING_VIDEO, Record, error_type, make_record, redacted
@@ -69,6 +71,8 @@ def answer(
 ) -> list[dict[str, float]]:
     """Ask what is open, and write every reply to the folder of its part.
 
+    Frames are decoded as the model takes them; it may take several videos before it answers, and answer them in any order.
+
     Returns:
         Of each part the seconds that its questions took, and those of them that were spent on waiting for frames.
     """
@@ -76,7 +80,6 @@ def answer(
     jobs = open_jobs([plan for plan, _ in parts], records, launch)
     seen = [seen_files(part.plan, found) for part, found in zip(parts, records, strict=True)]
     total = sum(len(plan.samples) * len(plan.modes) for plan, _ in parts)
-    timings = [{"seconds": 0.0, "decode_wait_s": 0.0} for _ in parts]
     with Progress(total, [plan for plan, _ in parts]) as progress:
         for place, (plan, folder) in enumerate(parts):
             asked = {(sample.id, mode) for sample in plan.samples for mode in plan.modes}
@@ -87,26 +90,79 @@ def answer(
                 known = [error_type(records[place].get((new["id"], new["mode"]))) == MISSING_VIDEO for new in missing]
                 store.append(folder, [new for new, told in zip(missing, known, strict=True) if not told])
                 progress.update(missing, 0.0, place)
-        started = synced = time.monotonic()
-        waited_s = 0.0
-        for job, frames in decoder.frames([job for job in jobs if job.path is not None or not model.needs_video]):
-            file = identity(job.path) if job.path is not None and model.needs_video else None
-            sharing = dict.fromkeys(job.owners)
-            # Once a second, so that quick models do not wait for the disk at every video.
-            if due := (now := time.monotonic()) - synced >= SYNC_S:
-                synced = now
-            wait_s, waited_s = decoder.waited_s() - waited_s, decoder.waited_s()
-            for place in sharing:
-                if file is not None and job.path is not None:
-                    check_same_file(job.path, seen[place].setdefault(job.key, file), file, parts[place].folder)
-                replies = answer_job(model, _of(job, place), frames, seen[place].get(job.key))
-                new = [redacted(record, secrets) for record in replies]
-                store.append(parts[place].folder, new, sync=due)
-                progress.update(new, waited_s, place)
-                took_s, started = time.monotonic() - started, time.monotonic()
-                timings[place]["seconds"] += took_s
-                timings[place]["decode_wait_s"] += wait_s / len(sharing)
-    return timings
+        under_way = _UnderWay(parts, seen, decoder, progress, secrets)
+        wanted = [job for job in jobs if job.path is not None or not model.needs_video]
+        for place, answers in stream(model, under_way.videos(wanted, model.needs_video)):
+            under_way.take(place, answers)
+    return under_way.end(model)
+
+
+class _Given(NamedTuple):
+    """What the model has in hand of one video; its frames without pixels, which are the model's to keep or drop."""
+
+    job: Job
+    frames: Frames | None
+    since: float
+
+
+class _UnderWay:
+    """Videos between decoder, model and disk."""
+
+    def __init__(
+        self, parts: Sequence[Part], seen: Sequence[dict[str, str]], decoder: Decoder, progress: Progress, secrets: Sequence[str]
+    ) -> None:
+        self._parts, self._seen, self._decoder, self._progress, self._secrets = parts, seen, decoder, progress, secrets
+        self._given: dict[int, _Given] = {}
+        self._effort = Effort(len(parts), decoder.waited_s)
+        self._synced = time.monotonic()
+
+    def videos(self, jobs: Sequence[Job], looks: bool) -> Iterator[Asked]:
+        """Each decoded video of these jobs with its questions, when it is asked for; what cannot be decoded is written instead.
+
+        Raises InputError where a file that the model looks at is no longer the one that it was.
+        """
+        place = 0
+        self._effort.asking()
+        for job, frames in self._decoder.frames(jobs):
+            if looks and job.path is not None and (file := identity(job.path)) is not None:
+                for owner in dict.fromkeys(job.owners):
+                    before = self._seen[owner].setdefault(job.key, file)
+                    check_same_file(job.path, before, file, self._parts[owner].folder)
+            if isinstance(frames, Failure):
+                self._write(job, [frames] * len(job.questions))
+                continue
+            self._effort.reading(job.owners)
+            kept = None if frames is None else replace(frames, pixels=frames.pixels[:0].copy())
+            self._given[place] = _Given(job, kept, self._effort.hand_over(len(job.questions)))
+            place += 1
+            yield Asked(frames, job.questions)
+            self._effort.asking()
+
+    def take(self, place: int, answers: Answers) -> None:
+        """Write what the model answered to the video at this place."""
+        self._effort.asking()
+        job, frames, since = self._given.pop(place)
+        seconds = self._effort.take_back(job.owners, since)
+        outcomes = [answers.failure] * len(job.questions) if isinstance(answers, AnswerError) else answers
+        self._write(job, outcomes, seconds, frames)
+
+    def end(self, model: Model) -> list[dict[str, float]]:
+        """What was spent on each part. Raises RuntimeError where the model has not answered all that it took."""
+        if self._given:
+            raise RuntimeError(f"{model.name} left {len(self._given)} of the videos that it took without an answer")
+        return self._effort.timings
+
+    def _write(self, job: Job, outcomes: Sequence[Reply | Failure], seconds: float = 0.0, frames: Frames | None = None) -> None:
+        # Once a second, so that quick models do not wait for the disk at every video.
+        if due := (now := time.monotonic()) - self._synced >= SYNC_S:
+            self._synced = now
+        asked = list(zip(job.questions, job.owners, outcomes, strict=True))
+        for place in dict.fromkeys(job.owners):
+            file = self._seen[place].get(job.key)
+            new = [make_record(question, told, seconds, frames, file) for question, owner, told in asked if owner == place]
+            store.append(self._parts[place].folder, [redacted(record, self._secrets) for record in new], sync=due)
+            self._progress.update(new, self._decoder.waited_s(), place)
+        self._effort.reading(job.owners)
 
 
 def _of(job: Job, place: int) -> Job:

@@ -12,7 +12,7 @@ from harness.again import Asked
 from harness.asking import NO_VIDEO, Decoder, Part
 from harness.data.notes import video_notes
 from harness.models import naming
-from harness.models.base import Model
+from harness.models.base import Model, Streaming
 from harness.models.checkpoint import taught
 from harness.models.open import is_checkpoint, open_model
 from harness.models.options import Options
@@ -76,7 +76,7 @@ def evaluate(
         groups.setdefault(loader.alike(plan), []).append(Part(plan, folder))
     for parts in groups.values():
         plan = parts[0].plan
-        load, decoder = partial(loader.load, plan), partial(_decoder, plan, workers, deadline)
+        load, decoder = partial(loader.load, plan), partial(_decoder, plan, workers, deadline, settings.window)
         for part, summary in zip(parts, run_together(parts, load, decoder, loader.asked, secrets), strict=True):
             yield part.plan, replace(summary, notes=loader.notes)
 
@@ -116,12 +116,14 @@ class _Loader:
 
 
 @contextmanager
-def _decoder(plan: Plan, workers: int, deadline_s: float, model: Model) -> Iterator[Decoder]:
+def _decoder(plan: Plan, workers: int, deadline_s: float, window: int, model: Model) -> Iterator[Decoder]:
     if model.pixel_factor is None:
         yield NO_VIDEO
         return
     with extras.needed("video"):
-        from harness.video.pool import FramePool
+        from harness.video.pool import FramePool, ahead
 
-    with FramePool(plan.protocol.video, model.pixel_factor, workers=workers, deadline_s=deadline_s) as pool:
+    rules, factor = plan.protocol.video, model.pixel_factor
+    prefetch = ahead(rules, workers, window) if isinstance(model, Streaming) else None
+    with FramePool(rules, factor, workers=workers, deadline_s=deadline_s, prefetch=prefetch) as pool:
         yield Decoder(pool.frames, lambda: pool.waited_s)

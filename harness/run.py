@@ -16,7 +16,7 @@ from harness.again import Asked, is_done, is_same
 from harness.asking import NO_VIDEO, Decoder, Part, answer, seen_files
 from harness.data.videos import check_same_file, identity
 from harness.environment import Launch
-from harness.models.base import Model
+from harness.models.base import Model, Telling
 from harness.plan import Plan
 from harness.records import Record
 from harness.secret import hidden, redact
@@ -72,7 +72,8 @@ def run_together(
                 _open_session(folder, spec, plan, launch, asked, secrets)
             with open_decoder(model) if model.needs_video else nullcontext(NO_VIDEO) as decoder:
                 timings = answer(still, model, decoder, launch, secrets)
-            told |= {part.folder: _finish(*part, times, launch) for part, times in zip(still, timings, strict=True)}
+            news = model.told() if isinstance(model, Telling) else {}
+            told |= {part.folder: _finish(*part, times, news, launch) for part, times in zip(still, timings, strict=True)}
     return [told[part.folder] for part in parts]
 
 
@@ -144,7 +145,7 @@ def session(plan: Plan, launch: Launch, asked: Asked | None, secrets: Sequence[s
     }
 
 
-def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Launch) -> Summary:
+def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], news: Mapping[str, Any], launch: Launch) -> Summary:
     """Sign off; score if all processes of the launch have. Under the lock on the samples, so that exactly one of them scores."""
     with store.exclusive(folder) as descriptor:
         records = store.read_records(folder)
@@ -152,6 +153,7 @@ def _finish(plan: Plan, folder: Path, timings: Mapping[str, float], launch: Laun
         assert document is not None, "written by _open_session"
         session = document["sessions"][-1]
         session[f"timings_rank_{launch.rank}"] = {key: round(value, 3) for key, value in timings.items()}
+        session |= {f"model_rank_{launch.rank}": news} if news else {}
         if last := sum(key.startswith("timings_rank_") for key in session) == launch.world:
             os.fsync(descriptor)
             summary = summarize(plan, folder, records)

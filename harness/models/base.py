@@ -1,7 +1,7 @@
 """What the run asks of a model: answer the questions on one video."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from harness.frames import Frames
 from tasks.errors import Failure
@@ -32,8 +32,19 @@ class AnswerError(Exception):
         self.failure = failure
 
 
+class Asked(NamedTuple):
+    """One video and all that is asked about it; no frames for a model that reads files itself, or looks at none."""
+
+    frames: Frames | None
+    questions: Sequence[Question]
+
+
+Answers = Sequence[Reply | Failure] | AnswerError
+"""To all the questions on one video, in order; or why there are none."""
+
+
 class Model(Protocol):
-    """A way of answering questions that share one video."""
+    """A way of answering questions that share one video. It may work ahead, see `Streaming`."""
 
     @property
     def name(self) -> str:
@@ -56,3 +67,36 @@ class Model(Protocol):
         All are about one video, whose frames were read under the video rules that their protocols share. Raises AnswerError where
         it cannot be answered at all.
         """
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """What a model has besides if it works on several videos at a time."""
+
+    def stream(self, videos: Iterator[Asked], /) -> Iterator[tuple[int, Answers]]:
+        """For the place of each video in the iterator, once and in any order: its answers, as soon as they are complete.
+
+        Videos are decoded as they are taken. At most `Options.window` of them are taken and not answered yet, for they are lost
+        where the run is killed. Answers are those that `answer` gives for the video alone; its AnswerError is given, not raised.
+        """
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """What a model has besides if there is something to tell of how it answered."""
+
+    def told(self) -> dict[str, Any]:
+        """For the session in `run.json`, when all is answered; empty for nothing. No part of the run's identity."""
+
+
+def stream(model: Model, videos: Iterator[Asked]) -> Iterator[tuple[int, Answers]]:
+    """As `Streaming.stream`, for every model: one that cannot work ahead answers video by video."""
+    if isinstance(model, Streaming):
+        yield from model.stream(videos)
+        return
+    for place, (frames, questions) in enumerate(videos):
+        try:
+            answers: Answers = model.answer(frames, questions)
+        except AnswerError as error:
+            answers = error
+        yield place, answers

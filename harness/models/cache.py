@@ -37,7 +37,21 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         """Keep only some rows."""
         length = self.get_seq_length()
-        self.memory = [memory[indices] for memory in self.memory]
+        # The layers of a model that is spread over GPUs lie on several.
+        self.memory = [memory[indices.to(memory.device)] for memory in self.memory]
+        self.keys, self.values = (memory[:, :, :length] for memory in self.memory)
+
+    def fill(self, rows: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        """Start with rows of keys and values, `(heads, tokens, width)` each; shorter ones get zeros on their left."""
+        length = max(keys.shape[-2] for keys, _ in rows)
+        self.memory = []
+        for states in zip(*rows, strict=True):
+            heads, _, width = states[0].shape
+            memory = states[0].new_zeros(len(rows), heads, length + ROOM, width)
+            for row, state in zip(memory, states, strict=True):
+                row[:, length - state.shape[-2] : length] = state
+            self.memory.append(memory)
+        self.dtype, self.device, self.is_initialized = self.memory[0].dtype, self.memory[0].device, True
         self.keys, self.values = (memory[:, :, :length] for memory in self.memory)
 
     @staticmethod
@@ -61,6 +75,27 @@ def repeat(prefix: Cache, sources: Sequence[int]) -> Cache:
         rows = torch.tensor(sources, device=layer.keys.device)
         cache.update(layer.keys[rows], layer.values[rows], index)
     return cache
+
+
+def join(rows: Sequence[tuple[Cache, int]]) -> Cache:
+    """A cache whose rows start as copies of these rows of others; shorter ones get zeros on the left, for a mask to hide."""
+    cache, depth = empty(), len(rows[0][0].layers)
+    for index in range(depth):
+        layers: list[tuple[Any, int]] = [(source.layers[index], row) for source, row in rows]
+        cache.layers.append(layer := RoomyLayer())
+        layer.fill([(one.keys[row], one.values[row]) for one, row in layers])
+    return cache
+
+
+def token_bytes(cache: Cache) -> dict[torch.device, float]:
+    """Bytes that one token of one row takes on each device."""
+    sizes: dict[torch.device, float] = {}
+    layers: list[Any] = cache.layers
+    for layer in layers:
+        rows, _, tokens, _ = layer.keys.shape
+        share = (layer.keys.nbytes + layer.values.nbytes) / (rows * tokens)
+        sizes[layer.keys.device] = sizes.get(layer.keys.device, 0.0) + share
+    return sizes
 
 
 @functools.cache

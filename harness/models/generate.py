@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 import torch
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     Cache,
@@ -18,6 +19,7 @@ from transformers import (
 )
 
 from harness.models import cache as caches
+from harness.models.spread import home
 
 
 class Row(NamedTuple):
@@ -86,7 +88,7 @@ def shared_length(rows: Sequence[Row]) -> int:
 def prefill(model: Any, rows: Sequence[Row], lengths: Sequence[int], video: Any) -> Prefix:
     """Compute the first tokens of some rows, which contain their whole videos; `video` is what the vision tower gave."""
     cut = [Row(row.ids[:length], row.positions[:, :length]) for row, length in zip(rows, lengths, strict=True)]
-    ids, positions, mask = _pad(cut, model.device)
+    ids, positions, mask = _pad(cut, home(model))
     cache = caches.empty()
     _forward(model, ids, positions, _needed(mask), cache, {"mm_encoder_outputs": {"video": video}})
     return Prefix(cache, mask, tuple(lengths))
@@ -97,7 +99,7 @@ def generate(
     model: Any,
     rows: Sequence[Row],
     rules: Rules,
-    prefix: Prefix | None,
+    prefix: Prefix | Sequence[Prefix] | None,
     video: Any,
     sources: Sequence[int] | None = None,
     seeds: Sequence[int] | None = None,
@@ -105,17 +107,18 @@ def generate(
     """Replies to whole prompts in one batch.
 
     Without a prefix every row is computed whole, with the vision tower's output, which is read only then. `sources` tells which
-    prefix each row continues, where there are several; `seeds` gives each row one where the same prompt stands several times.
+    prefix each row continues, where there are several, in one cache or in one after the other; `seeds` gives each row one where
+    the same prompt stands several times.
     """
     origin = list(sources) if sources is not None else [0] * len(rows)
     cache, ids, positions, mask, extra = _start(model, rows, prefix, origin, video)
-    seen = _history(rows, model.device)
-    processors = _processors(rules, model.device)
-    draws = _generators(rows, seeds or [rules.seed] * len(rows), model.device) if rules.temperature else []
+    seen = _history(rows, home(model))
+    processors = _processors(rules, home(model))
+    draws = _generators(rows, seeds or [rules.seed] * len(rows), home(model)) if rules.temperature else []
     replies: list[list[int]] = [[] for _ in rows]
     logprobs: list[list[float]] = [[] for _ in rows]
     active = list(range(len(rows)))
-    following = torch.tensor([int(row.positions.max()) + 1 for row in rows], device=model.device)
+    following = torch.tensor([int(row.positions.max()) + 1 for row in rows], device=home(model))
     logits = _forward(model, ids, positions, _needed(mask) if prefix is None else mask, cache, extra)
     for step in range(rules.max_new_tokens):
         chosen = _choose(processors(seen, logits), [draws[row] for row in active] if draws else [])
@@ -129,7 +132,7 @@ def generate(
         if not keep or step + 1 == rules.max_new_tokens:
             break
         if len(keep) < len(active):
-            kept = torch.tensor(keep, device=model.device)
+            kept = torch.tensor(keep, device=home(model))
             cache.batch_select_indices(kept)
             active = [active[index] for index in keep]
             chosen, mask, seen = chosen[kept], mask[kept], seen[kept]
@@ -141,16 +144,29 @@ def generate(
 
 
 def _start(
-    model: Any, rows: Sequence[Row], prefix: Prefix | None, origin: Sequence[int], video: Any
+    model: Any, rows: Sequence[Row], prefix: Prefix | Sequence[Prefix] | None, origin: Sequence[int], video: Any
 ) -> tuple[Cache, torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
     """Cache, ids, positions, mask and further arguments of the first pass: what follows the prefix, or whole rows."""
     if prefix is None:
-        ids, positions, mask = _pad(rows, model.device)
+        ids, positions, mask = _pad(rows, home(model))
         return caches.empty(), ids, positions, mask, {"mm_encoder_outputs": {"video": _repeat_video(video, len(rows))}}
-    starts = [prefix.lengths[source] for source in origin]
+    joint = _continued(prefix, origin)
+    starts = joint.lengths
     rest = [Row(row.ids[start:], row.positions[:, start:]) for row, start in zip(rows, starts, strict=True)]
-    ids, positions, tail = _pad(rest, model.device)
-    return caches.repeat(prefix.cache, origin), ids, positions, torch.cat([prefix.mask[origin], tail], dim=1), {}
+    ids, positions, tail = _pad(rest, home(model))
+    return joint.cache, ids, positions, torch.cat([joint.mask, tail], dim=1), {}
+
+
+def _continued(prefix: Prefix | Sequence[Prefix], origin: Sequence[int]) -> Prefix:
+    """A copy of the prefix that each row continues, in one cache."""
+    if isinstance(prefix, Prefix):
+        lengths = tuple(prefix.lengths[source] for source in origin)
+        return Prefix(caches.repeat(prefix.cache, origin), prefix.mask[origin], lengths)
+    every = [(one, row) for one in prefix for row in range(len(one.lengths))]
+    rows = [every[source] for source in origin]
+    width = max(one.mask.shape[1] for one, _ in rows)
+    mask = torch.stack([pad(one.mask[row], (width - one.mask.shape[1], 0)) for one, row in rows])
+    return Prefix(caches.join([(one.cache, row) for one, row in rows]), mask, tuple(one.lengths[row] for one, row in rows))
 
 
 def _forward(model: Any, ids: Any, positions: Any, mask: Any, cache: Cache, extra: dict[str, Any]) -> torch.Tensor:

@@ -1,8 +1,8 @@
-"""Checkpoints through transformers: one video is decoded, encoded and prefilled once for all its questions."""
+"""Checkpoints through transformers: a video is encoded and prefilled once for its questions, replies are generated together."""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -11,11 +11,13 @@ import torch
 
 from harness.frames import Frames
 from harness.models import clock, generate, loading, prompt, sight, template
-from harness.models.base import AnswerError, Reply
+from harness.models.base import AnswerError, Answers, Asked, Reply
+from harness.models.batching import Batching, Limit, Ready
 from harness.models.checkpoint import Checkpoint, find, fingerprint, trained_on
 from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
+from harness.models.spread import home
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
 from tasks.question import Question
@@ -52,6 +54,7 @@ class HfModel:
         self.unused = list(unused)
         self.positions = check_positions(model)
         self.sight = "not probed"
+        self._limit = Limit(options)
         self.inputs = Inputs(model, processor, checkpoint.family)
         self.pixel_factor = self.inputs.pixel_factor
 
@@ -81,21 +84,22 @@ class HfModel:
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:
         """A reply to each question, a failure to one with a special token. Raises AnswerError (memory), and as `Inputs.build`."""
-        if frames is None:
-            raise InputError(f"frames with sides divisible by {self.pixel_factor}", "no frames", "harness show default")
-        failures = [prompt.special_token(self.processor, question.text) for question in questions]
-        asked = [question for question, failure in zip(questions, failures, strict=True) if failure is None]
-        try:
-            replies = self._answer_all(frames, asked)
-        except torch.OutOfMemoryError as error:
-            advice = "lower --batch-size or the protocol's total_pixels"
-            raise AnswerError(Failure("out-of-memory", f"{str(error).splitlines()[0]} ({advice})")) from error
-        remaining = iter(replies)
-        return [failure or next(remaining) for failure in failures]
+        ((_, answers),) = self.stream(iter([Asked(frames, questions)]))
+        if isinstance(answers, AnswerError):
+            raise answers
+        return list(answers)
+
+    def stream(self, videos: Iterator[Asked], /) -> Iterator[tuple[int, Answers]]:
+        """As `harness.models.base.Streaming`: questions of several videos are generated together. Raises as `Inputs.build`."""
+        return Batching(self._prepare, self._replies, self._limit).stream(videos)
+
+    def told(self) -> dict[str, Any]:
+        """That memory did not hold the batches that were asked for."""
+        return self._limit.told()
 
     def look(self, protocol: Protocol, frames: Frames) -> torch.Tensor:
         """Logits `(passes and rows, vocabulary)` behind the first token of replies, computed as `answer` does."""
-        rows, video = self.inputs.build(frames, protocol.prompt, sight.TEXTS, str(self.model.device))
+        rows, video = self.inputs.build(frames, protocol.prompt, sight.TEXTS, str(home(self.model)))
         with sight.listening(self.model) as heard:
             self._generate(rows, self._see(video), self.rules(DecodingRules(max_new_tokens=1)))
         return torch.cat(heard)
@@ -104,36 +108,59 @@ class HfModel:
         """How the tokens of a reply are chosen under these rules of a protocol."""
         return generate.rules_of(self.model, self.processor, seed=self.options.seed, **asdict(decoding))
 
-    def _answer_all(self, frames: Frames, questions: Sequence[Question]) -> list[Reply]:
-        """Questions of one protocol share a prefix and its decoding; without sharing, each is on its own."""
+    def _prepare(self, asked: Asked) -> list[Ready | Failure]:
+        """Encode a video once, and once what questions of one protocol share of it; without sharing, each is on its own."""
+        frames, questions = asked
+        if frames is None:
+            raise InputError(f"frames with sides divisible by {self.pixel_factor}", "no frames", "harness show default")
+        found: dict[int, Ready | Failure] = {}
         groups: dict[int, list[int]] = {}
         for index, question in enumerate(questions):
-            groups.setdefault(id(question.protocol) if self.options.share else index, []).append(index)
-        replies: dict[int, Reply] = {}
+            if (failure := prompt.special_token(self.processor, question.text)) is not None:
+                found[index] = failure
+            else:
+                groups.setdefault(id(question.protocol) if self.options.share else index, []).append(index)
+        shown, seen = json.dumps(frames.fingerprint(), sort_keys=True), None
         for members in groups.values():
-            replies |= zip(members, self._answer(frames, [questions[index] for index in members]), strict=True)
-        return [replies[index] for index in range(len(questions))]
-
-    def _answer(self, frames: Frames, questions: list[Question]) -> list[Reply]:
-        texts, protocol = [question.text for question in questions], questions[0].protocol
-        rows, video = self.inputs.build(frames, protocol.prompt, texts, str(self.model.device))
-        outputs = self._generate(rows, self._see(video), self.rules(protocol.decoding))
-        frames_json = json.dumps(frames.fingerprint(), sort_keys=True)
-        return [self._reply(row, output, frames_json) for row, output in zip(rows, outputs, strict=True)]
+            rules, texts = questions[members[0]].protocol, [questions[index].text for index in members]
+            rows, video = self.inputs.build(frames, rules.prompt, texts, str(home(self.model)))
+            seen = self._see(video) if seen is None or not self.options.share else seen
+            for index, row, prefix in zip(members, rows, self._prefixes(rows, seen), strict=True):
+                found[index] = Ready(row, prefix, seen if prefix is None else None, rules.decoding, shown)
+        return [found[index] for index in range(len(questions))]
 
     @torch.no_grad()
     def _see(self, video: prompt.Video) -> Any:
-        device = self.model.device
+        device = home(self.model)
         return self.model.model.get_video_features(video.pixels.to(device), video.grid.to(device), return_dict=True)
 
-    def _generate(self, rows: list[generate.Row], seen: Any, rules: generate.Rules) -> list[generate.Output]:
+    def _prefixes(self, rows: Sequence[generate.Row], seen: Any) -> Sequence[generate.Prefix | None]:
+        """What is computed of each row on one video: all rows share it, unless they differ before the video ends."""
+        if not self.options.share:
+            return [None] * len(rows)
         end = len(rows[0].ids) - rows[0].ids[::-1].index(self.model.config.vision_end_token_id)
-        length = generate.shared_length(rows)
-        share = self.options.share and length >= end
-        prefix = generate.prefill(self.model, rows[:1], [length], seen) if share else None
-        size = self.options.batch_size
-        chunks = [rows[index : index + size] for index in range(0, len(rows), size)]
-        return [output for chunk in chunks for output in generate.generate(self.model, chunk, rules, prefix, seen)]
+        if (length := generate.shared_length(rows)) >= end:
+            return [generate.prefill(self.model, rows[:1], [length], seen)] * len(rows)
+        return [generate.prefill(self.model, [row], [len(row.ids) - 1], seen) for row in rows]
+
+    def _generate(self, rows: Sequence[generate.Row], seen: Any, rules: generate.Rules) -> list[generate.Output]:
+        return self._outputs(rows, self._prefixes(rows, seen), [seen] * len(rows), rules)
+
+    def _outputs(
+        self, rows: Sequence[generate.Row], prefixes: Sequence[generate.Prefix | None], seen: Sequence[Any], rules: generate.Rules
+    ) -> list[generate.Output]:
+        known = {id(prefix): prefix for prefix in prefixes if prefix is not None}
+        if not known:
+            alone = zip(rows, seen, strict=True)
+            return [output for row, one in alone for output in generate.generate(self.model, [row], rules, None, one)]
+        sources = [list(known).index(id(prefix)) for prefix in prefixes]
+        together = list(known.values())
+        return generate.generate(self.model, rows, rules, together if len(together) > 1 else together[0], None, sources)
+
+    def _replies(self, batch: Sequence[Ready]) -> list[Reply]:
+        rows, prefixes, seen, (decoding, *_), shown = zip(*batch, strict=True)
+        outputs = self._outputs(rows, prefixes, seen, self.rules(decoding))
+        return [self._reply(row, output, frames) for row, output, frames in zip(rows, outputs, shown, strict=True)]
 
     def _reply(self, row: generate.Row, output: generate.Output, frames_json: str) -> Reply:
         text = self.processor.tokenizer.decode(output.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)

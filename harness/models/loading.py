@@ -10,6 +10,7 @@ import torch
 import transformers
 
 from harness import environment
+from harness.models import spread
 from harness.models.checkpoint import Checkpoint, shapes
 from harness.models.options import Options
 from harness.models.prompt import END, PAD, START
@@ -23,8 +24,8 @@ DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch
 
 def place(options: Options) -> tuple[torch.device, torch.dtype]:
     """The device and dtype to use. Raises InputError if an option is out of range."""
-    if options.batch_size < 1:
-        raise InputError("a batch size of at least 1", str(options.batch_size), "--batch-size 1")
+    if options.batch_size != "auto" and options.batch_size < 1:
+        raise InputError("a batch size of at least 1, or auto", str(options.batch_size), "--batch-size 1")
     name = ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device
     try:
         device = torch.device(name)
@@ -74,10 +75,12 @@ def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]
     with refused(checkpoint, options):
         check_size(checkpoint, trust)
         asked = {"dtype": dtype, "attn_implementation": options.attn, "use_safetensors": True, "trust_remote_code": trust}
+        asked |= spread.arguments(options)
+        spread.check_room(shapes(checkpoint.folder).values(), dtype, device, options)
         model, report = models.from_pretrained(checkpoint.folder, **asked, output_loading_info=True)
         processor = processors.from_pretrained(checkpoint.folder, trust_remote_code=trust)
         check_processor(model, processor, checkpoint)
-        model.to(device).eval()
+        model = spread.settle(model, device, options).eval()
         check_weights(model, report, checkpoint)
     return model, processor, sorted(report["unexpected_keys"])
 

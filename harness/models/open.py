@@ -21,6 +21,8 @@ def is_checkpoint(name: str) -> bool:
 
 
 BACKENDS = ("hf", "openai", "lmms", "lmms-simple")
+AUTO = ("hf",)
+"""Backends that find a batch size and the places of a model's layers themselves."""
 
 
 def open_model(
@@ -50,6 +52,8 @@ def open_model(
     if backend == "hf" and "/" not in name and not Path(name).exists():
         expected = "a checkpoint folder, a hub id (owner/name), replay:FILE or a trivial model"
         raise InputError(expected, unknown(name, trivial.NAMES), "harness ls models")
+    if kind not in AUTO and (options.batch_size == "auto" or options.device_map):
+        raise InputError("a number for --batch-size, and no --device-map", f"--backend {backend}", "--batch-size 8")
     if backend == "openai":
         with extras.needed("openai"):
             from harness.models.openai_api import OpenAiModel

@@ -4,8 +4,8 @@ import base64
 import hashlib
 import io
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from harness import secret
 from harness.frames import Frames
-from harness.models.base import Reply
+from harness.models.base import Asked, Reply
 from harness.models.chat import refuse
 from harness.models.openai_client import KEY, REPEATED, RETRIES, connect, reason
 from harness.models.openai_reply import read
@@ -59,13 +59,33 @@ class OpenAiModel:
         connection still fails after the retries), and those of `harness.models.openai_reply.read`. Raises InputError where the
         key or the model is not accepted, so that every question would fail in the same way, or as the class does.
         """
+        ((_, answers),) = self.stream(iter([Asked(frames, questions)]))
+        return answers
+
+    def stream(self, videos: Iterator[Asked], /) -> Iterator[tuple[int, list[Reply | Failure]]]:
+        """As `harness.models.base.Streaming`: `batch_size` questions are asked at a time, whichever video they are about."""
+        size = self._options.window if self._options.batch_size == "auto" else self._options.batch_size
+        pool = ThreadPoolExecutor(size)
+        asked: dict[int, list[Future[Reply | Failure]]] = {}
+        try:
+            for place, (frames, questions) in enumerate(videos):
+                asked[place] = self._submit(pool, frames, questions)
+                while len(asked) >= self._options.window or len(_open(asked)) >= size:
+                    yield from _finished(asked)
+            while asked:
+                yield from _finished(asked)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, frames: Frames | None, questions: Sequence[Question]
+    ) -> list[Future[Reply | Failure]]:
         if frames is None:
             raise ValueError("this model answers about frames")
         for question in questions:
             check_protocol(question.protocol)
         shown = frame_parts(frames)
-        with ThreadPoolExecutor(self._options.batch_size) as pool:
-            return list(pool.map(lambda question: self._ask(shown, question, frames), questions))
+        return [pool.submit(self._ask, shown, question, frames) for question in questions]
 
     def _ask(self, shown: list[dict[str, Any]], question: Question, frames: Frames) -> Reply | Failure:
         messages = chat(question.protocol.prompt, shown, question.text)
@@ -89,6 +109,20 @@ class OpenAiModel:
         except UnicodeEncodeError as error:
             return Failure("api-refused", f"the question cannot be sent: {error.reason}")
         return read(answer.content, hashlib.sha256(f"{question.text}\n{frames.fingerprint()}".encode()).hexdigest())
+
+
+def _open(asked: Mapping[int, Sequence[Future[Reply | Failure]]]) -> list[Future[Reply | Failure]]:
+    """The questions without a reply yet."""
+    return [one for some in asked.values() for one in some if not one.done()]
+
+
+def _finished(asked: dict[int, list[Future[Reply | Failure]]]) -> Iterator[tuple[int, list[Reply | Failure]]]:
+    """Wait for a reply, then take out and give the videos that have all of theirs."""
+    wait(_open(asked), return_when=FIRST_COMPLETED)
+    for place, some in list(asked.items()):
+        if all(one.done() for one in some):
+            del asked[place]
+            yield place, [one.result() for one in some]
 
 
 def check_protocol(protocol: Protocol) -> None:

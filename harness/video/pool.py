@@ -27,11 +27,19 @@ from tasks.rules import VideoRules
 from tasks.span import Span
 
 MEMORY_BYTES = 8 * 2**30
+AHEAD_BYTES = 4 * 2**30
 VIDEOS_PER_WORKER = 500
 QUIET = "ignore:resource_tracker"
 """For the process that clears up after one that was killed: that there is something to clear up is no news."""
 
 Read = Callable[[Path, VideoRules, int, Span | None], Frames]
+
+
+def ahead(rules: VideoRules, workers: int, window: int) -> int:
+    """How many videos to decode ahead for a model that takes up to `window` at once: no more than memory should hold decoded."""
+    # Two frames share a visual token, and rounding to it can go up.
+    largest_bytes = 3 * 2 * min(rules.total_pixels, rules.max_frames * rules.max_pixels)
+    return max(2 * workers, min(window, AHEAD_BYTES // largest_bytes))
 
 
 class FramePool:

@@ -96,8 +96,8 @@ def make_protocol() -> Callable[..., protocol.Protocol]:
 def load(checkpoints: dict[str, Path], make_protocol: Callable[..., protocol.Protocol]) -> Callable[..., hf.HfModel]:
     """A tiny checkpoint on the CPU."""
 
-    def load(family: str, share: bool = True, batch_size: int = 8, attn: str = "sdpa") -> hf.HfModel:
-        options = Options(device="cpu", share=share, batch_size=batch_size, attn=attn)
+    def load(family: str, share: bool = True, batch_size: Any = 8, attn: str = "sdpa", window: int = 32) -> hf.HfModel:
+        options = Options(device="cpu", share=share, batch_size=batch_size, attn=attn, window=window)
         return hf.load(str(checkpoints[family]), make_protocol(), options)
 
     return load
