@@ -126,36 +126,21 @@ def contrasted(
         InputError: A file of replies is damaged.
     """
     found: list[Contrast] = []
-    records = {folder: store.read_records(folder) for label in dict.fromkeys(sum(pairs, ())) for folder in systems[label]}
+    labels = dict.fromkeys(sum(pairs, ()))
+    records = {folder: store.read_records(folder) for label in labels for folder in systems[label]}
     for mode in plan.modes:
         judged = {
             label: System(label, tuple(judge(plan.samples, records[folder], plan.protocol, mode) for folder in systems[label]))
-            for label in dict.fromkeys(sum(pairs, ()))
+            for label in labels
         }
         figures = [main_difference(plan.samples, judged[b], judged[a]) for a, b in pairs]
         corrected = holm(np.array([one["p"] for one in figures], dtype=np.float64)).tolist()
         for number, ((a, b), one, p) in enumerate(zip(pairs, figures, corrected, strict=True)):
-            run = judged[a].runs[0]
-            found.append(
-                Contrast(
-                    split=plan.name,
-                    trained_on=trained_on,
-                    mode=mode,
-                    a=a,
-                    b=b,
-                    primary=first and number == 0 and mode == plan.modes[0],
-                    metric=run.headings.get(run.main, run.main),
-                    seeds=min(len(systems[a]), len(systems[b])),
-                    n=one["n"],
-                    mean_a=one["b"],
-                    mean_b=one["a"],
-                    difference=one["difference"],
-                    interval_95=(one["interval_95"][0], one["interval_95"][1]),
-                    p=one["p"],
-                    p_holm=None if np.isnan(p) else p,
-                    detectable=one["detectable"],
-                )
-            )
+            run, primary = judged[a].runs[0], first and number == 0 and mode == plan.modes[0]
+            named = {"metric": run.headings.get(run.main, run.main), "seeds": min(len(systems[a]), len(systems[b]))}
+            told = {key: one[key] for key in ("n", "difference", "p", "detectable")} | {"interval_95": tuple(one["interval_95"])}
+            told |= {"mean_a": one["b"], "mean_b": one["a"], "p_holm": None if np.isnan(p) else p}
+            found.append(Contrast(plan.name, trained_on, mode, a, b, primary, **named, **told))
     return found
 
 

@@ -55,10 +55,8 @@ class Split:
         """What stands behind annotations that loaded: a published hash, a published count, or nothing."""
         if all(sha256 is not None for source in self.sources for sha256 in source.files.values()):
             return "as published"
-        known = (
-            "no published hash or counts" if self.videos is self.queries is None else f"no published hash, only {self.counts()}"
-        )
-        return f"unverified ({known})"
+        known = "hash or counts" if self.videos is self.queries is None else f"hash, only {self.counts()}"
+        return f"unverified (no published {known})"
 
 
 @dataclass(frozen=True)
@@ -139,22 +137,20 @@ def find(name: str, data_root: Path = Path()) -> Task:
         return _own(name, data_root)
     tasks = all_tasks()
     by_name = {alias: task for task in tasks.values() for alias in (task.name, *task.aliases)}
-    if name not in by_name and any(path.is_file() for path in (Path(name), data_root / name)):
+    if name in by_name:
+        return by_name[name]
+    if any(path.is_file() for path in (Path(name), data_root / name)):
         expected = f"own data as JSON Lines, one object a line, in a file whose name ends in {OWN_SUFFIX}"
-        raise InputError(
-            expected, f"a file {name}", f"write it so (see docs/own-data.md), then: harness data check NAME{OWN_SUFFIX}"
-        )
-    if name not in by_name:
-        raise InputError("the name of a task", unknown(name, by_name), "harness ls tasks")
-    return by_name[name]
+        step = f"write it so (see docs/own-data.md), then: harness data check NAME{OWN_SUFFIX}"
+        raise InputError(expected, f"a file {name}", step)
+    raise InputError("the name of a task", unknown(name, by_name), "harness ls tasks")
 
 
 def _own(name: str, data_root: Path) -> Task:
     file = next((path.absolute() for path in (Path(name), data_root / name) if path.is_file()), None)
     if file is None:
-        raise InputError(
-            f"a file {name}, here or below {data_root}", "no such file", f"give its path: --task DIR/{Path(name).name}"
-        )
+        step = f"give its path: --task DIR/{Path(name).name}"
+        raise InputError(f"a file {name}, here or below {data_root}", "no such file", step)
     split = Split((Source({str(file): None}, partial(read_own, where=name)),), None, None)
     with file.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines:
         kinds = kinds_of(lines)
@@ -217,21 +213,17 @@ def _rows(task: Task, name: str, data_root: Path) -> list[Sample]:
         raise InputError(f"annotations of {task.name}@{name}: {wanted}", found, task.obtain)
     found = " with ".join(str(data_root / path) for path in source.files)
     contents = {path: (data_root / path).read_bytes() for path in source.files}
-    altered = [
-        path for path, content in contents.items() if source.files[path] not in (None, hashlib.sha256(content).hexdigest())
-    ]
+    hashes = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+    altered = next((path for path, sha256 in source.files.items() if sha256 not in (None, hashes[path])), None)
     try:
         rows = source.read(*map(_decode, contents.values()))
     except ValueError as error:
         raise InputError(f"annotations of {task.name}@{name} as published", f"{found}: {error}", task.obtain) from error
     videos = len({row.video for row in rows})
     counts = f"{videos:,} videos / {len(rows):,} queries"
-    if altered:
-        raise InputError(
-            f"{altered[0]} as published, sha256 {source.files[altered[0]]}",
-            f"sha256 {hashlib.sha256(contents[altered[0]]).hexdigest()}, {counts} where {split.counts()} are published",
-            task.obtain,
-        )
+    if altered is not None:
+        told = f"sha256 {hashes[altered]}, {counts} where {split.counts()} are published"
+        raise InputError(f"{altered} as published, sha256 {source.files[altered]}", told, task.obtain)
     if split.videos not in (None, videos) or split.queries not in (None, len(rows)):
         raise InputError(f"{split.counts()} in {task.name}@{name}", f"{counts} in {found}", task.obtain)
     for video in dict.fromkeys(row.video for row in rows):

@@ -70,7 +70,6 @@ class Experiment:
 
 
 TEXTS = ("evaluate", "modes", "set", "videos", "without", "options")
-INTEGERS = ("seeds", "grid_seeds")
 KINDS: Kinds = {
     **dict.fromkeys(("model", "baseline"), (str,)),
     "train": (str, list, dict),
@@ -78,7 +77,7 @@ KINDS: Kinds = {
     **dict.fromkeys(("protocol", "dev"), (str, type(None))),
     "recipes": (dict,),
     "contrasts": (list,),
-    **dict.fromkeys(INTEGERS, (int, list)),
+    **dict.fromkeys(("seeds", "grid_seeds"), (int, list)),
     "grid": (dict, type(None)),
 }
 """What stands behind each key of a file."""

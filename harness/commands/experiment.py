@@ -8,6 +8,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import groupby
 from pathlib import Path
 
 from harness import store
@@ -100,12 +101,9 @@ def _rehearse(found: preflight.Planned, output: Path, root: Path) -> list[str]:
             _try_table(few, experiment, run, root)
             if plan in found.choosing:
                 tables.score(run, root)
-    first: dict[tuple[str, str, str], Cell] = {}
-    for one in cells.planned_cells(experiment, output):
-        if cells.CHOSEN not in one.change:
-            first.setdefault((one.row, one.label, one.change), one)
-    for one in first.values():
-        if not cells.finished(one.folder / RECORD):
+    planned = (one for one in cells.planned_cells(experiment, output) if cells.CHOSEN not in one.change)
+    for _, seeds in groupby(planned, lambda one: (one.row, one.label, one.change)):
+        if not cells.finished((one := next(seeds)).folder / RECORD):
             _would_train(experiment, one, common)
     job = cells.rehearsal_commands(experiment, output, common)
     if problems := cells.execute([job], 1, "", _tell):
@@ -132,10 +130,8 @@ def _would_train(experiment: Experiment, one: Cell, common: Sequence[str]) -> No
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
         code = harness([*cells.train_command(experiment, one, common), "--dry-run"])
     if code:
-        lines = said.getvalue().strip().splitlines()[-6:]
-        raise InputError(
-            "every training of the plan to be able to start", "\n          ".join([str(one), *lines]), "edit the file"
-        )
+        found = "\n          ".join([str(one), *said.getvalue().strip().splitlines()[-6:]])
+        raise InputError("every training of the plan to be able to start", found, "edit the file")
 
 
 def _results(found: preflight.Planned, output: Path, final: Sequence[Cell], root: Path) -> tuple[str, list[tables.Contrast]]:

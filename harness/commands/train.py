@@ -63,9 +63,8 @@ def next_step(options: Namespace, parts: Sequence[Part]) -> str:
     tasks = ",".join(dict.fromkeys(part.plan.task.name for part in parts))
     command = ["harness", "run", "--model", options.output, "--tasks", tasks]
     named = {"--protocol": [options.protocol], "--videos": options.videos, "--data-root": [options.data_root]}
-    return shlex.join(
-        [*command, *(word for flag, values in named.items() for value in values if value for word in (flag, value))]
-    )
+    words = (word for flag, values in named.items() for value in values if value for word in (flag, value))
+    return shlex.join([*command, *words])
 
 
 def evaluations(options: Namespace) -> dict[Path, Plan]:

@@ -33,9 +33,8 @@ def museg(completions: Sequence[Completion], *, targets: Sequence[Targets], **_:
     return [_row(text, spans) for text, spans in zip(texts(completions), targets, strict=True)]
 
 
-def maximum(kind: str) -> float:
+def maximum(_kind: str) -> float:
     """1 for time covered and 1 for pairs, of any kind."""
-    del kind
     return 2.0
 
 

@@ -3,10 +3,9 @@
 import re
 
 from tasks.answer import Answer
-from tasks.parsers.common import CLOSE, read, scope
+from tasks.parsers.common import CLOSE, NUMBER, read, scope
 
-_NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
-_PAIR = re.compile(rf"{_NUMBER} (?:to|and) {_NUMBER}", re.IGNORECASE)
+_PAIR = re.compile(rf"{NUMBER} (?:to|and) {NUMBER}", re.IGNORECASE)
 THINK, BEHIND = "<think>", re.compile(r"</think>\s*+<answer>")
 
 
