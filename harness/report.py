@@ -24,21 +24,13 @@ CUT_OFF = "cut off"
 SETS = ("union", "windows", "choice", "instances", "retrieval")
 """Kinds that take several spans for one sentence."""
 FLOORS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "whole-video": ("trivial", kinds.NAMES),
-    "middle-half": ("trivial", kinds.NAMES),
-    "train-prior": ("trivial", kinds.NAMES),
-    "equal-parts": ("trivial", ("pairs",)),
-    "place-prior": ("trivial", ("pairs",)),
-    "tiles:4": ("trivial", ("instances",)),
-    "tiles:10": ("trivial", ("instances",)),
+    **dict.fromkeys(("whole-video", "middle-half", "train-prior"), ("trivial", kinds.NAMES)),
+    **dict.fromkeys(("equal-parts", "place-prior"), ("trivial", ("pairs",))),
+    **dict.fromkeys(("tiles:4", "tiles:10"), ("trivial", ("instances",))),
     "majority-option": ("trivial", ("choice",)),
     "zero-saliency": ("trivial", ("highlights", "windows", "clips")),
-    "oracle": ("ceiling", kinds.NAMES),
-    "oracle-grid": ("ceiling", kinds.NAMES),
-    "oracle-rounded": ("ceiling", kinds.NAMES),
-    "oracle-clamped": ("ceiling", kinds.NAMES),
-    "longest-window": ("ceiling", SETS),
-    "hull": ("ceiling", SETS),
+    **dict.fromkeys(("oracle", "oracle-grid", "oracle-rounded", "oracle-clamped"), ("ceiling", kinds.NAMES)),
+    **dict.fromkeys(("longest-window", "hull"), ("ceiling", SETS)),
 }
 """Rows without a model: whether they do not look or know the truth, and for which kinds they stand in a table."""
 CEILINGS = tuple(name for name, (kind, _) in FLOORS.items() if kind == "ceiling")

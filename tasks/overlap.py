@@ -44,7 +44,8 @@ def overlaps(splits: Mapping[str, Sequence[Sample]], trained: Collection[str] | 
         trained: Names of what models are trained on; without them, splits called `train`, `fit` and `fewshot-…`, and parts.
     """
     videos = {name: {_plain(sample.video) for sample in samples} for name, samples in splits.items()}
-    training = [name for name in splits if (_is_training(name) if trained is None else name in trained)]
+    train_like = [name for name in splits if _TRAINING.fullmatch(name.rpartition("@")[2])]
+    training = train_like if trained is None else [name for name in splits if name in trained]
     found = []
     for train in training:
         for test in splits.keys() - training:
@@ -52,10 +53,6 @@ def overlaps(splits: Mapping[str, Sequence[Sample]], trained: Collection[str] | 
                 queries = sum(1 for sample in splits[test] if _plain(sample.video) in shared)
                 found.append(Overlap(train, test, tuple(sorted(shared)), len(videos[test]), queries, len(splits[test])))
     return sorted(found)
-
-
-def _is_training(name: str) -> bool:
-    return _TRAINING.fullmatch(name.rpartition("@")[2]) is not None
 
 
 def _plain(video: str) -> str:

@@ -105,11 +105,10 @@ def load(name: str, without: Sequence[str] = ()) -> Experiment:
     lists: dict[str, Any] = {key: _several(key, values[key], place, str) for key in TEXTS if key in values}
     seeds = _several("seeds", values.get("seeds", 0), place, int)
     grid = {key: _several("grid", tried, place, str, int, float, bool) for key, tried in (values.get("grid") or {}).items()}
-    given: dict[str, Any] = {key: values[key] for key in ("protocol", "dev") if key in values}
     lists["without"] = (*lists.get("without", ()), *without)
     lists["videos"] = tuple(str(paths.folder(folder, "--videos")) for folder in lists.get("videos", ()))
     experiment = Experiment(
-        **given,
+        **{key: values[key] for key in ("protocol", "dev") if key in values},
         **lists,
         name=path.stem,
         model=_model(values["model"]),
