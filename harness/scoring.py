@@ -26,17 +26,11 @@ Records = Mapping[tuple[str, str], Record]
 
 
 class Outcome(NamedTuple):
-    """What was read of one reply.
+    """What was read of one reply."""
 
-    Attributes:
-        answer: In seconds; empty where there is no reply.
-        error: Why there is no reply.
-        cut_off: Whether the length limit ended the reply.
-    """
-
-    answer: Answer
-    error: str | None = None
-    cut_off: bool = False
+    answer: Answer  # In seconds; empty where there is no reply
+    error: str | None = None  # Why there is no reply
+    cut_off: bool = False  # Whether the length limit ended the reply
 
     @property
     def failure(self) -> str | None:
@@ -46,24 +40,15 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Replies of one mode to n samples, read and judged once.
+    """Replies of one mode to n samples, read and judged once."""
 
-    Attributes:
-        samples: What was asked.
-        protocol: How replies were read and compared.
-        outcomes: What was read of each sample; of several replies to it, of the last.
-        columns: `(n,)` values in [0, 1] by metric; NaN where a sample does not count. The metric is the mean.
-        kept: `(n,)` samples in the denominator.
-        averaged: Whether several replies to a sample were averaged.
-        corpus: Metrics in [0, 1] that are no mean over samples, of all that count.
-    """
-
-    samples: Sequence[Sample]
-    protocol: Protocol
-    outcomes: Sequence[Outcome]
-    columns: Columns
-    kept: Bools
-    averaged: bool = False
+    samples: Sequence[Sample]  # What was asked
+    protocol: Protocol  # How replies were read and compared
+    outcomes: Sequence[Outcome]  # What was read of each sample; of several replies to it, of the last
+    columns: Columns  # `(n,)` values in [0, 1] by metric; NaN where a sample does not count. The metric is the mean
+    kept: Bools  # `(n,)` samples in the denominator
+    averaged: bool = False  # Whether several replies to a sample were averaged
+    # Metrics in [0, 1] that are no mean over samples, of all that count
     corpus: Mapping[str, float] = field(default_factory=dict)
 
     @property

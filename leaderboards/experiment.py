@@ -29,34 +29,24 @@ Point = tuple[str, str, str]
 
 
 class Contrast(NamedTuple):
-    """One system minus another on one split, in points of the main metric.
+    """One system minus another on one split, in points of the main metric."""
 
-    Attributes:
-        split: `task@split`.
-        trained_on: Label of what both were trained on.
-        primary: Whether it is the question that the experiment was made for.
-        seeds: Runs of the system with fewer.
-        interval_95: Bounds that are not corrected; None where too few videos differ to tell.
-        p_holm: Corrected for the contrasts of this split, mode and training data; None where there is no p.
-        detectable: Smallest true difference that is found in 80 % of cases; None where too few videos differ or nothing varies.
-    """
-
-    split: str
-    trained_on: str
+    split: str  # `task@split`
+    trained_on: str  # Label of what both were trained on
     mode: str
     a: str
     b: str
-    primary: bool
+    primary: bool  # Whether it is the question that the experiment was made for
     metric: str
-    seeds: int
+    seeds: int  # Runs of the system with fewer
     n: int
     mean_a: float | None
     mean_b: float | None
     difference: float | None
-    interval_95: tuple[float | None, float | None]
+    interval_95: tuple[float | None, float | None]  # Bounds that are not corrected; None where too few videos differ to tell
     p: float | None
-    p_holm: float | None
-    detectable: float | None
+    p_holm: float | None  # Corrected for the contrasts of this split, mode and training data; None where there is no p
+    detectable: float | None  # Smallest difference found in 80 % of cases; None where too few videos differ or nothing varies
 
     @property
     def differs(self) -> bool:

@@ -11,23 +11,14 @@ _SUFFIX = re.compile(r"\.(mp4|mkv|webm|avi|mov|m4v|flv|mpg)$", re.IGNORECASE)
 
 
 class Overlap(NamedTuple):
-    """What a training and a test split share.
+    """What a training and a test split share."""
 
-    Attributes:
-        train: Name of the training split, `task@split`.
-        test: Name of the test split.
-        videos: The shared videos, sorted, without file suffix.
-        of_videos: Number of videos of the test split.
-        queries: Number of queries of the test split on shared videos.
-        of_queries: Number of queries of the test split.
-    """
-
-    train: str
-    test: str
-    videos: tuple[str, ...]
-    of_videos: int
-    queries: int
-    of_queries: int
+    train: str  # Name of the training split, `task@split`
+    test: str  # Name of the test split
+    videos: tuple[str, ...]  # The shared videos, sorted, without file suffix
+    of_videos: int  # Number of videos of the test split
+    queries: int  # Number of its queries on shared videos
+    of_queries: int  # Number of all its queries
 
     def __str__(self) -> str:
         return (

@@ -19,32 +19,20 @@ OWN_SUFFIX, OWN_SPLIT = ".jsonl", "all"
 
 @dataclass(frozen=True)
 class Source:
-    """One published form of a split's annotations.
+    """One published form of a split's annotations."""
 
-    Attributes:
-        files: Paths below the data root with their sha256 (None where another file vouches for it).
-        read: Turns the texts of these files into rows; raises ValueError on another shape.
-        homes: Where each file is published, in the order of `files`; empty where the user supplies them.
-    """
-
-    files: Mapping[str, str | None]
-    read: Callable[..., list[Sample]] = read_timestamps_json
-    homes: tuple[str, ...] = ()
+    files: Mapping[str, str | None]  # Paths below the data root with their sha256 (None where another file vouches for it)
+    read: Callable[..., list[Sample]] = read_timestamps_json  # From their texts to rows; raises ValueError on another shape
+    homes: tuple[str, ...] = ()  # Where each file is published, in the order of `files`; empty where the user supplies them
 
 
 @dataclass(frozen=True)
 class Split:
-    """A published split: any one of its sources gives the same samples.
+    """A published split: any one of its sources gives the same samples."""
 
-    Attributes:
-        sources: Forms in circulation, the first one found is read.
-        videos: Expected number of videos, None where none is published.
-        queries: Expected number of queries, None where none is published.
-    """
-
-    sources: tuple[Source, ...]
-    videos: int | None
-    queries: int | None
+    sources: tuple[Source, ...]  # Forms in circulation, the first one found is read
+    videos: int | None  # Expected number of videos, None where none is published
+    queries: int | None  # And of queries
 
     def counts(self) -> str:
         """The expected counts in words."""
@@ -61,44 +49,26 @@ class Split:
 
 @dataclass(frozen=True)
 class Task:
-    """A benchmark, declared in one file under `tasks/benchmarks`.
+    """A benchmark, declared in one file under `tasks/benchmarks`."""
 
-    Attributes:
-        name: Name on the command line.
-        title: Full name.
-        published: Published splits by name, or a function that gives them for a data root (the synthetic benchmark reads its own
-            manifest).
-        default_split: The split the field reports.
-        video_folders: Folders below the data root where its videos are looked for.
-        obtain: What a user types or does to get the annotations.
-        licence: Terms of the data.
-        homepage: Where the data comes from.
-        citation: Paper.
-        version: Raised whenever its samples change.
-        protocol: The protocol used unless another is named.
-        kinds: Kinds of question its samples can be asked, the usual one first: of a family of protocols, the first that it has
-            a form for is used.
-        aliases: Other names.
-        has_cuts: Whether questions may be about a cut of a longer file.
-        notes: Known anomalies of the published files, kept as they are.
-        parts: Rules on a sample by suffix: of any split, `SPLIT-SUFFIX` are the samples for which the rule holds.
-    """
-
-    name: str
-    title: str
+    name: str  # Name on the command line
+    title: str  # Full name
+    # By name, or a function that gives them for a data root (the synthetic benchmark reads its own manifest)
     published: Mapping[str, Split] | Callable[[Path], Mapping[str, Split]]
-    default_split: str
-    video_folders: tuple[str, ...]
-    obtain: str
-    licence: str
-    homepage: str
-    citation: str
-    version: int = 1
-    protocol: str = "default"
+    default_split: str  # The split the field reports
+    video_folders: tuple[str, ...]  # Folders below the data root where its videos are looked for
+    obtain: str  # What a user types or does to get the annotations
+    licence: str  # Terms of the data
+    homepage: str  # Where the data comes from
+    citation: str  # Paper
+    version: int = 1  # Raised whenever its samples change
+    protocol: str = "default"  # The protocol used unless another is named
+    # Kinds of question its samples can be asked, the usual one first: of a family of protocols, the first that it has a form for
     kinds: tuple[str, ...] = ("moment",)
-    aliases: tuple[str, ...] = ()
-    has_cuts: bool = False
-    notes: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()  # Other names
+    has_cuts: bool = False  # Whether questions may be about a cut of a longer file
+    notes: tuple[str, ...] = ()  # Known anomalies of the published files, kept as they are
+    # Rules on a sample by suffix: of any split, `SPLIT-SUFFIX` are the samples for which the rule holds
     parts: Mapping[str, Callable[[Sample], bool]] = field(default_factory=dict)
 
     def splits(self, data_root: Path) -> Mapping[str, Split]:

@@ -146,8 +146,7 @@ def _rows(train: Any, place: Place) -> dict[str, str]:
         if wrong := [label for label, mix in train.items() if not isinstance(mix, str)]:
             raise place.refuse("a mix behind each label of train", f"{wrong[0]}: a {type(train[wrong[0]]).__name__}")
         return dict(train)
-    found = _several("train", train, place, str)
-    return {short(mix): mix for mix in found}
+    return {short(mix): mix for mix in _several("train", train, place, str)}
 
 
 def short(mix: str) -> str:
