@@ -3,11 +3,13 @@
 import re
 
 from tasks.answer import Answer
-from tasks.parsers.common import BOUNDED, NUMBER, in_pairs, read, scope
+from tasks.parsers.common import in_pairs, read, scope
 
-_WORD = re.compile(rf"{NUMBER}\s*+(?:to|and)\s*+{NUMBER}")
-_DASH = re.compile(rf"{NUMBER}\s*+-\s*+{NUMBER}")
+_NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
+_WORD = re.compile(rf"{_NUMBER}\s*+(?:to|and)\s*+{_NUMBER}")
+_DASH = re.compile(rf"{_NUMBER}\s*+-\s*+{_NUMBER}")
 _FORM = re.compile(r"\d\.?+\s*+(?:to|and|-)\s*+\d")
+_BOUNDED = re.compile(r"\b(\d++\.\d++|\d++)\b")
 
 
 def parse(text: str, where: tuple[str, ...] = ("first-answer", "whole")) -> Answer:
@@ -19,7 +21,7 @@ def parse(text: str, where: tuple[str, ...] = ("first-answer", "whole")) -> Answ
     """
     found = scope(text, where) or ""
     pairs = (_WORD.findall(found) or _DASH.findall(found))[-1:]
-    return read(pairs or in_pairs(BOUNDED.findall(found))[:1])
+    return read(pairs or in_pairs(_BOUNDED.findall(found))[:1])
 
 
 def well_formed(text: str) -> bool:

@@ -3,9 +3,10 @@
 import re
 
 from tasks.answer import Answer
-from tasks.parsers.common import CLOSE, NUMBER, read, scope
+from tasks.parsers.common import CLOSE, read, scope
 
-_PAIR = re.compile(rf"{NUMBER} (?:to|and) {NUMBER}", re.IGNORECASE)
+_NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
+_PAIR = re.compile(rf"{_NUMBER} (?:to|and) {_NUMBER}", re.IGNORECASE)
 THINK, BEHIND = "<think>", re.compile(r"</think>\s*+<answer>")
 
 
