@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tabulate import tabulate
@@ -127,10 +127,11 @@ def contrasted(
         corrected = holm(np.array([one["p"] for one in figures], dtype=np.float64)).tolist()
         for number, ((a, b), one, p) in enumerate(zip(pairs, figures, corrected, strict=True)):
             run, primary = judged[a].runs[0], first and number == 0 and mode == plan.modes[0]
-            named = {"metric": run.headings.get(run.main, run.main), "seeds": min(len(systems[a]), len(systems[b]))}
-            told = {key: one[key] for key in ("n", "difference", "p", "detectable")} | {"interval_95": tuple(one["interval_95"])}
+            metric, seeds = run.headings.get(run.main, run.main), min(len(systems[a]), len(systems[b]))
+            told: dict[str, Any] = {key: one[key] for key in ("n", "difference", "p", "detectable")}
             told |= {"mean_a": one["b"], "mean_b": one["a"], "p_holm": None if np.isnan(p) else p}
-            found.append(Contrast(plan.name, trained_on, mode, a, b, primary, **named, **told))
+            told |= {"interval_95": tuple(one["interval_95"])}
+            found.append(Contrast(plan.name, trained_on, mode, a, b, primary, metric, seeds, **told))
     return found
 
 

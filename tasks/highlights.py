@@ -70,7 +70,7 @@ def highlight_detection(
 
 def means(scores: HighlightScores) -> dict[str, float]:
     """Percentages by name, such as `HL-min-VeryGood-mAP` and `HL-min-VeryGood-Hit1`; NaN over no query."""
-    result = {}
+    result: dict[str, float] = {}
     for level, ap, hit in zip(LEVELS, scores.ap.T, scores.hit.T, strict=True):
         result |= {f"HL-min-{level}-mAP": percent(ap), f"HL-min-{level}-Hit1": percent(hit)}
     return result

@@ -51,7 +51,7 @@ def _row(text: str, targets: Targets) -> float | None:
 
 
 def _global(segments: Segments, targets: Segments) -> float:
-    covered = merged(segments)
+    covered: Segments = merged(segments)
     overlap = sum(max(0.0, min(e, end) - max(s, start)) for start, end in targets for s, e in covered)
     precision, recall = (overlap / (sum(end - start for start, end in spans) + EPSILON) for spans in (covered, targets))
     return 2 * precision * recall / (precision + recall + EPSILON)
