@@ -90,12 +90,9 @@ def encode(table: Sequence[Row], form: str) -> bytes:
         return buffer.getvalue()
     if form == "jsonl":
         return "".join(json.dumps(row, allow_nan=False) + "\n" for row in table).encode()
-    lines = ([_cell(row[name], kind) for name, kind in _types(table).items()] for row in table)
-    return cells.written([list(_types(table)), *lines]).encode(errors="backslashreplace")
-
-
-def _cell(value: Any, kind: str) -> Any:
-    return json.dumps(value) if kind in (SPANS, NUMBERS) and value is not None else value
+    names = list(_types(table))
+    lines = ([json.dumps(cell) if isinstance(cell := row[name], list) else cell for name in names] for row in table)
+    return cells.written([names, *lines]).encode(errors="backslashreplace")
 
 
 def dataset(table: Sequence[Row]) -> Any:

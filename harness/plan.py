@@ -20,32 +20,20 @@ from tasks.task import Task
 
 @dataclass(frozen=True)
 class Plan:
-    """One task split under one protocol.
-
-    Attributes:
-        split_sha256: Hash of the whole split, also under a limit.
-        samples: What is asked, in the order of the split.
-        modes: Prompt modes, in order.
-        videos: Files by video key; keys without a file are missing.
-        searched: Folders that were searched for videos.
-        data_root: Where annotations came from.
-        limit: Number of samples asked for by `--limit`, None for all.
-        seed: Seed of the limit and of models that draw.
-        ids_sha256: Hash of the ids that `--ids` left of the split, None for all.
-    """
+    """One task split under one protocol."""
 
     task: Task
     split: str
-    split_sha256: str
-    samples: Sequence[Sample]
+    split_sha256: str  # Hash of the whole split, also under a limit
+    samples: Sequence[Sample]  # What is asked, in the order of the split
     protocol: Protocol
-    modes: tuple[str, ...]
-    videos: dict[str, Path]
-    searched: tuple[Path, ...]
-    data_root: Path
-    limit: int | None
-    seed: int
-    ids_sha256: str | None = None
+    modes: tuple[str, ...]  # Prompt modes, in order
+    videos: dict[str, Path]  # Files by video key; keys without a file are missing
+    searched: tuple[Path, ...]  # Folders that were searched for videos
+    data_root: Path  # Where annotations came from
+    limit: int | None  # Number of samples asked for by `--limit`, None for all
+    seed: int  # Seed of the limit and of models that draw
+    ids_sha256: str | None = None  # Hash of the ids that `--ids` left of the split, None for all
 
     @property
     def name(self) -> str:

@@ -16,7 +16,6 @@ from tasks.errors import InputError
 from tasks.parsers import reader
 from tasks.sample import Sample
 from tasks.say import blind, say, sayable
-from tasks.span import Span
 
 CUT_OFF = "cut off"
 """Column of replies that the length limit ended; only where there are any."""
@@ -26,28 +25,19 @@ SETS = ("union", "windows", "choice", "instances", "retrieval")
 EVERY: tuple[str, ...] = ()
 """In place of kinds: all of them, also those from outside."""
 FLOORS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "whole-video": ("trivial", EVERY),
-    "middle-half": ("trivial", EVERY),
-    "train-prior": ("trivial", EVERY),
-    "equal-parts": ("trivial", ("pairs",)),
-    "place-prior": ("trivial", ("pairs",)),
-    "tiles:4": ("trivial", ("instances",)),
-    "tiles:10": ("trivial", ("instances",)),
+    **dict.fromkeys(("whole-video", "middle-half", "train-prior"), ("trivial", EVERY)),
+    **dict.fromkeys(("equal-parts", "place-prior"), ("trivial", ("pairs",))),
+    **dict.fromkeys(("tiles:4", "tiles:10"), ("trivial", ("instances",))),
     "majority-option": ("trivial", ("choice",)),
     "zero-saliency": ("trivial", ("highlights", "windows", "clips")),
-    "oracle": ("ceiling", EVERY),
-    "oracle-grid": ("ceiling", EVERY),
-    "oracle-rounded": ("ceiling", EVERY),
-    "oracle-clamped": ("ceiling", EVERY),
-    "longest-window": ("ceiling", SETS),
-    "hull": ("ceiling", SETS),
+    **dict.fromkeys(("oracle", "oracle-grid", "oracle-rounded", "oracle-clamped"), ("ceiling", EVERY)),
+    **dict.fromkeys(("longest-window", "hull"), ("ceiling", SETS)),
 }
 """Rows without a model: whether they do not look or know the truth, and for which kinds they stand in a table."""
 CEILINGS = tuple(name for name, (kind, _) in FLOORS.items() if kind == "ceiling")
 OF_SPANS = ("moment", "pairs", "union", "instances", "retrieval")
 """Kinds whose answers are spans alone."""
 FROM_TRAIN = ("train-prior", "place-prior", "majority-option")
-
 
 Floor = tuple[str, str, dict[str, Any]]
 
@@ -71,9 +61,8 @@ def by_task(tasks_: Iterable[tuple[Plan, Mapping[str, Any], Sequence[Floor]]]) -
         blind = [(entry["aggregate"].get(main) or 0.0, name) for name, kind, entry in found if kind == "trivial"]
         best = max(blind, default=None)
         for mode, entry in scores["modes"].items():
-            low, high = entry["interval_95"].get(main, (None, None))
             row = {"task": plan.name, "protocol": plan.protocol.name, "mode": _mode(mode), "metric": scores["headings"][main]}
-            row |= {"value": _two(entry["aggregate"][main]), "95 %": _interval(low, high)}
+            row |= {"value": _two(entry["aggregate"][main]), "95 %": _interval(entry, main)}
             row |= {"best without a look": "-" if best is None else f"{best[0]:.2f} ({best[1]})"}
             table.append({**row, "coverage": percent(entry.get("coverage")), "parsed": percent(entry.get("parse_rate"))})
     return table
@@ -101,8 +90,7 @@ def floors(plan: Plan) -> list[Floor]:
             ceilings.append((answers, shown))
             if known or set(shown.values()) <= {"100.00", "-"}:
                 continue
-        counts = {"answered": aggregate["n"]}
-        entry = {"aggregate": aggregate, "interval_95": {}, "counts": counts, "coverage": 1.0}
+        entry = {"aggregate": aggregate, "interval_95": {}, "counts": {"answered": aggregate["n"]}, "coverage": 1.0}
         found.append((name, kind, {**entry, "main": scored.main, "headings": headings}))
     return found
 
@@ -142,17 +130,9 @@ def _answers(name: str, plan: Plan, truth: Mapping[str, Answer]) -> list[Answer]
         model = trivial(name, protocol, lambda: train, plan.seed, lambda sample: truth[sample.id])
         assert model is not None, name
         answers = [model.answer_of(sample) for sample in samples]
-    return [
-        answer if exact and _is_plain(answer.spans) else read(say(answer, sample, protocol), sample.duration_s)
-        for answer, sample in zip(answers, samples, strict=True)
-    ]
-
-
-def _is_plain(spans: Sequence[Span]) -> bool:
-    for start, end in spans:
-        if not 0 <= start < end:
-            return False
-    return bool(spans)
+    kept = [exact and bool(answer.spans) and all(0 <= start < end for start, end in answer.spans) for answer in answers]
+    rows = zip(answers, samples, kept, strict=True)
+    return [answer if keep else read(say(answer, s, protocol), s.duration_s) for answer, s, keep in rows]
 
 
 def _train(plan: Plan) -> Sequence[Sample]:
@@ -166,7 +146,7 @@ def _train(plan: Plan) -> Sequence[Sample]:
 
 
 def _row(model: str, mode: str, entry: Mapping[str, Any], headings: Mapping[str, str], main: str) -> dict[str, str]:
-    aggregate, interval = entry["aggregate"], entry["interval_95"]
+    aggregate = entry["aggregate"]
     row = {"model": _short(model), "mode": _mode(mode)}
     answered = entry["counts"]["answered"] if "counts" in entry else None
     row["coverage"] = "-" if answered is None else f"{answered}/{aggregate['n']} ({percent(entry['coverage'])})"
@@ -176,8 +156,7 @@ def _row(model: str, mode: str, entry: Mapping[str, Any], headings: Mapping[str,
     for name, title in headings.items():
         row[title] = _two(aggregate.get(name))
         if name == main:
-            low, high = interval.get(name, (None, None))
-            row["95 %"] = _interval(low, high)
+            row["95 %"] = _interval(entry, name)
     gap = entry.get("query_gap")
     row["gap"] = "-" if gap is None else f"{round(gap, 1) + 0.0:.1f}"
     return row
@@ -187,7 +166,8 @@ def _mode(mode: str) -> str:
     return "mixed (oracle)" if mode == ORACLE_MODE else mode
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def _interval(entry: Mapping[str, Any], metric: str) -> str:
+    low, high = entry["interval_95"].get(metric, (None, None))
     return "-" if low is None else f"{low:.1f}-{high:.1f}"
 
 

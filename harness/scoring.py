@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,17 +26,11 @@ Records = Mapping[tuple[str, str], Record]
 
 
 class Outcome(NamedTuple):
-    """What was read of one reply.
+    """What was read of one reply."""
 
-    Attributes:
-        answer: In seconds; empty where there is no reply.
-        error: Why there is no reply.
-        cut_off: Whether the length limit ended the reply.
-    """
-
-    answer: Answer
-    error: str | None = None
-    cut_off: bool = False
+    answer: Answer  # In seconds; empty where there is no reply
+    error: str | None = None  # Why there is no reply
+    cut_off: bool = False  # Whether the length limit ended the reply
 
     @property
     def failure(self) -> str | None:
@@ -45,24 +40,15 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Replies of one mode to n samples, read and judged once.
+    """Replies of one mode to n samples, read and judged once."""
 
-    Attributes:
-        samples: What was asked.
-        protocol: How replies were read and compared.
-        outcomes: What was read of each sample; of several replies to it, of the last.
-        columns: `(n,)` values in [0, 1] by metric; NaN where a sample does not count. The metric is the mean.
-        kept: `(n,)` samples in the denominator.
-        averaged: Whether several replies to a sample were averaged.
-        corpus: Metrics in [0, 1] that are no mean over samples, of all that count.
-    """
-
-    samples: Sequence[Sample]
-    protocol: Protocol
-    outcomes: Sequence[Outcome]
-    columns: Columns
-    kept: Bools
-    averaged: bool = False
+    samples: Sequence[Sample]  # What was asked
+    protocol: Protocol  # How replies were read and compared
+    outcomes: Sequence[Outcome]  # What was read of each sample; of several replies to it, of the last
+    columns: Columns  # `(n,)` values in [0, 1] by metric; NaN where a sample does not count. The metric is the mean
+    kept: Bools  # `(n,)` samples in the denominator
+    averaged: bool = False  # Whether several replies to a sample were averaged
+    # Metrics in [0, 1] that are no mean over samples, of all that count
     corpus: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -113,17 +99,13 @@ def judge(samples: Sequence[Sample], records: Records, protocol: Protocol, mode:
             the values of all counts; the rest is said of the record itself.
     """
     read, misfit = parser(protocol.answer), kinds.find(protocol.kind).misfit
-    given: list[Outcome] = []
-    places: list[int] = []
-    last: list[Outcome] = []
-    for i, sample in enumerate(samples):
+    given: list[list[Outcome]] = []
+    for sample in samples:
         record = records.get((sample.id, mode))
-        for one in (*(record or {}).get("earlier", ()), record):
-            outcome = _fitting(_outcome(one, read, sample, protocol), sample, misfit)
-            given.append(outcome)
-            places.append(i)
-        last.append(outcome)
-    return _scored(samples, protocol, given, np.array(places, dtype=np.intp), last)
+        every = (*(record or {}).get("earlier", ()), record)
+        given.append([_fitting(_outcome(one, read, sample, protocol), sample, misfit) for one in every])
+    places = np.repeat(np.arange(len(samples)), np.array(list(map(len, given)), dtype=np.intp))
+    return _scored(samples, protocol, list(chain.from_iterable(given)), places, [every[-1] for every in given])
 
 
 def judge_answers(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol) -> Scored:
@@ -135,11 +117,7 @@ def judge_answers(samples: Sequence[Sample], answers: Sequence[Answer], protocol
 
 
 def _scored(
-    samples: Sequence[Sample],
-    protocol: Protocol,
-    given: Sequence[Outcome],
-    places: NDArray[np.intp],
-    last: Sequence[Outcome],
+    samples: Sequence[Sample], protocol: Protocol, given: Sequence[Outcome], places: NDArray[np.intp], last: Sequence[Outcome]
 ) -> Scored:
     """From the outcomes of all replies, each with the place of its sample, and of the last reply to each sample."""
     averaged = len(given) > len(samples)
@@ -148,15 +126,15 @@ def _scored(
     if (protocol.score.failure, protocol.score.error) != ("zero", "zero"):
         answers = [_judged(outcome, sample, protocol) for outcome, sample in zip(given, asked, strict=True)]
         counted &= np.array([_counts(outcome, protocol) for outcome in given], dtype=np.bool_)
-    found = kinds.find(protocol.kind).values(asked, answers, protocol)
-    columns = {name: np.where(counted, column, np.nan) for name, column in found.items()}
+    kind = kinds.find(protocol.kind)
+    columns = {name: np.where(counted, column, np.nan) for name, column in kind.values(asked, answers, protocol).items()}
     if averaged:
         columns = {name: _averaged(column, places, len(samples)) for name, column in columns.items()}
     kept = np.bincount(places, counted, minlength=len(samples)) > 0
     corpus: Mapping[str, float] = {}
-    if (whole := kinds.find(protocol.kind).corpus) is not None and not averaged:
-        pairs = [(asked[i], answers[i]) for i in np.flatnonzero(counted).tolist()]
-        corpus = whole([sample for sample, _ in pairs], [answer for _, answer in pairs], protocol)
+    if kind.corpus is not None and not averaged:
+        left = np.flatnonzero(counted).tolist()
+        corpus = kind.corpus([asked[i] for i in left], [answers[i] for i in left], protocol)
     return Scored(samples, protocol, last, columns, kept, averaged, corpus)
 
 

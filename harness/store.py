@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -172,20 +172,25 @@ def read_records(folder: Path) -> dict[tuple[str, str], Record]:
 
     Nothing is written, so that runs on a disk that can only be read are read as well. Raises InputError if a line is no record.
     """
-    path, records = folder / SAMPLES, {}
+    return {(one["id"], one["mode"]): one for one in read_lines(folder / SAMPLES, check, "one JSON record a line")}
+
+
+def read_lines(path: Path, checked: Callable[[Any], Any], expected: str) -> Iterator[Any]:
+    """What stands on each line of a file, as `checked` gives it; nothing without the file, or of a last line that was cut short.
+
+    Raises InputError where a line is no JSON, or where `checked` raises ValueError.
+    """
     if not path.is_file():
-        return {}
+        return
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
-                break
+                return
             try:
-                record = check(json.loads(line))
+                value = checked(json.loads(line))
             except (ValueError, RecursionError) as error:
-                found = f"{path} line {number}: {error}"
-                raise InputError("one JSON record a line", found, "remove that line and run again") from error
-            records[(record["id"], record["mode"])] = record
-    return records
+                raise InputError(expected, f"{path} line {number}: {error}", "remove that line and run again") from error
+            yield value
 
 
 def _drop_torn_line(descriptor: int) -> None:

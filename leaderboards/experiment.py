@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tabulate import tabulate
@@ -29,34 +29,24 @@ Point = tuple[str, str, str]
 
 
 class Contrast(NamedTuple):
-    """One system minus another on one split, in points of the main metric.
+    """One system minus another on one split, in points of the main metric."""
 
-    Attributes:
-        split: `task@split`.
-        trained_on: Label of what both were trained on.
-        primary: Whether it is the question that the experiment was made for.
-        seeds: Runs of the system with fewer.
-        interval_95: Bounds that are not corrected; None where too few videos differ to tell.
-        p_holm: Corrected for the contrasts of this split, mode and training data; None where there is no p.
-        detectable: Smallest true difference that is found in 80 % of cases; None where too few videos differ or nothing varies.
-    """
-
-    split: str
-    trained_on: str
+    split: str  # `task@split`
+    trained_on: str  # Label of what both were trained on
     mode: str
     a: str
     b: str
-    primary: bool
+    primary: bool  # Whether it is the question that the experiment was made for
     metric: str
-    seeds: int
+    seeds: int  # Runs of the system with fewer
     n: int
     mean_a: float | None
     mean_b: float | None
     difference: float | None
-    interval_95: tuple[float | None, float | None]
+    interval_95: tuple[float | None, float | None]  # Bounds that are not corrected; None where too few videos differ to tell
     p: float | None
-    p_holm: float | None
-    detectable: float | None
+    p_holm: float | None  # Corrected for the contrasts of this split, mode and training data; None where there is no p
+    detectable: float | None  # Smallest difference found in 80 % of cases; None where too few videos differ or nothing varies
 
     @property
     def differs(self) -> bool:
@@ -126,36 +116,22 @@ def contrasted(
         InputError: A file of replies is damaged.
     """
     found: list[Contrast] = []
-    records = {folder: store.read_records(folder) for label in dict.fromkeys(sum(pairs, ())) for folder in systems[label]}
+    labels = dict.fromkeys(sum(pairs, ()))
+    records = {folder: store.read_records(folder) for label in labels for folder in systems[label]}
     for mode in plan.modes:
         judged = {
             label: System(label, tuple(judge(plan.samples, records[folder], plan.protocol, mode) for folder in systems[label]))
-            for label in dict.fromkeys(sum(pairs, ()))
+            for label in labels
         }
         figures = [main_difference(plan.samples, judged[b], judged[a]) for a, b in pairs]
         corrected = holm(np.array([one["p"] for one in figures], dtype=np.float64)).tolist()
         for number, ((a, b), one, p) in enumerate(zip(pairs, figures, corrected, strict=True)):
-            run = judged[a].runs[0]
-            found.append(
-                Contrast(
-                    split=plan.name,
-                    trained_on=trained_on,
-                    mode=mode,
-                    a=a,
-                    b=b,
-                    primary=first and number == 0 and mode == plan.modes[0],
-                    metric=run.headings.get(run.main, run.main),
-                    seeds=min(len(systems[a]), len(systems[b])),
-                    n=one["n"],
-                    mean_a=one["b"],
-                    mean_b=one["a"],
-                    difference=one["difference"],
-                    interval_95=(one["interval_95"][0], one["interval_95"][1]),
-                    p=one["p"],
-                    p_holm=None if np.isnan(p) else p,
-                    detectable=one["detectable"],
-                )
-            )
+            run, primary = judged[a].runs[0], first and number == 0 and mode == plan.modes[0]
+            metric, seeds = run.headings.get(run.main, run.main), min(len(systems[a]), len(systems[b]))
+            told: dict[str, Any] = {key: one[key] for key in ("n", "difference", "p", "detectable")}
+            told |= {"mean_a": one["b"], "mean_b": one["a"], "p_holm": None if np.isnan(p) else p}
+            told |= {"interval_95": tuple(one["interval_95"])}
+            found.append(Contrast(plan.name, trained_on, mode, a, b, primary, metric, seeds, **told))
     return found
 
 

@@ -7,13 +7,13 @@ scores at which recall changes. One difference: a query without any clip score s
 
 import math
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.metrics import Floats
+from tasks.moments import padded, percent
 from tasks.span import Span
 
 CLIP_S = 2.0
@@ -70,23 +70,19 @@ def highlight_detection(
 
 def means(scores: HighlightScores) -> dict[str, float]:
     """Percentages by name, such as `HL-min-VeryGood-mAP` and `HL-min-VeryGood-Hit1`; NaN over no query."""
-    result = {}
-    for level, ap, hit in zip(LEVELS, scores.ap.T.tolist(), scores.hit.T.tolist(), strict=True):
-        result[f"HL-min-{level}-mAP"] = 100 * (math.fsum(ap) / len(ap)) if ap else math.nan
-        result[f"HL-min-{level}-Hit1"] = 100 * (math.fsum(hit) / len(hit)) if hit else math.nan
+    result: dict[str, float] = {}
+    for level, ap, hit in zip(LEVELS, scores.ap.T, scores.hit.T, strict=True):
+        result |= {f"HL-min-{level}-mAP": percent(ap), f"HL-min-{level}-Hit1": percent(hit)}
     return result
 
 
 def _padded(saliency: Sequence[Sequence[Sequence[float]]]) -> tuple[Floats, NDArray[np.bool_]]:
     """`(n, most clips, annotators)` with -1, which is no level, where there is no clip, and `(n, most clips)` where there is."""
-    clips = np.array([len(rows) for rows in saliency], dtype=np.intp)
     annotators = {len(row) for rows in saliency for row in rows} or {1}
     if len(annotators) > 1 or 0 in annotators:
         raise ValueError(f"expected the same number of annotators for every clip, found {sorted(annotators)}")
-    present = np.arange(max(1, clips.max(initial=0))) < clips[:, None]
-    truth = np.full((*present.shape, annotators.pop()), -1.0)
-    flat = chain.from_iterable(chain.from_iterable(saliency))
-    truth[present] = np.fromiter(flat, dtype=np.float64).reshape(-1, truth.shape[2])
+    truth, present = padded(saliency, annotators.pop())
+    truth[~present] = -1.0
     return truth, present
 
 

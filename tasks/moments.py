@@ -73,8 +73,8 @@ def moment_retrieval(
     if len(predictions) != len(targets) or not all(targets):
         raise ValueError(f"expected targets for each of {len(predictions)} predictions, found {sum(map(bool, targets))}")
     kept = [row[:MAX_WINDOWS] for row in predictions]
-    window, given = _padded(kept, 3)
-    target, present = _padded(targets, 2)
+    window, given = padded(kept, 3)
+    target, present = padded(targets, 2)
     with np.errstate(over="ignore"):
         overlap, first = _overlaps(window[..., :2], target)
     if comparison == "exact":
@@ -123,7 +123,7 @@ def _average_precision(overlap: Floats, relevant: Bools) -> Floats:
     return np.asarray((gained * interpolated).sum(axis=1))
 
 
-def _padded(rows: Sequence[Sequence[Sequence[float | Decimal]]], width: int) -> tuple[Floats, Bools]:
+def padded(rows: Sequence[Sequence[Sequence[float | Decimal]]], width: int) -> tuple[Floats, Bools]:
     """`(n, longest, width)` with zeros where a row is shorter, and `(n, longest)` where it is not."""
     lengths = np.array([len(row) for row in rows], dtype=np.intp)
     present = np.arange(max(1, lengths.max(initial=0))) < lengths[:, None]
@@ -165,14 +165,15 @@ def means(scores: Mapping[str, MomentScores]) -> dict[str, float]:
     """
     result = {}
     for name, values in scores.items():
-        ap = [_percent(column) for column in values.ap[values.counted].T]
-        hit = [_percent(column) for column in values.hit[values.counted].T]
+        ap = [percent(column) for column in values.ap[values.counted].T]
+        hit = [percent(column) for column in values.hit[values.counted].T]
         result[f"MR-{name}-mAP"] = math.fsum(ap) / len(ap)
         result |= {f"MR-{name}-mAP@{t}": value for t, value in zip(THRESHOLDS, ap, strict=True)}
         result |= {f"MR-{name}-R1@{t}": value for t, value in zip(THRESHOLDS, hit, strict=True)}
-        result[f"MR-{name}-mIoU"] = _percent(values.iou[values.counted])
+        result[f"MR-{name}-mIoU"] = percent(values.iou[values.counted])
     return result
 
 
-def _percent(values: Floats | Bools) -> float:
+def percent(values: Floats | Bools) -> float:
+    """The mean in percent, by an exactly rounded sum; NaN over nothing."""
     return 100 * (math.fsum(values.tolist()) / len(values)) if len(values) else math.nan

@@ -11,23 +11,14 @@ _SUFFIX = re.compile(r"\.(mp4|mkv|webm|avi|mov|m4v|flv|mpg)$", re.IGNORECASE)
 
 
 class Overlap(NamedTuple):
-    """What a training and a test split share.
+    """What a training and a test split share."""
 
-    Attributes:
-        train: Name of the training split, `task@split`.
-        test: Name of the test split.
-        videos: The shared videos, sorted, without file suffix.
-        of_videos: Number of videos of the test split.
-        queries: Number of queries of the test split on shared videos.
-        of_queries: Number of queries of the test split.
-    """
-
-    train: str
-    test: str
-    videos: tuple[str, ...]
-    of_videos: int
-    queries: int
-    of_queries: int
+    train: str  # Name of the training split, `task@split`
+    test: str  # Name of the test split
+    videos: tuple[str, ...]  # The shared videos, sorted, without file suffix
+    of_videos: int  # Number of videos of the test split
+    queries: int  # Number of its queries on shared videos
+    of_queries: int  # Number of all its queries
 
     def __str__(self) -> str:
         return (
@@ -44,7 +35,8 @@ def overlaps(splits: Mapping[str, Sequence[Sample]], trained: Collection[str] | 
         trained: Names of what models are trained on; without them, splits called `train`, `fit` and `fewshot-…`, and parts.
     """
     videos = {name: {_plain(sample.video) for sample in samples} for name, samples in splits.items()}
-    training = [name for name in splits if (_is_training(name) if trained is None else name in trained)]
+    train_like = [name for name in splits if _TRAINING.fullmatch(name.rpartition("@")[2])]
+    training = train_like if trained is None else [name for name in splits if name in trained]
     found = []
     for train in training:
         for test in splits.keys() - training:
@@ -52,10 +44,6 @@ def overlaps(splits: Mapping[str, Sequence[Sample]], trained: Collection[str] | 
                 queries = sum(1 for sample in splits[test] if _plain(sample.video) in shared)
                 found.append(Overlap(train, test, tuple(sorted(shared)), len(videos[test]), queries, len(splits[test])))
     return sorted(found)
-
-
-def _is_training(name: str) -> bool:
-    return _TRAINING.fullmatch(name.rpartition("@")[2]) is not None
 
 
 def _plain(video: str) -> str:

@@ -15,32 +15,20 @@ _JSON = json.JSONEncoder(check_circular=False).encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What is asked about one video, with its ground truth.
+    """What is asked about one video, with its ground truth."""
 
-    Attributes:
-        video: Video key, the name of the file without its suffix.
-        duration_s: Annotated duration of the video (of the clip, where `clip` is set), in seconds.
-        queries: The sentences as published; one, unless several are asked for together.
-        truth: The ground truth, as published.
-        options: What may be chosen from, in the order of its letters.
-        clip: Bounds in seconds where the video is a cut of a longer file.
-        grid: Bounds in seconds of the clips that have scores; empty where they are the whole clips of 2 s.
-        labels: Names and values by which results are broken down, such as a type of question; outside id and hash.
-        native_id: The id the annotations themselves give the query, by which prediction files name it.
-        id: `task/video/digest`; the digest covers the content, so the id does not depend on row order or split. Readers of
-            annotations leave it to `make_samples`, as they do the next.
-        task: Task name.
-    """
-
-    video: str
-    duration_s: float
-    queries: tuple[str, ...]
-    truth: Answer
-    options: tuple[str, ...] = ()
-    clip: Span | None = None
-    grid: tuple[Span, ...] = ()
+    video: str  # Video key, the name of the file without its suffix
+    duration_s: float  # Annotated duration of the video (of the clip, where `clip` is set), in seconds
+    queries: tuple[str, ...]  # The sentences as published; one, unless several are asked for together
+    truth: Answer  # The ground truth, as published
+    options: tuple[str, ...] = ()  # What may be chosen from, in the order of its letters
+    clip: Span | None = None  # Bounds in seconds where the video is a cut of a longer file
+    grid: tuple[Span, ...] = ()  # Bounds in seconds of the clips that have scores; empty where they are the whole clips of 2 s
+    # Names and values by which results are broken down, such as a type of question; outside id and hash
     labels: tuple[tuple[str, str], ...] = ()
-    native_id: str | None = None
+    native_id: str | None = None  # The id the annotations themselves give the query, by which prediction files name it
+    # `task/video/digest`; the digest covers the content, so the id does not depend on row order or split. Readers of annotations
+    # leave it to `make_samples`, as they do the next
     id: str = ""
     task: str = ""
 

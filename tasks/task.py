@@ -19,32 +19,20 @@ OWN_SUFFIX, OWN_SPLIT = ".jsonl", "all"
 
 @dataclass(frozen=True)
 class Source:
-    """One published form of a split's annotations.
+    """One published form of a split's annotations."""
 
-    Attributes:
-        files: Paths below the data root with their sha256 (None where another file vouches for it).
-        read: Turns the texts of these files into rows; raises ValueError on another shape.
-        homes: Where each file is published, in the order of `files`; empty where the user supplies them.
-    """
-
-    files: Mapping[str, str | None]
-    read: Callable[..., list[Sample]] = read_timestamps_json
-    homes: tuple[str, ...] = ()
+    files: Mapping[str, str | None]  # Paths below the data root with their sha256 (None where another file vouches for it)
+    read: Callable[..., list[Sample]] = read_timestamps_json  # From their texts to rows; raises ValueError on another shape
+    homes: tuple[str, ...] = ()  # Where each file is published, in the order of `files`; empty where the user supplies them
 
 
 @dataclass(frozen=True)
 class Split:
-    """A published split: any one of its sources gives the same samples.
+    """A published split: any one of its sources gives the same samples."""
 
-    Attributes:
-        sources: Forms in circulation, the first one found is read.
-        videos: Expected number of videos, None where none is published.
-        queries: Expected number of queries, None where none is published.
-    """
-
-    sources: tuple[Source, ...]
-    videos: int | None
-    queries: int | None
+    sources: tuple[Source, ...]  # Forms in circulation, the first one found is read
+    videos: int | None  # Expected number of videos, None where none is published
+    queries: int | None  # And of queries
 
     def counts(self) -> str:
         """The expected counts in words."""
@@ -55,52 +43,32 @@ class Split:
         """What stands behind annotations that loaded: a published hash, a published count, or nothing."""
         if all(sha256 is not None for source in self.sources for sha256 in source.files.values()):
             return "as published"
-        known = (
-            "no published hash or counts" if self.videos is self.queries is None else f"no published hash, only {self.counts()}"
-        )
-        return f"unverified ({known})"
+        known = "hash or counts" if self.videos is self.queries is None else f"hash, only {self.counts()}"
+        return f"unverified (no published {known})"
 
 
 @dataclass(frozen=True)
 class Task:
-    """A benchmark, declared in one file under `tasks/benchmarks`.
+    """A benchmark, declared in one file under `tasks/benchmarks`."""
 
-    Attributes:
-        name: Name on the command line.
-        title: Full name.
-        published: Published splits by name, or a function that gives them for a data root (the synthetic benchmark reads its own
-            manifest).
-        default_split: The split the field reports.
-        video_folders: Folders below the data root where its videos are looked for.
-        obtain: What a user types or does to get the annotations.
-        licence: Terms of the data.
-        homepage: Where the data comes from.
-        citation: Paper.
-        version: Raised whenever its samples change.
-        protocol: The protocol used unless another is named.
-        kinds: Kinds of question its samples can be asked, the usual one first: of a family of protocols, the first that it has
-            a form for is used.
-        aliases: Other names.
-        has_cuts: Whether questions may be about a cut of a longer file.
-        notes: Known anomalies of the published files, kept as they are.
-        parts: Rules on a sample by suffix: of any split, `SPLIT-SUFFIX` are the samples for which the rule holds.
-    """
-
-    name: str
-    title: str
+    name: str  # Name on the command line
+    title: str  # Full name
+    # By name, or a function that gives them for a data root (the synthetic benchmark reads its own manifest)
     published: Mapping[str, Split] | Callable[[Path], Mapping[str, Split]]
-    default_split: str
-    video_folders: tuple[str, ...]
-    obtain: str
-    licence: str
-    homepage: str
-    citation: str
-    version: int = 1
-    protocol: str = "default"
+    default_split: str  # The split the field reports
+    video_folders: tuple[str, ...]  # Folders below the data root where its videos are looked for
+    obtain: str  # What a user types or does to get the annotations
+    licence: str  # Terms of the data
+    homepage: str  # Where the data comes from
+    citation: str  # Paper
+    version: int = 1  # Raised whenever its samples change
+    protocol: str = "default"  # The protocol used unless another is named
+    # Kinds of question its samples can be asked, the usual one first: of a family of protocols, the first that it has a form for
     kinds: tuple[str, ...] = ("moment",)
-    aliases: tuple[str, ...] = ()
-    has_cuts: bool = False
-    notes: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()  # Other names
+    has_cuts: bool = False  # Whether questions may be about a cut of a longer file
+    notes: tuple[str, ...] = ()  # Known anomalies of the published files, kept as they are
+    # Rules on a sample by suffix: of any split, `SPLIT-SUFFIX` are the samples for which the rule holds
     parts: Mapping[str, Callable[[Sample], bool]] = field(default_factory=dict)
 
     def splits(self, data_root: Path) -> Mapping[str, Split]:
@@ -154,22 +122,20 @@ def find(name: str, data_root: Path = Path()) -> Task:
         return _own(name, data_root)
     tasks = all_tasks()
     by_name = {alias: task for task in tasks.values() for alias in (task.name, *task.aliases)}
-    if name not in by_name and any(path.is_file() for path in (Path(name), data_root / name)):
+    if name in by_name:
+        return by_name[name]
+    if any(path.is_file() for path in (Path(name), data_root / name)):
         expected = f"own data as JSON Lines, one object a line, in a file whose name ends in {OWN_SUFFIX}"
-        raise InputError(
-            expected, f"a file {name}", f"write it so (see docs/own-data.md), then: harness data check NAME{OWN_SUFFIX}"
-        )
-    if name not in by_name:
-        raise InputError("the name of a task", unknown(name, by_name), "harness ls tasks")
-    return by_name[name]
+        step = f"write it so (see docs/own-data.md), then: harness data check NAME{OWN_SUFFIX}"
+        raise InputError(expected, f"a file {name}", step)
+    raise InputError("the name of a task", unknown(name, by_name), "harness ls tasks")
 
 
 def _own(name: str, data_root: Path) -> Task:
     file = next((path.absolute() for path in (Path(name), data_root / name) if path.is_file()), None)
     if file is None:
-        raise InputError(
-            f"a file {name}, here or below {data_root}", "no such file", f"give its path: --task DIR/{Path(name).name}"
-        )
+        step = f"give its path: --task DIR/{Path(name).name}"
+        raise InputError(f"a file {name}, here or below {data_root}", "no such file", step)
     split = Split((Source({str(file): None}, partial(read_own, where=name)),), None, None)
     with file.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines:
         kinds = kinds_of(lines)
@@ -232,21 +198,17 @@ def _rows(task: Task, name: str, data_root: Path) -> list[Sample]:
         raise InputError(f"annotations of {task.name}@{name}: {wanted}", found, task.obtain)
     found = " with ".join(str(data_root / path) for path in source.files)
     contents = {path: (data_root / path).read_bytes() for path in source.files}
-    altered = [
-        path for path, content in contents.items() if source.files[path] not in (None, hashlib.sha256(content).hexdigest())
-    ]
+    hashes = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+    altered = next((path for path, sha256 in source.files.items() if sha256 not in (None, hashes[path])), None)
     try:
         rows = source.read(*map(_decode, contents.values()))
     except ValueError as error:
         raise InputError(f"annotations of {task.name}@{name} as published", f"{found}: {error}", task.obtain) from error
     videos = len({row.video for row in rows})
     counts = f"{videos:,} videos / {len(rows):,} queries"
-    if altered:
-        raise InputError(
-            f"{altered[0]} as published, sha256 {source.files[altered[0]]}",
-            f"sha256 {hashlib.sha256(contents[altered[0]]).hexdigest()}, {counts} where {split.counts()} are published",
-            task.obtain,
-        )
+    if altered is not None:
+        told = f"sha256 {hashes[altered]}, {counts} where {split.counts()} are published"
+        raise InputError(f"{altered} as published, sha256 {source.files[altered]}", told, task.obtain)
     if split.videos not in (None, videos) or split.queries not in (None, len(rows)):
         raise InputError(f"{split.counts()} in {task.name}@{name}", f"{counts} in {found}", task.obtain)
     for video in dict.fromkeys(row.video for row in rows):

@@ -70,7 +70,6 @@ class Experiment:
 
 
 TEXTS = ("evaluate", "modes", "set", "videos", "without", "options")
-INTEGERS = ("seeds", "grid_seeds")
 KINDS: Kinds = {
     **dict.fromkeys(("model", "baseline"), (str,)),
     "train": (str, list, dict),
@@ -78,7 +77,7 @@ KINDS: Kinds = {
     **dict.fromkeys(("protocol", "dev"), (str, type(None))),
     "recipes": (dict,),
     "contrasts": (list,),
-    **dict.fromkeys(INTEGERS, (int, list)),
+    **dict.fromkeys(("seeds", "grid_seeds"), (int, list)),
     "grid": (dict, type(None)),
 }
 """What stands behind each key of a file."""
@@ -106,11 +105,10 @@ def load(name: str, without: Sequence[str] = ()) -> Experiment:
     lists: dict[str, Any] = {key: _several(key, values[key], place, str) for key in TEXTS if key in values}
     seeds = _several("seeds", values.get("seeds", 0), place, int)
     grid = {key: _several("grid", tried, place, str, int, float, bool) for key, tried in (values.get("grid") or {}).items()}
-    given: dict[str, Any] = {key: values[key] for key in ("protocol", "dev") if key in values}
     lists["without"] = (*lists.get("without", ()), *without)
     lists["videos"] = tuple(str(paths.folder(folder, "--videos")) for folder in lists.get("videos", ()))
     experiment = Experiment(
-        **given,
+        **{key: values[key] for key in ("protocol", "dev") if key in values},
         **lists,
         name=path.stem,
         model=_model(values["model"]),
@@ -148,8 +146,7 @@ def _rows(train: Any, place: Place) -> dict[str, str]:
         if wrong := [label for label, mix in train.items() if not isinstance(mix, str)]:
             raise place.refuse("a mix behind each label of train", f"{wrong[0]}: a {type(train[wrong[0]]).__name__}")
         return dict(train)
-    found = _several("train", train, place, str)
-    return {short(mix): mix for mix in found}
+    return {short(mix): mix for mix in _several("train", train, place, str)}
 
 
 def short(mix: str) -> str:

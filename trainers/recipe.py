@@ -22,8 +22,7 @@ SHAPINGS = ("none", "downscale", "anchor", "nonlinear")
 REWARD_KINDS: Kinds = {
     "name": (str,),
     "weight": (int, float),
-    "modes": (list, tuple),
-    "kinds": (list, tuple),
+    **dict.fromkeys(("modes", "kinds"), (list, tuple)),
     "shaped": (bool,),
     "settings": (dict,),
 }

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from harness import extras
 from harness.arguments import given
+from harness.data.check import TOLERANCE_S, askable, differences, extra_files, lengths, likely_unit, outside
+from harness.data.fetch import fetch, item_is_there, wanted
 from harness.data.notes import chosen_videos, missing_videos
 from harness.paths import data_root
 from harness.plan import Plan, listed, make_plan
+from harness.synthetic import kinds, make
 from tasks import task as tasks
 from tasks.errors import Failure, InputError
 from tasks.overlap import overlaps
@@ -24,8 +27,6 @@ def main(options: Namespace) -> int:
 
 def _check(options: Namespace) -> int:
     """Say what is there, what is missing and what does not fit; files that cannot be read are bad input."""
-    from harness.data.check import extra_files, lengths
-
     if not (names := options.name or options.tasks):
         raise InputError("a task, or a JSONL of your own", "none", "harness data check --task charades")
     every_plan = [make_plan(**{**given(make_plan, options), "name": name}) for name in listed(names)]
@@ -49,8 +50,6 @@ def _check(options: Namespace) -> int:
 
 
 def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[str]:
-    from harness.data.check import TOLERANCE_S, askable, differences
-
     videos = {sample.video for sample in plan.samples}
     trust = plan.task.splits(plan.data_root)[tasks.origin(plan.task, plan.split, plan.data_root)].trust()
     yield f"{plan.name}: annotations {trust}, {len(videos):,} videos, {len(plan.samples):,} queries"
@@ -72,8 +71,6 @@ def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[st
 
 def _outside(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[str]:
     """Moments that do not lie in their videos, and the unit in which they seem to be written."""
-    from harness.data.check import TOLERANCE_S, likely_unit, outside
-
     found = outside(plan, lengths_s)
     for moments, event in zip(found, ("starts", "ends"), strict=True):
         for one in moments[:SHOWN]:
@@ -93,8 +90,6 @@ def _share(part: int, whole: int, what: str) -> str:
 
 def _write_ids(path: Path, every_plan: list[Plan], lengths_s: dict[Path, float | Failure]) -> None:
     """Ids that can be asked here, one a line, sorted: so `comm -12` of two sites' files is what both can score."""
-    from harness.data.check import askable
-
     ids = sorted({sample.id for plan in every_plan for sample in askable(plan, lengths_s)})
     try:
         path.write_text("".join(f"{identifier}\n" for identifier in ids), encoding="utf-8")
@@ -105,8 +100,6 @@ def _write_ids(path: Path, every_plan: list[Plan], lengths_s: dict[Path, float |
 
 def _fetch(options: Namespace) -> int:
     """Show the licence, then download what is not there yet."""
-    from harness.data.fetch import fetch, item_is_there, wanted
-
     root = data_root(options.data_root)
     for name in listed(options.tasks):
         task_name, split = tasks.divide(name)
@@ -129,8 +122,7 @@ def _fetch(options: Namespace) -> int:
 
 
 def _make(options: Namespace) -> int:
-    root = data_root(options.data_root)
-    folder = options.what
+    root, folder = data_root(options.data_root), options.what
     if folder == "clock":
         if options.kinds != "moment":
             raise InputError("videos that are asked about, with --kinds", "clock", "harness data make --kinds all")
@@ -139,13 +131,9 @@ def _make(options: Namespace) -> int:
 
         make_clock(root)
     elif options.kinds == "all":
-        from harness.synthetic import kinds
-
         kinds.make(root, options.seed)
         folder = kinds.FOLDER
     else:
-        from harness.synthetic.make import make
-
-        make(root, options.seed)
+        make.make(root, options.seed)
     sys.stdout.write(f"{root / folder}\n")
     return 0

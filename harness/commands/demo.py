@@ -6,15 +6,14 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+import trainers
 from harness.cli import main as harness
+from harness.synthetic.make import make
+from trainers.experiment import FOLDER, check_packages
 
 
 def main(options: Namespace) -> int:
     """Render the benchmark, train three recipes from the weak base, evaluate everything, print one table."""
-    import trainers
-    from harness.synthetic.make import make
-    from trainers.experiment import FOLDER, check_packages
-
     check_packages()
     folder = Path(options.output)
     make(folder / "data", 0)

@@ -8,8 +8,8 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness import store
 from harness.cli import main as harness
@@ -18,13 +18,12 @@ from harness.models.checkpoint import RECORD
 from harness.models.options import Options
 from harness.paths import data_root, run_beside
 from harness.plan import Plan, listed, spread
+from leaderboards import experiment as tables
+from leaderboards.trainings import RESULT, SCHEMA, TABLE
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    from leaderboards.experiment import Contrast
-    from trainers.cells import Cell, Job
-    from trainers.experiment import Experiment
-    from trainers.preflight import Planned
+from trainers import cells, preflight
+from trainers.cells import Cell, Job
+from trainers.experiment import BASE, Experiment, check_packages, load
 
 FEW = 20
 """Samples of each split that the table is tried on."""
@@ -32,8 +31,6 @@ FEW = 20
 
 def main(options: Namespace) -> int:
     """Train and evaluate every cell, or go on where it stopped; end in a table of each split and the contrasts."""
-    from trainers.experiment import check_packages, load
-
     experiment = load(options.file, listed(options.without))
     if options.jobs < 1:
         raise InputError("--jobs of at least 1", str(options.jobs), "--jobs 1")
@@ -41,22 +38,13 @@ def main(options: Namespace) -> int:
         check_packages()
         if options.launcher and shutil.which(options.launcher.split()[0]) is None:
             raise InputError("a --launcher that can be started", options.launcher, "--launcher 'torchrun --nproc-per-node 4'")
-    output = Path(options.output or f"experiments/{experiment.name}")
-    return conduct(experiment, output, data_root(options.data_root), options.jobs, options.launcher, options.dry_run)
-
-
-def conduct(experiment: "Experiment", output: Path, root: Path, jobs: int = 1, launcher: str = "", dry_run: bool = False) -> int:
-    """What `harness experiment` does, on an experiment at hand."""
-    from leaderboards import experiment as tables
-    from leaderboards.trainings import RESULT, TABLE
-    from trainers import cells, preflight
-
+    output, root = Path(options.output or f"experiments/{experiment.name}"), data_root(options.data_root)
     found = preflight.planned(experiment, root)
     experiment = found.experiment
     common = ["--data-root", str(root)]
     dev = [experiment.dev] if experiment.grid and experiment.dev else []
 
-    def jobs_of(some: Sequence["Cell"], splits: Sequence[str]) -> "list[Job]":
+    def jobs_of(some: Sequence[Cell], splits: Sequence[str]) -> list[Job]:
         return [(one, cells.commands(experiment, one, splits, common)) for one in some]
 
     planned, grid = cells.planned_cells(experiment, output), cells.grid_cells(experiment, output)
@@ -64,7 +52,7 @@ def conduct(experiment: "Experiment", output: Path, root: Path, jobs: int = 1, l
     tried = _tried(grid, dev, root)
     left = cells.final_cells(experiment, output, tables.choose(tried)) if tried or not grid else planned[len(grid) :]
     _tell(_size(planned, len(grid), experiment))
-    if dry_run:
+    if options.dry_run:
         _show([cells.rehearsal_commands(experiment, output, common), *first, *jobs_of(left, experiment.evaluate)])
         _warn(found)
         return 0
@@ -72,12 +60,12 @@ def conduct(experiment: "Experiment", output: Path, root: Path, jobs: int = 1, l
     if any(commands for _, commands in (*first, *jobs_of(left, experiment.evaluate))):
         if problems := _rehearse(found, output, root):
             return _report(problems)
-        if problems := cells.execute(first, jobs, launcher, _tell):
+        if problems := cells.execute(first, options.jobs, options.launcher, _tell):
             return _report(problems)
     tried = _tried(grid, dev, root)
     chosen = tables.choose(tried)
     final = cells.final_cells(experiment, output, chosen)
-    if problems := cells.execute(jobs_of(final, experiment.evaluate), jobs, launcher, _tell):
+    if problems := cells.execute(jobs_of(final, experiment.evaluate), options.jobs, options.launcher, _tell):
         return _report(problems)
     cells.check_identical(experiment, [*grid, *final])
     text, contrasts = _results(found, output, final, root)
@@ -88,11 +76,8 @@ def conduct(experiment: "Experiment", output: Path, root: Path, jobs: int = 1, l
     return 0
 
 
-def _tried(grid: Sequence["Cell"], dev: Sequence[str], root: Path) -> dict[tuple[str, str, str], list[float]]:
+def _tried(grid: Sequence[Cell], dev: Sequence[str], root: Path) -> dict[tuple[str, str, str], list[float]]:
     """Main metrics on dev by what was trained on, recipe and point of the grid; empty until all of them are there."""
-    from leaderboards import experiment as tables
-    from trainers import cells
-
     tried: dict[tuple[str, str, str], list[float]] = {}
     for one in grid:
         folder = run_beside(one.folder, dev[0])
@@ -102,14 +87,11 @@ def _tried(grid: Sequence["Cell"], dev: Sequence[str], root: Path) -> dict[tuple
     return tried
 
 
-def _rehearse(found: "Planned", output: Path, root: Path) -> list[str]:
+def _rehearse(found: preflight.Planned, output: Path, root: Path) -> list[str]:
     """Everything that comes after a training, before the first; what failed is returned.
 
     Every table is made from a model that does not look, every training says what it would do, and the base is asked one sample.
     """
-    from leaderboards import experiment as tables
-    from trainers import cells
-
     experiment, common = found.experiment, ["--data-root", str(root)]
     with tempfile.TemporaryDirectory() as folder:
         for plan in (*found.evaluated, *found.choosing):
@@ -119,12 +101,9 @@ def _rehearse(found: "Planned", output: Path, root: Path) -> list[str]:
             _try_table(few, experiment, run, root)
             if plan in found.choosing:
                 tables.score(run, root)
-    first: dict[tuple[str, str, str], Cell] = {}
-    for one in cells.planned_cells(experiment, output):
-        if cells.CHOSEN not in one.change:
-            first.setdefault((one.row, one.label, one.change), one)
-    for one in first.values():
-        if not cells.finished(one.folder / RECORD):
+    planned = (one for one in cells.planned_cells(experiment, output) if cells.CHOSEN not in one.change)
+    for _, seeds in groupby(planned, lambda one: (one.row, one.label, one.change)):
+        if not cells.finished((one := next(seeds)).folder / RECORD):
             _would_train(experiment, one, common)
     job = cells.rehearsal_commands(experiment, output, common)
     if problems := cells.execute([job], 1, "", _tell):
@@ -138,35 +117,25 @@ def _few(plan: Plan, limit: int) -> Plan:
     return replace(plan, samples=spread(plan.samples, limit, plan.seed), limit=limit)
 
 
-def _try_table(plan: Plan, experiment: "Experiment", run: Path, root: Path) -> None:
+def _try_table(plan: Plan, experiment: Experiment, run: Path, root: Path) -> None:
     """The table of one split, with the same run in the place of every other. Raises InputError where it cannot be made."""
-    from leaderboards import experiment as tables
-    from trainers.experiment import BASE
-
     systems = {label: [run for _ in experiment.seeds] for label in experiment.recipes}
     tables.rendered(tables.contrasted(plan, systems, experiment.contrasts))
     tables.board(plan, systems, {BASE: run}, "rehearsal", root)
 
 
-def _would_train(experiment: "Experiment", one: "Cell", common: Sequence[str]) -> None:
+def _would_train(experiment: Experiment, one: Cell, common: Sequence[str]) -> None:
     """Ask a training what it would do. Raises InputError where it would stop."""
-    from trainers import cells
-
     said = io.StringIO()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
         code = harness([*cells.train_command(experiment, one, common), "--dry-run"])
     if code:
-        lines = said.getvalue().strip().splitlines()[-6:]
-        raise InputError(
-            "every training of the plan to be able to start", "\n          ".join([str(one), *lines]), "edit the file"
-        )
+        found = "\n          ".join([str(one), *said.getvalue().strip().splitlines()[-6:]])
+        raise InputError("every training of the plan to be able to start", found, "edit the file")
 
 
-def _results(found: "Planned", output: Path, final: Sequence["Cell"], root: Path) -> "tuple[str, list[Contrast]]":
+def _results(found: preflight.Planned, output: Path, final: Sequence[Cell], root: Path) -> tuple[str, list[tables.Contrast]]:
     """The board of each split and training set, each with its contrasts."""
-    from leaderboards import experiment as tables
-    from trainers.experiment import BASE
-
     text, contrasts = "", []
     for number, (name, plan) in enumerate(zip(found.experiment.evaluate, found.evaluated, strict=True)):
         for row in found.experiment.train:
@@ -183,34 +152,31 @@ def _results(found: "Planned", output: Path, final: Sequence["Cell"], root: Path
 
 
 def _document(
-    experiment: "Experiment", output: Path, grid: Sequence["Cell"], final: Sequence["Cell"], contrasts: "Sequence[Contrast]"
+    experiment: Experiment, output: Path, grid: Sequence[Cell], final: Sequence[Cell], contrasts: Sequence[tables.Contrast]
 ) -> dict[str, object]:
     """What figures and pages of a finished experiment are made from."""
-    from leaderboards.trainings import SCHEMA
 
-    def listed(some: Sequence["Cell"]) -> list[dict[str, object]]:
+    def listed(some: Sequence[Cell]) -> list[dict[str, object]]:
         return [{**asdict(one), "folder": str(one.folder.relative_to(output))} for one in some]
 
     told = [{**one._asdict(), "differs": one.differs, "verdict": one.verdict} for one in contrasts]
     return {"schema": SCHEMA, "spec": asdict(experiment), "grid": listed(grid), "cells": listed(final), "contrasts": told}
 
 
-def _size(planned: Sequence["Cell"], grid: int, experiment: "Experiment") -> str:
+def _size(planned: Sequence[Cell], grid: int, experiment: Experiment) -> str:
     how = f", {grid:,} of them to choose in the grid" if grid else ""
     primary = f", the first is the primary one: {' - '.join(experiment.contrasts[0])}" if experiment.contrasts else ""
     return f"trainings: {len(planned):,}{how}; contrasts: {len(experiment.contrasts)}{primary}"
 
 
-def _show(jobs: "Sequence[Job]") -> None:
+def _show(jobs: Sequence[Job]) -> None:
     sys.stdout.write("".join(f"harness {' '.join(arguments)}\n" for _, some in jobs for arguments in some))
 
 
-def _warn(found: "Planned") -> None:
+def _warn(found: preflight.Planned) -> None:
     """Say what this machine lacks; another one may have it."""
-    from trainers.preflight import check_here
-
     try:
-        check_here(found)
+        preflight.check_here(found)
     except InputError as error:
         _tell(f"it would stop here:\n{error}")
 

@@ -15,16 +15,15 @@ from harness.paths import run_beside
 from harness.plan import Plan, listed, make_plan
 from harness.summary import conclusion, usage
 from tasks.errors import InputError
+from trainers import recipe as recipes
+from trainers.mix import Part, parse
 
 if TYPE_CHECKING:
-    from trainers.mix import Part
     from trainers.training import Training
 
 
 def main(options: Namespace) -> int:
     """Train one checkpoint, or continue; with `--dry-run`, say what would happen."""
-    from trainers import recipe as recipes
-
     rank = [] if options.lora is None else [f"lora={{r: {options.lora}, lora_alpha: {2 * options.lora}}}"]
     recipe = recipes.load(options.recipe, [*rank, *options.set])
     options.protocol = options.protocol or recipe.protocol
@@ -59,14 +58,13 @@ def summary(training: "Training", record: Mapping[str, Any]) -> str:
     return f"{head}, {samples:,} samples{replaced}\nmodel: {training.folder}\n"
 
 
-def next_step(options: Namespace, parts: Sequence["Part"]) -> str:
+def next_step(options: Namespace, parts: Sequence[Part]) -> str:
     """The command that asks the trained model what it was trained for: its tasks, protocol and folders."""
     tasks = ",".join(dict.fromkeys(part.plan.task.name for part in parts))
     command = ["harness", "run", "--model", options.output, "--tasks", tasks]
     named = {"--protocol": [options.protocol], "--videos": options.videos, "--data-root": [options.data_root]}
-    return shlex.join(
-        [*command, *(word for flag, values in named.items() for value in values if value for word in (flag, value))]
-    )
+    words = (word for flag, values in named.items() for value in values if value for word in (flag, value))
+    return shlex.join([*command, *words])
 
 
 def evaluations(options: Namespace) -> dict[Path, Plan]:
@@ -85,10 +83,8 @@ def _evaluate(options: Namespace, folder: Path, plan: Plan) -> bool:
     return summary.broke
 
 
-def parts_of(options: Namespace, modes: tuple[str, ...]) -> tuple["Part", ...]:
+def parts_of(options: Namespace, modes: tuple[str, ...]) -> tuple[Part, ...]:
     """The train splits under their protocols. Raises InputError where one is a split that models are tested on."""
-    from trainers.mix import Part, parse
-
     named = parse(options.task)
     if options.split and len(named) > 1:
         raise InputError("--split with one task", options.task, "write task@split for each")

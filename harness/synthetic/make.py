@@ -63,7 +63,7 @@ def annotate(folder: Path, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> N
     for number, (name, size) in enumerate(sizes.items()):
         annotations: dict[str, Any] = {}
         for index, key in enumerate(keys(name, size)):
-            scene = plan(_generator(seed, number, index))
+            scene = plan(np.random.default_rng([seed, number, index]))
             annotations[key] = {
                 "duration": float(scene.duration_s),
                 "timestamps": [[float(event.start_s), float(event.end_s)] for event in scene.events],
@@ -81,13 +81,9 @@ def _render_all(new: Path, seed: int, sizes: Mapping[str, int]) -> None:
     (new / "videos").mkdir()
     for number, (name, size) in enumerate(sizes.items()):
         for index, key in enumerate(keys(name, size)):
-            generator = _generator(seed, number, index)
+            generator = np.random.default_rng([seed, number, index])
             encode(new / "videos" / f"{key}.mp4", draw(plan(generator), generator))
     annotate(new, seed, sizes)
-
-
-def _generator(seed: int, split: int, video: int) -> np.random.Generator:
-    return np.random.default_rng([seed, split, video])
 
 
 def encode(path: Path, pixels: NDArray[np.uint8]) -> None:

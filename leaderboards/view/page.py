@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
@@ -29,7 +29,8 @@ Cut = str | tuple[str, int, str]
 
 def run_page(data: Mapping[str, Any]) -> str:
     """The page of `data.page_data`, with replies as long as `LIMIT` allows, at most the first of `CUTS`."""
-    lengths = [len(text) for text in _texts(data) if text is not None]
+    texts = (text for run in data["answers"] for answers in run.values() for text in answers["text"])
+    lengths = [len(text) for text in texts if text is not None]
     page = ""
     for longest in CUTS:
         if longest and sum(min(length, longest) for length in lengths) > PACKED * LIMIT:
@@ -77,10 +78,6 @@ def cut(text: str | None, longest: int) -> Cut | None:
     if text is None or len(text) <= longest:
         return text
     return text[: longest // 2], len(text) - longest, text[len(text) - (longest + 1) // 2 :]
-
-
-def _texts(data: Mapping[str, Any]) -> Iterator[str | None]:
-    return (text for run in data["answers"] for answers in run.values() for text in answers["text"])
 
 
 def _shortened(data: Mapping[str, Any], longest: int) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """The log of a training as curves."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.errors import InputError
+from harness import store
 
 LOG = "log.jsonl"
 """Written by `harness train` beside the model, one line of JSON a step."""
@@ -52,18 +51,10 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     A line without its end is being written, or was when the training was killed, and is left out. Others raise InputError
     where they are no entry.
     """
-    path = folder / LOG
-    if not path.is_file():
-        return []
-    entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True), 1):
-        if not line.endswith("\n"):
-            break
-        try:
-            entry = json.loads(line)
-            int(entry["step"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            found = f"{path} line {number}: {error!r}"
-            raise InputError("a log of harness train, one JSON object with a step a line", found, "remove that line") from error
-        entries.append(entry)
-    return entries
+    return list(store.read_lines(folder / LOG, _entry, "a log of harness train, one JSON object with a step a line"))
+
+
+def _entry(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict) or not isinstance(step := value.get("step"), int | float) or not math.isfinite(step):
+        raise ValueError("no step")
+    return value

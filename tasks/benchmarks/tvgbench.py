@@ -4,16 +4,12 @@ from tasks.formats.published import read_tvgbench
 from tasks.task import Source, Split, Task, github
 
 HOME = github("xiaomi-research/time-r1", "7f2b5944a0", "dataset/timer1/annotations/tvgbench.json")
-TEST = Split(
-    (Source({"tvgbench.json": "76df764c0c856a196e2900b5366c81c83478bbd03d117e3b2f23b5b6bfbc59a2"}, read_tvgbench, (HOME,)),),
-    videos=462,
-    queries=800,
-)
+FILES = {"tvgbench.json": "76df764c0c856a196e2900b5366c81c83478bbd03d117e3b2f23b5b6bfbc59a2"}
 
 TASK = Task(
     name="tvgbench",
     title="TVGBench",
-    published={"test": TEST},
+    published={"test": Split((Source(FILES, read_tvgbench, (HOME,)),), videos=462, queries=800)},
     default_split="test",
     video_folders=("tvgbench/videos", "tvgbench_data", "videos/tvgbench", "videos"),
     obtain="harness data fetch --task tvgbench",

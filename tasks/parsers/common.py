@@ -16,6 +16,9 @@ LARGEST = 1e300
 """Stands for numbers beyond a float, so that no arithmetic on times overflows."""
 
 OPEN, CLOSE = "<answer>", "</answer>"
+# A number as most of them find one, and one that ends where a word ends.
+NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
+BOUNDED = re.compile(r"\b(\d++\.\d++|\d++)\b")
 # Blanks before a closing tag are looked at once, from their start.
 _LINE_TOKEN = re.compile(r"<answer>\s*+|(?<!\s)\s++</answer>|</answer>|\n")
 

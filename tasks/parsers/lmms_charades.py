@@ -5,17 +5,15 @@ from collections.abc import Callable
 from itertools import chain
 
 from tasks.answer import Answer
-from tasks.parsers.common import Pairs, clock, in_pairs, ordered, read, scope
+from tasks.parsers.common import BOUNDED, Pairs, clock, in_pairs, ordered, read, scope
+from tasks.parsers.timechat import KEYWORDS, SENTENCE_END
 
 _EXAMPLE = "a specific example is : 20.8 - 30.0 seconds"
-_SENTENCE_END = re.compile(r"[!?\n]")
-_KEYWORDS = ("start", "end", "happen")
 _NUMBER = r"(?<!\d)(\d++(?:\.\d++)?+)"
 _TIME = r"\d{1,2}:\d{2}(?::\d{2})?"
 _CLOCK_PAIR = re.compile(rf"\b({_TIME})\s*+[–-]\s*+({_TIME})\b")
 _PAIR = re.compile(rf"{_NUMBER}\s*+[–-]\s*+{_NUMBER}")
 _CLOCK = re.compile(rf"\b({_TIME})\b")
-_BOUNDED = re.compile(r"\b(\d++\.\d++|\d++)\b")
 _PAIR_S = re.compile(rf"{_NUMBER}\s*+s?+\s*+[–-]\s*+{_NUMBER}")
 
 
@@ -30,13 +28,13 @@ def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
     differently.
     """
     plain = (scope(text, where) or "").lower().replace(_EXAMPLE, "").replace("to", "-")
-    sentences = list(filter(None, _SENTENCE_END.split(plain)))
-    chosen = [sentence for sentence in sentences if any(word in sentence for word in _KEYWORDS)] or sentences
+    sentences = list(filter(None, SENTENCE_END.split(plain)))
+    chosen = [sentence for sentence in sentences if any(word in sentence for word in KEYWORDS)] or sentences
     ways: tuple[Callable[[list[str]], Pairs], ...] = (
         lambda lines: [(clock(str(a)), clock(str(b))) for a, b in _first(_CLOCK_PAIR, lines)],
         lambda lines: _first(_PAIR, lines),
         lambda lines: in_pairs([clock(time) for time in chain(*map(_CLOCK.findall, lines))]),
-        lambda lines: in_pairs([float(match[0]) for match in map(_BOUNDED.search, lines) if match]),
+        lambda lines: in_pairs([float(match[0]) for match in map(BOUNDED.search, lines) if match]),
         lambda lines: _first(_PAIR_S, lines),
     )
     return ordered(read(next((pairs for way in ways if (pairs := way(chosen))), [])))

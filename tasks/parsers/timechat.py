@@ -3,13 +3,12 @@
 import re
 
 from tasks.answer import Answer
-from tasks.parsers.common import Pairs, in_pairs, ordered, read, scope
+from tasks.parsers.common import BOUNDED, Pairs, in_pairs, ordered, read, scope
 
 _NUMBER = r"(?<!\d)(\d++\.*+\d*+)"
 _DASH = re.compile(rf"{_NUMBER}\s*+-\s*+{_NUMBER}")
-_BOUNDED = re.compile(r"\b(\d++\.\d++|\d++)\b")
-_SENTENCE_END = re.compile(r"[!?\n]")
-_KEYWORDS = ("start", "end", "happen")
+SENTENCE_END = re.compile(r"[!?\n]")
+KEYWORDS = ("start", "end", "happen")
 
 
 def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
@@ -32,5 +31,5 @@ def dash_pairs(text: str) -> Pairs:
 
 def line_numbers(text: str) -> list[float]:
     """The first number of each sentence that names a start, an end or a happening."""
-    sentences = (sentence for sentence in filter(None, _SENTENCE_END.split(text)) if any(word in sentence for word in _KEYWORDS))
-    return [float(match[0]) for sentence in sentences if (match := _BOUNDED.search(sentence))]
+    sentences = (sentence for sentence in filter(None, SENTENCE_END.split(text)) if any(word in sentence for word in KEYWORDS))
+    return [float(match[0]) for sentence in sentences if (match := BOUNDED.search(sentence))]

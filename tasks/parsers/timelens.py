@@ -3,13 +3,11 @@
 import re
 
 from tasks.answer import Answer
-from tasks.parsers.common import clock, in_pairs, read, scope
+from tasks.parsers.common import BOUNDED, NUMBER, clock, in_pairs, read, scope
 
-_NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
 _CLOCK = re.compile(r"\b(\d{1,2}:\d{2}:\d{2}(?:\.\d++)?|\d{1,2}:\d{2}(?:\.\d++)?)\b")
-_DASH = re.compile(rf"{_NUMBER}\s*+-\s*+{_NUMBER}")
-_TO = re.compile(rf"{_NUMBER}\s++to\s++{_NUMBER}")
-_BOUNDED = re.compile(r"\b(\d++\.\d++|\d++)\b")
+_DASH = re.compile(rf"{NUMBER}\s*+-\s*+{NUMBER}")
+_TO = re.compile(rf"{NUMBER}\s++to\s++{NUMBER}")
 
 
 def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
@@ -25,4 +23,4 @@ def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
     found = scope(text.lower(), where) or ""
     times = [clock(time) for time in _CLOCK.findall(found)]
     pairs = in_pairs(times) or _DASH.findall(found) or _TO.findall(found)
-    return read(pairs or in_pairs(list(map(float, _BOUNDED.findall(found)))))
+    return read(pairs or in_pairs(list(map(float, BOUNDED.findall(found)))))

@@ -3,10 +3,9 @@
 import re
 
 from tasks.answer import Answer
-from tasks.parsers.common import read, scope
+from tasks.parsers.common import NUMBER, read, scope
 
-_NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
-_PAIR = re.compile(rf"{_NUMBER} (?:to|and) {_NUMBER}")
+_PAIR = re.compile(rf"{NUMBER} (?:to|and) {NUMBER}")
 
 
 def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:

@@ -14,5 +14,4 @@ def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
     Source: TRACE trace/eval/evaluate.py and reformat_tvg.py (fba1e40): time tokens up to `<sync>` are one event, `<sep>` ends
     a time, events without exactly two times are passed over. The original reads token ids; this text form of them is ours.
     """
-    match = _EVENT.search(scope(text, where) or "")
-    return read([(match[1], match[2])] if match else [])
+    return read(_EVENT.findall(scope(text, where) or "")[:1])

@@ -25,7 +25,8 @@ def parse(text: str, where: tuple[str, ...] = ("first-answer", "whole")) -> Answ
     for body, bare in ((inner, found[:1] == "("), (found, True)):
         pairs, commas = _pairs(body)
         if pairs and (commas or not bare):
-            return _read(pairs)
+            overlong = any(abs(float(time)) >= LARGEST for pair in pairs for time in pair)
+            return Answer(failure="bad-number") if overlong else read(pairs)
     return Answer(failure="no-list")
 
 
@@ -41,9 +42,3 @@ def _pairs(body: str) -> tuple[list[tuple[str, str]], int]:
         position, comma = match.end(), match[5]
         commas += bool(comma)
     return (pairs, commas) if position == len(body) else ([], 0)
-
-
-def _read(pairs: list[tuple[str, str]]) -> Answer:
-    if any(abs(float(time)) >= LARGEST for pair in pairs for time in pair):
-        return Answer(failure="bad-number")
-    return read(pairs)

@@ -13,5 +13,4 @@ def parse(text: str, where: tuple[str, ...] = ("whole",)) -> Answer:
 
     Source: VTimeLLM vtimellm/eval/eval.py, iou (c34ae56). The unit is a hundredth of the video; 100 cannot be said.
     """
-    match = _PAIR.search(scope(text, where) or "")
-    return read([(match[1], match[2])] if match else [])
+    return read(_PAIR.findall(scope(text, where) or "")[:1])

@@ -34,7 +34,7 @@ from trainers.rewards import user
 from trainers.rewards.fit import Reward, kinds_of, largest, listed, misfit
 
 MODES = ("direct", "cot")
-
+NEXT = "--protocol NAME, or another reward (harness ls rewards)"
 HELPERS = ("__init__", "common", "fit", "gauntlet", "hostile", "rows", "shape", "user")
 OURS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in HELPERS))
 
@@ -60,9 +60,6 @@ def find(name: str, protocol: Protocol | None = None, **settings: Any) -> Reward
     if protocol is not None and (reason := misfit(reward, protocol)):
         raise InputError(f"a reward for protocol {protocol.name}: {', '.join(fitting(protocol))}", f"{name} {reason}", NEXT)
     return reward
-
-
-NEXT = "--protocol NAME, or another reward (harness ls rewards)"
 
 
 def fitting(protocol: Protocol) -> list[str]:

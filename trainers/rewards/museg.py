@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
+from tasks.kinds.union import merged
 from tasks.parsers.rewards.museg import parse
 from trainers.rewards.common import Completion, Targets, texts
 
@@ -33,9 +34,8 @@ def museg(completions: Sequence[Completion], *, targets: Sequence[Targets], **_:
     return [_row(text, spans) for text, spans in zip(texts(completions), targets, strict=True)]
 
 
-def maximum(kind: str) -> float:
+def maximum(_kind: str) -> float:
     """1 for time covered and 1 for pairs, of any kind."""
-    del kind
     return 2.0
 
 
@@ -51,22 +51,13 @@ def _row(text: str, targets: Targets) -> float | None:
 
 
 def _global(segments: Segments, targets: Segments) -> float:
-    merged: list[tuple[float, float]] = []
-    for start, end in sorted(segments):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    overlap = sum(max(0.0, min(e, end) - max(s, start)) for start, end in targets for s, e in merged)
-    precision, recall = (overlap / (sum(end - start for start, end in spans) + EPSILON) for spans in (merged, targets))
+    covered: Segments = merged(segments)
+    overlap = sum(max(0.0, min(e, end) - max(s, start)) for start, end in targets for s, e in covered)
+    precision, recall = (overlap / (sum(end - start for start, end in spans) + EPSILON) for spans in (covered, targets))
     return 2 * precision * recall / (precision + recall + EPSILON)
 
 
 def _local(segments: Segments, targets: Segments) -> float:
+    """On a line, (1 + GIoU) / 2 is the summed lengths over twice the hull, whether the two overlap or not."""
     pairs = list(zip_longest(segments, targets, fillvalue=NOWHERE))
-    return sum(_giou((a[0], a[1]), (b[0], b[1])) for a, b in pairs) / len(pairs)
-
-
-def _giou(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """(1 + GIoU) / 2; on a line that is the summed lengths over twice the hull, whether the two overlap or not."""
-    return (a[1] - a[0] + b[1] - b[0]) / (max(a[1], b[1]) - min(a[0], b[0])) / 2
+    return sum((a[1] - a[0] + b[1] - b[0]) / (max(a[1], b[1]) - min(a[0], b[0])) / 2 for a, b in pairs) / len(pairs)

@@ -34,7 +34,6 @@ def tempsamp_release(
     return [None if iou is None else f(iou) + FORMAT_WEIGHT * well_formed(text) for text, iou in found]
 
 
-def maximum(kind: str, shaped: bool = True) -> float:
+def maximum(_kind: str, shaped: bool = True) -> float:
     """What IoU 1 in the right form earns."""
-    del kind
     return (shape_nonlinear(1.0) if shaped else 1.0) + FORMAT_WEIGHT

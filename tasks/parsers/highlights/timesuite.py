@@ -4,12 +4,11 @@ import math
 import re
 
 from tasks.answer import Answer
-from tasks.parsers.common import LARGEST, scope
+from tasks.parsers.common import LARGEST, NUMBER, scope
 from tasks.parsers.highlights import timechat as highlights_timechat
 
-_NUMBER = r"(?<!\d)(\d++(?:\.\d*+)?+)"
 # The end is looked at, not taken: it may be the start of the next span.
-_SPAN = re.compile(rf"{_NUMBER}\s*+-\s*+(?={_NUMBER})")
+_SPAN = re.compile(rf"{NUMBER}\s*+-\s*+(?={NUMBER})")
 _NEXT = re.compile(r"[^\n\d]*+(\d++(?:\.\d*+)?+)")
 # Where no number follows, the end of the span gives back its last digit as the score.
 _LAST_DIGIT = re.compile(r"(\d++\.\d*(?=\d)|\d+(?=\d))(\d)\.?")

@@ -240,9 +240,6 @@ EQUIVALENT = {
     'common: return [completion if isinstance(completion, str) else completion[0]["content"] for completion in completions]'
     " [0 => -1]": "a completion is a conversation of one message",
     "shape: if reward >= tau: [reward >= tau => reward > tau]": "the two branches meet at tau",
-    "museg: if merged and start <= merged[-1][1]: [start <= merged[-1][1] => start < merged[-1][1]]": (
-        "two segments that touch cover what the merged one covers"
-    ),
     "wasserstein: after = gap + slope * (at - before) [gap + slope * (at - before) => gap - slope * (at - before)]": MIRRORED,
     "wasserstein: gap, slope, before = after, slope + change, at [slope + change => slope - change]": MIRRORED,
     "museg_format: if timestamps and not all(1 <= mentions(time, thought, MOST + 1) <= MOST for time in times): [1 => 2]": (
