@@ -37,6 +37,7 @@ FLOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "oracle": ("ceiling", kinds.NAMES),
     "oracle-grid": ("ceiling", kinds.NAMES),
     "oracle-rounded": ("ceiling", kinds.NAMES),
+    "oracle-seconds": ("ceiling", kinds.NAMES),
     "oracle-clamped": ("ceiling", kinds.NAMES),
     "longest-window": ("ceiling", SETS),
     "hull": ("ceiling", SETS),
@@ -78,17 +79,19 @@ def by_task(tasks_: Iterable[tuple[Plan, Mapping[str, Any], Sequence[Floor]]]) -
     return table
 
 
-def floors(plan: Plan) -> list[Floor]:
+def floors(plan: Plan, whole_seconds: bool = False) -> list[Floor]:
     """Name, `trivial` or `ceiling`, and an entry as in `scores.json`, with `main` and `headings`, of each row without a model.
 
     Each answer is what a reader gets of it when it is said in the protocol's words. Left out are rows of the train split where
     there is none, `zero-saliency` without highlights, and a ceiling that is 100 in every column or the same as one above it.
+    With `whole_seconds` there is a ceiling of models that are told these alone.
     """
     found: list[Floor] = []
     ceilings: list[tuple[list[Answer], dict[str, str]]] = []
     truth = {sample.id: sayable(sample, plan.protocol) for sample in plan.samples}
     for name, (kind, asked) in FLOORS.items():
-        if plan.protocol.kind not in asked or (answers := _answers(name, plan, truth)) is None:
+        beside = name == "oracle-seconds" and not whole_seconds
+        if beside or plan.protocol.kind not in asked or (answers := _answers(name, plan, truth)) is None:
             continue
         if any(answers == above for above, _ in ceilings):
             continue

@@ -48,6 +48,8 @@ class PromptRules:
         clean: Rule for the sentence, a key of `CLEAN`.
         system: System message; None leaves it to the model's own chat template.
         prefill: Text put at the start of the model's turn, such as an empty thought; not part of the reply.
+        times: Who tells a model the times of the frames: its `own` processor alone, or, where that tells no seconds, `text` put
+            before each frame as well: `Frame at 3.1s:`.
     """
 
     modes: dict[str, str]
@@ -55,6 +57,7 @@ class PromptRules:
     clean: Literal["none", "strip", "strip-stop", "lower-stop", "stops", "stops-strip", "collapse-stops"]
     system: str | None = None
     prefill: str = ""
+    times: Literal["own", "text"] = "own"
 
 
 @dataclass(frozen=True)

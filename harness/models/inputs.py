@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from harness.frames import Frames
-from harness.models import clock, prompt
+from harness.models import clock, families, prompt
+from harness.models.families import Positions, Stamps
 from harness.models.generate import Row
 from harness.models.positions import VIDEO
 from tasks.errors import InputError
@@ -36,11 +37,15 @@ class Inputs:
         self._check_clock(rows[0], video, frames)
         return rows, video
 
-    def check(self, rules: PromptRules) -> None:
-        """Build the inputs for four grey frames: of a processor's settings, most are only met with a video. Raises as `build`."""
+    def check(self, rules: PromptRules) -> float | None:
+        """Build the inputs for four grey frames: of a processor's settings, most are only met with a video. Raises as `build`.
+
+        Gives to how many seconds the clock is right; None if only the order of the frames reaches the model.
+        """
         side = 2 * self.pixel_factor
         frames = Frames(np.full((4, side, side, 3), 128, dtype=np.uint8), np.arange(4) / 2, 0.5, 0.0, "made")
-        self.build(frames, rules, ["When?"], "cpu")
+        rows, video = self.build(frames, rules, ["When?"], "cpu")
+        return self._check_clock(rows[0], video, frames)
 
     def rows(self, video: prompt.Video, rules: PromptRules, texts: Sequence[str]) -> list[Row]:
         """Further questions on a video that `build` has encoded and checked."""
@@ -57,12 +62,17 @@ class Inputs:
         positions, _ = self.inner.get_rope_index(tokens, mm_token_type_ids=types, video_grid_thw=video.grid.cpu(), **seconds)
         return Row(ids, positions[:, 0])
 
-    def _check_clock(self, row: Row, video: prompt.Video, frames: Frames) -> None:
-        if video.seconds is not None:
+    def _check_clock(self, row: Row, video: prompt.Video, frames: Frames) -> float | None:
+        """To how many seconds the clock is right; None if only the order of the frames reaches the model."""
+        family, vision = families.of(self.family), self.config.vision_config
+        if isinstance(family.told, Positions) and video.seconds is not None:
+            rate = float(getattr(vision, family.told.rate))
             clock.check_seconds(video.seconds, frames, self.patch)
             shown = torch.tensor(row.ids) == self.config.video_token_id
-            clock.check_ids(row.positions[0, shown], frames, self.patch, float(self.config.vision_config.tokens_per_second))
-        elif self.family.startswith("qwen3_vl"):
-            clock.check_stamps(prompt.texts_before_blocks(self.processor.tokenizer, row.ids), frames, self.patch)
-        else:
-            clock.check_grid(frames, self.patch)
+            clock.check_ids(row.positions[0, shown], frames, self.patch, rate)
+            return 1.0 / rate
+        if isinstance(family.told, Stamps):
+            texts = clock.texts_beside(self.processor.tokenizer, row.ids, family, family.told.side)
+            return clock.check_stamps(texts, frames, family.told)
+        clock.check_grid(frames, self.patch)
+        return None

@@ -8,6 +8,7 @@ import torch
 
 from harness.frames import Frames
 from harness.models import clock, prompt, tiny
+from harness.models.families.qwen3_vl import STAMPS
 from harness.models.hf import HfModel
 from tasks.errors import InputError
 from tasks.question import Question
@@ -89,12 +90,12 @@ def test_one_wrong_timestamp_is_caught(load: Load, make_frames: Make, questions:
     frames = make_frames("qwen3_vl")
     row, _ = row_of(model, frames, questions[0])
     texts = prompt.texts_before_blocks(model.processor.tokenizer, row.ids)
-    clock.check_stamps(texts, frames, 2)
+    clock.check_stamps(texts, frames, STAMPS)
     for wrong in ("<9.9 seconds>", "<1.2 seconds", "1.2", ""):
         with pytest.raises(clock.ClockError):
-            clock.check_stamps([*texts[:2], wrong, *texts[3:]], frames, 2)
+            clock.check_stamps([*texts[:2], wrong, *texts[3:]], frames, STAMPS)
     with pytest.raises(clock.ClockError, match="4 blocks"):
-        clock.check_stamps(texts[:3], frames, 2)
+        clock.check_stamps(texts[:3], frames, STAMPS)
 
 
 def test_a_question_cannot_forge_a_timestamp(
