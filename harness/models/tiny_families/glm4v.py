@@ -1,4 +1,4 @@
-"""A tiny GLM-4.1V or GLM-4.6V."""
+"""A tiny GLM-4.1V, GLM-4.5V or GLM-4.6V."""
 
 from typing import Any
 
@@ -23,7 +23,10 @@ def config(name: str, size: Size, vocabulary: int, ids: dict[str, int]) -> Any:
     }
     sizes = {"hidden_size": size.vision_hidden, "intermediate_size": 2 * size.vision_hidden, "out_hidden_size": size.hidden}
     library: Any = transformers
-    kind = {"glm4v": library.Glm4vConfig, "glm46v": library.Glm46VConfig}[name]
+    if name == "glm4v_moe":
+        text |= {"n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": size.inner // 2}
+        text |= {"first_k_dense_replace": 1, "n_group": 1, "topk_group": 1}
+    kind = {"glm4v": library.Glm4vConfig, "glm4v_moe": library.Glm4vMoeConfig, "glm46v": library.Glm46VConfig}[name]
     return kind(
         text_config=text,
         vision_config=qwen.vision(size) | sizes | {"patch_size": 14, "image_size": 56},
@@ -39,7 +42,7 @@ def config(name: str, size: Size, vocabulary: int, ids: dict[str, int]) -> Any:
 
 def processor(name: str, tokenizer: Any) -> Any:
     """Its processor."""
-    stem = {"glm4v": "Glm4v", "glm46v": "Glm46V"}[name]
+    stem = "Glm46V" if name == "glm46v" else "Glm4v"
     image, video, whole = (getattr(transformers, f"{stem}{part}") for part in ("ImageProcessor", "VideoProcessor", "Processor"))
     slots = ["<|begin_of_image|><|image|><|end_of_image|>", "<|begin_of_video|><|video|><|end_of_video|>"]
     parts = {"image_processor": image(), "tokenizer": tokenizer, "video_processor": video()}
