@@ -24,6 +24,8 @@ from tasks.protocol import Protocol
 from tasks.question import Question
 from tasks.rules import DecodingRules
 
+_CONFIG: Any = transformers.GenerationConfig
+
 
 def load(checkpoint: Checkpoint, protocol: Protocol, options: Options) -> "GenericModel":
     """Load a checkpoint exactly as asked, its template tried and its sight probed under a protocol. Raises InputError."""
@@ -58,7 +60,7 @@ class GenericModel:
         stop = model.generation_config.eos_token_id
         self.stop = [stop] if isinstance(stop, int) else list(stop)
         # The checkpoint's own decoding is not the protocol's, and would fill what that leaves open.
-        model.generation_config = transformers.GenerationConfig(eos_token_id=self.stop, pad_token_id=self.stop[0])
+        model.generation_config = _CONFIG(eos_token_id=self.stop, pad_token_id=self.stop[0])
 
     def describe(self) -> dict[str, Any]:
         """Identity for `run.json`."""
@@ -140,7 +142,7 @@ class GenericModel:
         shape = given["input_ids"].shape
         beside = {name for name, value in given.items() if torch.is_tensor(value) and value.shape == shape}
         cut = {name: value[:, :length] if name in beside else value for name, value in given.items()}
-        config = transformers.GenerationConfig(max_new_tokens=1, do_sample=False, return_dict_in_generate=True)
+        config = _CONFIG(max_new_tokens=1, do_sample=False, return_dict_in_generate=True)
         return self.model.generate(**self._placed(cut), generation_config=config).past_key_values
 
     def _generate(self, given: Given, rules: DecodingRules, cache: Any) -> list[int]:
@@ -148,7 +150,7 @@ class GenericModel:
         ids = given["input_ids"]
         kept = given if cache is None else {"input_ids": ids, "attention_mask": torch.ones_like(ids), "past_key_values": cache}
         sampled = rules.temperature > 0
-        config = transformers.GenerationConfig(
+        config = _CONFIG(
             max_new_tokens=rules.max_new_tokens,
             do_sample=sampled,
             repetition_penalty=rules.repetition_penalty,

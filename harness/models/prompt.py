@@ -9,7 +9,8 @@ from harness.frames import Frames
 from harness.models import clock, families
 from harness.models.chat import messages
 from harness.models.families import Family, Positions
-from harness.models.families.qwen2_vl import PAD, SLOT, START
+from harness.models.families.qwen2_vl import PAD, START
+from harness.models.families.qwen2_vl import SLOT as SLOT
 from tasks.errors import Failure, InputError
 from tasks.rules import PromptRules
 

@@ -21,7 +21,8 @@ from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 from harness.models import families
 from harness.models.checkpoint import FAMILIES as FAMILIES
 from harness.models.tiny_families.qwen import SPECIAL
-from harness.models.tiny_size import SMALL, Size
+from harness.models.tiny_size import SMALL
+from harness.models.tiny_size import Size as Size
 from tasks.errors import InputError
 
 MARK = "tiny.json"

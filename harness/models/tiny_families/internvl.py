@@ -19,8 +19,16 @@ SIDE = 56
 
 def config(_: str, size: Size, vocabulary: int, ids: dict[str, int]) -> Any:
     """Its configuration."""
-    vision = {"hidden_size": size.vision_hidden, "num_hidden_layers": size.vision_layers, "num_attention_heads": 2}
-    vision |= {"intermediate_size": 2 * size.vision_hidden, "image_size": [SIDE, SIDE], "patch_size": [14, 14]}
+    vision: dict[str, Any] = {
+        "hidden_size": size.vision_hidden,
+        "num_hidden_layers": size.vision_layers,
+        "num_attention_heads": 2,
+    }
+    vision |= {
+        "intermediate_size": 2 * size.vision_hidden,
+        "image_size": [SIDE, SIDE],
+        "patch_size": [14, 14],
+    }
     kind: Any = transformers.InternVLConfig
     return kind(
         text_config=qwen.text(size, vocabulary, ids) | {"model_type": "qwen2"},

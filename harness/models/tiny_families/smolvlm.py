@@ -14,8 +14,17 @@ SIDE = 56
 
 def config(_: str, size: Size, vocabulary: int, ids: dict[str, int]) -> Any:
     """Its configuration."""
-    vision = {"hidden_size": size.vision_hidden, "num_hidden_layers": size.vision_layers, "num_attention_heads": 2}
-    vision |= {"intermediate_size": 2 * size.vision_hidden, "image_size": SIDE, "patch_size": 14, "initializer_range": size.std}
+    vision: dict[str, Any] = {
+        "hidden_size": size.vision_hidden,
+        "num_hidden_layers": size.vision_layers,
+        "num_attention_heads": 2,
+    }
+    vision |= {
+        "intermediate_size": 2 * size.vision_hidden,
+        "image_size": SIDE,
+        "patch_size": 14,
+        "initializer_range": size.std,
+    }
     kind: Any = transformers.SmolVLMConfig
     return kind(
         text_config=qwen.text(size, vocabulary, ids) | {"model_type": "llama", "head_dim": size.hidden // size.heads},

@@ -12,8 +12,16 @@ SPECIAL = qwen.SPECIAL
 
 def config(_: str, size: Size, vocabulary: int, ids: dict[str, int]) -> Any:
     """Its configuration."""
-    vision = {"hidden_size": size.vision_hidden, "num_hidden_layers": size.vision_layers, "num_attention_heads": 2}
-    vision |= {"intermediate_size": 2 * size.vision_hidden, "patch_size": 14, "initializer_range": size.std}
+    vision: dict[str, Any] = {
+        "hidden_size": size.vision_hidden,
+        "num_hidden_layers": size.vision_layers,
+        "num_attention_heads": 2,
+    }
+    vision |= {
+        "intermediate_size": 2 * size.vision_hidden,
+        "patch_size": 14,
+        "initializer_range": size.std,
+    }
     kind: Any = transformers.VideoLlama3Config
     return kind(
         text_config=qwen.text(size, vocabulary, ids) | {"model_type": "qwen2"},
