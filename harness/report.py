@@ -84,16 +84,20 @@ def floors(plan: Plan, whole_seconds: bool = False) -> list[Floor]:
 
     Each answer is what a reader gets of it when it is said in the protocol's words. Left out are rows of the train split where
     there is none, `zero-saliency` without highlights, and a ceiling that is 100 in every column or the same as one above it.
-    With `whole_seconds` there is a ceiling of models that are told these alone.
+    With `whole_seconds` the ceiling of models that are told these alone stands there in any case.
     """
     found: list[Floor] = []
     ceilings: list[tuple[list[Answer], dict[str, str]]] = []
     truth = {sample.id: sayable(sample, plan.protocol) for sample in plan.samples}
     for name, (kind, asked) in FLOORS.items():
-        beside = name == "oracle-seconds" and not whole_seconds
-        if beside or plan.protocol.kind not in asked or (answers := _answers(name, plan, truth)) is None:
+        asked_for = name == "oracle-seconds" and whole_seconds
+        if (
+            (name == "oracle-seconds" and not asked_for)
+            or plan.protocol.kind not in asked
+            or (answers := _answers(name, plan, truth)) is None
+        ):
             continue
-        if any(answers == above for above, _ in ceilings):
+        if not asked_for and any(answers == above for above, _ in ceilings):
             continue
         scored = judge_answers(plan.samples, answers, plan.protocol)
         headings, aggregate = scored.headings, scored.means()
@@ -101,7 +105,7 @@ def floors(plan: Plan, whole_seconds: bool = False) -> list[Floor]:
         if kind == "ceiling":
             known = any(shown == above for _, above in ceilings)
             ceilings.append((answers, shown))
-            if known or set(shown.values()) <= {"100.00", "-"}:
+            if not asked_for and (known or set(shown.values()) <= {"100.00", "-"}):
                 continue
         counts = {"answered": aggregate["n"]}
         entry = {"aggregate": aggregate, "interval_95": {}, "counts": counts, "coverage": 1.0}
