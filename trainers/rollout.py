@@ -192,7 +192,7 @@ def visual(prompt: Prompt, config: Any, processor: Any | None, step: int) -> tup
     """
     from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems, PlaceholderRange
 
-    apart = families.of(config.model_type).blocks
+    apart = families.of(config.model_type).blocks or prompt.video.apart
     frames, rows, columns = prompt.video.grid[0].tolist()
     kind, names = ("image", ("pixel_values", "image_grid_thw")) if apart else ("video", ("pixel_values_videos", "video_grid_thw"))
     grids = torch.tensor([[1, rows, columns]] * frames if apart else [[frames, rows, columns]])

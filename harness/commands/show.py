@@ -85,7 +85,9 @@ def _sample(plan: Plan, identifier: str | None, model: str | None) -> list[str]:
         raise InputError(f"a video that can be read: {path}", f"{frames.type}: {frames.message}", step)
     times = " ".join(f"{time:.2f}" for time in frames.time_s)
     lines += [f"  frames: {frames.fingerprint()}", f"  times in seconds: {times}"]
-    for mode in plan.protocol.prompt.modes if shown is not None else ():
+    if shown is None:
+        return lines
+    for mode in plan.protocol.prompt.modes:
         told = shown.prompt(frames, plan.protocol.prompt, plan.protocol.question(sample, mode))
         lines += [f"  {mode} prompt as it reaches {model}:", *(f"    {line}" for line in told.splitlines())]
     return lines

@@ -21,6 +21,9 @@ from tasks.errors import InputError
 ROUNDING_S = 0.05
 """Half of the last digit of timestamps to 0.1 s; what a clock may be off by besides its own resolution."""
 
+WRITTEN = Stamps(r"Frame at (\d{1,9}\.\d)s:$")
+"""Times that a protocol with `times = "text"` has written before each frame, where the family tells none."""
+
 RULES = {name: family.clock for family in families.every() for name in family.types}
 """How a family is told the time, for `run.json`."""
 

@@ -33,6 +33,8 @@ class Inputs:
             expected = f"an even number of frames with sides divisible by {self.pixel_factor}"
             raise InputError(expected, f"{frames.pixels.shape}", "harness show default")
         video = prompt.encode(self.processor, self.family, frames, device)
+        if rules.times == "text" and families.of(self.family).told is None:
+            video = prompt.timed(video, self.processor.tokenizer, frames)
         rows = self.rows(video, rules, texts)
         self._check_clock(rows[0], video, frames)
         return rows, video
@@ -59,7 +61,10 @@ class Inputs:
         if int(types.count_nonzero()) != features:
             raise ValueError(f"{int(types.count_nonzero())} visual tokens for {features} visual features")
         seconds = {} if video.seconds is None else {"second_per_grid_ts": [video.seconds]}
-        positions, _ = self.inner.get_rope_index(tokens, mm_token_type_ids=types, video_grid_thw=video.grid.cpu(), **seconds)
+        grid = video.grid.cpu()
+        if video.apart:
+            grid = torch.cat([torch.ones_like(grid[:, :1]), grid[:, 1:]], dim=1).expand(int(grid[0, 0]), 3)
+        positions, _ = self.inner.get_rope_index(tokens, mm_token_type_ids=types, video_grid_thw=grid, **seconds)
         return Row(ids, positions[:, 0])
 
     def _check_clock(self, row: Row, video: prompt.Video, frames: Frames) -> float | None:
@@ -71,8 +76,8 @@ class Inputs:
             shown = torch.tensor(row.ids) == self.config.video_token_id
             clock.check_ids(row.positions[0, shown], frames, self.patch, rate)
             return 1.0 / rate
-        if isinstance(family.told, Stamps):
-            texts = clock.texts_beside(self.processor.tokenizer, row.ids, family, family.told.side)
-            return clock.check_stamps(texts, frames, family.told)
+        told = clock.WRITTEN._replace(of="mean", frames=self.patch) if video.apart else family.told
+        if isinstance(told, Stamps):
+            return clock.check_stamps(clock.texts_beside(self.processor.tokenizer, row.ids, family, told.side), frames, told)
         clock.check_grid(frames, self.patch)
         return None

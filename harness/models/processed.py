@@ -16,9 +16,6 @@ from tasks.rules import PromptRules
 Given = dict[str, Any]
 """Arguments of a model for one prompt: `input_ids` `(1, tokens)`, what goes with them, and the video."""
 
-WRITTEN = Stamps(r"Frame at (\d{1,9}\.\d)s:$")
-"""Times that a protocol with `times = "text"` has written before each frame, where the family tells none."""
-
 OWN_FACTOR = 28
 """Sides of frames are multiples of this where the processor resizes them all the same."""
 
@@ -53,7 +50,7 @@ class Processed:
 
     def heard(self, given: Given, frames: Frames, rules: PromptRules) -> float | None:
         """To how many seconds the clock in a prompt is right; None for the order of the frames alone. Raises ClockError."""
-        told = self.family.told if self.family.told is not None or rules.times != "text" else WRITTEN
+        told = self.family.told if self.family.told is not None or rules.times != "text" else clock.WRITTEN
         if not isinstance(told, Stamps):
             clock.check_grid(frames, 1)
             return None
@@ -86,7 +83,7 @@ class Processed:
     def _timed(self, given: Given, frames: Frames) -> Given:
         """The prompt with the time of each frame, to 0.1 s, written before it."""
         ids = given["input_ids"][0].tolist()
-        texts = [f"Frame at {time:.1f}s:" for time in frames.time_s]
+        texts = [prompt.written(time) for time in frames.time_s]
         times = self.processor.tokenizer(texts, add_special_tokens=False)["input_ids"]
         places = self._starts(ids, len(texts))
         bounds = zip([0, *places], [*places, len(ids)], [*times, []], strict=True)

@@ -1,6 +1,6 @@
 """Prompts of Qwen-VL models: the video expanded once, its token ids spliced into every question's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ class Video:
         pixels: `(patches, values)`.
         grid: `(1, 3)` temporal patches, rows and columns before merging.
         seconds: Of a temporal patch, where the processor gives them.
+        apart: Whether each temporal patch stands in a block of its own, where the family's rule of positions has one for all.
     """
 
     lead: str
@@ -32,6 +33,7 @@ class Video:
     pixels: torch.Tensor
     grid: torch.Tensor
     seconds: float | None
+    apart: bool = False
 
 
 def encode(processor: Any, family: str, frames: Frames, device: str) -> Video:
@@ -52,6 +54,23 @@ def encode(processor: Any, family: str, frames: Frames, device: str) -> Video:
     seconds = float(inputs["second_per_grid_ts"][0]) if isinstance(known.told, Positions) else None
     lead = processor.tokenizer.decode(ids[:first])
     return Video(lead, tuple(ids[first:]), inputs["pixel_values_videos"], inputs["video_grid_thw"], seconds)
+
+
+def written(time_s: float) -> str:
+    """The text before a frame under a protocol with `times = "text"`; `clock.WRITTEN` reads it back."""
+    return f"Frame at {time_s:.1f}s:"
+
+
+def timed(video: Video, tokenizer: Any, frames: Frames) -> Video:
+    """The video with each temporal patch in a block of its own behind its mean time, as Qwen3-VL has them."""
+    patches = int(video.grid[0, 0])
+    times = frames.time_s.reshape(patches, -1).mean(axis=1)
+    start, *pads, end = video.ids
+    block = [start, *pads[: len(pads) // patches], end]
+    ids = [*block]
+    for text in tokenizer([written(time) for time in times], add_special_tokens=False)["input_ids"][1:]:
+        ids += [*text, *block]
+    return replace(video, lead=video.lead + written(times[0]), ids=tuple(ids), apart=True)
 
 
 def special_token(processor: Any, text: str, family: Family | None = None) -> Failure | None:

@@ -45,5 +45,7 @@ class Shown:
             ids: list[int] = given["input_ids"][0].tolist()
             return ids
         video = prompt.encode(self.processor, self.checkpoint.family, frames, "cpu")
+        if rules.times == "text" and self.family.told is None:
+            video = prompt.timed(video, self.processor.tokenizer, frames)
         before, after = prompt.render(self.processor, rules, text)
         return prompt.splice(self.processor.tokenizer, before, video, after)
