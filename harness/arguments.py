@@ -181,6 +181,7 @@ def _show(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     show = verbs.add_parser("show", parents=[common], help="a task card or a protocol; prompt and frame times of one sample")
     show.add_argument("name", help="task, task@split, or protocol (protocol:NAME where a task has the same name)")
     show.add_argument("--sample", metavar="ID", help="which sample to render (default: the first)")
+    show.add_argument("--model", help="checkpoint folder or hub id: the sample's prompt as it reaches that model, times and all")
     _add_question_options(show)
 
 

@@ -100,7 +100,7 @@ class _Loader:
         if self.asked is None:
             return plan.name, plan.protocol.sha256
         prompt = plan.protocol.prompt
-        return plan.protocol.video, prompt.order, prompt.system, prompt.prefill
+        return plan.protocol.video, prompt.order, prompt.system, prompt.prefill, prompt.times
 
     def load(self, plan: Plan) -> Model:
         """The model for this plan's protocol and train split."""

@@ -30,7 +30,7 @@ FLOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     **dict.fromkeys(("tiles:4", "tiles:10"), ("trivial", ("instances",))),
     "majority-option": ("trivial", ("choice",)),
     "zero-saliency": ("trivial", ("highlights", "windows", "clips")),
-    **dict.fromkeys(("oracle", "oracle-grid", "oracle-rounded", "oracle-clamped"), ("ceiling", EVERY)),
+    **dict.fromkeys(("oracle", "oracle-grid", "oracle-rounded", "oracle-seconds", "oracle-clamped"), ("ceiling", EVERY)),
     **dict.fromkeys(("longest-window", "hull"), ("ceiling", SETS)),
 }
 """Rows without a model: whether they do not look or know the truth, and for which kinds they stand in a table."""
@@ -68,19 +68,25 @@ def by_task(tasks_: Iterable[tuple[Plan, Mapping[str, Any], Sequence[Floor]]]) -
     return table
 
 
-def floors(plan: Plan) -> list[Floor]:
+def floors(plan: Plan, whole_seconds: bool = False) -> list[Floor]:
     """Name, `trivial` or `ceiling`, and an entry as in `scores.json`, with `main` and `headings`, of each row without a model.
 
     Each answer is what a reader gets of it when it is said in the protocol's words. Left out are rows of the train split where
     there is none, `zero-saliency` without highlights, and a ceiling that is 100 in every column or the same as one above it.
+    With `whole_seconds` the ceiling of models that are told these alone stands there in any case.
     """
     found: list[Floor] = []
     ceilings: list[tuple[list[Answer], dict[str, str]]] = []
     truth = {sample.id: sayable(sample, plan.protocol) for sample in plan.samples}
     for name, (kind, asked) in FLOORS.items():
-        if (asked and plan.protocol.kind not in asked) or (answers := _answers(name, plan, truth)) is None:
+        asked_for = name == "oracle-seconds" and whole_seconds
+        if (
+            (name == "oracle-seconds" and not asked_for)
+            or (asked and plan.protocol.kind not in asked)
+            or (answers := _answers(name, plan, truth)) is None
+        ):
             continue
-        if any(answers == above for above, _ in ceilings):
+        if not asked_for and any(answers == above for above, _ in ceilings):
             continue
         scored = judge_answers(plan.samples, answers, plan.protocol)
         headings, aggregate = scored.headings, scored.means()
@@ -88,7 +94,7 @@ def floors(plan: Plan) -> list[Floor]:
         if kind == "ceiling":
             known = any(shown == above for _, above in ceilings)
             ceilings.append((answers, shown))
-            if known or set(shown.values()) <= {"100.00", "-"}:
+            if not asked_for and (known or set(shown.values()) <= {"100.00", "-"}):
                 continue
         entry = {"aggregate": aggregate, "interval_95": {}, "counts": {"answered": aggregate["n"]}, "coverage": 1.0}
         found.append((name, kind, {**entry, "main": scored.main, "headings": headings}))

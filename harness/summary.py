@@ -7,9 +7,10 @@ from typing import Any
 
 from harness import sessions, store
 from harness.models import naming
+from harness.models.verdict import WHOLE_S, right_to
 from harness.plan import Plan
 from harness.records import MODEL_ERROR, Record, error_type
-from harness.report import Floor, floor_rows, heading, render, rows
+from harness.report import Floor, floor_rows, floors, heading, render, rows
 from harness.scores import scores_of
 from harness.scoring import Scored, judge
 
@@ -80,6 +81,7 @@ def conclusion(model: str, plan: Plan, summary: Summary, found: Sequence[Floor] 
     """The table that ends a run, with the rows of models that do not look, and where the run lies."""
     if summary.scores is None:
         return f"{plan.name}: this process is done; another of its launch scores {summary.folder}\n"
+    found = floors(plan, tells_whole_seconds(summary.folder)) if found is None else found
     table = [*rows(naming.local(model), summary.scores), *floor_rows(plan, found)]
     lines = [heading(plan), render(table)]
     for mode, entry in summary.scores["modes"].items():
@@ -93,11 +95,24 @@ def conclusion(model: str, plan: Plan, summary: Summary, found: Sequence[Floor] 
     if summary.wrong_clocks:
         extent = f"{len(summary.wrong_clocks):,} replies, by up to {max(summary.wrong_clocks):.2f} s"
         lines.append(f"WRONG CLOCK: the model was told wrong times of the frames in {extent}")
+    if told := clock_verdict(summary.folder):
+        lines.append(f"clock: {told}")
     document = store.read_run(summary.folder)
     if document is not None and (differ := sessions.differences(document["sessions"])):
         lines.append(f"made in sessions that differ: {differ}")
     again = " (finished before; nothing was asked)" if summary.again else ""
     return "\n".join([*lines, f"run: {summary.folder}{again}", ""])
+
+
+def clock_verdict(folder: Path) -> str | None:
+    """What was read back of the times that the model of a run is told; None where nothing could be."""
+    document = store.read_run(folder)
+    return None if document is None else document["spec"]["model"].get("clock_verdict")
+
+
+def tells_whole_seconds(folder: Path) -> bool:
+    """Whether the model of a run is told whole seconds."""
+    return clock_verdict(folder) == right_to(WHOLE_S)
 
 
 def usage(summary: Summary, price: Sequence[float] | None) -> str:

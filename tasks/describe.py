@@ -61,6 +61,7 @@ def describe(protocol: Protocol) -> list[str]:
         f"sentence: {CLEANING[prompt.clean]}",
         f"order: {'video before text' if prompt.order == 'video-text' else 'text before video'}",
         *([f"the model's turn begins with: {prompt.prefill!r}"] if prompt.prefill else []),
+        *(["times: a model whose processor tells no seconds reads them before each frame"] if prompt.times == "text" else []),
         *_inputs(protocol),
         *_scoring(protocol),
     ]

@@ -40,6 +40,8 @@ class PromptRules:
     clean: Literal["none", "strip", "strip-stop", "lower-stop", "stops", "stops-strip", "collapse-stops"]
     system: str | None = None  # System message; None leaves it to the model's own chat template
     prefill: str = ""  # Text put at the start of the model's turn, such as an empty thought; not part of the reply
+    # Who tells the times of frames: its `own` processor, or, where that tells no seconds, `text` too: `Frame at 3.1s:`
+    times: Literal["own", "text"] = "own"
 
 
 @dataclass(frozen=True)

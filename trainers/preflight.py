@@ -12,7 +12,7 @@ from typing import NamedTuple
 from harness.arguments import parser
 from harness.data.notes import missing_videos
 from harness.models import trivial
-from harness.models.checkpoint import find
+from harness.models.checkpoint import to_train
 from harness.models.open import REPLAY
 from harness.plan import Plan, make_plan
 from tasks import task as tasks
@@ -124,6 +124,6 @@ def check_model(name: str) -> None:
     if name in trivial.NAMES or name.startswith(REPLAY):
         raise InputError("a checkpoint to train", name, "harness ls models")
     if Path(name).expanduser().is_dir():
-        find(name)
+        to_train(name)
     elif name.count("/") != 1 or name.startswith((".", "~", "/")):
         raise InputError("a checkpoint folder or a hub id (owner/name)", f"no folder {name}", "edit `model` in the file")

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
 
-from harness.models import generate
+from harness.models import families, generate
 from harness.models.generate import Output, Rules
 from tasks.errors import InputError
 from trainers.examples import Prompt, Row
@@ -192,10 +192,10 @@ def visual(prompt: Prompt, config: Any, processor: Any | None, step: int) -> tup
     """
     from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems, PlaceholderRange
 
-    third = config.model_type.startswith("qwen3_vl")
+    apart = families.of(config.model_type).blocks or prompt.video.apart
     frames, rows, columns = prompt.video.grid[0].tolist()
-    kind, names = ("image", ("pixel_values", "image_grid_thw")) if third else ("video", ("pixel_values_videos", "video_grid_thw"))
-    grids = torch.tensor([[1, rows, columns]] * frames if third else [[frames, rows, columns]])
+    kind, names = ("image", ("pixel_values", "image_grid_thw")) if apart else ("video", ("pixel_values_videos", "video_grid_thw"))
+    grids = torch.tensor([[1, rows, columns]] * frames if apart else [[frames, rows, columns]])
     pixels = prompt.video.pixels if processor is None else _raw(prompt.video.pixels, processor)
     data = {names[0]: pixels, names[1]: grids}
     fields = {

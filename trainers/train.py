@@ -21,7 +21,7 @@ from harness import environment, store
 from harness.data.videos import check_same_file, identity
 from harness.frames import Frames, Job
 from harness.models import loading, template
-from harness.models.checkpoint import RECORD, Checkpoint, find, fingerprint
+from harness.models.checkpoint import RECORD, Checkpoint, fingerprint, to_train
 from harness.models.hf import HfModel
 from harness.models.inputs import Inputs
 from harness.models.options import Options
@@ -136,7 +136,7 @@ def same_files(training: Training, questions: Sequence[Question], previous: Mapp
 
 
 def _run(training: Training, shares: Sequence[Share], record: dict[str, Any], main: bool) -> dict[str, Any]:
-    checkpoint = find(training.model)
+    checkpoint = to_train(training.model)
     record["base"] = {"name": checkpoint.name, "revision": checkpoint.revision, "fingerprint": fingerprint(checkpoint.folder)}
     model, processor, inputs = opened(training, checkpoint)
     with frame_reader(inputs.pixel_factor, training.deadline_s) as read_frames:

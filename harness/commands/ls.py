@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from tabulate import tabulate
 
 from harness.lmms_tasks import write
+from harness.models import families
 from harness.models.trivial import NAMES
 from tasks import outside, protocol
 from tasks.protocol import form
 from tasks.splits import DERIVED
 from tasks.task import all_tasks, tasks_of
 
-CHECKPOINTS = "Qwen2-VL, Qwen2.5-VL and Qwen3-VL checkpoints: a folder or a hub id"
 LMMS = "any model of lmms-eval: --backend lmms:NAME --model CHECKPOINT (names: python -m lmms_eval models)"
 
 
@@ -21,11 +21,16 @@ def main(options: Namespace) -> int:
     """List tasks, protocols, models, recipes or rewards, or print the folder of our tasks for lmms-eval."""
     listings = {"tasks": _tasks, "protocols": _protocols, "recipes": _recipes, "rewards": _rewards}
     listings |= {
-        "models": lambda: "\n".join([*NAMES, "replay:FILE", CHECKPOINTS, LMMS]),
+        "models": lambda: "\n".join([*NAMES, "replay:FILE", _checkpoints(), LMMS]),
         "lmms-path": lambda: str(write.folder()),
     }
     sys.stdout.write(listings[options.what]() + "\n")
     return 0
+
+
+def _checkpoints() -> str:
+    titles = ", ".join(family.title for family in families.every())
+    return f"checkpoints, a folder or a hub id, of these families: {titles}"
 
 
 def _tasks() -> str:

@@ -10,7 +10,7 @@ from harness.models import naming
 from harness.models.options import Options
 from harness.plan import Plan, listed, make_plan
 from harness.report import Floor, by_task, floors, render
-from harness.summary import conclusion, usage
+from harness.summary import conclusion, tells_whole_seconds, usage
 
 
 def main(options: Namespace) -> int:
@@ -23,7 +23,7 @@ def main(options: Namespace) -> int:
         failed += summary.failed
         broke = broke or summary.broke
         sys.stderr.write("".join(f"{note}\n" for note in summary.notes))
-        found = floors(plan) if summary.scores is not None else []
+        found = floors(plan, tells_whole_seconds(summary.folder)) if summary.scores is not None else []
         sys.stdout.write(conclusion(options.model, plan, summary, found) + usage(summary, options.price))
         done += [(plan, summary.scores, found)] if summary.scores is not None else []
     if len(done) > 1:

@@ -7,6 +7,7 @@ from harness import extras
 from harness.arguments import given
 from harness.data.notes import video_notes
 from harness.frames import Job
+from harness.models.options import Options
 from harness.plan import Plan, make_plan
 from harness.report import floor_rows, heading, render
 from tasks import protocol, task
@@ -29,7 +30,7 @@ def main(options: Namespace) -> int:
         return 0
     plan = make_plan(**given(make_plan, options))
     floors = [heading(plan), render(floor_rows(plan))]
-    sys.stdout.write("\n".join([*_card(plan), "", *floors, "", *_sample(plan, options.sample)]) + "\n")
+    sys.stdout.write("\n".join([*_card(plan), "", *floors, "", *_sample(plan, options.sample, options.model)]) + "\n")
     return 0
 
 
@@ -53,7 +54,7 @@ def _card(plan: Plan) -> list[str]:
     return lines + video_notes(plan)
 
 
-def _sample(plan: Plan, identifier: str | None) -> list[str]:
+def _sample(plan: Plan, identifier: str | None, model: str | None) -> list[str]:
     by_id = {sample.id: sample for sample in plan.samples}
     if identifier is not None and identifier not in by_id:
         raise InputError(f"the id of a sample of {plan.name}", repr(identifier), f"harness show {plan.name}")
@@ -73,13 +74,24 @@ def _sample(plan: Plan, identifier: str | None) -> list[str]:
         from harness.video.pool import FramePool
 
     path = plan.videos[sample.video]
-    with FramePool(plan.protocol.video, 28) as pool:
+    shown = None
+    if model is not None:
+        with extras.needed("hf"):
+            from harness.models.shown import Shown
+        shown = Shown(model, Options())
+    with FramePool(plan.protocol.video, 28 if shown is None else shown.pixel_factor) as pool:
         ((_, frames),) = pool.frames([Job(sample.id, path, sample.clip)])
     if isinstance(frames, Failure):
         step = f"replace the file, then: harness data check --task {plan.name}"
         raise InputError(f"a video that can be read: {path}", f"{frames.type}: {frames.message}", step)
     times = " ".join(f"{time:.2f}" for time in frames.time_s)
-    return [*lines, f"  frames: {frames.fingerprint()}", f"  times in seconds: {times}"]
+    lines += [f"  frames: {frames.fingerprint()}", f"  times in seconds: {times}"]
+    if shown is None:
+        return lines
+    for mode in plan.protocol.prompt.modes:
+        told = shown.prompt(frames, plan.protocol.prompt, plan.protocol.question(sample, mode))
+        lines += [f"  {mode} prompt as it reaches {model}:", *(f"    {line}" for line in told.splitlines())]
+    return lines
 
 
 def _truth(sample: Sample, most: int | None = None) -> str:

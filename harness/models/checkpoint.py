@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.models import families
 from harness.models.naming import local
 from tasks.errors import InputError
 
-FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
-"""Values of `model_type` whose positions, clock and prefix sharing are tested."""
+FAMILIES = tuple(name for family in families.every() if family.exact for name in family.types)
+"""Values of `model_type` whose ids and positions are built here: these can be trained, others evaluated."""
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 INDEX = "model.safetensors.index.json"
@@ -46,6 +47,16 @@ def find(model: str, trust_remote_code: bool = False) -> Checkpoint:
     return Checkpoint(model, folder, check(folder), folder.name)
 
 
+def to_train(model: str) -> Checkpoint:
+    """As `find`, for a training. Raises InputError as that does, and for a family that is evaluated only."""
+    found = find(model)
+    if found.family not in FAMILIES:
+        title = families.of(found.family).title
+        step = f"harness run --model {model}: {title} can be evaluated"
+        raise InputError(f"a model to train of one of the families {', '.join(FAMILIES)}", f"model_type {found.family}", step)
+    return found
+
+
 def check(folder: Path) -> str:
     """The family of a checkpoint folder whose files are complete. Raises InputError, as `find`."""
     config = folder / "config.json"
@@ -58,9 +69,9 @@ def check(folder: Path) -> str:
         if (folder / name).exists():
             _json(folder / name)
     family = str(_json(config).get("model_type"))
-    if family not in FAMILIES:
-        raise InputError(f"a model of one of the families {', '.join(FAMILIES)}", f"model_type {family}", "harness ls models")
-    check_layers(_json(config), shapes(folder), folder)
+    known, stored = families.of(family), shapes(folder)
+    if known.exact:
+        check_layers(_json(config), stored, folder)
     return family
 
 

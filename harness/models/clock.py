@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -10,22 +12,22 @@ import transformers
 from numpy.typing import NDArray
 
 from harness.frames import Frames
+from harness.models import families
+from harness.models.families import TICKS, Family, Stamps
+from harness.models.families.qwen3_vl import STAMPS
+from harness.models.verdict import WHOLE_S
 from tasks.errors import InputError
 
 ROUNDING_S = 0.05
-"""Half of the last digit of Qwen3-VL's timestamps (0.1 s); what a clock may be off by besides its own resolution."""
+"""Half of the last digit of timestamps to 0.1 s; what a clock may be off by besides its own resolution."""
 
-TICKS = 1_000_000
-"""Frame indices per second given to Qwen3-VL's processor, which divides them by this rate: any time is an index."""
+WRITTEN = Stamps(r"Frame at (\d{1,9}\.\d)s:$")
+"""Times that a protocol with `times = "text"` has written before each frame, where the family tells none."""
 
-_STAMP = re.compile(r"<(\d{1,9}\.\d) seconds>$")
-RULES = {
-    "qwen2_vl": "frame order only",
-    "qwen2_5_vl": "temporal positions: floor(patch * seconds per patch * tokens per second)",
-    "qwen3_vl": "text timestamps: mean time of each temporal patch",
-    "qwen3_vl_moe": "text timestamps: mean time of each temporal patch",
-}
+RULES = {name: family.clock for family in families.every() for name in family.types}
 """How a family is told the time, for `run.json`."""
+
+Floats = NDArray[np.floating[Any]]
 
 
 class ClockError(InputError):
@@ -33,21 +35,11 @@ class ClockError(InputError):
 
 
 def metadata(family: str, frames: Frames) -> dict[str, Any]:
-    """Video metadata from which the family's processor derives the true clock.
-
-    Qwen2.5-VL's processor divides the temporal patch size by the sampled rate, which is `fps` when every index is given;
-    Qwen3-VL's divides each index by `fps`. Without metadata both silently assume 24 frames per second.
-    """
-    count = len(frames.time_s)
-    if family.startswith("qwen3_vl"):
-        ticks = [round(float(time) * TICKS) for time in frames.time_s]
-        return {"total_num_frames": count, "fps": float(TICKS), "frames_indices": ticks}
-    # A video of one frame has no interval, and any number of frames in no time.
-    rate = 1.0 / frames.interval_s if frames.interval_s else math.inf
-    return {"total_num_frames": count, "fps": rate, "frames_indices": list(range(count))}
+    """Video metadata from which the processor of a family derives the true clock."""
+    return families.of(family).metadata(frames)
 
 
-def check_grid(frames: Frames, patch: int) -> NDArray[np.floating[Any]]:
+def check_grid(frames: Frames, patch: int) -> Floats:
     """Grid times of the first frames of temporal patches, `(patches,)` s. Raises ClockError if one is off by over `slack_s`."""
     grid = np.arange(len(frames.time_s), dtype=np.float64) * frames.interval_s
     _compare(frames.time_s, grid, frames.slack_s + ROUNDING_S, f"the frames that {frames.decoder} returned")
@@ -73,27 +65,58 @@ def check_ids(positions: torch.Tensor, frames: Frames, patch: int, rate: float) 
         _compare((ids[:, column] - ids[0, 0]) / rate, grid, 1.0 / rate + ROUNDING_S, source)
 
 
-def check_stamps(texts: list[str], frames: Frames, patch: int) -> None:
-    """Check Qwen3-VL's timestamps, `<1.5 seconds>` at the end of the decoded text before each visual block of `patch` frames.
+def check_stamps(texts: Sequence[str], frames: Frames, told: Stamps) -> float:
+    """Check the timestamps in the decoded text beside each visual block; their resolution in seconds.
 
-    Raises ClockError where a block has none, or one that is not the mean time of its frames.
+    Raises ClockError where a block has none, or one that is not the time of its frames: cut to whole seconds where it has no
+    tenths, rounded to them where it has.
     """
-    check_grid(frames, patch)
+    check_grid(frames, told.frames)
     source = f"text timestamps from the processor of transformers {transformers.__version__}"
-    found_s = stamps(texts)
-    means = frames.time_s.reshape(-1, patch).mean(axis=1)
-    if len(found_s) != len(texts) or len(found_s) != len(means):
-        found = f"{len(found_s)} timestamps before {len(texts)} blocks"
-        raise ClockError(f"{len(means)} blocks with a timestamp each", found, f"look at {source}")
-    _compare(np.array(found_s), means, ROUNDING_S + 1e-4, source)
+    found = [match for text in texts if (match := re.search(told.pattern, text)) is not None]
+    blocks = frames.time_s.reshape(-1, told.frames)
+    true = blocks.mean(axis=1) if told.of == "mean" else blocks[:, 0]
+    if len(found) != len(texts) or len(found) != len(true):
+        seen = f"{len(found)} timestamps beside {len(texts)} blocks"
+        raise ClockError(f"{len(true)} blocks with a timestamp each", seen, f"look at {source}")
+    heard = np.array([_seconds(match) for match in found])
+    if any("." in match[match.lastindex or 0] for match in found):
+        _compare(heard, true, ROUNDING_S + 1e-4, source)
+        return 2 * ROUNDING_S
+    _compare(heard, np.array([math.floor(round(float(time) * TICKS) / TICKS) for time in true]), 1e-4, source)
+    return WHOLE_S
 
 
-def stamps(texts: list[str]) -> list[float]:
+def texts_beside(tokenizer: Any, ids: Sequence[int], family: Family, side: str) -> list[str]:
+    """The text before or after each visual block of a prompt, decoded from its token ids; "" where there is none."""
+    pictures, around = (known_ids(tokenizer, tokens) for tokens in (family.pictures, family.around))
+    runs = [(visual, list(run)) for visual, run in groupby(ids, lambda token: token in pictures | around)]
+    beside = []
+    for index, (visual, run) in enumerate(runs):
+        if visual and pictures.intersection(run):
+            place = index - 1 if side == "before" else index + 1
+            beside.append(tokenizer.decode(runs[place][1]) if 0 <= place < len(runs) else "")
+    return beside
+
+
+def known_ids(tokenizer: Any, tokens: Sequence[str]) -> set[int]:
+    """The ids of those tokens that a tokenizer knows; of others, some give the id of an unknown word."""
+    found = zip(tokens, tokenizer.convert_tokens_to_ids(list(tokens)), strict=True)
+    return {token for text, token in found if token is not None and tokenizer.convert_ids_to_tokens(token) == text}
+
+
+def stamps(texts: Sequence[str]) -> list[float]:
     """The times in seconds at the end of those texts that end in Qwen3-VL's timestamp."""
-    return [float(match[1]) for text in texts if (match := _STAMP.search(text)) is not None]
+    return [_seconds(match) for text in texts if (match := re.search(STAMPS.pattern, text)) is not None]
 
 
-def _compare(encoded: NDArray[np.floating[Any]], true: NDArray[np.floating[Any]], tolerance: float, source: str) -> None:
+def _seconds(match: re.Match[str]) -> float:
+    """Seconds of a timestamp whose groups are seconds, or minutes and seconds."""
+    *minutes, seconds = match.groups()
+    return 60 * sum(map(int, minutes)) + float(seconds)
+
+
+def _compare(encoded: Floats, true: Floats, tolerance: float, source: str) -> None:
     error = np.abs(encoded - true)
     worst = int(np.argmax(error))
     if not error[worst] <= tolerance:

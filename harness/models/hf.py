@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from harness.frames import Frames
-from harness.models import clock, generate, loading, prompt, sight, template
+from harness.models import families, generate, generic, loading, prompt, sight, template
 from harness.models.base import AnswerError, Answers, Asked, Reply
 from harness.models.batching import Batching, Limit, Ready
 from harness.models.checkpoint import Checkpoint, find, fingerprint, trained_on
@@ -18,6 +18,7 @@ from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from harness.models.spread import home
+from harness.models.verdict import right_to
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
 from tasks.question import Question
@@ -26,14 +27,16 @@ from tasks.rules import DecodingRules
 DEFAULTS = Options()
 
 
-def load(name: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfModel":
+def load(name: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfModel | generic.GenericModel":
     """Load a folder or hub id exactly as asked, its template tried and its sight probed under a protocol. Raises InputError."""
     checkpoint = find(name, options.trust_remote_code)
+    if not families.of(checkpoint.family).exact:
+        return generic.load(checkpoint, protocol, options)
     loaded, processor, unused = loading.read(checkpoint, options)
     with loading.refused(checkpoint, options):
         template.check(processor, protocol.prompt)
         opened = HfModel(checkpoint, loaded, processor, options, unused)
-        opened.inputs.check(protocol.prompt)
+        opened.verdict = right_to(opened.inputs.check(protocol.prompt))
     opened.sight = sight.probe(partial(opened.look, protocol), loaded, opened.pixel_factor)
     return opened
 
@@ -53,7 +56,7 @@ class HfModel:
         self.options = options
         self.unused = list(unused)
         self.positions = check_positions(model)
-        self.sight = "not probed"
+        self.sight = self.verdict = "not probed"
         self._limit = Limit(options)
         self.inputs = Inputs(model, processor, checkpoint.family)
         self.pixel_factor = self.inputs.pixel_factor
@@ -76,8 +79,9 @@ class HfModel:
             "shared_prefix": self.options.share,
             "seed": self.options.seed,
             "positions": self.positions,
-            "clock": clock.RULES[family],
-            "video_slot": prompt.slot_rule(family),
+            "clock": families.of(family).clock,
+            "clock_verdict": self.verdict,
+            "video_slot": families.of(family).video_slot,
             "sight": self.sight,
             **({"trained_on": training} if training else {}),
         }

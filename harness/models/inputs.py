@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from harness.frames import Frames
-from harness.models import clock, prompt
+from harness.models import clock, families, prompt
+from harness.models.families import Positions, Stamps
 from harness.models.generate import Row
 from harness.models.positions import VIDEO
 from tasks.errors import InputError
@@ -32,15 +33,21 @@ class Inputs:
             expected = f"an even number of frames with sides divisible by {self.pixel_factor}"
             raise InputError(expected, f"{frames.pixels.shape}", "harness show default")
         video = prompt.encode(self.processor, self.family, frames, device)
+        if rules.times == "text" and families.of(self.family).told is None:
+            video = prompt.timed(video, self.processor.tokenizer, frames)
         rows = self.rows(video, rules, texts)
         self._check_clock(rows[0], video, frames)
         return rows, video
 
-    def check(self, rules: PromptRules) -> None:
-        """Build the inputs for four grey frames: of a processor's settings, most are only met with a video. Raises as `build`."""
+    def check(self, rules: PromptRules) -> float | None:
+        """Build the inputs for four grey frames: of a processor's settings, most are only met with a video. Raises as `build`.
+
+        Gives to how many seconds the clock is right; None if only the order of the frames reaches the model.
+        """
         side = 2 * self.pixel_factor
         frames = Frames(np.full((4, side, side, 3), 128, dtype=np.uint8), np.arange(4) / 2, 0.5, 0.0, "made")
-        self.build(frames, rules, ["When?"], "cpu")
+        rows, video = self.build(frames, rules, ["When?"], "cpu")
+        return self._check_clock(rows[0], video, frames)
 
     def rows(self, video: prompt.Video, rules: PromptRules, texts: Sequence[str]) -> list[Row]:
         """Further questions on a video that `build` has encoded and checked."""
@@ -54,15 +61,23 @@ class Inputs:
         if int(types.count_nonzero()) != features:
             raise ValueError(f"{int(types.count_nonzero())} visual tokens for {features} visual features")
         seconds = {} if video.seconds is None else {"second_per_grid_ts": [video.seconds]}
-        positions, _ = self.inner.get_rope_index(tokens, mm_token_type_ids=types, video_grid_thw=video.grid.cpu(), **seconds)
+        grid = video.grid.cpu()
+        if video.apart:
+            grid = torch.cat([torch.ones_like(grid[:, :1]), grid[:, 1:]], dim=1).expand(int(grid[0, 0]), 3)
+        positions, _ = self.inner.get_rope_index(tokens, mm_token_type_ids=types, video_grid_thw=grid, **seconds)
         return Row(ids, positions[:, 0])
 
-    def _check_clock(self, row: Row, video: prompt.Video, frames: Frames) -> None:
-        if video.seconds is not None:
+    def _check_clock(self, row: Row, video: prompt.Video, frames: Frames) -> float | None:
+        """To how many seconds the clock is right; None if only the order of the frames reaches the model."""
+        family, vision = families.of(self.family), self.config.vision_config
+        if isinstance(family.told, Positions) and video.seconds is not None:
+            rate = float(getattr(vision, family.told.rate))
             clock.check_seconds(video.seconds, frames, self.patch)
             shown = torch.tensor(row.ids) == self.config.video_token_id
-            clock.check_ids(row.positions[0, shown], frames, self.patch, float(self.config.vision_config.tokens_per_second))
-        elif self.family.startswith("qwen3_vl"):
-            clock.check_stamps(prompt.texts_before_blocks(self.processor.tokenizer, row.ids), frames, self.patch)
-        else:
-            clock.check_grid(frames, self.patch)
+            clock.check_ids(row.positions[0, shown], frames, self.patch, rate)
+            return 1.0 / rate
+        told = clock.WRITTEN._replace(of="mean", frames=self.patch) if video.apart else family.told
+        if isinstance(told, Stamps):
+            return clock.check_stamps(clock.texts_beside(self.processor.tokenizer, row.ids, family, told.side), frames, told)
+        clock.check_grid(frames, self.patch)
+        return None

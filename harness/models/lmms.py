@@ -77,6 +77,7 @@ def check_protocol(protocol: Protocol, simple: bool) -> None:
     beyond = {
         "a system message": protocol.prompt.system is not None,
         "a prefill": bool(protocol.prompt.prefill),
+        "times as text": protocol.prompt.times == "text",
         "a repetition penalty": protocol.decoding.repetition_penalty != 1.0,
         "the text before the video, for a simple class": simple and protocol.prompt.order == "text-video",
     }

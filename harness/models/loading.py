@@ -10,10 +10,9 @@ import torch
 import transformers
 
 from harness import environment
-from harness.models import spread
+from harness.models import families, spread
 from harness.models.checkpoint import Checkpoint, shapes
 from harness.models.options import Options
-from harness.models.prompt import END, PAD, START
 from tasks.errors import InputError
 
 SHOWN = 500
@@ -115,7 +114,8 @@ def check_processor(model: Any, processor: Any, checkpoint: Checkpoint) -> None:
     Raises InputError; transformers itself loads, for example, an empty tokenizer where its file is missing.
     """
     config, step = model.config, f"copy the missing file from the base model into {checkpoint.folder}"
-    for token, name in ((PAD, "video_token_id"), (START, "vision_start_token_id"), (END, "vision_end_token_id")):
+    family = families.of(checkpoint.family)
+    for token, name in family.ids:
         found, expected = processor.tokenizer.convert_tokens_to_ids(token), getattr(config, name)
         if found != expected:
             raise InputError(f"a tokenizer with {token} = {expected}", str(found), step)
@@ -127,5 +127,5 @@ def check_processor(model: Any, processor: Any, checkpoint: Checkpoint) -> None:
         raise InputError("a generation_config.json with the eos_token_id of the tokenizer", repr(stop), step)
     # The shared prefix is tested with layers that see the whole cache.
     kinds = set(getattr(config.get_text_config(), "layer_types", None) or ["full_attention"])
-    if kinds != {"full_attention"}:
+    if family.exact and kinds != {"full_attention"}:
         raise InputError("a text tower with full attention in every layer", ", ".join(sorted(kinds)), "use_sliding_window: false")

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 import transformers
 
+from harness.models import families
+from harness.models.families import Positions
 from harness.models.torchvision_fix import TRANSFORMERS
 from tasks.errors import InputError
 
@@ -69,8 +71,8 @@ def original_rule(config: Any) -> Callable[..., tuple[torch.Tensor, torch.Tensor
     """
     vision = config.vision_config
     merge = vision.spatial_merge_size
-    split = config.model_type.startswith("qwen3_vl")
-    rate = float(vision.tokens_per_second) if config.model_type == "qwen2_5_vl" else 1.0
+    family = families.of(config.model_type)
+    rate = float(getattr(vision, family.told.rate)) if isinstance(family.told, Positions) else 1.0
 
     def merged(grids: Any) -> list[Grid]:
         return [] if grids is None else [(int(t), int(h) // merge, int(w) // merge) for t, h, w in grids.tolist()]
@@ -87,7 +89,7 @@ def original_rule(config: Any) -> Callable[..., tuple[torch.Tensor, torch.Tensor
         grids = merged(video_grid_thw)
         seconds = [1.0] * len(grids) if second_per_grid_ts is None else [float(value) for value in second_per_grid_ts]
         videos = list(zip(grids, seconds, strict=True))
-        if split:
+        if family.blocks:
             videos = [((1, h, w), s) for (t, h, w), s in videos for _ in range(t)]
         image, video = iter(merged(image_grid_thw)), iter(videos)
         positions = torch.zeros(3, *input_ids.shape, dtype=torch.long)
@@ -129,7 +131,8 @@ def _probe(config: Any, patches: int, seconds: float) -> dict[str, Any]:
     """Two rows of text, video, text; the second padded on the left."""
     merge = config.vision_config.spatial_merge_size
     frame = [VIDEO] * 6
-    video = [0, 0, *frame] * patches if config.model_type.startswith("qwen3_vl") else frame * patches
+    family = families.of(config.model_type)
+    video = [0, 0, *frame] * patches if family.blocks else frame * patches
     types = torch.tensor([[0] * 7 + video + [0] * 4, [0] * 9 + video + [0] * 2])
     mask = torch.ones_like(types)
     mask[1, :3] = 0
@@ -139,4 +142,4 @@ def _probe(config: Any, patches: int, seconds: float) -> dict[str, Any]:
         "video_grid_thw": torch.tensor([[patches, 2 * merge, 3 * merge]] * 2),
         "attention_mask": mask,
     }
-    return probe | ({"second_per_grid_ts": torch.tensor([seconds] * 2)} if config.model_type == "qwen2_5_vl" else {})
+    return probe | ({"second_per_grid_ts": torch.tensor([seconds] * 2)} if isinstance(family.told, Positions) else {})

@@ -1,18 +1,18 @@
 """Prompts of Qwen-VL models: the video expanded once, its token ids spliced into every question's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from harness.frames import Frames
-from harness.models import clock
+from harness.models import clock, families
 from harness.models.chat import messages
+from harness.models.families import Family, Positions
+from harness.models.families.qwen2_vl import PAD, START
+from harness.models.families.qwen2_vl import SLOT as SLOT
 from tasks.errors import Failure, InputError
 from tasks.rules import PromptRules
-
-START, PAD, END = "<|vision_start|>", "<|video_pad|>", "<|vision_end|>"
-SLOT = START + PAD + END
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Video:
         pixels: `(patches, values)`.
         grid: `(1, 3)` temporal patches, rows and columns before merging.
         seconds: Of a temporal patch, where the processor gives them.
+        apart: Whether each temporal patch stands in a block of its own, where the family's rule of positions has one for all.
     """
 
     lead: str
@@ -32,49 +33,65 @@ class Video:
     pixels: torch.Tensor
     grid: torch.Tensor
     seconds: float | None
+    apart: bool = False
 
 
 def encode(processor: Any, family: str, frames: Frames, device: str) -> Video:
     """Run the processor on frames that already have their final size and number."""
-    third = family.startswith("qwen3_vl")
+    known = families.of(family)
     inputs = processor(
-        # At Qwen3-VL's release the timestamped blocks took the place of the whole slot; transformers 5 keeps the slot's own
-        # start and end around them, which no released checkpoint was trained on. A bare pad gives the original text.
-        text=[PAD if third else SLOT],
+        text=[known.placeholder],
         videos=[frames.pixels],
         video_metadata=[clock.metadata(family, frames)],
         do_sample_frames=False,
-        do_resize=False,
-        cap_pixels_per_frame=False,
+        **known.arguments,
         input_data_format="channels_last",
         device=device,
         return_tensors="pt",
     )
     ids = inputs["input_ids"][0].tolist()
     first = ids.index(processor.tokenizer.convert_tokens_to_ids(START))
-    seconds = float(inputs["second_per_grid_ts"][0]) if family == "qwen2_5_vl" else None
+    seconds = float(inputs["second_per_grid_ts"][0]) if isinstance(known.told, Positions) else None
     lead = processor.tokenizer.decode(ids[:first])
     return Video(lead, tuple(ids[first:]), inputs["pixel_values_videos"], inputs["video_grid_thw"], seconds)
 
 
-def special_token(processor: Any, text: str) -> Failure | None:
-    """A failure if the text contains a special token, which would change the structure of the prompt."""
+def written(time_s: float) -> str:
+    """The text before a frame under a protocol with `times = "text"`; `clock.WRITTEN` reads it back."""
+    return f"Frame at {time_s:.1f}s:"
+
+
+def timed(video: Video, tokenizer: Any, frames: Frames) -> Video:
+    """The video with each temporal patch in a block of its own behind its mean time, as Qwen3-VL has them."""
+    patches = int(video.grid[0, 0])
+    times = frames.time_s.reshape(patches, -1).mean(axis=1)
+    start, *pads, end = video.ids
+    block = [start, *pads[: len(pads) // patches], end]
+    ids = [*block]
+    for text in tokenizer([written(time) for time in times], add_special_tokens=False)["input_ids"][1:]:
+        ids += [*text, *block]
+    return replace(video, lead=video.lead + written(times[0]), ids=tuple(ids), apart=True)
+
+
+def special_token(processor: Any, text: str, family: Family | None = None) -> Failure | None:
+    """A failure if the text contains a special token, or one that stands for a picture: it changes the prompt's structure."""
     special = [token.content for token in processor.tokenizer.added_tokens_decoder.values() if token.special]
+    special += [] if family is None else [*family.pictures, *family.around]
     inside = next((token for token in special if token in text), None)
     return None if inside is None else Failure("special-token", f"the question contains {inside}")
 
 
-def render(processor: Any, prompt: PromptRules, text: str) -> tuple[str, str]:
-    """The prompt before and after the video. Raises InputError if the chat template is unlike Qwen-VL's, or leaves out a part."""
+def render(processor: Any, prompt: PromptRules, text: str, slot: str = SLOT) -> tuple[str, str]:
+    """The prompt before and after the slot of the video. Raises InputError if the chat template is unlike the family's."""
     said = messages(prompt, {"type": "video"}, text)
     rendered = processor.apply_chat_template(said, tokenize=False, add_generation_prompt=True) + prompt.prefill
-    before, slot, after = rendered.partition(SLOT)
-    if not slot or PAD in before + after:
-        raise InputError(f"a chat template that writes one {SLOT} for a video", rendered[:400], "use the family's own template")
+    before, found, after = rendered.partition(slot)
+    if not found or (PAD if slot == SLOT else slot) in before + after:
+        raise InputError(f"a chat template that writes one {slot} for a video", rendered[:400], "use the family's own template")
     for part in (text, prompt.system or ""):
         if part.strip() not in rendered:
-            found = f"{part[:200]!r} is not in {rendered[:400]!r}"
-            raise InputError("a chat template that writes what it is told", found, "use the family's own template")
+            shown = f"{part[:200]!r} is not in {rendered[:400]!r}"
+            raise InputError("a chat template that writes what it is told", shown, "use the family's own template")
     return before, after
 
 
@@ -85,19 +102,10 @@ def splice(tokenizer: Any, before: str, video: Video, after: str) -> list[int]:
 
 
 def texts_before_blocks(tokenizer: Any, ids: list[int]) -> list[str]:
-    """The text that stands before each visual block of a prompt, decoded from its token ids."""
-    start, end = tokenizer.convert_tokens_to_ids([START, END])
-    texts, begin = [], 0
-    for index, token in enumerate(ids):
-        if token == start:
-            texts.append(tokenizer.decode(ids[begin:index]))
-        elif token == end:
-            begin = index + 1
-    return texts
+    """The text that stands before each visual block of a prompt of Qwen3-VL, decoded from its token ids."""
+    return clock.texts_beside(tokenizer, ids, families.of("qwen3_vl"), "before")
 
 
 def slot_rule(family: str) -> str:
     """How the video stands in the prompt, for `run.json`."""
-    if family.startswith("qwen3_vl"):
-        return "timestamped blocks replace the template's slot, as released; transformers 5 keeps an outer start and end"
-    return "placeholders inside the template's slot"
+    return families.of(family).video_slot

@@ -24,7 +24,7 @@ QUESTION = 'When does "the person opens 2 doors" happen in the video?'
 STEP = "use the family's own template: copy chat_template.jinja from the base model"
 
 
-def check(processor: Any, rules: PromptRules) -> None:
+def check(processor: Any, rules: PromptRules, slot: str = prompt.SLOT) -> None:
     """Render one question. Data of a question can still make a template fail, but its author cannot make it hang.
 
     Raises InputError where the template raises, takes too long or too much memory, or does not say what it is told: question,
@@ -33,7 +33,7 @@ def check(processor: Any, rules: PromptRules) -> None:
     expected = "a chat template that renders a question"
     try:
         with bounded(SECONDS, BYTES):
-            before, after = prompt.render(processor, rules, QUESTION)
+            before, after = prompt.render(processor, rules, QUESTION, slot)
     except InputError:
         raise
     except TimeoutError as error:
@@ -44,7 +44,7 @@ def check(processor: Any, rules: PromptRules) -> None:
         raise InputError(expected, f"{type(error).__name__}: {error}", STEP) from error
     place, other = (after, before) if rules.order == "video-text" else (before, after)
     if place.count(QUESTION) != 1 or QUESTION in other or len(before) + len(after) > LONGEST:
-        raise InputError(f"{expected} once, {rules.order}", f"{before[-200:]}{prompt.SLOT}{after[:200]}", STEP)
+        raise InputError(f"{expected} once, {rules.order}", f"{before[-200:]}{slot}{after[:200]}", STEP)
 
 
 @contextmanager

@@ -1,17 +1,22 @@
 """Models that do not look: the rows every table needs as a floor and a ceiling. They run without torch or video."""
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, partial
+from itertools import product
 from typing import Any
+
+import numpy as np
 
 from harness.frames import Frames
 from harness.models.base import Reply
 from harness.models.priors import best_constant_span, by_place, usual_option
 from harness.video.sampling import frame_count
 from tasks.answer import Answer
+from tasks.metrics import iou
 from tasks.protocol import Protocol
 from tasks.question import Question
 from tasks.sample import Sample
@@ -21,7 +26,7 @@ from tasks.span import Span
 NAMES = (
     *("whole-video", "middle-half", "train-prior", "train-prior:absolute", "random"),
     *("equal-parts", "place-prior", "tiles:4", "tiles:10", "majority-option"),
-    *("oracle", "oracle-grid", "oracle-rounded", "oracle-clamped", "longest-window", "hull"),
+    *("oracle", "oracle-grid", "oracle-rounded", "oracle-seconds", "oracle-clamped", "longest-window", "hull"),
 )
 Rule = tuple[Callable[[Sample], Answer], str]
 TILES = "tiles:"
@@ -142,6 +147,9 @@ def _ceiling(name: str, protocol: Protocol, truth_of: Callable[[Sample], Answer]
         case "oracle-rounded":
             note = "the oracle's answer as exactly as the protocol teaches to say it: in its unit, rounding and decimals"
             return lambda s: rounded(truth_of(s), s, protocol), note
+        case "oracle-seconds":
+            note = "the oracle's times at the whole seconds that fit best: what a clock of whole seconds can at best tell"
+            return moved(lambda span, _: _at_seconds(span), note)
         case "oracle-clamped":
             return moved(lambda span, s: _clamped(span, s.duration_s), "the oracle's times cut to the annotated duration")
     return None
@@ -184,6 +192,15 @@ def _on_grid(span: Span, duration_s: float, count: int) -> Span:
     start = min(max(round(float(span.start_s) / interval_s), 0), count - 2)
     end = min(max(round(float(span.end_s) / interval_s), start + 1), count - 1)
     return Span(start * interval_s, end * interval_s)
+
+
+def _at_seconds(span: Span) -> Span:
+    """The span between whole seconds around its ends whose IoU with it is best; at least one second long."""
+    starts, ends = ({math.floor(bound), math.ceil(bound)} for bound in span)
+    first = min(starts)
+    bounds = [(start, end) for start, end in product(sorted(starts), sorted(ends)) if start < end] or [(first, first + 1)]
+    best = int(np.argmax(iou(np.array(bounds, dtype=np.float64), np.array([span] * len(bounds), dtype=np.float64))))
+    return Span(*map(float, bounds[best]))
 
 
 def _clamped(span: Span, duration_s: float) -> Span:

@@ -24,7 +24,7 @@ def make(family: str, seed: int) -> tuple[Any, Any]:
     config.tie_word_embeddings = config.text_config.tie_word_embeddings = True
     # Positions end below 200, so the slow frequencies of a long context would tell nothing apart.
     config.text_config.rope_parameters |= {"rope_theta": 1e4, "mrope_section": [6, 5, 5]}
-    if family == "qwen3_vl":
+    if hasattr(config.vision_config, "deepstack_visual_indexes"):
         config.vision_config.deepstack_visual_indexes = []
         config.vision_config.num_position_embeddings = 16
     with torch.random.fork_rng(devices=[]):

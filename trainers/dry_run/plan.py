@@ -11,8 +11,8 @@ import transformers
 
 from harness import environment
 from harness.frames import Frames, Job
-from harness.models import prompt, template
-from harness.models.checkpoint import find
+from harness.models import families, prompt, template
+from harness.models.checkpoint import to_train
 from harness.models.loading import DTYPES, check_processor, refused
 from harness.models.options import Options
 from harness.video.decode import undecoded
@@ -63,7 +63,7 @@ def forecast(training: Training) -> str:
     quiet()
     recipe = training.recipe
     shares, dropped = usable(replace(training, skip_missing=True))
-    checkpoint = find(training.model)
+    checkpoint = to_train(training.model)
     args = arguments(training, alone=True)
     check(training, alone=True)
     model, processor = empty_model(training)
@@ -133,7 +133,7 @@ def _steps(training: Training, args: Any, rows: int, load: Load, world: int) -> 
 
 def empty_model(training: Training) -> tuple[Any, Any]:
     """The model on the meta device, adapters included, and the processor."""
-    checkpoint = find(training.model)
+    checkpoint = to_train(training.model)
     models: Any = transformers.AutoModelForImageTextToText
     with refused(checkpoint, Options(attn=training.attn)):
         config = transformers.AutoConfig.from_pretrained(checkpoint.folder)
@@ -190,14 +190,14 @@ def seen_of(training: Training, share: Share, config: Any, processor: Any) -> Se
 def tokens_of(processor: Any, config: Any, frames: Frames, before: str, after: str) -> Lengths:
     """Tokens of a prompt by the text before and after its video; of `frames` only times and size count, pixels are not read.
 
-    Qwen3-VL writes the mean time of every temporal patch before its visual block.
+    A family of blocks writes the mean time of every temporal patch before its visual block.
     """
     vision = config.vision_config
     count, height, width = frames.pixels.shape[:3]
     patches = count // vision.temporal_patch_size
     visual = patches * (height // vision.patch_size) * (width // vision.patch_size) // vision.spatial_merge_size**2
     blocks = [prompt.SLOT]
-    if config.model_type.startswith("qwen3_vl"):
+    if families.of(config.model_type).blocks:
         times_s = frames.time_s.reshape(patches, -1).mean(axis=1)
         blocks = [f"<{time:.1f} seconds>{prompt.SLOT}" for time in times_s]
     ids = processor.tokenizer(before + "".join(blocks) + after, add_special_tokens=False)["input_ids"]

@@ -49,7 +49,7 @@ def test_every_shard_of_the_index_must_be_there(folder: Path, name: str) -> None
         checkpoint.find(str(folder))
 
 
-@pytest.mark.parametrize("family", ["llava", "qwen3_5", "qwen2_5_omni", None])
+@pytest.mark.parametrize("family", ["keye_vl", "qwen2_5_omni", None])
 def test_unsupported_families(folder: Path, family: str | None) -> None:
     (folder / "config.json").write_text(json.dumps({"model_type": family}))
     with pytest.raises(InputError, match="qwen2_vl, qwen2_5_vl, qwen3_vl"):

@@ -8,7 +8,9 @@ import torch
 
 from harness.frames import Frames
 from harness.models import clock, prompt, tiny
+from harness.models.families.qwen3_vl import STAMPS
 from harness.models.hf import HfModel
+from harness.models.positions import row_positions
 from tasks.errors import InputError
 from tasks.question import Question
 
@@ -89,12 +91,12 @@ def test_one_wrong_timestamp_is_caught(load: Load, make_frames: Make, questions:
     frames = make_frames("qwen3_vl")
     row, _ = row_of(model, frames, questions[0])
     texts = prompt.texts_before_blocks(model.processor.tokenizer, row.ids)
-    clock.check_stamps(texts, frames, 2)
+    clock.check_stamps(texts, frames, STAMPS)
     for wrong in ("<9.9 seconds>", "<1.2 seconds", "1.2", ""):
         with pytest.raises(clock.ClockError):
-            clock.check_stamps([*texts[:2], wrong, *texts[3:]], frames, 2)
+            clock.check_stamps([*texts[:2], wrong, *texts[3:]], frames, STAMPS)
     with pytest.raises(clock.ClockError, match="4 blocks"):
-        clock.check_stamps(texts[:3], frames, 2)
+        clock.check_stamps(texts[:3], frames, STAMPS)
 
 
 def test_a_question_cannot_forge_a_timestamp(
@@ -133,3 +135,24 @@ def test_a_video_of_one_frame(family: str, load: Load, make_frames: Make, questi
 def test_not_a_number_is_caught(make_frames: Make) -> None:
     with pytest.raises(clock.ClockError):
         clock.check_seconds(float("nan"), make_frames("qwen2_5_vl"), 2)
+
+
+def test_a_protocol_writes_the_times_that_qwen2_vl_is_not_told(load: Load, make_frames: Make, ask: Callable[..., Any]) -> None:
+    """Each temporal patch is then what a video of one patch is: the positions of the text before it go on behind it."""
+    model, frames = load("qwen2_vl"), make_frames("qwen2_vl", 6, 0.6)
+    plain, timed = ask()[:2], ask(times="text")[:2]
+    assert model.inputs.check(plain[0].protocol.prompt) is None
+    assert model.inputs.check(timed[0].protocol.prompt) == 0.1
+    rows, video = model.inputs.build(frames, timed[0].protocol.prompt, [timed[0].text], "cpu")
+    text = model.processor.tokenizer.decode(rows[0].ids)
+    blocks = "".join(f"Frame at {time}s:<|vision_start|>{prompt.PAD * 6}<|vision_end|>" for time in ("0.3", "1.5", "2.7"))
+    assert blocks in text
+    types = [int(token == model.model.config.video_token_id) * 2 for token in rows[0].ids]
+    grids = [((1, 2, 3), 1.0)] * 3
+    assert rows[0].positions.equal(row_positions(types, iter([]), iter(grids), 1.0))
+    ours, without = (model.answer(frames, questions) for questions in (timed, plain))
+    assert [reply.text for reply in ours] != [reply.text for reply in without]
+    alone = load("qwen2_vl", share=False).answer(frames, timed)
+    assert ours == alone
+    with pytest.raises(clock.ClockError):
+        model.inputs._check_clock(rows[0], video, dataclasses.replace(frames, time_s=frames.time_s + 0.2))

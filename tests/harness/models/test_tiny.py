@@ -59,7 +59,7 @@ def test_refuses_what_it_should_not_overwrite(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="an empty folder"):
         tiny.build(tmp_path, "qwen3_vl")
     with pytest.raises(InputError, match="qwen2_vl, qwen2_5_vl"):
-        tiny.build(tmp_path / "new", "llava")
+        tiny.build(tmp_path / "new", "unheard_of")
 
 
 def test_command_line(tmp_path: Path) -> None:
