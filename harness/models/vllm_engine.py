@@ -6,6 +6,7 @@ that it computes from them itself are compared with those of `Inputs.build` for 
 
 import hashlib
 import json
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -103,7 +104,7 @@ class VllmModel:
         return answers
 
     def stream(self, videos: Iterator[Asked], /) -> Iterator[tuple[int, Answers]]:
-        """As `Streaming`, with up to `Options.window` videos in the engine; raises as `answer`, and InputError where the engine dies."""
+        """As `Streaming`, with `Options.window` videos in the engine; raises as `answer`, and InputError where it dies."""
         under_way: dict[int, _Video] = {}
         try:
             for place, asked in enumerate(videos):
@@ -124,7 +125,7 @@ class VllmModel:
         names = [self._add(row, seen, rules, logprobs=-1) for row in rows]
         found: dict[str, Any] = {}
         while len(found) < len(names):
-            found |= {output.request_id: output.outputs[0].logprobs[0] for output in self.engine.step() if output.finished}
+            found |= {output.request_id: output.outputs[0].logprobs[0] for output in self._work()}
         size = self.model.config.get_text_config().vocab_size
         return torch.tensor([[found[name][token].logprob for token in range(size)] for name in names])
 
@@ -191,12 +192,20 @@ class VllmModel:
     def _step(self, under_way: dict[int, _Video]) -> Iterator[tuple[int, Answers]]:
         """Let the engine work, and give the videos that are complete."""
         if any(video.rows for video in under_way.values()):
-            for output in self.engine.step():
-                if output.finished:
-                    self._take(output, under_way)
+            for output in self._work():
+                self._take(output, under_way)
         for place in [place for place, video in under_way.items() if not video.rows]:
             outcomes = under_way.pop(place).outcomes
             yield place, [outcome for outcome in outcomes if outcome is not None]
+
+    def _work(self) -> list[Any]:
+        """A step of the engine; the requests that it finished."""
+        try:
+            return [output for output in self.engine.step() if output.finished]
+        except Exception as error:
+            found = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
+            step = "the same command continues; with --gpu-memory F, --max-model-len N or --tensor-parallel N there is more room"
+            raise InputError("an engine that works on", found, step) from error
 
     def _take(self, output: Any, under_way: dict[int, _Video]) -> None:
         video = next(video for video in under_way.values() if output.request_id in video.rows)

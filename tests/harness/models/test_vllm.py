@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from jsonschema import Draft202012Validator
@@ -15,13 +14,11 @@ from safetensors.torch import load_file, save_file
 
 from harness import store
 from harness.cli import main
-from harness.frames import Frames
 from harness.models import clock, hf, tiny, vllm_engine, vllm_inputs
 from harness.models.base import Asked, Reply
 from harness.models.options import Options
 from harness.synthetic.make import make
 from tasks.errors import Failure, InputError
-from tasks.question import Question
 
 pytestmark = [
     pytest.mark.vllm,
@@ -30,18 +27,20 @@ pytestmark = [
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 # Heads of 32 values, the smallest that vLLM computes on a CPU.
 WIDE = tiny.Size(hidden=128, layers=2, heads=4, kv_heads=2, inner=128, vision_hidden=64, vision_layers=2, std=0.08)
-LOUD = 2.0
+LOUD = 6.0
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A tiny model that would say visual placeholders if it were let: their rows of the last layer are large."""
+    """A tiny model that would say visual placeholders if it were let: one of two large opposite rows of its last layer wins."""
 
     def checkpoint(family: str) -> Path:
         folder = tiny.build(tmp_path_factory.mktemp("wide") / family, family, size=WIDE)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         weights = load_file(folder / "model.safetensors")
-        weights["lm_head.weight"][[config["video_token_id"], config["image_token_id"]]] *= LOUD
+        head = weights["lm_head.weight"]
+        head[config["video_token_id"]] *= LOUD
+        head[config["image_token_id"]] = -head[config["video_token_id"]]
         save_file(weights, folder / "model.safetensors", {"format": "pt"})
         return folder
 
@@ -99,14 +98,14 @@ def test_replies_are_those_of_the_hf_backend(both: Both, videos: list[Asked]) ->
 def test_what_is_suppressed_is_what_the_model_would_say(both: Both, videos: list[Asked]) -> None:
     """Without the rule the same model does say placeholders, so that the equality above proves the rule."""
     _, other = both
-    rows, video = other.inputs.build(videos[0].frames, videos[0].questions[0].protocol.prompt, ["When?"], "cpu")
     logits = other.look(videos[0].questions[0].protocol, videos[0].frames)
-    assert int(logits[0].argmax()) in other.rules(videos[0].questions[0].protocol.decoding).suppress
+    suppressed = other.rules(videos[0].questions[0].protocol.decoding).suppress
+    assert {*logits.argmax(-1).tolist()} & {*suppressed}
 
 
 def test_the_questions_of_a_video_share_its_prefix(both: Both, make_frames: Any, ask: Any) -> None:
     engine, _ = both
-    frames = make_frames(engine.checkpoint.family, 32, seed=77)
+    frames = make_frames(engine.checkpoint.family, 128, seed=77)
     before = engine.told()["prefix_cache"]
     engine.answer(frames, ask())
     after = engine.told()["prefix_cache"]
@@ -176,3 +175,38 @@ def test_what_is_left_when_a_run_stops_does_not_stay_in_the_engine(both: Both, v
     next(stream)
     stream.close()
     assert not engine.engine.has_unfinished_requests()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    make(root := tmp_path_factory.mktemp("data"), 0, {"train": 1, "test": 4})
+    return root
+
+
+def test_a_run_writes_what_the_hf_backend_writes(
+    both: Both, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command on a data set, with the engine that is already there."""
+    from harness.models import vllm_start
+
+    engine, _ = both
+    monkeypatch.setattr(vllm_start, "load", lambda *_: engine)
+    typed = ["run", "--model", str(engine.checkpoint.folder), "--tasks", "synthetic@test", "--data-root", str(data)]
+    typed += ["--device", "cpu", "--dtype", "float32"]
+    folders = {backend: tmp_path / backend for backend in ("hf", "vllm")}
+    for backend, folder in folders.items():
+        assert main([*typed, "--backend", backend, "--output", str(folder)]) == 0
+
+    def replies(folder: Path) -> dict[Any, Any]:
+        lines = [json.loads(line) for line in (folder / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
+        return {(line["id"], line["mode"]): (line["text"], line["tokens"], line["prompt_sha256"]) for line in lines}
+
+    assert replies(folders["vllm"]) == replies(folders["hf"]) != {}
+    document = json.loads((folders["vllm"] / "run.json").read_text(encoding="utf-8"))
+    schema = Path(store.__file__).parent / "schemas" / "run.schema.json"
+    Draft202012Validator(json.loads(schema.read_text(encoding="utf-8"))).validate(document)
+    assert document["spec"]["model"]["sight"].startswith("probed: log-probabilities of vLLM follow frame 1, ")
+    assert 0 < document["sessions"][0]["model_rank_0"]["prefix_cache"]["hit_rate"] < 1
+    capsys.readouterr()
+    assert main([*typed, "--backend", "vllm", "--output", str(folders["vllm"])]) == 0
+    assert "finished before; nothing was asked" in capsys.readouterr().out

@@ -122,7 +122,7 @@ def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_family_that_was_not_tested_is_refused() -> None:
-    with pytest.raises(InputError, match="tested with: .*qwen2_5_vl.*\\n.*some_vl\\n.*--backend hf"):
+    with pytest.raises(InputError, match="some_vl"):
         vllm_checks.check_family("some_vl")
 
 
