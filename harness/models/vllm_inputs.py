@@ -129,7 +129,7 @@ def runs(ids: Sequence[int], token: int) -> list[tuple[int, int]]:
 def raw(pixels: torch.Tensor, processor: Any) -> torch.Tensor:
     """Bytes of the picture, from patches `(patches, 3 * values)` that the processor normalized."""
     rules = processor.video_processor
-    channels = pixels.unflatten(1, (3, -1))
+    channels = pixels.reshape(len(pixels), 3, -1)
     mean, deviation = (torch.tensor(values)[:, None] for values in (rules.image_mean, rules.image_std))
     values: torch.Tensor = ((channels * deviation + mean) / rules.rescale_factor).round().clamp(0, 255)
     return values.to(torch.uint8).flatten(1)
