@@ -29,6 +29,9 @@ SHARE = 0.9
 TEXT = 2048
 """Tokens of a prompt besides those of its video."""
 
+RATIO = 20
+"""Of the sides of a frame, which a longest prompt allows for."""
+
 STAMP = 16
 """Tokens of a timestamp of Qwen3-VL with the start and end of its block."""
 
@@ -90,9 +93,11 @@ def longest(rules: VideoRules, factor: int, patch: int, new_tokens: int) -> int:
     """Tokens of the longest prompt and reply under the rules of a protocol, for sides of `factor` and `patch` frames a token."""
     most = 0
     for count in range(2, rules.max_frames + 1, 2):
-        pixels = max(min(rules.max_pixels, rules.total_pixels / count * 2), rules.min_pixels * 1.05, factor**2)
+        highest = max(min(rules.max_pixels, rules.total_pixels / count * 2), rules.min_pixels * 1.05)
         # Small frames grow to the next multiple of the factor on both sides.
-        most = max(most, math.ceil(count / patch) * (math.ceil(pixels / factor**2 * 1.25) + STAMP))
+        small = math.sqrt(rules.min_pixels)
+        grown = (small * math.sqrt(RATIO) + factor) * (small / math.sqrt(RATIO) + factor)
+        most = max(most, math.ceil(count / patch) * (math.ceil(max(highest, grown) / factor**2) + STAMP))
     return most + TEXT + new_tokens
 
 
