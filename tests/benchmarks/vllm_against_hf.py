@@ -40,7 +40,8 @@ def main() -> None:
         seconds: dict[str, list[float]] = {name: [] for name in models}
         equal = True
         for turn in range(ROUNDS + 1):  # the first one warms up
-            videos = [Asked(clip(engine.pixel_factor, seed + VIDEOS * turn), questions(queries, asked)) for seed in range(VIDEOS)]
+            seeds = range(VIDEOS * turn, VIDEOS * (turn + 1))
+            videos = [Asked(clip(engine.pixel_factor, seed), questions(queries, asked)) for seed in seeds]
             found = {}
             for name, model in models.items():
                 started = time.perf_counter()

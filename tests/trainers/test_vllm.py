@@ -155,7 +155,8 @@ def server(checkpoint: Any, request: pytest.FixtureRequest) -> Iterator[tuple[st
     options = ["--dtype", "float32", "--enforce-eager", "--max-model-len", "1024", "--logprobs-mode", "processed_logprobs"]
     options += ["--port", str(PORT), "--served-model-name", "policy", "--enable-scale-out"]
     environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_SERVER_DEV_MODE": "1", "HF_HUB_OFFLINE": "1"}
-    command = [str(Path(sys.executable).with_name("vllm")), "serve", str(checkpoint(request.param)), *options]
+    # The command `vllm` asks for the version of a package of that name, which vllm-cpu is not.
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint(request.param)), *options]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 240

@@ -73,7 +73,7 @@ def test_no_vllm_and_one_that_is_too_old_are_refused(versions: dict[str, str], f
         (["--tensor-parallel", "0"], "--tensor-parallel 1"),
         (["--gpu-memory", "1.5"], "--gpu-memory 0.9"),
         (["--gpu-memory", "nan"], "--gpu-memory 0.9"),
-        (["--max-model-len", "100"], "--max-model-len 2360"),
+        (["--max-model-len", "100"], "next:     --max-model-len 2"),
         (["--max-model-len", "1000000"], "--max-model-len 32768"),
     ],
 )
