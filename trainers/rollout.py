@@ -205,6 +205,10 @@ def _normalizes(generation: Any) -> bool:
 
 
 def _ask(client: Any, request: Request) -> list[Reply]:
+    """The server's own endpoint: TRL 1.16 reads log-probabilities as vLLM 0.31 told them, under other names."""
     ids, features, sampling = request
-    found = client.generate(prompts=[ids], features=[features], generation_kwargs=sampling)
-    return list(zip(found["completion_ids"], [[scores[0] for scores in reply] for reply in found["logprobs"]], strict=True))
+    # 2 is FINAL_ONLY: otherwise only the replies that end last come back.
+    asked = {"token_ids": ids, "features": features, "sampling_params": {**sampling, "output_kind": 2}, "model": client.model}
+    answer = client._post(f"{client.base_url}/inference/v1/generate", json=asked)
+    choices = sorted(answer["choices"], key=lambda choice: int(choice["index"]))
+    return [(choice["token_ids"], [entry["logprob"] for entry in choice["logprobs"]["content"]]) for choice in choices]
