@@ -159,7 +159,7 @@ def server(checkpoint: Any, request: pytest.FixtureRequest) -> Iterator[tuple[st
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint(request.param)), *options]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 400
         while True:
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{PORT}/health", timeout=5)
