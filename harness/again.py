@@ -36,7 +36,7 @@ class Asked(NamedTuple):
 
     def fingerprint(self) -> str | None:
         """Of the weights as they are now; None where a server has them, or a class of lmms-eval fetches them itself."""
-        if self.backend == "hf":
+        if self.backend in ("hf", "vllm"):
             return fingerprint(find(self.model, self.options.trust_remote_code).folder)
         return fingerprint(Path(self.model)) if self.backend != "openai" and Path(self.model).is_dir() else None
 

@@ -45,6 +45,9 @@ def run(
     device_map: Literal["auto"] | None = None,
     batch_size: int | Literal["auto"] = 8,
     trust_remote_code: bool = False,
+    tensor_parallel: int | None = None,
+    gpu_memory: float | None = None,
+    max_model_len: int | None = None,
     workers: int = 1,
     deadline: float = 120,
     data_root: AnyPath | None = None,
@@ -68,6 +71,9 @@ def run(
         base_url=base_url,
         model_args=model_args,
         reply_key=reply_key,
+        tensor_parallel=tensor_parallel,
+        gpu_memory=gpu_memory,
+        max_model_len=max_model_len,
     )
     ((_, summary),) = evaluate([plan], model, settings, backend, output, workers, deadline)
     folder, notes = summary.folder, (*notes_before(model, [plan]), *summary.notes)

@@ -42,11 +42,16 @@ def _run(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     _add_ids_option(run)
     run.add_argument("--seed", type=int, default=0, help="seed of --limit and of models that draw")
     run.add_argument("--max-errors", type=int, metavar="N", help="exit with 1 if more samples than this failed")
-    backends = "hf: transformers; openai: a server that speaks its API; lmms:NAME, lmms-simple:NAME: a model class of lmms-eval"
+    backends = (
+        "hf: transformers; vllm: its engine; openai: a server with its API; lmms:NAME, lmms-simple:NAME: a class of lmms-eval"
+    )
     run.add_argument("--backend", default="hf", help=backends)
     run.add_argument("--reply-key", metavar="KEY", help="for replay:FILE: the key of the reply (default: what the file shows)")
     run.add_argument("--model-args", default="", metavar="ARGS", help="for that class: max_num_frames=64,fps=2")
     run.add_argument("--base-url", metavar="URL", help="server of --backend openai (key: OPENAI_API_KEY)")
+    run.add_argument("--tensor-parallel", type=int, metavar="N", help="for --backend vllm: GPUs that the model is spread over")
+    run.add_argument("--gpu-memory", type=float, metavar="F", help="for it: share of a GPU's memory that it may take, 0 to 1")
+    run.add_argument("--max-model-len", type=int, metavar="N", help="for it: tokens of the longest prompt and its reply")
     run.add_argument("--price", type=float, nargs=2, metavar=("IN", "OUT"), help="dollars per million tokens, for a cost line")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
     run.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))

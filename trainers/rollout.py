@@ -4,7 +4,6 @@ vLLM, in this process or on a server, gets the token ids, pixels and grids that 
 choose, resize and time frames by rules of their own, and TRL hands it images only.
 """
 
-import hashlib
 import importlib.util
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +14,11 @@ from typing import Any
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
 
-from harness.models import families, generate
+from harness.models import generate, vllm_inputs
 from harness.models.generate import Output, Rules
 from tasks.errors import InputError
 from trainers.examples import Prompt, Row
 
-SEEDS = 2**62  # vLLM takes seeds of 64 bits; the replies to a prompt get the seeds that follow its first
 ATTEMPTS = 32  # To draw a group whose rewards differ, at most
 ASKED_AT_ONCE = 32  # Prompts that a server works on at a time
 
@@ -98,7 +96,11 @@ def draw(model: Any, prompts: Sequence[Prompt], copies: Sequence[int], rules: Ru
 def check_vllm() -> None:
     """Raises InputError where vLLM is not installed."""
     if importlib.util.find_spec("vllm") is None:
-        raise InputError("vLLM, for rollouts by it", "not installed", "pip install vllm==0.31.0, or --set use_vllm=false")
+        raise InputError(
+            "vLLM, for rollouts by it",
+            "not installed",
+            "pip install -c constraints-vllm.txt -e '.[vllm]' in an environment of its own, or --set use_vllm=false",
+        )
 
 
 def draw_by_vllm(
@@ -119,7 +121,7 @@ def draw_by_vllm(
         step: Of the weights: vLLM keeps the features of a video that it has met, and may use those of older weights no more.
     """
     firsts = [seeds[sum(copies[:index])] if count else 0 for index, count in enumerate(copies)]
-    sampling = [_sampling(rules, count, first) for count, first in zip(copies, firsts, strict=True)]
+    sampling = [{**vllm_inputs.sampling(rules, count, first), "logprobs": 0} for count, first in zip(copies, firsts, strict=True)]
     asked = [index for index, count in enumerate(copies) if count]
     chosen = [(prompts[index], sampling[index]) for index in asked]
     replies = (_on_server if generation.mode == "server" else _here)(generation, processor, config, chosen, step)
@@ -134,24 +136,9 @@ Asked = Sequence[tuple[Prompt, dict[str, Any]]]
 Request = tuple[list[int], dict[str, Any], dict[str, Any]]  # Token ids, what vLLM calls features, and how tokens are chosen
 
 
-def _sampling(rules: Rules, count: int, seed: int) -> dict[str, Any]:
-    return {
-        "n": count,
-        "temperature": rules.temperature,
-        "top_p": rules.top_p,
-        "repetition_penalty": rules.repetition_penalty,
-        "max_tokens": rules.max_new_tokens,
-        "stop_token_ids": sorted(rules.stop),
-        "logit_bias": dict.fromkeys(rules.suppress, -100.0),
-        "seed": seed % SEEDS,
-        "logprobs": 0,
-    }
-
-
 def _here(generation: Any, processor: Any, config: Any, asked: Asked, step: int) -> list[list[Reply]]:
     """By the engine of this process."""
     from vllm import SamplingParams
-    from vllm.inputs.engine import mm_input
     from vllm.sampling_params import RequestOutputKind
 
     if generation.tensor_parallel_size > 1:
@@ -164,8 +151,8 @@ def _here(generation: Any, processor: Any, config: Any, asked: Asked, step: int)
     engine = generation.llm.llm_engine
     raw = bool(engine.model_config.multimodal_config.mm_device_do_normalize)
     for index, (prompt, sampling) in enumerate(asked):
-        kind, items, hashes, places = visual(prompt, config, processor if raw else None, step)
-        given = mm_input(prompt.row.ids, {kind: items}, {kind: hashes}, {kind: places})
+        seen = vllm_inputs.visual(prompt.video, config, processor if raw else None, str(step))
+        given = vllm_inputs.prompt(prompt.row, seen, config)
         # Otherwise only the replies that end last come back.
         rules = SamplingParams(**sampling, output_kind=RequestOutputKind.FINAL_ONLY)
         engine.add_request(str(index), given, rules)
@@ -183,65 +170,18 @@ def _here(generation: Any, processor: Any, config: Any, asked: Asked, step: int)
     return [[told(reply) for reply in replies] for replies in ordered]
 
 
-def visual(prompt: Prompt, config: Any, processor: Any | None, step: int) -> tuple[str, list[Any], list[str], list[Any]]:
-    """What vLLM calls a prompt's visual part: modality, items, hash (into which `step` enters) and place of each.
-
-    Qwen3-VL's blocks, with a timestamp before each, are given as one image each: the same patches, computed alike, while of a
-    video with gaps vLLM's server cannot be told the places. Positions and features are those of the video (a test compares).
-    An engine that normalizes pixels itself is given them as before the `processor`'s own normalization; None: as they are.
-    """
-    from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems, PlaceholderRange
-
-    apart = families.of(config.model_type).blocks or prompt.video.apart
-    frames, rows, columns = prompt.video.grid[0].tolist()
-    kind, names = ("image", ("pixel_values", "image_grid_thw")) if apart else ("video", ("pixel_values_videos", "video_grid_thw"))
-    grids = torch.tensor([[1, rows, columns]] * frames if apart else [[frames, rows, columns]])
-    pixels = prompt.video.pixels if processor is None else _raw(prompt.video.pixels, processor)
-    data = {names[0]: pixels, names[1]: grids}
-    fields = {
-        names[0]: MultiModalFieldConfig.flat_from_sizes(kind, grids.prod(-1)),
-        names[1]: MultiModalFieldConfig.batched(kind, keep_on_cpu=True),
-    }
-    if prompt.video.seconds is not None:
-        data["second_per_grid_ts"] = torch.tensor([prompt.video.seconds], dtype=torch.float64)
-        fields["second_per_grid_ts"] = MultiModalFieldConfig.batched(kind, keep_on_cpu=True)
-    items = list(MultiModalKwargsItems.from_hf_inputs(data, fields)[kind])
-    digest = hashlib.sha256(prompt.video.pixels.numpy().tobytes() + f"{grids.tolist()} {step}".encode()).hexdigest()
-    places = [PlaceholderRange(offset=start, length=length) for start, length in runs(prompt.row.ids, config.video_token_id)]
-    assert len(places) == len(items)
-    return kind, items, [f"{digest}-{index}" for index in range(len(items))], places
-
-
-def runs(ids: Sequence[int], token: int) -> list[tuple[int, int]]:
-    """Start and length of each run of a token."""
-    found: list[tuple[int, int]] = []
-    for index, identifier in enumerate(ids):
-        if identifier == token:
-            start, length = found.pop() if found and sum(found[-1]) == index else (index, 0)
-            found.append((start, length + 1))
-    return found
-
-
-def _raw(pixels: torch.Tensor, processor: Any) -> torch.Tensor:
-    """Bytes of the picture, from patches `(patches, 3 * values)` that the processor normalized."""
-    rules = processor.video_processor
-    channels = pixels.unflatten(1, (3, -1))
-    mean, deviation = (torch.tensor(values)[:, None] for values in (rules.image_mean, rules.image_std))
-    values: torch.Tensor = ((channels * deviation + mean) / rules.rescale_factor).round().clamp(0, 255)
-    return values.to(torch.uint8).flatten(1)
-
-
 def _on_server(generation: Any, processor: Any, config: Any, asked: Asked, step: int) -> list[list[Reply]]:
     """By a server, which the first process asks for all."""
     from vllm.entrypoints.scale_out.token_in_token_out.mm_serde import encode_mm_kwargs_item
 
     raw, requests = _normalizes(generation), []
     for prompt, sampling in asked:
-        kind, items, hashes, places = visual(prompt, config, processor if raw else None, step)
+        seen = vllm_inputs.visual(prompt.video, config, processor if raw else None, str(step))
+        places = vllm_inputs.places(prompt.row.ids, seen, config)
         features = {
-            "mm_hashes": {kind: hashes},
-            "mm_placeholders": {kind: [{"offset": place.offset, "length": place.length} for place in places]},
-            "kwargs_data": {kind: [encode_mm_kwargs_item(item) for item in items]},
+            "mm_hashes": {seen.kind: seen.hashes},
+            "mm_placeholders": {seen.kind: [{"offset": place.offset, "length": place.length} for place in places]},
+            "kwargs_data": {seen.kind: [encode_mm_kwargs_item(item) for item in seen.items]},
         }
         requests.append((prompt.row.ids, features, sampling))
     every = gather_object([requests])
@@ -265,6 +205,10 @@ def _normalizes(generation: Any) -> bool:
 
 
 def _ask(client: Any, request: Request) -> list[Reply]:
+    """The server's own endpoint: TRL 1.16 reads log-probabilities as vLLM 0.31 told them, under other names."""
     ids, features, sampling = request
-    found = client.generate(prompts=[ids], features=[features], generation_kwargs=sampling)
-    return list(zip(found["completion_ids"], [[scores[0] for scores in reply] for reply in found["logprobs"]], strict=True))
+    # 2 is FINAL_ONLY: otherwise only the replies that end last come back.
+    asked = {"token_ids": ids, "features": features, "sampling_params": {**sampling, "output_kind": 2}, "model": client.model}
+    answer = client._post(f"{client.base_url}/inference/v1/generate", json=asked)
+    choices = sorted(answer["choices"], key=lambda choice: int(choice["index"]))
+    return [(choice["token_ids"], [entry["logprob"] for entry in choice["logprobs"]["content"]]) for choice in choices]

@@ -20,9 +20,11 @@ def is_checkpoint(name: str) -> bool:
     return not name.startswith(REPLAY) and name not in trivial.NAMES
 
 
-BACKENDS = ("hf", "openai", "lmms", "lmms-simple")
+BACKENDS = ("hf", "vllm", "openai", "lmms", "lmms-simple")
 AUTO = ("hf",)
 """Backends that find a batch size and the places of a model's layers themselves."""
+ENGINE = ("tensor_parallel", "gpu_memory", "max_model_len")
+"""Options of vLLM's engine."""
 
 
 def open_model(
@@ -39,6 +41,8 @@ def open_model(
     rows name. `backend`, one of `BACKENDS`, runs other names: `lmms:NAME` in the model class of lmms-eval, its chat variant if it
     has one, `lmms-simple:NAME` in its simple one.
     """
+    if backend != "vllm" or not is_checkpoint(name):
+        _refuse_engine_options(options, f"--backend {backend}" if is_checkpoint(name) else f"--model {name}")
     if name.startswith(REPLAY):
         return ReplayModel(Path(name.removeprefix(REPLAY)), samples, options.reply_key)
     if (model := trivial.trivial(name, protocol, train, options.seed)) is not None:
@@ -46,10 +50,10 @@ def open_model(
     kind, _, lmms_name = backend.partition(":")
     if kind not in BACKENDS or bool(lmms_name) != kind.startswith("lmms"):
         step = "python -m lmms_eval models" if kind.startswith("lmms") else "harness run --help"
-        raise InputError("--backend hf, openai, lmms:NAME or lmms-simple:NAME", repr(backend), step)
+        raise InputError("--backend hf, vllm, openai, lmms:NAME or lmms-simple:NAME", repr(backend), step)
     if options.model_args and not lmms_name:
         raise InputError("--model-args with --backend lmms:NAME", f"--backend {backend}", "leave it out")
-    if backend == "hf" and "/" not in name and not Path(name).exists():
+    if backend in ("hf", "vllm") and "/" not in name and not Path(name).exists():
         expected = "a checkpoint folder, a hub id (owner/name), replay:FILE or a trivial model"
         raise InputError(expected, unknown(name, trivial.NAMES), "harness ls models")
     if kind not in AUTO and (options.batch_size == "auto" or options.device_map):
@@ -62,6 +66,17 @@ def open_model(
         with extras.needed("lmms-eval"):
             from harness.models import lmms
         return lmms.load(name, lmms_name, kind == "lmms-simple", protocol, options)
+    if backend == "vllm":
+        with extras.needed("hf"):
+            from harness.models import vllm_start
+        return vllm_start.load(name, protocol, options)
     with extras.needed("hf"):
         from harness.models import hf
     return hf.load(name, protocol, options)
+
+
+def _refuse_engine_options(options: Options, asked: str) -> None:
+    """Raises InputError where an option of vLLM's engine is given to what has none."""
+    for name in ENGINE:
+        if (value := getattr(options, name)) is not None:
+            raise InputError(f"--{name.replace('_', '-')} {value} with --backend vllm", asked, "leave it out")

@@ -22,6 +22,9 @@ class Options:
         reply_key: For a replay, the key of the reply in its rows; None for what the file shows.
         device_map: `auto` spreads a model over the GPUs of a machine; None for one device.
         window: Videos that a model takes ahead at most, of which none has an answer yet: what a kill can lose.
+        tensor_parallel: For vLLM, GPUs that a model is spread over; None for one.
+        gpu_memory: For vLLM, the share of a GPU's memory that it may take; None for its own choice.
+        max_model_len: For vLLM, tokens of the longest prompt and its reply; None for what the protocol can need.
     """
 
     device: str = "auto"
@@ -37,3 +40,6 @@ class Options:
     reply_key: str | None = None
     device_map: Literal["auto"] | None = None
     window: int = 32
+    tensor_parallel: int | None = None
+    gpu_memory: float | None = None
+    max_model_len: int | None = None

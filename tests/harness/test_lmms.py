@@ -386,7 +386,7 @@ def test_errors_that_a_model_class_hides_are_errors_here(
     ("backend", "options", "words"),
     [
         ("lmms", [], "lmms:NAME"),
-        ("vllm", [], "lmms:NAME"),
+        ("vlm", [], "lmms:NAME"),
         ("hf:x", [], "lmms:NAME"),
         ("hf", ["--model-args", "fps=2"], "--model-args with --backend lmms:NAME"),
         ("lmms:qwen25_vl", [], "nearest: qwen2_5_vl"),

