@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.models.checkpoint import find, fingerprint
+from harness.models import adapters, own
+from harness.models.checkpoint import fingerprint
 from harness.models.options import Options
 from harness.plan import Plan
 from harness.records import MISSING_VIDEO, Record, error_type
@@ -28,9 +29,11 @@ class Asked(NamedTuple):
         return hashlib.sha256(hidden(typed).encode()).hexdigest()
 
     def fingerprint(self) -> str | None:
-        """Of the weights as they are now; None where a server has them, or a class of lmms-eval fetches them itself."""
+        """Of weights or file as they are now; None where a server has them, or a class of lmms-eval fetches them itself."""
+        if own.is_own(self.model):
+            return own.fingerprint(self.model)
         if self.backend == "hf":
-            return fingerprint(find(self.model, self.options.trust_remote_code).folder)
+            return adapters.identity(adapters.find(self.model, self.options.trust_remote_code))
         return fingerprint(Path(self.model)) if self.backend != "openai" and Path(self.model).is_dir() else None
 
 

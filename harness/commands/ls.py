@@ -12,7 +12,8 @@ from tasks.protocol import form
 from tasks.splits import DERIVED
 from tasks.task import all_tasks
 
-CHECKPOINTS = "Qwen2-VL, Qwen2.5-VL and Qwen3-VL checkpoints: a folder or a hub id"
+CHECKPOINTS = "Qwen2-VL, Qwen2.5-VL and Qwen3-VL checkpoints, and PEFT adapters of them: a folder or a hub id"
+OWN = "a model of your own: --model FILE.py:CLASS (docs/own-model.md)"
 LMMS = "any model of lmms-eval: --backend lmms:NAME --model CHECKPOINT (names: python -m lmms_eval models)"
 
 
@@ -20,7 +21,7 @@ def main(options: Namespace) -> int:
     """List tasks, protocols, models, recipes or rewards, or print the folder of our tasks for lmms-eval."""
     listings = {"tasks": _tasks, "protocols": _protocols, "recipes": _recipes, "rewards": _rewards}
     listings |= {
-        "models": lambda: "\n".join([*NAMES, "replay:FILE", CHECKPOINTS, LMMS]),
+        "models": lambda: "\n".join([*NAMES, "replay:FILE", CHECKPOINTS, OWN, LMMS]),
         "lmms-path": lambda: str(write.folder()),
     }
     sys.stdout.write(listings[options.what]() + "\n")

@@ -9,11 +9,8 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
-from harness.frames import Frames
+from harness.frames import ROUNDING_S, Frames
 from tasks.errors import InputError
-
-ROUNDING_S = 0.05
-"""Half of the last digit of Qwen3-VL's timestamps (0.1 s); what a clock may be off by besides its own resolution."""
 
 TICKS = 1_000_000
 """Frame indices per second given to Qwen3-VL's processor, which divides them by this rate: any time is an index."""

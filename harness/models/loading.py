@@ -10,6 +10,7 @@ import torch
 import transformers
 
 from harness import environment
+from harness.models import adapters, merging
 from harness.models.checkpoint import Checkpoint, shapes
 from harness.models.options import Options
 from harness.models.prompt import END, PAD, START
@@ -74,26 +75,33 @@ def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]
     with refused(checkpoint, options):
         check_size(checkpoint, trust)
         asked = {"dtype": dtype, "attn_implementation": options.attn, "use_safetensors": True, "trust_remote_code": trust}
-        model, report = models.from_pretrained(checkpoint.folder, **asked, output_loading_info=True)
-        processor = processors.from_pretrained(checkpoint.folder, trust_remote_code=trust)
+        model, report = models.from_pretrained(adapters.weights_folder(checkpoint), **asked, output_loading_info=True)
+        processor = processors.from_pretrained(adapters.processor_folder(checkpoint), trust_remote_code=trust)
         check_processor(model, processor, checkpoint)
+        model = merging.merged(model, checkpoint)
         model.to(device).eval()
         check_weights(model, report, checkpoint)
     return model, processor, sorted(report["unexpected_keys"])
 
 
 def check_size(checkpoint: Checkpoint, trust: bool) -> None:
-    """Refuse a configuration of a far larger model than is stored, before its weights are made up. Raises InputError."""
-    config = transformers.AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=trust)
+    """Refuse a configuration of a far larger model than is stored, before its weights are made up, and an adapter of another.
+
+    Raises InputError.
+    """
+    folder = adapters.weights_folder(checkpoint)
+    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=trust)
     models: Any = transformers.AutoModelForImageTextToText
     with torch.device("meta"):
         model = models.from_config(config, trust_remote_code=trust)
     asked = sum(weight.numel() for weight in model.parameters())
-    stored = sum(math.prod(shape) for shape in shapes(checkpoint.folder).values())
+    stored = sum(math.prod(shape) for shape in shapes(folder).values())
     # Embeddings that are used twice are stored once.
     if asked > 2 * stored:
         found = f"{asked:,} weights in config.json, {stored:,} stored"
-        raise InputError("a config.json of the size of the weights", found, f"look at config.json in {checkpoint.folder}")
+        raise InputError("a config.json of the size of the weights", found, f"look at config.json in {folder}")
+    if checkpoint.base is not None:
+        merging.fitted(model, checkpoint)
 
 
 def check_weights(model: Any, report: Mapping[str, Any], checkpoint: Checkpoint) -> None:
