@@ -11,8 +11,10 @@ import peft
 import pytest
 import torch
 import transformers
+from jsonschema import Draft202012Validator
 from safetensors.torch import load_file, save_file
 
+import harness
 from harness.frames import Frames
 from harness.models import adapters, hf, loading, merging
 from harness.models.checkpoint import find, fingerprint, trained_on
@@ -127,6 +129,8 @@ def test_an_adapter_answers_and_says_what_it_is(
     assert told["adapter"]["processor"] == "the base model's"
     assert told["parameters"] == plain.describe()["parameters"]
     assert told["sight"].startswith("probed")
+    schema = json.loads((Path(harness.__file__).parent / "schemas" / "run.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator({**schema["$defs"]["model"], "$defs": schema["$defs"]}).validate(told)
 
 
 def test_the_identity_follows_base_weights_and_settings(adapter: Path, tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import transformers
+from jsonschema import Draft202012Validator
 
+import harness
 from harness.frames import Frames
 from harness.models import checkpoint, hf
 from harness.models.options import Options
@@ -111,6 +113,8 @@ def test_a_processor_that_writes_the_familys_prompt_runs(
     assert type(model.processor).__name__ == "Mine"
     told = model.describe()["remote_code"]
     assert told["classes"] == ["processing_mine.Mine"]
+    schema = json.loads((Path(harness.__file__).parent / "schemas" / "run.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator({**schema["$defs"]["model"], "$defs": schema["$defs"]}).validate(model.describe())
     assert all(reply.text is not None for reply in model.answer(make_frames(family), questions[:2]))
     (made / "processing_mine.py").write_text((made / "processing_mine.py").read_text() + "# changed\n")
     other = hf.load(str(made), make_protocol(), Options(device="cpu", trust_remote_code=True))
