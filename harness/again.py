@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.models import adapters, own
 from harness.models.checkpoint import find, fingerprint
 from harness.models.options import Options
 from harness.plan import Plan
@@ -35,8 +36,12 @@ class Asked(NamedTuple):
         return hashlib.sha256(hidden(typed).encode()).hexdigest()
 
     def fingerprint(self) -> str | None:
-        """Of the weights as they are now; None where a server has them, or a class of lmms-eval fetches them itself."""
-        if self.backend in ("hf", "vllm"):
+        """Of weights or file as they are now; None where a server has them, or a class of lmms-eval fetches them itself."""
+        if own.is_own(self.model):
+            return own.fingerprint(self.model)
+        if self.backend == "hf":
+            return adapters.identity(adapters.find(self.model, self.options.trust_remote_code))
+        if self.backend == "vllm":
             return fingerprint(find(self.model, self.options.trust_remote_code).folder)
         return fingerprint(Path(self.model)) if self.backend != "openai" and Path(self.model).is_dir() else None
 

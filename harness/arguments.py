@@ -33,7 +33,8 @@ def parser() -> Parser:
 
 def _run(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     run = verbs.add_parser("run", parents=[common], help="evaluate a model; the same command continues an interrupted run")
-    run.add_argument("--model", required=True, help="checkpoint folder, hub id, trivial model (harness ls models), replay:FILE")
+    usage = "checkpoint or adapter folder, hub id, FILE.py:CLASS, replay:FILE, trivial model (harness ls models)"
+    run.add_argument("--model", required=True, help=usage)
     run.add_argument("--tasks", "--task", required=True, help="names, comma-separated: charades,anet@val_1")
     _add_question_options(run)
     run.add_argument("--output", metavar="DIR", help="run folder (several tasks: one folder each below it)")

@@ -16,6 +16,7 @@ from harness.models.base import Model, Streaming
 from harness.models.checkpoint import taught
 from harness.models.open import is_checkpoint, open_model
 from harness.models.options import Options
+from harness.models.own import is_own
 from harness.models.replay import ReplayModel
 from harness.paths import AnyPath
 from harness.plan import Plan
@@ -70,7 +71,7 @@ def evaluate(
     groups: dict[Hashable, list[Part]] = {}
     for plan in plans:
         folder = paths.run_folder(output, model, _run_name(plan), len(plans) == 1)
-        if loader.asked is not None and not plan.videos and not (folder / store.RUN).is_file():
+        if loader.asked is not None and not is_own(model) and not plan.videos and not (folder / store.RUN).is_file():
             found = f"none of {len(plan.missing()):,} in {', '.join(map(str, plan.searched))}"
             raise InputError(f"a video of {plan.name}", found, f"harness data check {plan.name}, or --videos DIR")
         groups.setdefault(loader.alike(plan), []).append(Part(plan, folder))

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from tasks.question import Question
 from tasks.span import Span
 
+ROUNDING_S = 0.05
+"""Half of the last digit of a time written as `1.5 seconds`; what a clock may be off by besides its own resolution."""
+
 
 class Job(NamedTuple):
     """A video to decode, or a cut of one.
@@ -59,3 +62,13 @@ class Frames:
             "width": int(self.pixels.shape[2]),
             "decoder": self.decoder,
         }
+
+
+def wrong_by_s(told_s: NDArray[np.float64], true_s: NDArray[np.float64], spacing_s: float) -> float | None:
+    """By how many seconds times that a model is told are wrong at most; None within the distance of two frames, `spacing_s`.
+
+    Within it lies the usual way of reckoning: n frames of a video of d seconds are d / n apart, though the last of them is its
+    last frame.
+    """
+    error_s = float(np.abs(told_s - true_s).max(initial=0.0))
+    return None if error_s <= spacing_s + ROUNDING_S else error_s

@@ -14,6 +14,7 @@ from tasks.protocol import form
 from tasks.splits import DERIVED
 from tasks.task import all_tasks, tasks_of
 
+OWN = "a model of your own: --model FILE.py:CLASS (docs/own-model.md)"
 LMMS = "any model of lmms-eval: --backend lmms:NAME --model CHECKPOINT (names: python -m lmms_eval models)"
 
 
@@ -21,7 +22,7 @@ def main(options: Namespace) -> int:
     """List tasks, protocols, models, recipes or rewards, or print the folder of our tasks for lmms-eval."""
     listings = {"tasks": _tasks, "protocols": _protocols, "recipes": _recipes, "rewards": _rewards}
     listings |= {
-        "models": lambda: "\n".join([*NAMES, "replay:FILE", _checkpoints(), LMMS]),
+        "models": lambda: "\n".join([*NAMES, "replay:FILE", _checkpoints(), OWN, LMMS]),
         "lmms-path": lambda: str(write.folder()),
     }
     sys.stdout.write(listings[options.what]() + "\n")

@@ -26,25 +26,49 @@ DOWNLOADS = ("*.json", "*.safetensors", "*.txt", "*.jinja")
 RECORD = "train.json"
 """What this project writes into the folder of a model it has trained."""
 
+CHECKPOINTS = "checkpoints"
+"""The folder in it of what a training saves on its way."""
+
+ADAPTER = "adapter_config.json"
+"""What PEFT writes beside the weights of an adapter."""
+
 BLOCK = 1 << 20
 BLOCKS = 16
 
 
 class Checkpoint(NamedTuple):
-    """A folder that passed the checks, named by its hub id or as `naming.local` calls it; `revision` is None for a folder."""
+    """A folder that passed the checks, named by its hub id or as `naming.local` calls it; `revision` is None for a folder.
+
+    `base` is the checkpoint that a PEFT adapter in the folder changes, see `harness.models.adapters`.
+    """
 
     name: str
     folder: Path
     family: str
     revision: str | None
+    base: "Checkpoint | None" = None
+
+
+class Located(NamedTuple):
+    """A folder whose files are not checked yet, with its name and revision as in `Checkpoint`."""
+
+    name: str
+    folder: Path
+    revision: str | None
 
 
 def find(model: str, trust_remote_code: bool = False) -> Checkpoint:
     """Resolve a folder or a hub id and check it, without loading weights. Raises InputError, also for weights in pickles."""
+    name, folder, revision = locate(model, trust_remote_code)
+    return Checkpoint(name, folder, check(folder, trust_remote_code), revision)
+
+
+def locate(model: str, trust_remote_code: bool = False, revision: str | None = None) -> Located:
+    """A folder on disk, or that of a hub id (at a revision). Raises InputError where there is neither."""
     if (folder := Path(model).expanduser()).is_dir():
-        return Checkpoint(local(model), folder, check(folder), None)
-    folder = _download(model, trust_remote_code)
-    return Checkpoint(model, folder, check(folder), folder.name)
+        return Located(local(model), folder, None)
+    folder = _download(model, trust_remote_code, revision)
+    return Located(model, folder, folder.name)
 
 
 def to_train(model: str) -> Checkpoint:
@@ -57,22 +81,57 @@ def to_train(model: str) -> Checkpoint:
     return found
 
 
-def check(folder: Path) -> str:
+def check(folder: Path, trust_remote_code: bool = False) -> str:
     """The family of a checkpoint folder whose files are complete. Raises InputError, as `find`."""
     config = folder / "config.json"
+    check_whole(folder)
     if not config.is_file():
-        adapter = (folder / "adapter_config.json").is_file()
-        found = "a PEFT adapter without its base model" if adapter else f"no config.json in {folder}"
-        step = "merge_and_unload() the adapter into its base model and save_pretrained()" if adapter else f"ls {folder}"
-        raise InputError("a checkpoint folder with config.json", found, step)
-    for name in READ:
-        if (folder / name).exists():
-            _json(folder / name)
-    family = str(_json(config).get("model_type"))
+        raise InputError("a checkpoint folder with config.json", f"no config.json in {folder}", f"ls {folder}")
+    check_files(folder, trust_remote_code)
+    family = str(read_json(config).get("model_type"))
     known, stored = families.of(family), shapes(folder)
     if known.exact:
-        check_layers(_json(config), stored, folder)
+        check_layers(read_json(config), stored, folder)
     return family
+
+
+def check_whole(folder: Path) -> None:
+    """Refuse a PEFT adapter, of which transformers would load the base model as well. Raises InputError."""
+    if (folder / ADAPTER).is_file():
+        step = "merge_and_unload() it into its base model and save_pretrained(); harness run --backend hf takes it as it is"
+        raise InputError("a checkpoint with all weights of its own", f"{folder}: a PEFT adapter", step)
+
+
+def check_files(folder: Path, trust_remote_code: bool = False) -> None:
+    """Refuse files that are no JSON, and code of the checkpoint's own that may not run. Raises InputError.
+
+    transformers itself takes the family's own class where such code may not run: another prompt, without a word, and in
+    TimeLens-7B another clock.
+    """
+    for name in READ:
+        if not (folder / name).exists() or not (code := remote_code(read_json(folder / name))):
+            continue
+        found = f"{folder / name}: auto_map names {', '.join(code)}"
+        if not trust_remote_code:
+            expected = "a checkpoint whose prompt, frames and clock come from transformers, not from code of its own"
+            step = f"read the code in {folder}; if you trust it, --trust-remote-code runs it"
+            raise InputError(expected, f"{found}; without that code the model would be told something else", step)
+        if elsewhere := [one for one in code if "--" in one]:
+            step = f"copy that code into {folder}, and name it in auto_map without {elsewhere[0].partition('--')[0]}--"
+            raise InputError("code that lies in the checkpoint, not in a repository that can change any day", found, step)
+
+
+def remote_code(values: Any) -> list[str]:
+    """The classes that an `auto_map` names, anywhere in a JSON value: `module.Class`, or `owner/name--module.Class`."""
+    if isinstance(values, list):
+        return [name for value in values for name in remote_code(value)]
+    if not isinstance(values, dict):
+        return []
+    named = values.get("auto_map")
+    entries = list(named.values()) if isinstance(named, dict) else [named]
+    flat = [name for entry in entries for name in (entry if isinstance(entry, list) else [entry])]
+    here = [str(name) for name in flat if name]
+    return [*here, *(name for key, value in values.items() if key != "auto_map" for name in remote_code(value))]
 
 
 def weights(folder: Path) -> list[Path]:
@@ -86,7 +145,7 @@ def weights(folder: Path) -> list[Path]:
             raise InputError("safetensors weights only: a pickle can run code when it is loaded", ", ".join(pickles), step)
         raise InputError("safetensors weights", f"no *.safetensors in {folder}", f"ls {folder}")
     if (folder / INDEX).is_file():
-        listed = _json(folder / INDEX).get("weight_map")
+        listed = read_json(folder / INDEX).get("weight_map")
         if not isinstance(listed, dict):
             raise InputError(f"a weight_map in {INDEX}", f"{type(listed).__name__} in {folder}", f"head {folder / INDEX}")
         named = {str(name) for name in listed.values()}
@@ -160,36 +219,47 @@ def fingerprint(folder: Path) -> str:
 def trained_on(folder: Path) -> dict[str, Any] | None:
     """Which split the model in a folder was trained on, and how; None where this project did not train it. Raises InputError.
 
-    Trainings that differ in their seed alone have one `training_sha256`.
+    Trainings that differ in their seed alone have one `training_sha256`; a checkpoint that a training saved on its way has a
+    `step`, and another hash at each.
     """
-    if not (folder / RECORD).is_file():
+    if (place := record_of(folder)) is None:
         return None
-    record = _json(folder / RECORD)
+    record, step = read_json(place), None if place.parent == folder.resolve() else folder.resolve().name.rpartition("-")[2]
     try:
         found, spec = record["trained_on"], record["spec"]
-        alike = json.dumps([{**spec, "seed": None}, record["base"]["fingerprint"]], sort_keys=True)
+        parts = [{**spec, "seed": None}, record["base"]["fingerprint"], *([] if step is None else [int(step)])]
         return {
             **{key: found[key] for key in ("split", "split_sha256", "used_sha256", "samples")},
             "recipe": spec["recipe"]["name"],
             "seed": spec["seed"],
             "seconds": round(sum(session.get("seconds", 0.0) for session in record["sessions"]), 2),
-            "training_sha256": hashlib.sha256(alike.encode()).hexdigest(),
+            "training_sha256": hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest(),
+            **({} if step is None else {"step": int(step)}),
         }
     except (KeyError, TypeError) as error:
-        expected, found = f"a {RECORD} with what the model was trained on", f"{folder / RECORD}: {error!r}"
+        expected, found = f"a {RECORD} with what the model was trained on", f"{place}: {error!r}"
         raise InputError(expected, found, "remove the file if it is not ours") from error
 
 
 def taught(folder: Path) -> list[tuple[str, str, list[str]]]:
     """Name, hash and modes of each protocol that a model was trained under; none where this project did not train it."""
-    if not (folder / RECORD).is_file():
+    if (place := record_of(folder)) is None:
         return []
-    spec = _json(folder / RECORD).get("spec", {})
+    spec = read_json(place).get("spec", {})
     parts = [part for part in spec.get("mix", [spec]) if "protocol" in part]
     return [(part["protocol"]["name"], part["protocol"]["sha256"], part["modes"]) for part in parts]
 
 
-def _json(path: Path) -> dict[str, Any]:
+def record_of(folder: Path) -> Path | None:
+    """Where this project tells of the training of a model: in its folder, or of `OUTPUT/checkpoints/checkpoint-50` in OUTPUT."""
+    place = folder.resolve()
+    saved = place.parent.name == CHECKPOINTS and re.fullmatch(r"checkpoint-\d+", place.name)
+    places = [place / RECORD, *([place.parents[1] / RECORD] if saved else [])]
+    return next((path for path in places if path.is_file()), None)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises InputError where a file holds something else, or cannot be read."""
     try:
         if isinstance(values := json.loads(path.read_text(encoding="utf-8")), dict):
             return values
@@ -198,12 +268,12 @@ def _json(path: Path) -> dict[str, Any]:
         raise InputError("a JSON object", f"{path}: {error}", f"head {path}") from error
 
 
-def _download(model: str, trust_remote_code: bool) -> Path:
+def _download(model: str, trust_remote_code: bool, revision: str | None = None) -> Path:
     import huggingface_hub
 
     try:
         patterns = [*DOWNLOADS, "*.py"] if trust_remote_code else list(DOWNLOADS)
-        return Path(huggingface_hub.snapshot_download(model, allow_patterns=patterns))
+        return Path(huggingface_hub.snapshot_download(model, revision=revision, allow_patterns=patterns))
     except (OSError, huggingface_hub.errors.HFValidationError) as error:
         reason = (str(error).splitlines() or [repr(error)])[0]
         step = "name a folder with config.json and *.safetensors, or go online"

@@ -11,15 +11,12 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
-from harness.frames import Frames
+from harness.frames import ROUNDING_S, Frames
 from harness.models import families
 from harness.models.families import TICKS, Family, Stamps
 from harness.models.families.qwen3_vl import STAMPS
 from harness.models.verdict import WHOLE_S
 from tasks.errors import InputError
-
-ROUNDING_S = 0.05
-"""Half of the last digit of timestamps to 0.1 s; what a clock may be off by besides its own resolution."""
 
 WRITTEN = Stamps(r"Frame at (\d{1,9}\.\d)s:$")
 """Times that a protocol with `times = "text"` has written before each frame, where the family tells none."""

@@ -11,9 +11,9 @@ import torch
 import transformers
 
 from harness.frames import Frames
-from harness.models import families, loading, sight, template
+from harness.models import adapters, families, loading, sight, template
 from harness.models.base import AnswerError, Reply
-from harness.models.checkpoint import Checkpoint, fingerprint, trained_on
+from harness.models.checkpoint import Checkpoint, trained_on
 from harness.models.generate import Row, shared_length
 from harness.models.options import Options
 from harness.models.processed import Given, Processed
@@ -70,7 +70,8 @@ class GenericModel:
             "name": self.name,
             "backend": "hf",
             "revision": self.checkpoint.revision,
-            "fingerprint": fingerprint(self.checkpoint.folder),
+            "fingerprint": adapters.identity(self.checkpoint),
+            **adapters.described(self.checkpoint),
             "family": self.checkpoint.family,
             "unused_weights": self.unused,
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),

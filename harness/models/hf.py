@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from harness.frames import Frames
-from harness.models import families, generate, generic, loading, prompt, sight, template
+from harness.models import adapters, families, generate, generic, loading, prompt, remote, sight, template
 from harness.models.base import AnswerError, Answers, Asked, Reply
 from harness.models.batching import Batching, Limit, Ready
-from harness.models.checkpoint import Checkpoint, find, fingerprint, trained_on
+from harness.models.checkpoint import Checkpoint, trained_on
 from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
@@ -29,13 +29,14 @@ DEFAULTS = Options()
 
 def load(name: str, protocol: Protocol, options: Options = DEFAULTS) -> "HfModel | generic.GenericModel":
     """Load a folder or hub id exactly as asked, its template tried and its sight probed under a protocol. Raises InputError."""
-    checkpoint = find(name, options.trust_remote_code)
+    checkpoint = adapters.find(name, options.trust_remote_code)
     if not families.of(checkpoint.family).exact:
         return generic.load(checkpoint, protocol, options)
     loaded, processor, unused = loading.read(checkpoint, options)
     with loading.refused(checkpoint, options):
         template.check(processor, protocol.prompt)
         opened = HfModel(checkpoint, loaded, processor, options, unused)
+        opened.remote = remote.check(opened.inputs, protocol.prompt, checkpoint)
         opened.verdict = right_to(opened.inputs.check(protocol.prompt))
     opened.sight = sight.probe(partial(opened.look, protocol), loaded, opened.pixel_factor)
     return opened
@@ -57,6 +58,7 @@ class HfModel:
         self.unused = list(unused)
         self.positions = check_positions(model)
         self.sight = self.verdict = "not probed"
+        self.remote: dict[str, Any] = {}
         self._limit = Limit(options)
         self.inputs = Inputs(model, processor, checkpoint.family)
         self.pixel_factor = self.inputs.pixel_factor
@@ -68,7 +70,8 @@ class HfModel:
             "name": self.name,
             "backend": "hf",
             "revision": self.checkpoint.revision,
-            "fingerprint": fingerprint(self.checkpoint.folder),
+            "fingerprint": adapters.identity(self.checkpoint),
+            **adapters.described(self.checkpoint),
             "family": family,
             "unused_weights": self.unused,
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
@@ -83,6 +86,7 @@ class HfModel:
             "clock_verdict": self.verdict,
             "video_slot": families.of(family).video_slot,
             "sight": self.sight,
+            **({"remote_code": self.remote} if self.remote else {}),
             **({"trained_on": training} if training else {}),
         }
 

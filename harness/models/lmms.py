@@ -20,7 +20,7 @@ from harness.frames import Frames
 from harness.models import lmms_reader, sight
 from harness.models.base import Reply
 from harness.models.chat import generation, messages, refuse
-from harness.models.checkpoint import fingerprint, weights
+from harness.models.checkpoint import check_whole, fingerprint, weights
 from harness.models.lmms_arguments import arguments
 from harness.models.lmms_clock import Ear, Told, told
 from harness.models.naming import local
@@ -50,6 +50,7 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
     if name not in names:
         raise InputError("the name of a model of lmms-eval", unknown(name, names), "python -m lmms_eval models")
     if Path(model).is_dir():
+        check_whole(Path(model))
         weights(Path(model))
     logger.remove()
     logger.add(sys.stderr, level=0, filter={"": "WARNING", "harness": "INFO"})

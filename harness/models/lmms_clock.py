@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.frames import wrong_by_s
 from harness.models import clock, prompt
 
 Times = NDArray[np.float64]
@@ -51,12 +52,8 @@ class Told(NamedTuple):
 
     @property
     def wrong(self) -> bool:
-        """Whether that is more than the distance of two frames.
-
-        Within it lies the usual way of reckoning: n frames of a video of d seconds are d / n apart, though the last of them is
-        its last frame.
-        """
-        return not self.error_s <= self.spacing_s + clock.ROUNDING_S
+        """Whether that is more than the distance of two frames."""
+        return wrong_by_s(self.told_s, self.true_s, self.spacing_s) is not None
 
 
 def told(ear: Ear, times_s: Times) -> Told | None:

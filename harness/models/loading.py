@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from harness import environment
-from harness.models import families, spread
+from harness.models import adapters, families, merging, spread
 from harness.models.checkpoint import Checkpoint, shapes
 from harness.models.options import Options
 from tasks.errors import InputError
@@ -75,27 +75,34 @@ def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]
         check_size(checkpoint, trust)
         asked = {"dtype": dtype, "attn_implementation": options.attn, "use_safetensors": True, "trust_remote_code": trust}
         asked |= spread.arguments(options)
-        spread.check_room(shapes(checkpoint.folder).values(), dtype, device, options)
-        model, report = models.from_pretrained(checkpoint.folder, **asked, output_loading_info=True)
-        processor = processors.from_pretrained(checkpoint.folder, trust_remote_code=trust)
+        stored = adapters.weights_folder(checkpoint)
+        spread.check_room(shapes(stored).values(), dtype, device, options)
+        model, report = models.from_pretrained(stored, **asked, output_loading_info=True)
+        processor = processors.from_pretrained(adapters.processor_folder(checkpoint), trust_remote_code=trust)
         check_processor(model, processor, checkpoint)
-        model = spread.settle(model, device, options).eval()
+        model = spread.settle(merging.merged(model, checkpoint), device, options).eval()
         check_weights(model, report, checkpoint)
     return model, processor, sorted(report["unexpected_keys"])
 
 
 def check_size(checkpoint: Checkpoint, trust: bool) -> None:
-    """Refuse a configuration of a far larger model than is stored, before its weights are made up. Raises InputError."""
-    config = transformers.AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=trust)
+    """Refuse a configuration of a far larger model than is stored, before its weights are made up, and an adapter of another.
+
+    Raises InputError.
+    """
+    folder = adapters.weights_folder(checkpoint)
+    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=trust)
     models: Any = transformers.AutoModelForImageTextToText
     with torch.device("meta"):
         model = models.from_config(config, trust_remote_code=trust)
     asked = sum(weight.numel() for weight in model.parameters())
-    stored = sum(math.prod(shape) for shape in shapes(checkpoint.folder).values())
+    stored = sum(math.prod(shape) for shape in shapes(folder).values())
     # Embeddings that are used twice are stored once.
     if asked > 2 * stored:
         found = f"{asked:,} weights in config.json, {stored:,} stored"
-        raise InputError("a config.json of the size of the weights", found, f"look at config.json in {checkpoint.folder}")
+        raise InputError("a config.json of the size of the weights", found, f"look at config.json in {folder}")
+    if checkpoint.base is not None:
+        merging.fitted(model, checkpoint)
 
 
 def check_weights(model: Any, report: Mapping[str, Any], checkpoint: Checkpoint) -> None:

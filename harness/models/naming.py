@@ -20,10 +20,15 @@ def is_ambiguous(model: str) -> bool:
 
 
 def shown(model: Mapping[str, Any]) -> str:
-    """`spec.model` in tables: of a hub with its revision, of a server with its host, a folder so that it is seen to be one."""
+    """`spec.model` in tables: of a hub with its revision, of a server with its host, a folder so that it is seen to be one.
+
+    A class in a file stands with the hash of that file.
+    """
     name = str(model["name"])
     if model.get("server"):
         return f"{name} at {urlsplit(model['server']).netloc.rpartition('@')[2]}"
+    if model.get("backend") == "own":
+        return f"{name} ({model['fingerprint'][:8]})"
     if model.get("revision"):
         return f"{name}@{model['revision'][:8]}"
     if model.get("fingerprint") and (folder := _marked(name)).startswith("./"):

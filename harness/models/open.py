@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import extras
-from harness.models import trivial
+from harness.models import own, trivial
 from harness.models.base import Model
 from harness.models.options import Options
 from harness.models.replay import ReplayModel
@@ -35,11 +35,11 @@ def open_model(
     backend: str = "hf",
     samples: Sequence[Sample] = (),
 ) -> Model:
-    """Open what `--model` names: a trivial model, a replay, a checkpoint or a model behind a server. Raises InputError.
+    """Open what `--model` names: a trivial model, a replay, a checkpoint, a class in a file or a model behind a server.
 
     `train` loads the train split, for `train-prior`; `samples` are what will be asked, among which a replay finds those that its
     rows name. `backend`, one of `BACKENDS`, runs other names: `lmms:NAME` in the model class of lmms-eval, its chat variant if it
-    has one, `lmms-simple:NAME` in its simple one.
+    has one, `lmms-simple:NAME` in its simple one. Raises InputError.
     """
     if backend != "vllm" or not is_checkpoint(name):
         _refuse_engine_options(options, f"--backend {backend}" if is_checkpoint(name) else f"--model {name}")
@@ -47,6 +47,8 @@ def open_model(
         return ReplayModel(Path(name.removeprefix(REPLAY)), samples, options.reply_key)
     if (model := trivial.trivial(name, protocol, train, options.seed)) is not None:
         return model
+    if own.is_own(name):
+        return own.load(name, backend)
     kind, _, lmms_name = backend.partition(":")
     if kind not in BACKENDS or bool(lmms_name) != kind.startswith("lmms"):
         step = "python -m lmms_eval models" if kind.startswith("lmms") else "harness run --help"
@@ -54,7 +56,7 @@ def open_model(
     if options.model_args and not lmms_name:
         raise InputError("--model-args with --backend lmms:NAME", f"--backend {backend}", "leave it out")
     if backend in ("hf", "vllm") and "/" not in name and not Path(name).exists():
-        expected = "a checkpoint folder, a hub id (owner/name), replay:FILE or a trivial model"
+        expected = "a checkpoint folder, a hub id (owner/name), FILE.py:CLASS, replay:FILE or a trivial model"
         raise InputError(expected, unknown(name, trivial.NAMES), "harness ls models")
     if kind not in AUTO and (options.batch_size == "auto" or options.device_map):
         raise InputError("a number for --batch-size, and no --device-map", f"--backend {backend}", "--batch-size 8")

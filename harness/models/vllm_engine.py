@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from harness.frames import Frames
-from harness.models import families, generate, prompt, sight, vllm_inputs
+from harness.models import clock, families, generate, prompt, sight, vllm_inputs
 from harness.models.base import AnswerError, Answers, Asked, Reply
 from harness.models.checkpoint import Checkpoint, fingerprint, trained_on
 from harness.models.generate import Row, Rules
@@ -65,6 +65,7 @@ class VllmModel:
         self.inputs = Inputs(model, processor, checkpoint.family)
         self.pixel_factor = self.inputs.pixel_factor
         self.sight = self.verdict = "not probed"
+        self.remote: dict[str, Any] = {}
         self._length = int(engine.model_config.max_model_len)
         self._raw = bool(engine.model_config.multimodal_config.mm_device_do_normalize)
         self._asked = 0
@@ -89,6 +90,7 @@ class VllmModel:
             "clock_verdict": self.verdict,
             "video_slot": families.of(family).video_slot,
             "sight": self.sight,
+            **({"remote_code": self.remote} if self.remote else {}),
             **({"trained_on": training} if training else {}),
         }
 

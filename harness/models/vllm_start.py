@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import transformers
 
-from harness.models import loading, sight, template, vllm_checks
+from harness.models import loading, remote, sight, template, vllm_checks
 from harness.models.checkpoint import Checkpoint, find, shapes
 from harness.models.inputs import Inputs
 from harness.models.options import Options
@@ -42,6 +42,7 @@ def load(name: str, protocol: Protocol, options: Options) -> VllmModel:
         model, processor = settings(checkpoint, options)
         template.check(processor, protocol.prompt)
         inputs = Inputs(model, processor, checkpoint.family)
+        own_code = remote.check(inputs, protocol.prompt, checkpoint)
         verdict = right_to(inputs.check(protocol.prompt))
     new = protocol.decoding.max_new_tokens
     needed = vllm_checks.longest(protocol.video, inputs.pixel_factor, inputs.patch, new)
@@ -55,7 +56,7 @@ def load(name: str, protocol: Protocol, options: Options) -> VllmModel:
         vllm_checks.check_room(room, length, options.gpu_memory or vllm_checks.SHARE, torch.cuda.device_count())
     engine = start(version, device, arguments(checkpoint, options, protocol, dtype, length, token))
     opened = VllmModel(checkpoint, model, processor, options, engine)
-    opened.sight, opened.verdict = look_at(opened, protocol), verdict
+    opened.sight, opened.verdict, opened.remote = look_at(opened, protocol), verdict, own_code
     return opened
 
 

@@ -19,6 +19,7 @@ ALL: dict[str, int | str] = {
     "run --model oracle --tasks synthetic --data-root {root} --output {folder}/run": 0,
     "run --model replay:{replies} --tasks synthetic --data-root {root} --output {folder}/replayed": 0,
     "run --model a/checkpoint --tasks synthetic --data-root {root} --output {folder}/other": "hf",
+    "run --model {own} --tasks synthetic --data-root {root} --output {folder}/own": "video",
     "run --model a/b --backend openai --tasks synthetic --data-root {root} --output {folder}/other": "openai",
     "run --model a/b --backend lmms:qwen2_5_vl --tasks synthetic --data-root {root} --output {folder}/other": "lmms-eval",
     "run --model a/b --backend lmms-simple:vila --tasks synthetic --data-root {root} --output {folder}/other": "lmms-eval",
@@ -74,7 +75,9 @@ def places(data_root: Path, tmp_path: Path) -> dict[str, Path]:
     replies.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     reward = tmp_path / "reward.py"
     reward.write_text("def nothing(completions, **_):\n    return [0.0] * len(completions)\n", encoding="utf-8")
-    return {"root": data_root, "folder": tmp_path, "videos": videos, "replies": replies, "reward": reward}
+    own = tmp_path / "own.py"
+    own.write_text("class Own:\n    def answer(self, frames, questions):\n        return ['0 to 1'] * len(questions)\n")
+    return {"own": own, "root": data_root, "folder": tmp_path, "videos": videos, "replies": replies, "reward": reward}
 
 
 def leaves(parser: argparse.ArgumentParser) -> Iterator[tuple[str, ...]]:

@@ -104,6 +104,19 @@ def test_a_checkpoint_without_videos_follows_the_schemas(
             validator.validate(document)
 
 
+def test_a_class_in_a_file_follows_the_schemas(
+    evaluate: Callable[..., Any], tmp_path: Path, validators: dict[str, Draft202012Validator]
+) -> None:
+    answer = "    def answer(self, frames, questions):\n        return [question.text for question in questions]\n"
+    described = "    def describe(self):\n        return {'weights': {'a': 1}}\n"
+    (tmp_path / "mine.py").write_text(f"class Mine:\n    needs_video = False\n\n{described}\n{answer}", encoding="utf-8")
+    documents = evaluate("--model", f"{tmp_path / 'mine.py'}:Mine")
+    assert all(record["error"] is None for record in documents["samples"])
+    for name, validator in validators.items():
+        for document in documents[name]:
+            validator.validate(document)
+
+
 def test_an_interrupted_run_follows_the_schema(evaluate: Callable[..., Any], validators: dict[str, Draft202012Validator]) -> None:
     (run,) = evaluate("--model", "oracle")["run"]
     del run["counts"], run["sessions"][0]["timings_rank_0"]

@@ -14,6 +14,8 @@ from safetensors.torch import load_file
 
 from harness.cli import main
 from harness.evaluate import notes_before
+from harness.models import adapters, loading
+from harness.models.options import Options
 from harness.plan import make_plan
 from harness.synthetic.kinds import make
 
@@ -110,6 +112,16 @@ def test_adapters_by_one_word(checkpoints: dict[str, Path], data: Path, tmp_path
     }
     record = json.loads((tmp_path / "out" / "train.json").read_text())
     assert record["spec"]["recipe"]["lora"] == {"r": 4, "lora_alpha": 8}
+    # What it saved on its way is an adapter, which is asked as it lies there, and is the model that the end merged.
+    saved = tmp_path / "out" / "checkpoints" / "checkpoint-2"
+    options = ["--tasks", "synthetic-moment", "--data-root", str(data), "--output", str(tmp_path / "run"), "--limit", "1"]
+    assert main(["run", "--model", str(saved), *options]) == 0
+    told = json.loads((tmp_path / "run" / "run.json").read_text())["spec"]["model"]
+    assert told["base"]["fingerprint"] == record["base"]["fingerprint"] and told["adapter"]["type"] == "LORA"
+    assert (told["trained_on"]["step"], told["trained_on"]["recipe"]) == (2, "sft")
+    model, _, _ = loading.read(adapters.find(str(saved)), Options(device="cpu"))
+    merged = dict(model.named_parameters())
+    assert all(torch.allclose(merged[name], weight, atol=1e-6) for name, weight in trained.items())
 
 
 def test_a_mix_is_trained_logged_and_asked_again(

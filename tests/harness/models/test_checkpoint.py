@@ -17,7 +17,7 @@ def folder(checkpoints: dict[str, Path], tmp_path: Path) -> Path:
 
 def test_a_good_folder(folder: Path) -> None:
     found = checkpoint.find(str(folder))
-    assert found == (str(folder), folder, "qwen2_5_vl", None)
+    assert found == (str(folder), folder, "qwen2_5_vl", None, None)
 
 
 def test_weights_as_pickles_are_refused(folder: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_hub_id_is_downloaded_without_pickles_and_keeps_its_commit(folder: Pat
     commit = folder.rename(folder.parent / "0123abc")
     asked: list[list[str]] = []
 
-    def download(model: str, allow_patterns: list[str]) -> str:
+    def download(model: str, allow_patterns: list[str], revision: str | None) -> str:
         asked.append(allow_patterns)
         return str(commit)
 
