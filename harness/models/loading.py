@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from harness import environment
-from harness.models import adapters, families, merging, spread
+from harness.models import adapters, attention, families, merging, spread
 from harness.models.checkpoint import Checkpoint, shapes
 from harness.models.options import Options
 from tasks.errors import InputError
@@ -80,6 +80,7 @@ def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]
         model, report = models.from_pretrained(stored, **asked, output_loading_info=True)
         processor = processors.from_pretrained(adapters.processor_folder(checkpoint), trust_remote_code=trust)
         check_processor(model, processor, checkpoint)
+        attention.by_windows(model)
         model = spread.settle(merging.merged(model, checkpoint), device, options).eval()
         check_weights(model, report, checkpoint)
     return model, processor, sorted(report["unexpected_keys"])
