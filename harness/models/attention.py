@@ -53,19 +53,19 @@ def branched(
     """
     if branches is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **options)
-    how = {"dropout_p": dropout, "scale": scaling, "enable_gqa": query.shape[1] != key.shape[1]}
+    how: dict[str, Any] = {"dropout_p": dropout, "scale": scaling, "enable_gqa": query.shape[1] != key.shape[1]}
     parts, start = list[torch.Tensor](), 0
     for prefix, *lengths in branches:
         if len(lengths) == 1:
             prefix, lengths = prefix + lengths[0], []
         begin, start = start, start + prefix
         shared = key[:, :, begin:start], value[:, :, begin:start]
-        parts.append(sdpa(query[:, :, begin:start], *shared, is_causal=True, **how))
+        parts.append(sdpa(query[:, :, begin:start], shared[0], shared[1], is_causal=True, **how))
         for length in lengths:
             own = slice(start, start + length)
-            seen = [torch.cat([first, whole[:, :, own]], 2) for first, whole in zip(shared, (key, value), strict=True)]
+            keys, values = (torch.cat([first, whole[:, :, own]], 2) for first, whole in zip(shared, (key, value), strict=True))
             later = _later(length, prefix, max(lengths), query)
-            parts.append(sdpa(query[:, :, own], *seen, attn_mask=later, **how))
+            parts.append(sdpa(query[:, :, own], keys, values, attn_mask=later, **how))
             start += length
     return torch.cat(parts, 2).transpose(1, 2).contiguous(), None
 
@@ -114,8 +114,8 @@ def windowed(
     places = list(_by_length(cu_seq_lens_q.tolist()))
     parts = []
     for place in places:
-        windows = (states[0, :, place.to(states.device)].transpose(0, 1) for states in (query, key, value))
-        parts.append(sdpa(*windows, dropout_p=dropout, scale=scaling).transpose(1, 2).flatten(0, 1))
+        q, k, v = (states[0, :, place.to(states.device)].transpose(0, 1) for states in (query, key, value))
+        parts.append(sdpa(q, k, v, dropout_p=dropout, scale=scaling).transpose(1, 2).flatten(0, 1))
     order = torch.cat([place.flatten() for place in places]).argsort().to(query.device)
     return torch.cat(parts)[order][None], None
 
@@ -139,7 +139,7 @@ def by_windows(model: Any) -> None:
     tower = getattr(model.model, "visual", None)
     inside = [] if tower is None else [block.attn for block in getattr(tower, "blocks", []) if hasattr(block, "attn")]
     takes_bounds = bool(inside) and "cu_seqlens" in inspect.signature(type(inside[0]).forward).parameters
-    if takes_bounds and tower.config._attn_implementation == "sdpa":
+    if tower is not None and takes_bounds and tower.config._attn_implementation == "sdpa":
         tower.config._attn_implementation = WINDOWED
 
 
