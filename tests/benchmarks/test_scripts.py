@@ -1,4 +1,4 @@
-"""The scripts that write docs/measurements.md run, at sizes that say nothing of speed, and the page holds what each of them wrote."""
+"""The scripts that write docs/measurements.md run, at sizes that say nothing of speed, and the page holds what they wrote."""
 
 import re
 import subprocess
