@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import torch
 from ratios import arguments, seconds, show, table
@@ -21,7 +22,6 @@ from ratios import arguments, seconds, show, table
 from harness.models import hf, lmms, tiny
 from harness.models.chat import generation
 from harness.models.options import Options
-from harness.synthetic.make import encode
 from harness.video.decode import read_frames
 from tasks import protocol
 from tasks.errors import Failure
@@ -41,8 +41,15 @@ TEXT = """How many times as fast a question is answered as by the class of lmms-
 
 
 def make_video(path: Path, side: int, frames: int) -> None:
-    """A video of noise at 2 frames per second."""
-    encode(path, np.random.default_rng(0).integers(0, 256, (frames, side, side, 3), dtype=np.uint8))
+    """A video of noise at 2 frames per second, of square frames."""
+    pixels = np.random.default_rng(0).integers(0, 256, (frames, side, side, 3), dtype=np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=2)
+        stream.height = stream.width = side
+        stream.pix_fmt = "yuv420p"
+        for image in pixels:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
 
 
 def make_protocol(new_tokens: int) -> Protocol:
@@ -105,7 +112,8 @@ def measured(family: str, folder: Path, options: Any) -> tuple[list[str], int, i
     for count in QUESTIONS:
         asked = make_questions(rules, path, count)
         if mine(asked) != [new] * count or peer(asked) != [new] * count or heard() != visual:
-            raise ValueError(f"expected {new} new tokens on both sides and {visual} visual ones, found {peer(asked)}, {heard()}")
+            found = f"{mine(asked)} and {peer(asked)}, {heard()}"
+            raise ValueError(f"expected {new} new tokens on both sides and {visual} visual ones, found {found}")
         taken = seconds({"ours": lambda: mine(asked), "theirs": lambda: peer(asked)}, 1 if options.tiny else 3)  # noqa: B023
         sys.stderr.write(f"{family}, {count} questions: {taken}\n")
         ratios.append(f"{taken['theirs'] / taken['ours']:.1f}")

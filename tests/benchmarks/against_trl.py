@@ -35,7 +35,8 @@ SIZE = tiny.Size(hidden=384, layers=2, heads=6, kv_heads=2, inner=2048, vision_h
 HEADS = 1
 """Of the six that fit the width: at 4,000 tokens attention is then a tenth of the arithmetic, as at 3 B parameters."""
 TARGET = {(1_000, 20, 8): 5.0}
-STEPS, FEW_TOKENS = 3, 12_000
+STEPS, FEW_TOKENS = 3, 9_000
+CELLS = [(p, n, g) for p, n, g in product(PROMPTS, REPLIES, GROUPS) if n < 1_000 or g < 16]
 """Steps of a cell, of which the fastest counts, where its rows hold no more tokens than this; one step where they hold more."""
 TEXT = """How many times as fast a whole GRPO step is as one of `trl.GRPOTrainer` (Qwen3-VL, {:.0f} M parameters in the text
 tower), by the tokens of the prompt, the tokens of a reply and the replies of a group G. {}"""
@@ -144,7 +145,9 @@ def measured(found: dict[tuple[int, int, int], float]) -> str:
     """The cells as a table, a row for each prompt and length of reply."""
     rows = []
     for tokens, new in dict.fromkeys((tokens, new) for tokens, new, _ in found):
-        rows.append((f"{tokens:,}", f"{new:,}", *(f"{found[tokens, new, g]:.1f}" for g in GROUPS if (tokens, new, g) in found)))
+        rows.append(
+            (f"{tokens:,}", f"{new:,}", *(f"{found[tokens, new, g]:.1f}" if (tokens, new, g) in found else "-" for g in GROUPS))
+        )
     return table(("prompt", "reply", *(f"G = {group}" for group in GROUPS)), rows)
 
 
@@ -152,7 +155,7 @@ def main() -> None:
     """Command line."""
     options = arguments(__doc__ or "", "the table")
     torch.set_num_threads(1)
-    cells = [(100, 4, group) for group in GROUPS] if options.tiny else list(product(PROMPTS, REPLIES, GROUPS))
+    cells = [(100, 4, group) for group in GROUPS] if options.tiny else CELLS
     with tempfile.TemporaryDirectory() as folder:
         parameters = make_checkpoint(Path(folder), tiny.SMALL if options.tiny else SIZE)
         ratio(Path(folder), 60, 4, 4)  # warms up
