@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -22,6 +22,7 @@ from tasks.span import Span
 logger = logging.getLogger(__name__)
 MOST_REPLACEMENTS = 20  # Samples tried in place of one whose video cannot be read
 ReadFrames = Callable[[Path, Span | None, VideoRules], Frames | Failure]
+Key = tuple[Path, Span | None, VideoRules]  # A video, its clip and the rules it is read by
 Row = Mapping[str, Any]  # One row of the dataset that is trained on, see `columns`
 
 
@@ -31,6 +32,57 @@ class Prompt:
 
     row: generate.Row  # Token ids and positions
     video: Video  # The video in it
+
+
+Name = tuple[str, str, str]  # What tells rows apart: the sample, its protocol and its mode
+
+
+def name(row: Row) -> Name:
+    """The name of a row."""
+    return row["id"], row["protocol_name"], row["mode"]
+
+
+class Order:
+    """The order in which rows are taken, to be guessed from. A wrong guess costs a video decoded in vain, and nothing else.
+
+    A turn of a process is `together` rows one after the other; the turns of `world` processes alternate.
+    """
+
+    def __init__(self, names: Sequence[Name], together: int, world: int) -> None:
+        self.names = names
+        self._together = together
+        self._skipped = together * (world - 1)
+        self._places: dict[Name, list[int]] = {}
+        for place, one in enumerate(names):
+            self._places.setdefault(one, []).append(place)
+        self._last: int | None = None
+        self._taken: Name | None = None
+
+    def after(self, taken: Name) -> list[Name]:
+        """Whose turn it is in this process after a row: the rest of its turn, and the next; none where that is not clear.
+
+        A training that is continued begins anywhere, and a row stands once in each epoch: two in a row tell which.
+        """
+        places = self._places.get(taken, [])
+        expected = [place for place in places if place == self._next(self._last)]
+        behind = [place for place in places if (before := self._before(place)) >= 0 and self.names[before] == self._taken]
+        places = expected or (places if len(places) == 1 else behind)
+        self._taken, self._last = taken, places[0] if len(places) == 1 else None
+        found: list[Name] = []
+        place = self._next(self._last)
+        while place is not None and len(found) < 2 * self._together:
+            found.append(self.names[place])
+            place = self._next(place)
+        return found
+
+    def _next(self, place: int | None) -> int | None:
+        if place is None:
+            return None
+        after = place + 1 + (self._skipped if (place + 1) % self._together == 0 else 0)
+        return after if after < len(self.names) else None
+
+    def _before(self, place: int) -> int:
+        return place - 1 - (self._skipped if place % self._together == 0 else 0)
 
 
 def columns(question: Question) -> dict[str, Any]:
@@ -65,10 +117,17 @@ def protocols_of(questions: Sequence[Question]) -> dict[str, Protocol]:
 class Examples:
     """Gives each row of a curriculum its prompt.
 
-    Pixels up to `cache_bytes` are kept; the video used longest ago goes first.
+    Pixels up to `cache_bytes` are kept; the video used longest ago goes first. `ahead` is told which videos are read next.
     """
 
-    def __init__(self, questions: Sequence[Question], inputs: Inputs, read: ReadFrames, cache_bytes: int = 4 * 2**30) -> None:
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        inputs: Inputs,
+        read: ReadFrames,
+        cache_bytes: int = 4 * 2**30,
+        ahead: Callable[[Iterable[Key]], None] | None = None,
+    ) -> None:
         # By id of the sample and name of the protocol.
         self.questions = {(question.sample.id, question.protocol.name): question for question in questions}
         self.protocols = protocols_of(questions)
@@ -79,6 +138,12 @@ class Examples:
         self._cache_bytes = cache_bytes
         self._cache: OrderedDict[tuple[Path | None, Span | None, VideoRules], Video | Failure] = OrderedDict()
         self._bytes = 0
+        self._ahead = ahead
+        self._order: Order | None = None
+
+    def follow(self, rows: Sequence[Row], together: int, world: int) -> None:
+        """Rows will be taken in this order: `together` in each of `world` processes by turns."""
+        self._order = Order([name(row) for row in rows], together, world)
 
     def take(self, row: Row) -> tuple[dict[str, Any], Prompt]:
         """A row and its prompt; where its video cannot be read, another sample's of its task, decided by the id alone.
@@ -88,6 +153,8 @@ class Examples:
         Raises:
             InputError: None of the samples tried can be read.
         """
+        if self._ahead is not None and self._order is not None:
+            self._ahead(self._unread([name(row), *self._order.after(name(row))]))
         failures: list[Failure] = []
         for identifier in self._candidates(row["id"], row["protocol_name"]):
             question = self.questions[identifier, row["protocol_name"]]._replace(mode=row["mode"])
@@ -107,6 +174,13 @@ class Examples:
         others = sorted(other for (other, name), q in self.questions.items() if name == protocol and q.sample.task == task)
         random = Random(int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:8]))
         yield from random.sample(others, min(MOST_REPLACEMENTS, len(others)))
+
+    def _unread(self, names: Iterable[Name]) -> Iterator[Key]:
+        for identifier, protocol, _ in names:
+            question = self.questions[identifier, protocol]
+            key = path, clip, rules = question.video, question.sample.clip, question.protocol.video
+            if path is not None and key not in self._cache:
+                yield path, clip, rules
 
     def _prompt(self, question: Question) -> Prompt | Failure:
         text = question.text

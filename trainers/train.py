@@ -6,8 +6,7 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from trl.distributed import DistributedBackend
 
 from harness import environment, store
 from harness.data.videos import check_same_file, identity
-from harness.frames import Frames, Job
 from harness.models import loading, template
 from harness.models.checkpoint import RECORD, Checkpoint, find, fingerprint
 from harness.models.hf import HfModel
@@ -28,15 +26,12 @@ from harness.models.options import Options
 from harness.models.positions import check_positions
 from harness.plan import make_plan
 from harness.run import check_same_run
-from harness.video.pool import FramePool
-from tasks.errors import Failure, InputError
+from tasks.errors import InputError
 from tasks.question import Question
-from tasks.rules import VideoRules
 from tasks.sample import split_sha256
-from tasks.span import Span
 from trainers.check import check
 from trainers.curriculum import curriculum
-from trainers.examples import Examples, ReadFrames, Row
+from trainers.examples import Examples, Row
 from trainers.given_answers import given_answers
 from trainers.methods.callbacks import callbacks, trackers
 from trainers.methods.configs import adapters, arguments, check_launch, sampling
@@ -47,6 +42,7 @@ from trainers.methods.safe_checkpoints import WHOLE, SafeCheckpoints, check_whol
 from trainers.methods.sft import VideoSFTTrainer
 from trainers.methods.sight import Sight
 from trainers.mix import Share, questions_of
+from trainers.reading import frame_reader
 from trainers.recipe import Recipe
 from trainers.rewards import maximum
 from trainers.rollout import check_vllm
@@ -140,7 +136,7 @@ def _run(training: Training, shares: Sequence[Share], record: dict[str, Any], ma
     record["base"] = {"name": checkpoint.name, "revision": checkpoint.revision, "fingerprint": fingerprint(checkpoint.folder)}
     model, processor, inputs = opened(training, checkpoint)
     with frame_reader(inputs.pixel_factor, training.deadline_s) as read_frames:
-        examples = Examples(questions_of(shares), inputs, read_frames)
+        examples = Examples(questions_of(shares), inputs, read_frames, ahead=read_frames.ahead)
         trainer = build(training, model, processor, examples, shares)
         check_launch(training, DistributedBackend(trainer.accelerator))
         whole = last_checkpoint(Path(trainer.args.output_dir))
@@ -186,21 +182,6 @@ def opened(training: Training, checkpoint: Checkpoint) -> tuple[Any, Any, Inputs
     return model, processor, inputs
 
 
-@contextmanager
-def frame_reader(factor: int, deadline_s: float) -> Iterator[ReadFrames]:
-    """Reads one video at a time, in a process for each set of video rules."""
-    with ExitStack() as running:
-        pools: dict[VideoRules, FramePool] = {}
-
-        def read_frames(path: Path, clip: Span | None, rules: VideoRules) -> Frames | Failure:
-            if rules not in pools:
-                pools[rules] = running.enter_context(FramePool(rules, factor, deadline_s=deadline_s))
-            ((_, frames),) = pools[rules].frames([Job(str(path), path, clip)])
-            return frames
-
-        yield read_frames
-
-
 def dev_questions(training: Training) -> list[Question]:
     """Questions of the dev split of each task, in the mode of the last epoch. Raises InputError where one has no videos."""
     mode, asked = training.recipe.epochs[-1], []
@@ -221,11 +202,12 @@ def build(
     if recipe.freeze_vision:
         model.model.visual.requires_grad_(False)
     given = None if recipe.answers is None else given_answers(recipe.answers, questions, recipe.epochs)
-    args = arguments(training)
+    args, rows = arguments(training), curriculum(shares, recipe.epochs, training.seed)
+    examples.follow(rows, recipe.prompts_per_device * getattr(args, "steps_per_generation", 1), args.world_size)
     common: dict[str, Any] = {
         "model": model,
         "args": args,
-        "train_dataset": Dataset.from_list(curriculum(shares, recipe.epochs, training.seed)),
+        "train_dataset": Dataset.from_list(rows),
         "processing_class": processor,
         "callbacks": [*callbacks(training.folder), *trackers(recipe.trainer.get("report_to")), ParseRateWatch(logger.warning)],
         "peft_config": adapters(recipe),

@@ -10,6 +10,7 @@ import torch
 import transformers
 
 from harness import environment
+from harness.models import attention
 from harness.models.checkpoint import Checkpoint, shapes
 from harness.models.options import Options
 from harness.models.prompt import END, PAD, START
@@ -77,6 +78,7 @@ def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]
         model, report = models.from_pretrained(checkpoint.folder, **asked, output_loading_info=True)
         processor = processors.from_pretrained(checkpoint.folder, trust_remote_code=trust)
         check_processor(model, processor, checkpoint)
+        attention.by_windows(model)
         model.to(device).eval()
         check_weights(model, report, checkpoint)
     return model, processor, sorted(report["unexpected_keys"])

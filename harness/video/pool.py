@@ -67,13 +67,17 @@ class FramePool:
         self._pool.join()
 
     def frames(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Frames | Failure]]:
-        """Frames of each job, or the reason why there are none, in the order of the jobs.
+        """Frames of each job, or the reason why there are none, in the order of the jobs; the first are asked for at once.
 
         Failures are those of `DecodeError`, `decode-timeout`, `decode-crash` and `decode-memory`. Any other exception of a
         worker is raised here.
         """
         remaining = iter(jobs)
-        window = deque(self._start(job) for job in islice(remaining, self._prefetch))
+        return self._outcomes(deque(self._start(job) for job in islice(remaining, self._prefetch)), remaining)
+
+    def _outcomes(
+        self, window: "deque[tuple[Job, Future[Frames | Failure]]]", remaining: Iterator[Job]
+    ) -> Iterator[tuple[Job, Frames | Failure]]:
         while window:
             job, future = window.popleft()
             outcome = self._wait(future)

@@ -31,6 +31,7 @@ from tasks.span import Span
 from trainers import recipe as recipes
 from trainers.examples import Examples, Prompt, columns
 from trainers.methods.grpo import VideoGRPOTrainer
+from trainers.methods.packed import LAYOUTS
 from trainers.mix import Share
 from trainers.rollout import Turn, draw
 from trainers.train import build
@@ -86,18 +87,20 @@ def make_trainer(model: Any, processor: Any, examples: Examples, folder: Path, r
     )
 
 
-def loss_pass(trainer: Any, prompt: Prompt, group: int, way: str) -> torch.Tensor:
+def loss_pass(trainer: Any, prompt: Prompt, group: int, way: str, new_tokens: int = NEW_TOKENS) -> torch.Tensor:
     """Log-probabilities of `group` random replies, and their gradients.
 
     Args:
         trainer: A GRPO trainer.
         prompt: The prompt of all replies.
         group: Number of replies.
-        way: `shared`; `repeated`, by TRL's own code on a batch in which each reply has its own prompt and video.
+        way: `shared`; `mask` or `branches`, shared in that layout; `repeated`, by TRL's own code on a batch in which each reply
+            has its own prompt and video.
+        new_tokens: Of each reply.
     """
     model = trainer.model
     torch.manual_seed(0)
-    replies = torch.randint(0, 200, (group, NEW_TOKENS), device=model.device)
+    replies = torch.randint(0, 200, (group, new_tokens), device=model.device)
     ids = torch.cat([torch.tensor([prompt.row.ids] * group, device=model.device), replies], 1)
     trainer.turn = Turn(prompts=[prompt] * group)
     model.zero_grad()
@@ -105,7 +108,10 @@ def loss_pass(trainer: Any, prompt: Prompt, group: int, way: str) -> torch.Tenso
     if way == "repeated":
         call = super(VideoGRPOTrainer, trainer)._get_per_token_logps_and_entropies
         model = with_videos(model, prompt, group)
-    values: torch.Tensor = call(model, ids, torch.ones_like(ids), NEW_TOKENS)[0]
+    possible = trainer.layouts
+    trainer.layouts = (way,) if way in LAYOUTS[1:] else possible
+    values: torch.Tensor = call(model, ids, torch.ones_like(ids), new_tokens)[0]
+    trainer.layouts = possible
     values.sum().backward()
     return values.detach()
 
@@ -169,9 +175,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Peak memory of one pass.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("name", choices=PASSES)
-    parser.add_argument("way", choices=("shared", "repeated", "once"))
+    parser.add_argument("way", choices=("shared", "mask", "branches", "repeated", "once"))
     parser.add_argument("--prompt", type=int, default=1000)
     parser.add_argument("--group", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=NEW_TOKENS, help="of each reply in the loss")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     model, processor, inputs = load(options.checkpoint)
@@ -182,7 +189,7 @@ def main(arguments: list[str] | None = None) -> None:
         # A pass with nearly nothing in it, so that code and gradients are in memory before.
         PASSES[options.name](trainer, first_prompt(examples_of_length(inputs, 1)), 1, options.way)
         before = resident("VmRSS")
-        PASSES[options.name](trainer, prompt, options.group, options.way)
+        PASSES[options.name](trainer, prompt, options.group, options.way, *([options.tokens] if options.name == "loss" else []))
     shown = {"peak_bytes": resident("VmHWM") - before, "prompt_tokens": len(prompt.row.ids)}
     sys.stdout.write(json.dumps(shown) + "\n")
 

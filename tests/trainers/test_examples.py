@@ -1,18 +1,23 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from harness.frames import Frames
+from harness.synthetic.make import make
+from harness.video.decode import read_frames
+from tasks import protocol
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample, one_query
 from tasks.span import Span
 from trainers.curriculum import curriculum
-from trainers.examples import Examples
+from trainers.examples import Examples, Order, name
 from trainers.given_answers import given_answers, ground_truth
 from trainers.mix import Share
+from trainers.reading import frame_reader
 
 Load = Callable[..., tuple[Any, Any, Examples]]
 
@@ -91,3 +96,57 @@ def test_answers_of_a_teacher(samples: list[Sample], load: Load, tmp_path: Path)
     path.write_text("".join(lines[:-2]), encoding="utf-8")
     with pytest.raises(InputError, match="misses 4 of 20, the first t/e/red circle"):
         given_answers(str(path), questions, ["direct", "cot"])
+
+
+@pytest.mark.parametrize(("together", "world"), [(1, 1), (2, 1), (1, 3), (2, 2)])
+def test_the_next_rows_of_a_process_are_foreseen(together: int, world: int) -> None:
+    """By hand: batches go round the processes; after the first row of a run, or the second of one that goes on, all is clear."""
+    epochs = [Random(seed).sample(range(12), 12) for seed in range(2)]
+    names = [(f"{number}", "p", "direct") for epoch in epochs for number in epoch]
+    batches = [list(range(start, start + together)) for start in range(0, 24, together)]
+    for rank in range(world):
+        own = [place for batch in batches[rank::world] for place in batch]
+        for begin in (0, len(own) // 2):
+            order = Order(names, together, world)
+            found = [order.after(names[place]) for place in own[begin:]]
+            expected = [[names[place] for place in own[at + 1 : at + 1 + 2 * together]] for at in range(begin, len(own))]
+            # Each name stands twice, so that the first row alone does not say in which epoch it is.
+            assert found[0] == [] and found[1:] == expected[1:]
+    once = Order(names[:12], together, world)
+    assert (
+        once.after(names[0]) == [names[place] for batch in batches[::world] for place in batch if 0 < place < 12][: 2 * together]
+    )
+
+
+def test_videos_are_asked_for_before_their_turn(samples: list[Sample], load: Load) -> None:
+    examples = load("qwen3_vl")[2]
+    asked: list[list[str]] = []
+    examples._ahead = lambda keys: asked.append([path.stem for path, _, _ in keys])
+    rows = curriculum([Share(list(examples.questions.values()))], ["direct"], 0)
+    examples.follow(rows, 1, 1)
+    videos = [examples.questions[row["id"], "synthetic"].sample.video for row in rows]
+    seen: set[str] = set()
+    for place, row in enumerate(rows):
+        assert examples._order is not None and name(row) == examples._order.names[place]
+        examples.take(row)
+        # The row itself and two more, of those that are not kept.
+        assert asked[-1] == [video for video in videos[place : place + 3] if video not in seen]
+        seen.add(videos[place])
+
+
+def test_the_reader_decodes_what_it_was_told(tmp_path: Path) -> None:
+    """What was asked for is decoded while nothing waits, is what is read otherwise, and is dropped when it is not wanted."""
+    rules = protocol.load("synthetic").video
+    make(tmp_path, 0, {"train": 3, "dev": 1, "test": 1})
+    paths = sorted((tmp_path / "synthetic" / "videos").glob("*.mp4"))
+    with frame_reader(28, 60.0) as read:
+        read.ahead([(path, None, rules) for path in [*paths[:2], paths[0]]])
+        assert [key[0] for key in read._asked] == paths[:2]
+        for path in paths[:3]:
+            found, plain = read(path, None, rules), read_frames(path, rules, 28)
+            assert isinstance(found, Frames) and (found.pixels == plain.pixels).all()
+        assert read._asked == {}
+        read.ahead([(paths[0], None, rules), (tmp_path / "none.mp4", None, rules)])
+        read.ahead([(tmp_path / "none.mp4", None, rules)])
+        assert [key[0].name for key in read._asked] == ["none.mp4"]
+        assert isinstance(read(tmp_path / "none.mp4", None, rules), Failure)

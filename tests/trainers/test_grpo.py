@@ -15,6 +15,7 @@ from harness.models.generate import Row
 from trainers.curriculum import curriculum
 from trainers.examples import Examples, Prompt
 from trainers.given_answers import given_answers
+from trainers.methods import packed
 from trainers.methods.configs import sampling
 from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.methods.rollout_metrics import RolloutMetrics
@@ -92,10 +93,12 @@ LOSSES = [
 
 
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+@pytest.mark.parametrize("layout", packed.LAYOUTS)
 @pytest.mark.parametrize("values", LOSSES, ids=lambda values: values["loss_type"])
-def test_loss_and_gradients_are_trls(family: str, values: dict[str, Any], load: Load, tmp_path: Path) -> None:
+def test_loss_and_gradients_are_trls(family: str, layout: str, values: dict[str, Any], load: Load, tmp_path: Path) -> None:
     """No off-policy answer, no shaping, the same generations: TRL's own code path on the repeated prompt is the reference."""
     trainer = trainer_of(load, family, tmp_path, per_device_train_batch_size=8, **values)
+    trainer.layouts = (layout,)
     trainer.model.train()
     inputs = trainer._prepare_inputs(batch_of(trainer))
     assert len({id(prompt) for prompt in inputs["video_prompts"]}) == 2
@@ -103,6 +106,7 @@ def test_loss_and_gradients_are_trls(family: str, values: dict[str, Any], load: 
     made = gradients(trainer.model, ours)
     bound = with_videos(trainer.model, inputs["video_prompts"])
     trainer._get_per_token_logps_and_entropies = types.MethodType(GRPOTrainer._get_per_token_logps_and_entropies, trainer)
+    assert trainer._metrics["train"][f"layout/{layout}"][-1] == 1
     theirs = GRPOTrainer._compute_loss(trainer, bound, inputs)
     expected = gradients(trainer.model, theirs)
     assert abs(float(ours - theirs)) < 1e-6
@@ -139,13 +143,21 @@ def test_the_objective_is_eq_1(load: Load, tmp_path: Path, monkeypatch: pytest.M
     assert min(math.exp(0.5) * 0.7, 1.2 * 0.7) == 1.2 * 0.7  # the clip acts on the first token
 
 
-def test_rows_keep_their_videos_through_shuffle_and_split(load: Load, tmp_path: Path) -> None:
+def test_rows_keep_their_videos_and_groups_through_the_split(load: Load, tmp_path: Path) -> None:
+    """Drawn together for three micro-batches; TRL would shuffle rows, which tears groups apart."""
     trainer = trainer_of(load, "qwen3_vl", tmp_path, steps_per_generation=3, gradient_accumulation_steps=3)
     trainer.model.train()
     trainer._prepare_inputs(batch_of(trainer))
     batches = trainer._buffered_inputs
     assert len(batches) == 3
-    assert any(len({id(prompt) for prompt in batch["video_prompts"]}) > 1 for batch in batches)
+    assert [len({id(prompt) for prompt in batch["video_prompts"]}) for batch in batches] == [1, 1, 1]
+    assert len({id(batch["video_prompts"][0]) for batch in batches}) == 3
+    # Each is used once, then the next are drawn.
+    drawn = trainer._buffered_inputs
+    for step in range(1, 4):
+        trainer._step = step
+        found = trainer._prepare_inputs(batch_of(trainer))
+        assert (found is batches[step % 3]) == (step < 3) and (trainer._buffered_inputs is drawn) == (step < 3)
     for batch in batches:
         trainer.turn = Turn(prompts=batch["video_prompts"])
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], 1)
@@ -238,3 +250,20 @@ def test_every_shaping_trains(family: str, shaping: str | None, load: Load, tmp_
     moved = [name for name, weight in trainer.model.named_parameters() if not torch.equal(weight, before[name])]
     # With the anchor and replies that are all equally wrong, nothing is learnt: section 3.2.
     assert len(moved) == (0 if shaping == "anchor" else len(before))
+
+
+def test_replies_drawn_together_are_those_drawn_apart(load: Load, tmp_path: Path) -> None:
+    """The same seeds and prompts, micro-batch by micro-batch."""
+    replies = []
+    for together in (1, 3):
+        trainer = trainer_of(load, "qwen3_vl", tmp_path, steps_per_generation=together, gradient_accumulation_steps=3)
+        trainer.model.train()
+        batches = iter(trainer.get_train_dataloader())
+        found = []
+        for step in range(3):
+            trainer._step = step
+            inputs = trainer._prepare_inputs(next(batches))
+            rows = zip(inputs["prompt_ids"], inputs["completion_ids"], strict=True)
+            found += sorted((prompt[prompt > 0].tolist(), reply[:3].tolist()) for prompt, reply in rows)
+        replies.append(found)
+    assert replies[0] == replies[1]

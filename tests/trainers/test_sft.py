@@ -63,9 +63,12 @@ def seen(trainer: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_loss_is_plain_cross_entropy(family: str, load: Load, tmp_path: Path) -> None:
-    """Over the tokens of all answers of the batch, with the gradients of every weight."""
+@pytest.mark.parametrize("layout", ["repeated", "branches"])
+def test_the_loss_is_plain_cross_entropy(family: str, layout: str, load: Load, tmp_path: Path) -> None:
+    """Over the tokens of all answers of the batch, with the gradients of every weight; also with three videos in one row."""
     trainer = trainer_of(load, family, tmp_path, per_device_train_batch_size=3)
+    assert layout in trainer.layouts
+    trainer.layouts = (layout,)
     trainer.model.train()
     rows = [trainer.train_dataset[index] for index in range(3)]
     sums, counts = zip(*(plain(trainer, row) for row in rows), strict=True)
@@ -79,6 +82,9 @@ def test_the_loss_is_plain_cross_entropy(family: str, load: Load, tmp_path: Path
     assert abs(float(loss - expected)) < 1e-6
     for name, weight in trainer.model.named_parameters():
         assert (weight.grad - gradients[name]).abs().max() < 1e-6, name
+    tokens = [len(trainer.examples.take(row)[1].row.ids) + count for row, count in zip(rows, counts, strict=True)]
+    # Padding is not counted.
+    assert trainer._metrics["train"]["num_tokens"] == [sum(tokens)]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

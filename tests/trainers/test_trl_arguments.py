@@ -159,6 +159,7 @@ LOGPS = [
     "token_type_ids", "mm_token_type_ids", "image_position_ids",
 ]  # fmt: skip
 OVERRIDDEN = {
+    "_prepare_inputs": ["self", "generation_batch"],
     "_generate_and_score_completions": ["self", "inputs"],
     "_tokenize_prompts": ["self", "prompts"],
     "_generate_single_turn": ["self", "prompt_ids", "images", "multimodal_fields", "num_generations", "has_tool_images"],

@@ -56,6 +56,7 @@ class Load:
     kept_bytes: int  # Of the weights as they are kept without DeepSpeed
     checkpointing: bool  # Whether activations are computed again in the backward pass
     reference: bool  # Whether a second model stays in memory, for the KL term
+    layout: str = "mask"  # Of the rows of the loss, see `trainers.methods.packed`
 
     @property
     def row_tokens(self) -> int:
@@ -132,10 +133,13 @@ def activations(shape: Shape, load: Load) -> int:
     """Bytes of the loss pass: layer inputs and one layer (or all, without checkpointing) of both towers, and the mask.
 
     A layer keeps about 8 tensors of its width (inputs of two norms, of attention and of both outputs, the residual), keys and
-    values, and four of its feed-forward width. The mask is `(prompts, tokens, tokens)`, with three of booleans while it is made.
+    values, and four of its feed-forward width. The mask is `(prompts, tokens, tokens)`, and one row of booleans while it is made.
+    Without one, each branch has the keys and values of its prefix again.
     """
-    size, tokens = load.dtype_bytes, load.prompts * load.row_tokens
-    patches = load.prompts * load.visual_tokens * shape.merged
+    size, copies = load.dtype_bytes, load.replies if load.layout == "repeated" else 1
+    apart = load.prompt_tokens + load.reply_tokens
+    tokens = load.prompts * (load.replies * apart if load.layout == "repeated" else load.row_tokens)
+    patches = load.prompts * copies * load.visual_tokens * shape.merged
 
     def tower(width: int, inside: int, layers: int) -> int:
         return layers * width + inside if load.checkpointing else layers * inside
@@ -143,8 +147,13 @@ def activations(shape: Shape, load: Load) -> int:
     text = tower(shape.width, 8 * shape.width + shape.key_value + 4 * shape.inner, shape.layers)
     inside = 10 * shape.vision_width + 4 * shape.vision_inner
     vision = inside if shape.frozen_vision else tower(shape.vision_width, inside, shape.vision_layers)
-    mask = load.prompts * load.row_tokens**2 * (size + 3) if load.replies > 1 else 0
-    return size * (tokens * text + patches * vision) + mask
+    found = size * (tokens * text + patches * vision)
+    if load.layout == "branches" and load.replies > 1:
+        layers = 1 if load.checkpointing else shape.layers
+        found += size * load.prompts * load.replies * apart * shape.key_value * layers
+    if load.layout == "mask" and load.replies > 1:
+        found += load.row_tokens**2 * (load.prompts * size + 1)
+    return found
 
 
 def generation(shape: Shape, load: Load) -> int:

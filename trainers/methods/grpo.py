@@ -24,8 +24,9 @@ from accelerate.utils import is_peft_model
 from torch.nn.functional import pad
 from trl import GRPOTrainer
 from trl.models.utils import unwrap_model_for_generation
+from trl.trainer.utils import split_tensor_dict
 
-from harness.models import generate
+from harness.models import attention, generate
 from trainers import rollout
 from trainers.examples import Examples, Prompt, Row
 from trainers.methods import advantages, packed
@@ -84,11 +85,25 @@ class VideoGRPOTrainer(GRPOTrainer):
         self.shaped = list(shaped) or [True] * len(self.reward_funcs)
         self.metrics = metrics
         self.redraws = redraws
-        reason = packed.packable(self.accelerator.unwrap_model(self.model).config)
+        config = self.accelerator.unwrap_model(self.model).config
+        for model in (self.model, self.ref_model):
+            if model is not None:
+                attention.by_tower(self.accelerator.unwrap_model(model))
+        reason = packed.packable(config)
         if share and reason:
             logger.warning("the prompt of a group is not shared in the loss, but repeated for each reply: %s", reason)
         self.share = share and reason is None
+        self.layouts, self.prices = packed.layouts(config), packed.prices(config)
         self.turn = Turn()
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        """TRL's; where replies are drawn for several micro-batches, it would shuffle their groups apart."""
+        together = self.args.steps_per_generation
+        if together == 1 or not self.model.training:
+            return super()._prepare_inputs(generation_batch)
+        if self._step % (together * self.num_iterations) == 0 or self._buffered_inputs is None:
+            self._buffered_inputs = split_tensor_dict(self._generate_and_score_completions(generation_batch), together)
+        return self._buffered_inputs[self._step % together]
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         started = perf_counter()
@@ -238,12 +253,15 @@ class VideoGRPOTrainer(GRPOTrainer):
         replies = [ids[:count].tolist() for ids, count in zip(input_ids[:, -logits_to_keep:], kept, strict=True)]
         found: dict[str, dict[int, torch.Tensor]] = {"log_probs": {}, **({"entropy": {}} if compute_entropy else {})}
         auxiliary, prompts = [], self.turn.prompts
-        for chunk in self._chunks(batch_size or len(replies)):
+        for chunk in packed.chunks(prompts if self.share else range(len(replies)), batch_size or len(replies)):
             shared = [(prompts[rows[0]], [replies[row] for row in rows]) for rows in chunk]
             groups = [packed.completions(prompt.row, prompt.video, some) for prompt, some in shared]
-            inputs = packed.pack(groups, next(model.parameters()).dtype, input_ids.device)
+            layout = packed.cheapest([packed.lengths(group) for group in groups], self.layouts, self.prices)
+            for name in packed.LAYOUTS:
+                self._measure(f"layout/{name}", float(name == layout))
             router = {"output_router_logits": True} if compute_aux_loss else {}
             with self.accelerator.autocast():
+                inputs = packed.pack(groups, next(model.parameters()).dtype, input_ids.device, layout)
                 outputs = model(**inputs, **router, fused_lm_head=True)
             order = [row for rows in chunk for row in rows]
             for name, values in found.items():
@@ -269,18 +287,6 @@ class VideoGRPOTrainer(GRPOTrainer):
             self._measure(f"own/{name}", total / max(count, 1.0))
         self._measure("seconds/loss", perf_counter() - started)
         return loss
-
-    def _chunks(self, most_rows: int) -> list[list[list[int]]]:
-        """Rows by shared prompt, in chunks of at most `most_rows` rows (a group is never cut)."""
-        groups: dict[Any, list[int]] = {}
-        for index, prompt in enumerate(self.turn.prompts):
-            groups.setdefault(prompt if self.share else index, []).append(index)
-        chunks: list[list[list[int]]] = []
-        for group in groups.values():
-            if not chunks or sum(map(len, chunks[-1])) + len(group) > most_rows:
-                chunks.append([])
-            chunks[-1].append(group)
-        return chunks
 
     def _measure(self, name: str, value: float) -> None:
         self._metrics["train" if self.model.training else "eval"][name].append(value)

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import SequentialSampler
 from trl import SFTTrainer
 
+from harness.models import attention
 from trainers.examples import Examples
 from trainers.methods import packed
 
@@ -22,6 +23,10 @@ class VideoSFTTrainer(SFTTrainer):
         # Qwen-VL says no, but it is TRL that computes the loss: so the mean is over the answer tokens of a whole step, however
         # it is divided into micro-batches and processes.
         self.model_accepts_loss_kwargs = True
+        model = self.accelerator.unwrap_model(self.model)
+        attention.by_tower(model)
+        # Several videos fit into a row where that takes less time than padding.
+        self.layouts, self.prices = packed.layouts(model.config), packed.prices(model.config)
 
     def _collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The groups of a batch, and their labels, by which tokens are counted."""
@@ -41,7 +46,10 @@ class VideoSFTTrainer(SFTTrainer):
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """TRL's loss on the packed rows."""
-        rows = packed.pack(inputs["groups"], next(model.parameters()).dtype, self.accelerator.device)
+        groups = inputs["groups"]
+        layout = packed.cheapest([packed.lengths(group) for group in groups], self.layouts, self.prices)
+        self._metrics["train"]["layout/branches"].append(float(layout == "branches"))
+        rows = packed.pack(groups, next(model.parameters()).dtype, self.accelerator.device, layout)
         return super().compute_loss(model, rows, return_outputs, num_items_in_batch)
 
     def _set_signature_columns_if_needed(self) -> None:
