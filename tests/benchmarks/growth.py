@@ -108,7 +108,7 @@ def grown(make: Callable[..., Callable[[], Any]], name: str, axis: str, sizes: t
     for size in sizes[-3:]:
         with tempfile.TemporaryDirectory() as folder:
             work = make(name, {**USUAL, axis: size}, Path(folder))
-            best = min(_seconds(work) for _ in range(2))
+            best = min(_seconds(work) for _ in range(5))
             tracemalloc.start()
             work()
             peaks.append(tracemalloc.get_traced_memory()[1])
