@@ -3,27 +3,21 @@
 python docs/figures.py demo             # runs `harness demo`, puts its table and its board into docs/demo.md
 python docs/figures.py board            # puts the board of the recorded runs into docs/demo.md
 python docs/figures.py rewards          # times the rewards, writes tests/benchmarks/rewards.json
-python docs/figures.py bench [TEST …]   # runs these benchmarks, or all, writes docs/measurements.md
 """
 
 import json
-import os
-import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Any
 
 from harness.store import write_json
 from harness.synthetic.make import annotate
 
 ROOT = Path(__file__).resolve().parent.parent
 BOARD = ROOT / "docs" / "board"
-SWEEP = "test_other_groups_and_prompts"
 
 
 def demo() -> None:
@@ -73,48 +67,6 @@ def _replace(marker: str, block: str) -> None:
     page.write_text(text, encoding="utf-8")
 
 
-def bench(*chosen: str) -> None:
-    """Run these benchmarks, or all, and write `docs/measurements.md` from the last run of every one."""
-    results = ROOT / ".benchmarks" / "figures"
-    if not chosen:
-        shutil.rmtree(results, ignore_errors=True)
-    results.mkdir(parents=True, exist_ok=True)
-    options = ["--benchmark-enable", "--benchmark-only", f"--benchmark-json={results / f'{time.time():.0f}.json'}"]
-    command = [sys.executable, "-m", "pytest", *(chosen or ["tests/benchmarks"]), *options]
-    subprocess.run(command, cwd=ROOT, check=True)
-    memory = results / "score_one_gigabyte.jsonl"
-    if not memory.is_file():
-        memory.write_text("".join(_one_gigabyte(form) for form in ("jsonl", "object")), encoding="utf-8")
-    read = [json.loads(file.read_text(encoding="utf-8"))["benchmarks"] for file in sorted(results.glob("*.json"))]
-    entries = list({entry["fullname"]: entry for found in read for entry in found}.values())
-    sweep = [entry for entry in entries if entry["name"].startswith(SWEEP)]
-    lines = [
-        "# Measurements",
-        "",
-        "Written by `python docs/figures.py bench`; wall times are those of one machine, compare ratios.",
-        f"Machine: {platform.machine()}, {_cpus()} CPU cores, no GPU, Python {platform.python_version()}.",
-        "",
-        "| benchmark | median | rounds | also measured |",
-        "|---|---:|---:|---|",
-        *(_row(entry) for entry in sorted(entries, key=lambda entry: entry["fullname"]) if entry not in sweep),
-        "",
-        "A group that shares its prompt against the prompt repeated for each reply, 20 tokens a reply, float32, one thread: how "
-        "many times less processor time (`tests/benchmarks/test_training.py`).",
-        "",
-        "| family | replies | prompt tokens | loss pass | generation |",
-        "|---|---:|---:|---:|---:|",
-        *(_sweep(entry) for entry in sorted(sweep, key=_place)),
-        "",
-        "`harness score` on predictions for 17,031 samples, half of the bytes in rows that match none "
-        "(`python tests/benchmarks/score_one_gigabyte.py`):",
-        "",
-        "| format | bytes | rows | peak memory | seconds |",
-        "|---|---:|---:|---:|---:|",
-        *(_memory(json.loads(line)) for line in memory.read_text(encoding="utf-8").splitlines()),
-    ]
-    (ROOT / "docs" / "measurements.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
 def rewards() -> None:
     """Write `tests/benchmarks/rewards.json`: how many calls of the reference each reward takes."""
     with tempfile.TemporaryDirectory() as folder:
@@ -132,45 +84,8 @@ def rewards() -> None:
     write_json(ROOT / "tests" / "benchmarks" / "rewards.json", {"machine_info": {}, "benchmarks": entries})
 
 
-def _one_gigabyte(form: str) -> str:
-    command = [sys.executable, "tests/benchmarks/score_one_gigabyte.py", "--form", form]
-    return subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
-
-
-def _place(entry: dict[str, Any]) -> tuple[Any, ...]:
-    values = entry["params"]
-    return values["family"], values["tokens"], values["group"]
-
-
-def _sweep(entry: dict[str, Any]) -> str:
-    values, found = entry["params"], entry["extra_info"]
-    ratios = f"{found['loss_ratio']:.1f} | {found['generation_ratio']:.1f}"
-    return f"| {values['family']} | {values['group']} | {found['prompt_tokens']:,} | {ratios} |"
-
-
-def _row(entry: dict[str, Any]) -> str:
-    numbers = {key: value for key, value in entry["extra_info"].items() if isinstance(value, int | float) and value}
-    extra = ", ".join(f"{key} {_value(value)}" for key, value in numbers.items())
-    name = entry["name"].removeprefix("test_").replace("_", " ")
-    taken = entry["stats"]["median"]
-    shown = f"{taken:.1f} {entry['group']}" if entry["group"] else f"{1000 * taken:.1f} ms"
-    return f"| {name} | {shown} | {entry['stats']['rounds']} | {extra} |"
-
-
-def _memory(found: dict[str, Any]) -> str:
-    return f"| {found['form']} | {found['bytes']:,} | {found['rows']:,} | {found['peak_mib']} MiB | {found['seconds']} |"
-
-
-def _value(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0))
-
-
 if __name__ == "__main__":
-    commands = {"demo": demo, "board": board, "rewards": rewards, "bench": bench}
+    commands = {"demo": demo, "board": board, "rewards": rewards}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

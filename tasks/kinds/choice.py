@@ -6,6 +6,7 @@ import numpy as np
 
 from tasks.answer import Answer
 from tasks.kinds import Columns, Kind, moment, union
+from tasks.metrics import Floats, share
 from tasks.protocol import LETTERS, Protocol
 from tasks.sample import Sample
 from tasks.span import Span
@@ -27,7 +28,7 @@ def values(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Proto
     spans, durations = [answer.spans for answer in judged], [sample.duration_s for sample in samples]
     targets = [sample.truth.spans for sample in samples]
     found = moment.ious(protocol, spans, targets, durations)
-    precision = np.array([_precision(p[:1], t, protocol) for p, t in zip(spans, targets, strict=True)], dtype=np.float64)
+    precision = _precision(spans, targets, protocol)
     columns: Columns = {"Acc@GQA": right * (precision >= 0.5), "Acc": right, **union.values(samples, judged, protocol)}
     for name, value in (("IoP", precision), ("IoU", found)):
         columns |= {f"m{name}": value, **{f"{name}@{t}": (value >= t).astype(np.float64) for t in THRESHOLDS}}
@@ -41,16 +42,17 @@ def misfit(answer: Answer, sample: Sample) -> str | None:
     return "no-such-option" if answer.option not in LETTERS[: len(sample.options)] else None
 
 
-def _precision(predicted: Sequence[Span], windows: Sequence[Span], protocol: Protocol) -> float:
-    """Share of the span that lies in the window which holds most of it (IoP)."""
-    best = 0.0
-    for start, end in ((float(span.start_s), float(span.end_s)) for span in predicted):
-        for low, high in windows:
-            if start == end and protocol.score.points == "inside":
-                best = max(best, float(low <= start <= high))
-            elif start < end:
-                best = max(best, (min(end, float(high)) - max(start, float(low))) / (end - start))
-    return best
+def _precision(predicted: Sequence[Sequence[Span]], windows: Sequence[Sequence[Span]], protocol: Protocol) -> Floats:
+    """`(n,)` share of the first span that lies in the window which holds most of it (IoP); 0 without a span."""
+    if not predicted:
+        return np.zeros(0)
+    table, starts = moment.first_against(predicted, windows)
+    start, end, low, high = table.T
+    with np.errstate(over="ignore", invalid="ignore"):
+        held = share(np.minimum(end, high) - np.maximum(start, low), end - start)
+    if protocol.score.points == "inside":
+        held = np.where(start == end, (low <= start) & (start <= high), held)
+    return np.where([len(spans) > 0 for spans in predicted], np.maximum.reduceat(held, starts), 0.0)
 
 
 HEADINGS = {"right-mIoU": ""}

@@ -79,14 +79,23 @@ def ious(protocol: Protocol, predicted: Sequence[Spans], targets: Sequence[Spans
     if not predicted:
         return np.zeros(0)
     left, right = adjusted(protocol, [spans[:1] for spans in predicted], targets, duration_s)
-    pairs = ((p[0] if p else _NOTHING) + t for p, spans in zip(left, right, strict=True) for t in spans)
-    table = np.fromiter(chain.from_iterable(pairs), dtype=np.float64).reshape(-1, 4)
-    starts = np.cumsum([0, *(len(spans) for spans in right[:-1])])
+    table, starts = first_against(left, right)
     # Numbers beyond 32 bits become infinite and score 0.
     with np.errstate(over="ignore", invalid="ignore"):
         table = table.astype(np.float32 if rules.float_bits == 32 else np.float64)
         found = np.maximum.reduceat(IOU[rules.iou](table[:, :2], table[:, 2:]), starts).astype(np.float64)
     return found if rules.round_iou is None else np.array([round(value, rules.round_iou) for value in found.tolist()])
+
+
+def first_against(predicted: Sequence[Spans], targets: Sequence[Spans]) -> tuple[Floats, NDArray[np.intp]]:
+    """The first span of each answer, [0, 0] where there is none, beside each target of its query.
+
+    Returns:
+        `(k, 4)` start and end of the span and of the target, and `(n,)` rows at which the targets of each query start.
+    """
+    pairs = ((p[0] if p else _NOTHING) + t for p, spans in zip(predicted, targets, strict=True) for t in spans)
+    table = np.fromiter(chain.from_iterable(pairs), dtype=np.float64).reshape(-1, 4)
+    return table, np.cumsum([0, *(len(spans) for spans in targets[:-1])])
 
 
 def hits(

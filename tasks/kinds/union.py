@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks import metrics
 from tasks.answer import Answer
 from tasks.kinds import Columns, Kind, moment
 from tasks.kinds.moment import Spans, adjusted
@@ -35,7 +36,16 @@ def fit(samples: Sequence[Sample], answers: Sequence[Answer], protocol: Protocol
     """IoU of the region of each answer with the true region."""
     spans, durations = [answer.spans for answer in answers], [sample.duration_s for sample in samples]
     left, right = adjusted(protocol, spans, [sample.truth.spans for sample in samples], durations)
-    return np.array([merged_set(p, t) if p else 0.0 for p, t in zip(left, right, strict=True)], dtype=np.float64)
+    # One span against one needs no merging: the same arithmetic, for all of them at once.
+    single = np.array([len(p) == len(t) == 1 for p, t in zip(left, right, strict=True)], dtype=np.bool_)
+    found = np.zeros(len(left))
+    for i in np.flatnonzero(~single).tolist():
+        found[i] = merged_set(left[i], right[i]) if left[i] else 0.0
+    pairs = [left[i][0] + right[i][0] for i in np.flatnonzero(single).tolist()]
+    table = np.array(pairs, dtype=np.float64).reshape(-1, 4)
+    flat = table[:, 1] - table[:, 0] + (table[:, 3] - table[:, 2]) == 0
+    found[single] = np.where(flat, 1.0, np.minimum(metrics.union(table[:, :2], table[:, 2:]), 1.0))
+    return found
 
 
 KIND = Kind(needs=("spans",), main="set-mIoU", values=values, fit=fit)

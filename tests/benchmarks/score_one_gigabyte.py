@@ -1,12 +1,11 @@
-"""Peak memory and seconds of `harness score` on 1 GB of predictions, beside those on a hundredth of it.
+"""Peak memory and time of `harness score` on 1 GB of predictions, beside those on a hundredth of it.
 
-    python tests/benchmarks/score_one_gigabyte.py [--bytes 1000000000] [--form jsonl|object]
+    python tests/benchmarks/score_one_gigabyte.py [--write]
 
 Half of the bytes are long replies to the 17,031 samples of a made benchmark, over and over; the other half are short rows
 that match no sample, millions of them.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -17,6 +16,8 @@ from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 from typing import Any
+
+from ratios import arguments, show, table
 
 VIDEOS, QUERIES = 4_885, 17_031
 REPLY = "<think>" + "The person walks in, sits down and opens a book. " * 40 + "</think><answer>{} to {}</answer>"
@@ -87,17 +88,25 @@ def measure(root: Path, path: Path) -> dict[str, float]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="harness score on 1 GB of predictions.")
-    parser.add_argument("--bytes", type=int, default=10**9)
-    parser.add_argument("--form", default="jsonl", choices=("jsonl", "object"))
-    options = parser.parse_args()
+    options = arguments(__doc__ or "", "the table")
+    size = 10**6 if options.tiny else 10**9
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         root, path = Path(folder) / "data", Path(folder) / "predictions"
         queries = make_benchmark(root)
-        for size in (options.bytes // 100, options.bytes):
-            rows = write(path, size, options.form, queries)
-            found = {"form": options.form, "bytes": path.stat().st_size, "rows": rows, **measure(root, path)}
-            sys.stdout.write(json.dumps(found) + "\n")
+        for form in ("jsonl", "object"):
+            found = []
+            for part in (size // 100, size):
+                lines = write(path, part, form, queries)
+                found.append({**measure(root, path), "rows": lines})
+            few, many = found
+            growth = (many["peak_mib"] / few["peak_mib"], many["seconds"] / few["seconds"])
+            rows.append((form, f"{few['rows']:,} to {many['rows']:,}", f"{growth[0]:.2f}", f"{growth[1]:.0f}"))
+    shown = table(("form", "rows", "times the memory", "times the seconds"), rows)
+    text = (
+        f"`harness score` on a hundred times the bytes ({size // 100:,} to {size:,}), half of them in rows that match no sample."
+    )
+    show("score_one_gigabyte", "Predictions of a gigabyte", f"{text}\n\n{shown}", options.write)
 
 
 if __name__ == "__main__":
