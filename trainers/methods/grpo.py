@@ -65,6 +65,7 @@ class VideoGRPOTrainer(GRPOTrainer):
     """
 
     _last_loaded_step: int
+    _buffered_inputs: Any
 
     def __init__(
         self,
@@ -98,8 +99,6 @@ class VideoGRPOTrainer(GRPOTrainer):
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         """TRL's; where replies are drawn for several micro-batches, it would shuffle their groups apart."""
-
-    _buffered_inputs: Any
         together = self.args.steps_per_generation
         if together == 1 or not self.model.training:
             return super()._prepare_inputs(generation_batch)
