@@ -87,7 +87,18 @@ def test_options_that_cannot_hold(
     capsys: Any,
 ) -> None:
     installed(vllm="0.32.0")
-    typed = ["run", "--model", str(checkpoints["qwen2_5_vl"]), "--tasks", "synthetic@test", "--data-root", str(benchmark_root)]
+    (tmp_path / "test_0000.mp4").touch()
+    typed = [
+        "run",
+        "--videos",
+        str(tmp_path),
+        "--model",
+        str(checkpoints["qwen2_5_vl"]),
+        "--tasks",
+        "synthetic@test",
+        "--data-root",
+        str(benchmark_root),
+    ]
     assert main([*typed, "--output", str(tmp_path / "run"), "--backend", "vllm", *options]) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "run" / "samples.jsonl").exists()
@@ -98,8 +109,11 @@ def test_options_that_cannot_hold(
 def test_options_of_the_engine_are_refused_without_it(
     model: str, option: str, benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "test_0000.mp4").touch()
     typed = [
         "run",
+        "--videos",
+        str(tmp_path),
         "--model",
         model,
         "--tasks",
