@@ -21,7 +21,7 @@ def parser() -> Parser:
     verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = Parser(add_help=False)
     common.add_argument("--data-root", metavar="DIR", help="annotations and videos (default: $HARNESS_DATA, else the user cache)")
-    usage = "file or folder of your own tasks, protocols, parsers, kinds, models, rewards, recipes; repeat for several"
+    usage = "file or folder of your own tasks, protocols, parsers, kinds, rewards, recipes; repeat for several"
     common.add_argument("--include", action="append", default=[], metavar="PATH", help=usage)
     usage = "options from a YAML file, or from the run.json of a run; what is typed wins"
     common.add_argument("--config", metavar="FILE", help=usage)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from harness import environment, extras, paths, secret, store
+from harness import environment, extras, paths, secret
 from harness.again import Asked
 from harness.asking import NO_VIDEO, Decoder, Part
 from harness.data.notes import video_notes
@@ -16,14 +16,12 @@ from harness.models.base import Model, Streaming
 from harness.models.checkpoint import taught
 from harness.models.open import is_checkpoint, open_model
 from harness.models.options import Options
-from harness.models.own import is_own
 from harness.models.replay import ReplayModel
 from harness.paths import AnyPath
 from harness.plan import Plan
 from harness.run import run_together
 from harness.summary import Summary
 from tasks import task as tasks
-from tasks.errors import InputError
 
 
 def notes_before(model: str, plans: Sequence[Plan]) -> list[str]:
@@ -71,9 +69,6 @@ def evaluate(
     groups: dict[Hashable, list[Part]] = {}
     for plan in plans:
         folder = paths.run_folder(output, model, _run_name(plan), len(plans) == 1)
-        if loader.asked is not None and not is_own(model) and not plan.videos and not (folder / store.RUN).is_file():
-            found = f"none of {len(plan.missing()):,} in {', '.join(map(str, plan.searched))}"
-            raise InputError(f"a video of {plan.name}", found, f"harness data check {plan.name}, or --videos DIR")
         groups.setdefault(loader.alike(plan), []).append(Part(plan, folder))
     for parts in groups.values():
         plan = parts[0].plan
@@ -110,7 +105,7 @@ class _Loader:
             return self._loaded[1]
         self._loaded = None
         train = partial(tasks.load, plan.task, "train", plan.data_root)
-        model = open_model(self._name, plan.protocol, train, self._settings, self._backend, plan.samples)
+        model = open_model(self._name, plan.protocol, train, self._settings, self._backend, plan.samples, plan.check_videos)
         self.notes = tuple(model.notes) if isinstance(model, ReplayModel) and environment.launch().rank == 0 else ()
         self._loaded = alike, model
         return model

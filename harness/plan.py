@@ -49,6 +49,12 @@ class Plan:
         """Video keys without a file."""
         return sorted({sample.video for sample in self.samples} - self.videos.keys())
 
+    def check_videos(self) -> None:
+        """Refuse to ask about videos of which none is there. Raises InputError."""
+        if not self.videos:
+            found = f"none of {len(self.missing()):,} in {', '.join(map(str, self.searched))}"
+            raise InputError(f"a video of {self.name}", found, f"harness data check {self.name}, or --videos DIR")
+
     def only(self, ids: Collection[str]) -> "Plan":
         """This plan with those of its samples that have one of these ids. Raises InputError if none has, or under a limit."""
         if self.limit is not None:

@@ -1,4 +1,4 @@
-"""What users add without a fork: tasks, protocols, parsers, kinds, models, rewards and recipes in files of their own.
+"""What users add without a fork: tasks, protocols, parsers, kinds, rewards and recipes in files of their own.
 
 Where they are looked for: in the files and folders of `--include` and of the environment variable `HARNESS_INCLUDE`, and in
 modules that installed packages name by entry points `vtg_harness.GROUP`. What a file adds is seen without running it:
@@ -9,7 +9,6 @@ modules that installed packages name by entry points `vtg_harness.GROUP`. What a
 | protocols | TOML with the tables `prompt` and `answer` | of the file |
 | parsers | Python with a function `parse` | of the file |
 | kinds | Python with `KIND` (`tasks.kinds.Kind`) | of the file |
-| models | Python with a class that has a method `answer` | of the file |
 | rewards | Python with a function named as the file, that takes `completions` | of the file |
 | recipes | YAML with a key `method` or `base` | of the file |
 
@@ -35,7 +34,7 @@ from typing import TypeVar
 from tasks.errors import InputError
 
 VARIABLE = "HARNESS_INCLUDE"
-GROUPS = ("tasks", "protocols", "parsers", "kinds", "models", "rewards", "recipes")
+GROUPS = ("tasks", "protocols", "parsers", "kinds", "rewards", "recipes")
 PREFIX = "vtg_harness."
 SUFFIXES = (".py", ".toml", ".yaml", ".yml")
 NOT_READ = ("conftest.py", "setup.py", "pyproject.toml")
@@ -172,9 +171,6 @@ def _of_python(text: str, stem: str) -> list[str]:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = {target.id for target in targets if isinstance(target, ast.Name)}
             found += ["tasks"] if names & {"TASK", "TASKS"} else ["kinds"] if "KIND" in names else []
-        elif isinstance(node, ast.ClassDef):
-            methods = [part.name for part in node.body if isinstance(part, ast.FunctionDef)]
-            found += ["models"] if "answer" in methods and not node.name.startswith("_") else []
         elif isinstance(node, ast.FunctionDef):
             takes = [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
             found += ["parsers"] if node.name == "parse" else ["rewards"] if node.name == stem and "completions" in takes else []

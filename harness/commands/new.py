@@ -31,5 +31,6 @@ def main(options: Namespace) -> int:
     for path, text in sorted(texts.items()):
         write(path, text.replace(PLACE, options.name).encode())
         sys.stdout.write(f"{path}\n")
-    sys.stdout.write(f"next:  python -m pytest {folder}, then --include {folder} with any command\n")
+    use = f"--model {folder / options.name}.py:Model" if options.what == "model" else f"--include {folder} with any command"
+    sys.stdout.write(f"next:  python -m pytest {folder}, then {use}\n")
     return 0

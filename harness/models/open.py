@@ -34,12 +34,13 @@ def open_model(
     options: Options,
     backend: str = "hf",
     samples: Sequence[Sample] = (),
+    check_videos: Callable[[], None] = lambda: None,
 ) -> Model:
     """Open what `--model` names: a trivial model, a replay, a checkpoint, a class in a file or a model behind a server.
 
     `train` loads the train split, for `train-prior`; `samples` are what will be asked, among which a replay finds those that its
     rows name. `backend`, one of `BACKENDS`, runs other names: `lmms:NAME` in the model class of lmms-eval, its chat variant if it
-    has one, `lmms-simple:NAME` in its simple one. Raises InputError.
+    has one, `lmms-simple:NAME` in its simple one. `check_videos` is called before weights load. Raises InputError, also as that.
     """
     if backend != "vllm" or not is_checkpoint(name):
         _refuse_engine_options(options, f"--backend {backend}" if is_checkpoint(name) else f"--model {name}")
@@ -71,9 +72,11 @@ def open_model(
     if backend == "vllm":
         with extras.needed("hf"):
             from harness.models import vllm_start
+        check_videos()
         return vllm_start.load(name, protocol, options)
     with extras.needed("hf"):
         from harness.models import hf
+    check_videos()
     return hf.load(name, protocol, options)
 
 

@@ -62,7 +62,11 @@ def test_a_folder_with_the_name_of_a_hub_model(here: Path, benchmark_root: Path,
     (here / "Qwen" / "Qwen3-VL-4B").rmdir()
     tiny.build(here / "Qwen" / "Qwen3-VL-4B", "qwen3_vl")
     root = ["--data-root", str(benchmark_root)]
-    assert main(["run", "--model", "Qwen/Qwen3-VL-4B", "--tasks", "synthetic", "--output", "run", *root]) == 0
+    (here / "videos").mkdir()
+    (here / "videos" / "test_0000.mp4").touch()
+    assert (
+        main(["run", "--videos", "videos", "--model", "Qwen/Qwen3-VL-4B", "--tasks", "synthetic", "--output", "run", *root]) == 0
+    )
     shown = capsys.readouterr()
     assert "taken for the folder ./Qwen/Qwen3-VL-4B" in shown.err and "./Qwen/Qwen3-VL-4B" in shown.out
     model = (store.read_run(here / "run") or {})["spec"]["model"]

@@ -41,6 +41,8 @@ ALL: dict[str, int | str] = {
     "export {folder}/run --data-root {root} --output {folder}/table.parquet": "train",
     "export {folder}/run --data-root {root} --format model-card": "hf",
     "push {folder}/run owner/name --data-root {root}": "hf",
+    "submit {folder}/run --to {folder}/results --data-root {root}": 0,
+    **{f"new {what} mine --to {{folder}}/new-{what}": 0 for what in ("task", "protocol", "kind", "model", "reward", "recipe")},
     "ls tasks": 0,
     "ls protocols": 0,
     "ls models": 0,

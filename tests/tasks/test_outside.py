@@ -34,11 +34,12 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_the_tests_of_the_examples_pass(own: Path) -> None:
+    assert harness(["new", "model", "my_model", "--to", str(own / "model")]) == 0
     command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", str(own)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), outside.VARIABLE: ""}
     done = subprocess.run(command, cwd=own, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 passed" in done.stdout
+    assert "9 passed" in done.stdout
 
 
 def test_each_is_known_where_its_folder_is_included_and_not_before(own: Path) -> None:
