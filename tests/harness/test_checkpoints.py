@@ -218,4 +218,4 @@ def test_a_run_without_any_video_stops_before_a_model_is_loaded(
     assert harness(*asked) == 2
     said = capsys.readouterr().err
     assert "expected: a video of" in said and "none of 1 in" in said and "--videos DIR" in said
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run" / "run.json").exists()
