@@ -36,7 +36,7 @@ def own(tmp_path: Path) -> Path:
 def test_the_tests_of_the_examples_pass(own: Path) -> None:
     assert harness(["new", "model", "my_model", "--to", str(own / "model")]) == 0
     command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", str(own)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), outside.VARIABLE: ""}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), outside.VARIABLE: "", "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, cwd=own, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "9 passed" in done.stdout
