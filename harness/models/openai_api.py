@@ -4,7 +4,7 @@ import base64
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 from urllib.parse import urlencode
@@ -70,10 +70,8 @@ class OpenAiModel:
         try:
             for place, (frames, questions) in enumerate(videos):
                 asked[place] = self._submit(pool, frames, questions)
-                while len(asked) >= self._options.window or len(_open(asked)) >= size:
-                    yield from _finished(asked)
-            while asked:
-                yield from _finished(asked)
+                yield from _finished(asked, self._options.window, size)
+            yield from _finished(asked, 1, 1)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -111,18 +109,20 @@ class OpenAiModel:
         return read(answer.content, hashlib.sha256(f"{question.text}\n{frames.fingerprint()}".encode()).hexdigest())
 
 
-def _open(asked: Mapping[int, Sequence[Future[Reply | Failure]]]) -> list[Future[Reply | Failure]]:
-    """The questions without a reply yet."""
-    return [one for some in asked.values() for one in some if not one.done()]
-
-
-def _finished(asked: dict[int, list[Future[Reply | Failure]]]) -> Iterator[tuple[int, list[Reply | Failure]]]:
-    """Wait for a reply, then take out and give the videos that have all of theirs."""
-    wait(_open(asked), return_when=FIRST_COMPLETED)
-    for place, some in list(asked.items()):
-        if all(one.done() for one in some):
-            del asked[place]
-            yield place, [one.result() for one in some]
+def _finished(
+    asked: dict[int, list[Future[Reply | Failure]]], window: int, size: int
+) -> Iterator[tuple[int, list[Reply | Failure]]]:
+    """Take out and give the videos that have all of their replies, until fewer than `window` videos and `size` questions wait."""
+    while True:
+        # What ends after this line is still waited for below, so no video lies here finished while others are waited for.
+        waiting = [one for some in asked.values() for one in some if not one.done()]
+        for place, some in list(asked.items()):
+            if all(one.done() for one in some):
+                del asked[place]
+                yield place, [one.result() for one in some]
+        if len(asked) < window and len(waiting) < size:
+            return
+        wait(waiting, return_when=FIRST_COMPLETED)
 
 
 def check_protocol(protocol: Protocol) -> None:
