@@ -2,9 +2,13 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Tiny tensors gain nothing from threads, and the workers of pytest wait for each other's. Children inherit the setting."""
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
