@@ -5,8 +5,6 @@ Run: pytest tests/benchmarks/test_shared_prefix.py --benchmark-enable
 
 import json
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +44,7 @@ def test_three_queries_in_two_modes(family: str, benchmark: BenchmarkFixture, tm
 
 
 def test_the_gpu_script_runs_at_tiny_size(tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPT), str(tmp_path / "out.json"), "--tiny", "--rounds", "1"]
-    subprocess.run(command, check=True, capture_output=True)
+    runpy.run_path(str(SCRIPT))["main"]([str(tmp_path / "out.json"), "--tiny", "--rounds", "1"])
     result = json.loads((tmp_path / "out.json").read_text())
     assert result["replies_equal"] == result["first_tokens_equal"] == result["questions"] == 6
     assert result["visual_tokens"] == 24 and result["new_tokens"] == 4

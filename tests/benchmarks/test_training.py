@@ -182,8 +182,7 @@ def text_parameters(trainer: Any) -> int:
 
 def test_the_gpu_script_runs_at_tiny_size(tmp_path: Path) -> None:
     gpu = SCRIPT.with_name("gpu_training.py")
-    command = [sys.executable, str(gpu), str(tmp_path / "out.json"), "--tiny", "--groups", "3", "--tokens", "4"]
-    subprocess.run(command, check=True, capture_output=True)
+    runpy.run_path(str(gpu))["main"]([str(tmp_path / "out.json"), "--tiny", "--groups", "3", "--tokens", "4"])
     cases = json.loads((tmp_path / "out.json").read_text())["cases"]
     assert [(case["recipe"], case["shared_prompt"]) for case in cases] == [("grpo", True), ("tempsamp", True), ("grpo", False)]
     assert [case["generated_replies"] for case in cases] == [3, 2, 3]

@@ -55,10 +55,11 @@ def test_the_times_are_in_the_text_where_the_protocol_writes_them(
 ) -> None:
     checkpoint = build(tmp_path / "internvl", "internvl")
     options = ["--data-root", str(data_root), "--protocol", "default-times"]
+    one = ["--limit", "1", "--output", str(tmp_path / "run")]
     assert main(["show", "synthetic", "--model", str(checkpoint), *options]) == 0
     shown = capsys.readouterr().out
     assert "Frame1: Frame at 0.0s:<img><IMG_CONTEXT> x 4 </img>" in shown
-    assert main(["run", "--model", str(checkpoint), "--tasks", "synthetic", *options, "--output", str(tmp_path / "run")]) == 0
+    assert main(["run", "--model", str(checkpoint), "--tasks", "synthetic", *options, *one]) == 0
     assert "\nclock: right to 0.1 s\n" in capsys.readouterr().out
 
 
