@@ -1,11 +1,13 @@
-"""A model of one's own: a class in a file, `--model mine.py:Mine`; docs/own-model.md shows one."""
+"""A model of one's own: a class in a file, `--model mine.py:Mine`, or an object in memory; docs/own-model.md shows one."""
 
+import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,6 +21,15 @@ from tasks.question import Question
 
 SUFFIX = ".py"
 STEP = "compare it with the example of docs/own-model.md"
+Function = Callable[[Frames, Question], str | Reply | Failure]
+"""A reply to one question on the frames of its video."""
+
+
+class Answering(Protocol):
+    """An object that answers, as docs/own-model.md describes it."""
+
+    def answer(self, frames: Any, questions: Any, /) -> Any:
+        """One reply for each question."""
 
 
 def is_own(name: str) -> bool:
@@ -37,12 +48,52 @@ def fingerprint(name: str) -> str:
 
 def load(name: str, backend: str = "hf") -> "OwnModel":
     """Run the file and make a model of the class. Raises InputError, with the line, where one of them cannot be used."""
-    if backend != "hf":
-        raise InputError(f"{name} without --backend", f"--backend {backend}", "leave it out: the class in the file answers")
+    _refuse_backend(name, backend)
     # Before the file imports transformers, whose video processors need torchvision.
     torchvision_fix.install()
     digest, (path, wanted) = fingerprint(name), _divided(name)
-    return OwnModel(name, path, digest, _class(path, wanted))
+    kind = _class(path, wanted)
+    try:
+        model = kind()
+    except (Exception, SystemExit) as error:
+        if isinstance(error, InputError):
+            raise
+        found = user_file.told(error, path)
+        raise InputError(f"{kind.__name__}(), which takes no arguments and raises nothing", found, STEP) from error
+    return OwnModel(name, path, digest, kind.__qualname__, model)
+
+
+def in_memory(model: Answering | Function, backend: str = "hf") -> "OwnModel":
+    """A model of a function, or of an object with `answer`, known by the source of its code. Raises InputError without one.
+
+    What the code reads besides, such as weights, is in the identity of a run only where `describe` of the object tells it.
+    """
+    answers = hasattr(model, "answer")
+    code = model if inspect.isroutine(model) else type(model)
+    functions = [code] if inspect.isroutine(code) else [f for f in vars(code).values() if inspect.isfunction(f)]
+    name = code.__qualname__.rpartition(">.")[2]
+    try:
+        source = "".join(inspect.getsource(function) for function in functions)
+        path = Path(inspect.getfile(functions[0]))
+    except (TypeError, OSError, IndexError) as error:
+        expected = "a function of frames and a question, or an object with `answer`, whose source Python can read"
+        raise InputError(expected, f"{name}: {error}", "put it in FILE.py, as docs/own-model.md shows") from error
+    _refuse_backend(name, backend)
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    return OwnModel(name, path, digest, name, model if answers else SimpleNamespace(answer=_for_each(model)))  # type: ignore[arg-type]
+
+
+def _for_each(function: Function) -> Callable[[Frames, Sequence[Question]], list[Any]]:
+    @functools.wraps(function)
+    def answer(frames: Frames, questions: Sequence[Question]) -> list[Any]:
+        return [function(frames, question) for question in questions]
+
+    return answer
+
+
+def _refuse_backend(name: str, backend: str) -> None:
+    if backend != "hf":
+        raise InputError(f"{name} without --backend", f"--backend {backend}", "leave it out: the code itself answers")
 
 
 class OwnModel:
@@ -52,16 +103,9 @@ class OwnModel:
     the times it has just told its model, in seconds, one for each frame; they are compared with the times of the frames.
     """
 
-    def __init__(self, name: str, path: Path, digest: str, kind: type) -> None:
+    def __init__(self, name: str, path: Path, digest: str, called: str, model: Any) -> None:
         self.name = name
-        self._path, self._digest, self._kind = path, digest, kind
-        try:
-            self._model = kind()
-        except (Exception, SystemExit) as error:
-            if isinstance(error, InputError):
-                raise
-            found = user_file.told(error, path)
-            raise InputError(f"{kind.__name__}(), which takes no arguments and raises nothing", found, STEP) from error
+        self._path, self._digest, self._called, self._model = path, digest, called, model
         self.needs_video = self._setting("needs_video", True)
         self.pixel_factor = self._factor()
         self._check_signature()
@@ -72,7 +116,7 @@ class OwnModel:
         return {
             "name": self.name,
             "backend": "own",
-            "class": self._kind.__qualname__,
+            "class": self._called,
             "fingerprint": self._digest,
             "described": self._described(),
             **sampling,
@@ -120,18 +164,18 @@ class OwnModel:
 
     def _setting(self, name: str, default: bool) -> bool:
         if not isinstance(value := getattr(self._model, name, default), bool):
-            raise InputError(f"{name} of {self._kind.__name__}: true or false", f"{self._path}: {value!r}", STEP)
+            raise InputError(f"{name} of {self._called}: true or false", f"{self._path}: {value!r}", STEP)
         return value
 
     def _factor(self) -> int | None:
         value = getattr(self._model, "pixel_factor", 28)
         if value is not None and (type(value) is not int or not 1 <= value <= 1024):
-            expected = f"pixel_factor of {self._kind.__name__}: an integer, or None where it reads the file itself"
+            expected = f"pixel_factor of {self._called}: an integer, or None where it reads the file itself"
             raise InputError(expected, f"{self._path}: {value!r}", STEP)
         return value
 
     def _check_signature(self) -> None:
-        answer = self._model.answer
+        answer = inspect.unwrap(self._model.answer)
         if inspect.iscoroutinefunction(answer) or inspect.isgeneratorfunction(answer):
             raise self._wrong("a plain method that returns a list", "one with `async` or `yield`")
         try:
@@ -156,7 +200,7 @@ class OwnModel:
         """An error about what `answer` is or gives, with the line where it begins."""
         code = getattr(inspect.unwrap(self._model.answer), "__code__", None)
         where = f"{self._path}, line {code.co_firstlineno}" if code is not None else str(self._path)
-        return InputError(f"{expected}, from answer of {self._kind.__name__}", f"{where}: {found}", STEP)
+        return InputError(f"{expected}, from answer of {self._called}", f"{where}: {found}", STEP)
 
 
 def _divided(name: str) -> tuple[Path, str]:
