@@ -6,16 +6,17 @@ import inspect
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
 
-from harness import user_file
 from harness.frames import Frames, wrong_by_s
 from harness.models import torchvision_fix
 from harness.models.base import AnswerError, Reply
+from harness.models.trivial import NAMES
 from harness.records import MODEL_ERROR
+from tasks import outside, user_file
 from tasks.errors import Failure, InputError, unknown
 from tasks.question import Question
 
@@ -32,9 +33,14 @@ class Answering(Protocol):
         """One reply for each question."""
 
 
+def added() -> dict[str, outside.Thing]:
+    """Models that files from outside bring, by name. Raises InputError where a name is taken."""
+    return outside.added("models", NAMES)
+
+
 def is_own(name: str) -> bool:
-    """Whether `--model` names a Python file, or a class in one."""
-    return (name.endswith(SUFFIX) or f"{SUFFIX}:" in name) and not Path(name).is_dir()
+    """Whether `--model` names a Python file, a class in one, or a model from outside."""
+    return name in added() or ((name.endswith(SUFFIX) or f"{SUFFIX}:" in name) and not Path(name).is_dir())
 
 
 def fingerprint(name: str) -> str:
@@ -52,7 +58,7 @@ def load(name: str, backend: str = "hf") -> "OwnModel":
     # Before the file imports transformers, whose video processors need torchvision.
     torchvision_fix.install()
     digest, (path, wanted) = fingerprint(name), _divided(name)
-    kind = _class(path, wanted)
+    kind = _class(added()[name].load() if name in added() else user_file.run(path, STEP), path, wanted)
     try:
         model = kind()
     except (Exception, SystemExit) as error:
@@ -205,13 +211,14 @@ class OwnModel:
 
 def _divided(name: str) -> tuple[Path, str]:
     """The file, and the class in it; an empty text where none is named."""
+    if (thing := added().get(name)) is not None:
+        return thing.path, ""
     stem, colon, wanted = name.rpartition(f"{SUFFIX}:")
     return (Path(f"{stem}{SUFFIX}"), wanted) if colon else (Path(name), "")
 
 
-def _class(path: Path, wanted: str) -> type:
+def _class(module: ModuleType, path: Path, wanted: str) -> type:
     """The class of this name, or the only one of the file that answers. Raises InputError."""
-    module = user_file.run(path, STEP)
     classes = {key: value for key, value in vars(module).items() if inspect.isclass(value)}
     able = [k for k, v in classes.items() if v.__module__ == module.__name__ and callable(getattr(v, "answer", None))]
     if not wanted and len(able) != 1:
