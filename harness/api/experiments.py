@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shlex
 import shutil
 import sys
 import tempfile
@@ -116,7 +117,7 @@ class Work(NamedTuple):
         rehearsal = cells.rehearsal_commands(self.found.experiment, self.folder, ["--data-root", str(self.root)])
         _warn(self.found)
         listed = (arguments for _, some in (rehearsal, *self.first, *self.left) for arguments in some)
-        return "".join(f"harness {' '.join(arguments)}\n" for arguments in listed)
+        return "".join(f"harness {shlex.join(arguments)}\n" for arguments in listed)
 
 
 def prepared(
