@@ -234,7 +234,7 @@ def _check_end(folder: Path, run: Mapping[str, Any]) -> None:
 
 
 def _again(run: Mapping[str, Any]) -> str:
-    return f"{' '.join(run['sessions'][-1]['command'])} (it continues where it stopped)"
+    return f"{' '.join(run['sessions'][-1]['command'])} (the same command continues the run)"
 
 
 def _restricted(plan: Plan, ids_sha256: str, records: Mapping[tuple[str, str], Record]) -> Plan:

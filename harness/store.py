@@ -15,7 +15,7 @@ from tasks.errors import InputError
 
 SAMPLES, RUN, SCORES, LOCK = "samples.jsonl", "run.json", "scores.json", ".lock"
 RUN_SCHEMA = "vtg-harness/run/1"
-AGAIN = "type the command of that run again: it continues"
+AGAIN = "type the command of that run again to continue"
 HALVES = "backslashreplace"
 """UTF-8 cannot hold halves of characters (`"\\ud800"`), which replies may contain; so encoded they are what JSON spells them."""
 

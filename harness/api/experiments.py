@@ -141,7 +141,7 @@ def prepared(
 
 def _check(problems: Sequence[str]) -> None:
     if problems:
-        raise CellsError("\n".join([*problems, "the other cells are kept; the same command goes on"]))
+        raise CellsError("\n".join([*problems, "Finished cells are kept. The same command continues the experiment."]))
 
 
 def _tried(grid: Sequence[Cell], dev: Sequence[str], root: Path) -> dict[tuple[str, str, str], list[float]]:

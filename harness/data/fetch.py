@@ -126,7 +126,7 @@ def _receive_all(url: str, file: BinaryIO) -> None:
         except ValueError as error:
             raise InputError("an address", f"{url}: {error}", "harness data fetch … --mirror URL") from error
     found = f"{file.tell():,} bytes after {ATTEMPTS} attempts, then: {problem}"
-    step = "type the same command again: it goes on from there; or give a --mirror URL"
+    step = "type the same command again to resume the download, or give a --mirror URL"
     raise InputError(f"all of {url}", found, step) from problem
 
 

@@ -1,5 +1,8 @@
 """Every command and snippet of the pages works: tutorials are run as a user types them, commands elsewhere are read."""
 
+import ast
+import inspect
+import json
 import os
 import re
 import shlex
@@ -13,6 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
+from harness import api
 from harness.arguments import parser
 from harness.cli import main
 from harness.commands import data as data_command
@@ -130,6 +134,32 @@ def test_every_command_of_the_pages_is_one(capsys: pytest.CaptureFixture[str]) -
             wrong.append(f"{page}: harness {shlex.join(words)}\n{capsys.readouterr().err}")
     assert wrong == []
     assert len(found) > 60
+
+
+def test_every_call_of_the_pages_fits_its_function() -> None:
+    """What is not run on a page still names arguments that there are."""
+    calls = 0
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language != "python" or ">>>" in block.text:
+                continue
+            for node in ast.walk(ast.parse(block.text)):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "api":
+                    named = {word.arg: None for word in node.keywords if word.arg}
+                    inspect.signature(getattr(api, node.func.attr)).bind(*node.args, **named)
+                    calls += 1
+    assert calls > 8
+
+
+def test_the_example_of_the_readme_runs(here: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a model and a benchmark that are here."""
+    pytest.importorskip("pandas", reason="pandas, extra train, is not installed")
+    monkeypatch.setenv("HARNESS_DATA", str(rendered))
+    (text,) = (block.text for block in blocks(ROOT / "README.md") if block.language == "python")
+    run = api.run("middle-half", "synthetic", output="other")
+    rows = [{"id": row["id"], "pred": row["spans"]} for row in run.samples]
+    (here / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    exec(compile(text.replace("CKPT", "whole-video").replace("charades", "synthetic"), "README.md", "exec"), {})
 
 
 SBATCH = """#!/bin/sh
