@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import shlex
 import shutil
 import sys
@@ -92,9 +93,8 @@ def experiment(
     text, contrasts = _results(found, folder, final, root)
     text = tables.choices(tried, chosen, "".join(work.dev)) + text
     (folder / TABLE).write_text(text, encoding="utf-8")
-    document = _document(found.experiment, folder, work.grid, final, contrasts)
-    store.write_json(folder / RESULT, document)
-    return Finished(folder, text, document)
+    store.write_json(folder / RESULT, _document(found.experiment, folder, work.grid, final, contrasts))
+    return Finished(folder, text, json.loads((folder / RESULT).read_text(encoding="utf-8")))
 
 
 class Work(NamedTuple):
