@@ -43,7 +43,7 @@ board: $(READY) ## install, then write the board of the recorded runs into docs/
 	$(BIN)/python docs/figures.py board
 
 site: $(READY) ## install, then build the documentation into site/; a warning fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 rewards: $(READY) ## fail where a reward has become three times slower than it was
 	$(BIN)/python -m pytest tests/benchmarks/test_rewards.py --benchmark-enable --benchmark-only \
