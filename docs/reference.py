@@ -142,8 +142,8 @@ def _python() -> str:
     parts = ["# Python\n\n`from harness import api`. [Notebooks and export](../api.md) has examples.\n"]
     for name in dir(api):
         one = getattr(api, name)
-        shown = f"{name}{inspect.signature(one)}" if inspect.isfunction(one) else f"class {name}"
-        parts.append(f"## {name}\n\n```python\n{_wrapped(shown)}\n```\n\n{_doc(one)}\n")
+        shown = _signature(name, one) if inspect.isfunction(one) else f"class {name}"
+        parts.append(f"## {name}\n\n```python\n{shown}\n```\n\n{_doc(one)}\n")
         public = [(key, value) for key, value in vars(one).items() if not key.startswith("_") and value.__doc__]
         if one in (Recorded, Comparison, api.Board, api.Finished):
             parts += [f"- `{key}`: {_text((value.__doc__ or '').splitlines()[0])}" for key, value in public if _is_made(value)]
@@ -155,9 +155,23 @@ def _is_made(value: Any) -> bool:
     return inspect.isfunction(value) or isinstance(value, property) or type(value).__name__ == "cached_property"
 
 
-def _wrapped(signature: str) -> str:
-    short = re.sub(r"(?:harness|tasks|leaderboards|collections|trainers)\.[\w.]*\.(\w+)", r"\1", signature)
-    return short if len(short) < WIDTH else short.replace("(", "(\n    ", 1).replace(", ", ",\n    ").replace(") ->", ",\n) ->")
+def _signature(name: str, function: Callable[..., Any]) -> str:
+    """A line for each argument, with short names of types."""
+    found = inspect.signature(function)
+    lines, starred = [], False
+    for one in found.parameters.values():
+        starred = starred or one.kind is one.VAR_POSITIONAL
+        if one.kind is one.KEYWORD_ONLY and not starred:
+            lines, starred = [*lines, "*"], True
+        lines.append(str(one))
+    text = "".join(
+        [
+            f"{name}(\n",
+            *(f"    {line},\n" for line in lines),
+            f") -> {found.return_annotation.__name__.replace('Recorded', 'Run')}",
+        ]
+    )
+    return re.sub(r"\b(?:[a-z_]+\.)+([A-Z]\w+)", r"\1", text)
 
 
 def _keys() -> str:
