@@ -223,7 +223,7 @@ def check_last_line(folder: Path, again: str = AGAIN) -> None:
     with file.open("rb") as lines:
         lines.seek(max(0, file.stat().st_size - 1))
         if lines.read(1) != b"\n":
-            raise InputError(f"whole lines in {file}", "its last line is cut short", again)
+            raise InputError(f"whole lines in {file}", "the last line is cut short", again)
 
 
 def _check_end(folder: Path, run: Mapping[str, Any]) -> None:

@@ -83,7 +83,7 @@ def in_memory(model: Answering | Function, backend: str = "hf") -> "OwnModel":
         path = Path(inspect.getfile(functions[0]))
     except (TypeError, OSError, IndexError) as error:
         expected = "a function of frames and a question, or an object with `answer`, whose source Python can read"
-        raise InputError(expected, f"{name}: {error}", "put it in FILE.py, as docs/own-model.md shows") from error
+        raise InputError(expected, f"{name}: {error}", "put the model in FILE.py, as docs/own-model.md shows") from error
     _refuse_backend(name, backend)
     digest = hashlib.sha256(source.encode()).hexdigest()
     return OwnModel(name, path, digest, name, model if answers else SimpleNamespace(answer=_for_each(model)))  # type: ignore[arg-type]
@@ -99,7 +99,7 @@ def _for_each(function: Function) -> Callable[[Frames, Sequence[Question]], list
 
 def _refuse_backend(name: str, backend: str) -> None:
     if backend != "hf":
-        raise InputError(f"{name} without --backend", f"--backend {backend}", "leave it out: the code itself answers")
+        raise InputError(f"{name} without --backend", f"--backend {backend}", "leave --backend out: the code itself answers")
 
 
 class OwnModel:

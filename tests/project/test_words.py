@@ -1,5 +1,6 @@
 """What users read is plain English: short sentences, and no pronoun at the beginning whose noun stands elsewhere."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,3 +48,30 @@ def test_a_long_sentence_is_seen() -> None:
     long = " ".join(["word"] * 26)
     page = f"# {long}\n\nShort. A {long}.\n- B {long}\n\n| C {long} | d |\n|---|---|\n"
     assert [len(one.split()) for one in sentences(page)] == [1, 27, 28, 27, 1]
+
+
+def errors() -> Iterator[tuple[str, int, str]]:
+    """The texts of every `InputError` in the code: its place, which of the three parts, and the words."""
+    for folder in ("tasks", "harness", "trainers", "leaderboards"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == "InputError":
+                    for part, text in enumerate(map(literal, node.args)):
+                        yield f"{path.relative_to(ROOT)}:{node.lineno}", part, text
+
+
+def literal(node: ast.expr) -> str:
+    """The words of a text in code; X for what is put in."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(literal(part) if isinstance(part, ast.Constant) else "X" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def test_errors_are_short_and_say_what_to_do_with_what() -> None:
+    found = list(errors())
+    assert sum(1 for *_, text in found if text) > 500
+    for place, part, text in found:
+        for sentence in re.split(r"(?<=[.;:]) ", text):
+            assert len(sentence.split()) <= WORDS, f"{place}: {sentence}"
+            assert re.match(r"(it|its|they|their)\b", sentence, re.IGNORECASE) is None, f"{place}: {sentence}"
+            assert part < 2 or re.search(r"\b(it|them)\b", sentence) is None, f"{place}: {sentence}"
