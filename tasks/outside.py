@@ -1,4 +1,4 @@
-"""What users add without a fork: tasks, protocols, parsers, kinds, rewards and recipes in files of their own.
+"""What users add without a fork: tasks, protocols, parsers, kinds, models, rewards and recipes in files of their own.
 
 Where they are looked for: in the files and folders of `--include` and of the environment variable `HARNESS_INCLUDE`, and in
 modules that installed packages name by entry points `vtg_harness.GROUP`. What a file adds is seen without running it:
@@ -9,6 +9,7 @@ modules that installed packages name by entry points `vtg_harness.GROUP`. What a
 | protocols | TOML with the tables `prompt` and `answer` | of the file |
 | parsers | Python with a function `parse` | of the file |
 | kinds | Python with `KIND` (`tasks.kinds.Kind`) | of the file |
+| models | Python with a class that has `answer(self, frames, questions)` | of the file |
 | rewards | Python with a function named as the file, that takes `completions` | of the file |
 | recipes | YAML with a key `method` or `base` | of the file |
 
@@ -18,23 +19,22 @@ A folder is read with all folders below it, but for tests (`test_*.py`, `conftes
 import ast
 import functools
 import hashlib
-import importlib
 import importlib.util
 import os
 import re
-import sys
 import tomllib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import TypeVar
 
+from tasks import user_file
 from tasks.errors import InputError
 
 VARIABLE = "HARNESS_INCLUDE"
-GROUPS = ("tasks", "protocols", "parsers", "kinds", "rewards", "recipes")
+GROUPS = ("tasks", "protocols", "parsers", "kinds", "models", "rewards", "recipes")
 PREFIX = "vtg_harness."
 SUFFIXES = (".py", ".toml", ".yaml", ".yml")
 NOT_READ = ("conftest.py", "setup.py", "pyproject.toml")
@@ -60,7 +60,7 @@ class Thing:
 
     def load(self) -> ModuleType:
         """Its module, run once a process. Raises InputError, with the line, where the file raises."""
-        return _run(self.path, self.module)
+        return _run(self.path, STEP, self.module)
 
     def made(self, name: str, kind: type[Made]) -> Made:
         """What its module calls `name`. Raises InputError where that is no `kind`."""
@@ -159,7 +159,7 @@ def _of_file(file: Path, origin: str, module: str | None = None) -> list[Thing]:
         text = file.read_text(encoding="utf-8")
         groups = _of_python(text, file.stem) if file.suffix == ".py" else _of_table(text, file.suffix)
     except (OSError, ValueError, SyntaxError) as error:
-        line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise InputError(f"a {file.suffix} file that can be read", f"{file}{line}: {error}", f"edit {file}") from error
     return [Thing(group, file.stem, file, origin, module) for group in groups]
 
@@ -174,6 +174,9 @@ def _of_python(text: str, stem: str) -> list[str]:
         elif isinstance(node, ast.FunctionDef):
             takes = [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
             found += ["parsers"] if node.name == "parse" else ["rewards"] if node.name == stem and "completions" in takes else []
+        elif isinstance(node, ast.ClassDef):
+            methods = {method.name for method in node.body if isinstance(method, ast.FunctionDef)}
+            found += ["models"] if "answer" in methods else []
     return list(dict.fromkeys(found))
 
 
@@ -183,28 +186,4 @@ def _of_table(text: str, suffix: str) -> list[str]:
     return ["recipes"] if re.search(r"^(method|base):", text, re.MULTILINE) else []
 
 
-@functools.cache
-def _run(path: Path, module: str | None) -> ModuleType:
-    try:
-        if module is not None:
-            return importlib.import_module(module)
-        # A name of its own: the user's `iou.py` is no `iou` that somebody else imports.
-        name = f"harness_included_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None, "a .py file has a loader"
-        made = importlib.util.module_from_spec(spec)
-        sys.modules[name] = made  # dataclasses look their module up
-        spec.loader.exec_module(made)
-    except (Exception, SystemExit) as error:
-        lines = [step.tb_lineno for step in _steps(error) if step.tb_frame.f_code.co_filename == str(path)]
-        line = f" line {lines[-1]}" if lines else ""
-        found = f"{path}{line}: {type(error).__name__}: {error}"
-        raise InputError("an include that can be run", found, f"python {path}") from error
-    return made
-
-
-def _steps(error: BaseException) -> Iterator[TracebackType]:
-    step = error.__traceback__
-    while step is not None:
-        yield step
-        step = step.tb_next
+_run = functools.cache(user_file.run)

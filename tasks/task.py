@@ -85,7 +85,7 @@ def all_tasks() -> dict[str, Task]:
             taken = {name for other in found.values() for name in (other.name, *other.aliases)}
             if clash := sorted(taken & {task.name, *task.aliases}):
                 found_twice = f"{clash[0]!r}: an earlier one and {thing.path}"
-                raise InputError("each of the tasks under a name of its own", found_twice, f"rename it in {thing.path}")
+                raise InputError("each of the tasks under a name of its own", found_twice, f"rename the task in {thing.path}")
             found[task.name] = task
     return found
 

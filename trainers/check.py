@@ -26,7 +26,7 @@ def check(training: Training, alone: bool = False) -> None:
     protocols = {rules.name: rules for rules in training.protocols}
     if len(protocols) < len(training.protocols):
         raise InputError(
-            "protocols with different names", ", ".join(rules.name for rules in training.protocols), "rename one of them"
+            "protocols with different names", ", ".join(rules.name for rules in training.protocols), "rename one protocol"
         )
     if recipe.method == "grpo":
         terms(recipe.rewards, protocols, recipe.epochs)

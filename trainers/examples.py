@@ -110,7 +110,7 @@ def protocols_of(questions: Sequence[Question]) -> dict[str, Protocol]:
     found: dict[str, Protocol] = {}
     for question in questions:
         if found.setdefault(name := question.protocol.name, question.protocol) != question.protocol:
-            raise InputError("protocols with different names", f"two called {name}", "rename one of them")
+            raise InputError("protocols with different names", f"two called {name}", "rename one protocol")
     return found
 
 

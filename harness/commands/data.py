@@ -117,7 +117,9 @@ def _fetch(options: Namespace) -> int:
                 sys.stdout.write(f"  -> {root / item.path} (sha256 {item.sha256[:8]})\n")
         if absent and options.offline:
             missing = "".join(f"\n          {root / item.path} (sha256 {item.sha256}, from {item.url})" for item in absent)
-            raise InputError(f"the files of {name}, with --offline", f"missing or altered:{missing}", "place them there by hand")
+            raise InputError(
+                f"the files of {name}, with --offline", f"missing or altered:{missing}", "place the files there by hand"
+            )
     return 0
 
 

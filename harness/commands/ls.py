@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tabulate import tabulate
 
 from harness.lmms_tasks import write
-from harness.models import families
+from harness.models import families, own
 from harness.models.trivial import NAMES
 from tasks import outside, protocol
 from tasks.protocol import form
@@ -22,11 +22,15 @@ def main(options: Namespace) -> int:
     """List tasks, protocols, models, recipes or rewards, or print the folder of our tasks for lmms-eval."""
     listings = {"tasks": _tasks, "protocols": _protocols, "recipes": _recipes, "rewards": _rewards}
     listings |= {
-        "models": lambda: "\n".join([*NAMES, "replay:FILE", _checkpoints(), OWN, LMMS]),
+        "models": lambda: "\n".join([*NAMES, *_own(), "replay:FILE", _checkpoints(), OWN, LMMS]),
         "lmms-path": lambda: str(write.folder()),
     }
     sys.stdout.write(listings[options.what]() + "\n")
     return 0
+
+
+def _own() -> list[str]:
+    return [f"{name}, from {thing.origin}" for name, thing in own.added().items()]
 
 
 def _checkpoints() -> str:

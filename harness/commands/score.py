@@ -10,13 +10,13 @@ from pathlib import Path
 from tabulate import tabulate
 
 from harness import all_protocols as across
-from harness import api, secret, store
+from harness import secret, store
 from harness.arguments import given
 from harness.kept import keep
 from harness.plan import Plan, make_plan
 from harness.predicted import Matching, check_duplicates
 from harness.predictions import submission
-from harness.recorded import planned
+from harness.recorded import open_run, planned
 from tasks import protocol
 
 
@@ -31,7 +31,7 @@ def main(options: Namespace) -> int:
         plan = make_plan(options.task, **given(make_plan, options))
         if plan.samples[0].truth.clips is not None:
             return _submission(options, plan, path)
-    run = api.score(**given(api.score, options), keep_texts=False)
+    run = open_run(**given(open_run, options), keep_texts=False)
     # What was read stays to the end: collections need not walk it again and again.
     gc.freeze()
     _tell([*run.notes, *([run.hint] if run.hint else [])])

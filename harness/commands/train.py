@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import environment, extras
+from harness import environment
+from harness.api.training import planned
 from harness.arguments import given
 from harness.evaluate import evaluate, notes_before, taken_for
 from harness.models.options import Options
@@ -15,29 +16,24 @@ from harness.paths import run_beside
 from harness.plan import Plan, listed, make_plan
 from harness.summary import conclusion, usage
 from tasks.errors import InputError
-from trainers import recipe as recipes
-from trainers.mix import Part, parse
+from trainers.mix import Part
 
 if TYPE_CHECKING:
     from trainers.training import Training
 
+SETTINGS = ("seed", "skip_missing", "dtype", "attn", "dev_every", "dev_limit")
+
 
 def main(options: Namespace) -> int:
     """Train one checkpoint, or continue; with `--dry-run`, say what would happen."""
-    rank = [] if options.lora is None else [f"lora={{r: {options.lora}, lora_alpha: {2 * options.lora}}}"]
-    recipe = recipes.load(options.recipe, [*rank, *options.set])
-    options.protocol = options.protocol or recipe.protocol
+    training = planned(**given(planned, options), **{name: getattr(options, name) for name in SETTINGS})
+    options.protocol = options.protocol or training.recipe.protocol
     evaluation = evaluations(options)
-    parts = parts_of(options, tuple(dict.fromkeys(recipe.epochs)))
     if not options.output and not options.dry_run:
         raise InputError("a folder for the trained model", "none", "--output ckpts/NAME")
-    with extras.needed("train"):
-        from trainers.dry_run.plan import forecast
-        from trainers.train import train
-        from trainers.training import Training
+    from trainers.dry_run.plan import forecast
+    from trainers.train import train
 
-    asked = {**given(Training, options), "recipe": recipe, "parts": parts, "deadline_s": options.deadline}
-    training = Training(**asked, folder=Path(options.output or "."))
     if options.dry_run:
         sys.stdout.write(forecast(training))
         return 0
@@ -45,7 +41,7 @@ def main(options: Namespace) -> int:
         sys.stderr.write("".join(f"{note}\n" for note in taken_for(options.model)))
     record = train(training)
     if environment.launch().rank == 0:
-        sys.stdout.write(summary(training, record) + ("" if evaluation else f"next:  {next_step(options, parts)}\n"))
+        sys.stdout.write(summary(training, record) + ("" if evaluation else f"next:  {next_step(options, training.parts)}\n"))
     return int(max((_evaluate(options, folder, plan) for folder, plan in evaluation.items()), default=False))
 
 
@@ -81,16 +77,3 @@ def _evaluate(options: Namespace, folder: Path, plan: Plan) -> bool:
     ((_, summary),) = evaluate([plan], model, Options(dtype=dtype, attn=options.attn), output=str(folder))
     sys.stdout.write(conclusion(model, plan, summary) + usage(summary, None))
     return summary.broke
-
-
-def parts_of(options: Namespace, modes: tuple[str, ...]) -> tuple[Part, ...]:
-    """The train splits under their protocols. Raises InputError where one is a split that models are tested on."""
-    named = parse(options.task)
-    if options.split and len(named) > 1:
-        raise InputError("--split with one task", options.task, "write task@split for each")
-    asked = {**given(make_plan, options), "modes": modes, "seed": 0}
-    parts = [Part(make_plan(name, **asked), weight) for name, weight in named]
-    for plan, _ in parts:
-        if not plan.split.startswith(("train", "fit", "fewshot")) and not plan.task.name.endswith(".jsonl"):
-            raise InputError("a split to train on: train, fit, fewshot-K-seedN", plan.name, f"--tasks {plan.task.name}@train")
-    return tuple(parts)

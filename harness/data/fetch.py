@@ -43,7 +43,7 @@ def wanted(task: Task, split: str | None, data_root: Path, mirror: str | None = 
     for name in [origin(task, split, data_root)] if split else published:
         with_home = [source for source in published[name].sources if source.homes]
         if not with_home:
-            raise InputError(f"a published home of {task.name}@{name}", "none: its files are supplied by you", task.obtain)
+            raise InputError(f"a published home of {task.name}@{name}", "none: the files are supplied by you", task.obtain)
         there = (source for source in with_home if all(item_is_there(item, data_root) for item in _items(source, mirror)))
         files |= {item.path: item for item in _items(next(there, with_home[0]), mirror)}
     return list(files.values())
@@ -105,7 +105,9 @@ def _lock(file: BinaryIO, target: Path) -> None:
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise InputError(f"nobody else at work on {target}", "another process is fetching it", "wait for it") from error
+        raise InputError(
+            f"nobody else at work on {target}", "another process is fetching that file", "wait for that process"
+        ) from error
 
 
 def _receive_all(url: str, file: BinaryIO) -> None:
@@ -126,7 +128,7 @@ def _receive_all(url: str, file: BinaryIO) -> None:
         except ValueError as error:
             raise InputError("an address", f"{url}: {error}", "harness data fetch … --mirror URL") from error
     found = f"{file.tell():,} bytes after {ATTEMPTS} attempts, then: {problem}"
-    step = "type the same command again: it goes on from there; or give a --mirror URL"
+    step = "type the same command again to resume the download, or give a --mirror URL"
     raise InputError(f"all of {url}", found, step) from problem
 
 

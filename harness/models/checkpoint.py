@@ -238,7 +238,7 @@ def trained_on(folder: Path) -> dict[str, Any] | None:
         }
     except (KeyError, TypeError) as error:
         expected, found = f"a {RECORD} with what the model was trained on", f"{place}: {error!r}"
-        raise InputError(expected, found, "remove the file if it is not ours") from error
+        raise InputError(expected, found, "remove the file if another project wrote the file") from error
 
 
 def taught(folder: Path) -> list[tuple[str, str, list[str]]]:

@@ -55,7 +55,7 @@ def open_model(
         step = "python -m lmms_eval models" if kind.startswith("lmms") else "harness run --help"
         raise InputError("--backend hf, vllm, openai, lmms:NAME or lmms-simple:NAME", repr(backend), step)
     if options.model_args and not lmms_name:
-        raise InputError("--model-args with --backend lmms:NAME", f"--backend {backend}", "leave it out")
+        raise InputError("--model-args with --backend lmms:NAME", f"--backend {backend}", "leave --model-args out")
     if backend in ("hf", "vllm") and "/" not in name and not Path(name).exists():
         expected = "a checkpoint folder, a hub id (owner/name), FILE.py:CLASS, replay:FILE or a trivial model"
         raise InputError(expected, unknown(name, trivial.NAMES), "harness ls models")
@@ -84,4 +84,6 @@ def _refuse_engine_options(options: Options, asked: str) -> None:
     """Raises InputError where an option of vLLM's engine is given to what has none."""
     for name in ENGINE:
         if (value := getattr(options, name)) is not None:
-            raise InputError(f"--{name.replace('_', '-')} {value} with --backend vllm", asked, "leave it out")
+            raise InputError(
+                f"--{name.replace('_', '-')} {value} with --backend vllm", asked, f"leave --{name.replace('_', '-')} out"
+            )

@@ -1,29 +1,46 @@
-"""A model of one's own: a class in a file, `--model mine.py:Mine`; docs/own-model.md shows one."""
+"""A model of one's own: a class in a file, `--model mine.py:Mine`, or an object in memory; docs/own-model.md shows one."""
 
+import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, Protocol
 
 import numpy as np
 
-from harness import user_file
 from harness.frames import Frames, wrong_by_s
 from harness.models import torchvision_fix
 from harness.models.base import AnswerError, Reply
+from harness.models.trivial import NAMES
 from harness.records import MODEL_ERROR
+from tasks import outside, user_file
 from tasks.errors import Failure, InputError, unknown
 from tasks.question import Question
 
 SUFFIX = ".py"
 STEP = "compare it with the example of docs/own-model.md"
+Function = Callable[[Frames, Question], str | Reply | Failure]
+"""A reply to one question on the frames of its video."""
+
+
+class Answering(Protocol):
+    """An object that answers, as docs/own-model.md describes it."""
+
+    def answer(self, frames: Any, questions: Any, /) -> Any:
+        """One reply for each question."""
+
+
+def added() -> dict[str, outside.Thing]:
+    """Models that files from outside bring, by name. Raises InputError where a name is taken."""
+    return outside.added("models", NAMES)
 
 
 def is_own(name: str) -> bool:
-    """Whether `--model` names a Python file, or a class in one."""
-    return (name.endswith(SUFFIX) or f"{SUFFIX}:" in name) and not Path(name).is_dir()
+    """Whether `--model` names a Python file, a class in one, or a model from outside."""
+    return name in added() or ((name.endswith(SUFFIX) or f"{SUFFIX}:" in name) and not Path(name).is_dir())
 
 
 def fingerprint(name: str) -> str:
@@ -37,12 +54,52 @@ def fingerprint(name: str) -> str:
 
 def load(name: str, backend: str = "hf") -> "OwnModel":
     """Run the file and make a model of the class. Raises InputError, with the line, where one of them cannot be used."""
-    if backend != "hf":
-        raise InputError(f"{name} without --backend", f"--backend {backend}", "leave it out: the class in the file answers")
+    _refuse_backend(name, backend)
     # Before the file imports transformers, whose video processors need torchvision.
     torchvision_fix.install()
     digest, (path, wanted) = fingerprint(name), _divided(name)
-    return OwnModel(name, path, digest, _class(path, wanted))
+    kind = _class(added()[name].load() if name in added() else user_file.run(path, STEP), path, wanted)
+    try:
+        model = kind()
+    except (Exception, SystemExit) as error:
+        if isinstance(error, InputError):
+            raise
+        found = user_file.told(error, path)
+        raise InputError(f"{kind.__name__}(), which takes no arguments and raises nothing", found, STEP) from error
+    return OwnModel(name, path, digest, kind.__qualname__, model)
+
+
+def in_memory(model: Answering | Function, backend: str = "hf") -> "OwnModel":
+    """A model of a function, or of an object with `answer`, known by the source of its code. Raises InputError without one.
+
+    What the code reads besides, such as weights, is in the identity of a run only where `describe` of the object tells it.
+    """
+    answers = hasattr(model, "answer")
+    code = model if inspect.isroutine(model) else type(model)
+    functions = [code] if inspect.isroutine(code) else [f for f in vars(code).values() if inspect.isfunction(f)]
+    name = code.__qualname__.rpartition(">.")[2]
+    try:
+        source = "".join(inspect.getsource(function) for function in functions)
+        path = Path(inspect.getfile(functions[0]))
+    except (TypeError, OSError, IndexError) as error:
+        expected = "a function of frames and a question, or an object with `answer`, whose source Python can read"
+        raise InputError(expected, f"{name}: {error}", "put the model in FILE.py, as docs/own-model.md shows") from error
+    _refuse_backend(name, backend)
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    return OwnModel(name, path, digest, name, model if answers else SimpleNamespace(answer=_for_each(model)))  # type: ignore[arg-type]
+
+
+def _for_each(function: Function) -> Callable[[Frames, Sequence[Question]], list[Any]]:
+    @functools.wraps(function)
+    def answer(frames: Frames, questions: Sequence[Question]) -> list[Any]:
+        return [function(frames, question) for question in questions]
+
+    return answer
+
+
+def _refuse_backend(name: str, backend: str) -> None:
+    if backend != "hf":
+        raise InputError(f"{name} without --backend", f"--backend {backend}", "leave --backend out: the code itself answers")
 
 
 class OwnModel:
@@ -52,16 +109,9 @@ class OwnModel:
     the times it has just told its model, in seconds, one for each frame; they are compared with the times of the frames.
     """
 
-    def __init__(self, name: str, path: Path, digest: str, kind: type) -> None:
+    def __init__(self, name: str, path: Path, digest: str, called: str, model: Any) -> None:
         self.name = name
-        self._path, self._digest, self._kind = path, digest, kind
-        try:
-            self._model = kind()
-        except (Exception, SystemExit) as error:
-            if isinstance(error, InputError):
-                raise
-            found = user_file.told(error, path)
-            raise InputError(f"{kind.__name__}(), which takes no arguments and raises nothing", found, STEP) from error
+        self._path, self._digest, self._called, self._model = path, digest, called, model
         self.needs_video = self._setting("needs_video", True)
         self.pixel_factor = self._factor()
         self._check_signature()
@@ -72,7 +122,7 @@ class OwnModel:
         return {
             "name": self.name,
             "backend": "own",
-            "class": self._kind.__qualname__,
+            "class": self._called,
             "fingerprint": self._digest,
             "described": self._described(),
             **sampling,
@@ -120,18 +170,18 @@ class OwnModel:
 
     def _setting(self, name: str, default: bool) -> bool:
         if not isinstance(value := getattr(self._model, name, default), bool):
-            raise InputError(f"{name} of {self._kind.__name__}: true or false", f"{self._path}: {value!r}", STEP)
+            raise InputError(f"{name} of {self._called}: true or false", f"{self._path}: {value!r}", STEP)
         return value
 
     def _factor(self) -> int | None:
         value = getattr(self._model, "pixel_factor", 28)
         if value is not None and (type(value) is not int or not 1 <= value <= 1024):
-            expected = f"pixel_factor of {self._kind.__name__}: an integer, or None where it reads the file itself"
+            expected = f"pixel_factor of {self._called}: an integer, or None where it reads the file itself"
             raise InputError(expected, f"{self._path}: {value!r}", STEP)
         return value
 
     def _check_signature(self) -> None:
-        answer = self._model.answer
+        answer = inspect.unwrap(self._model.answer)
         if inspect.iscoroutinefunction(answer) or inspect.isgeneratorfunction(answer):
             raise self._wrong("a plain method that returns a list", "one with `async` or `yield`")
         try:
@@ -156,18 +206,19 @@ class OwnModel:
         """An error about what `answer` is or gives, with the line where it begins."""
         code = getattr(inspect.unwrap(self._model.answer), "__code__", None)
         where = f"{self._path}, line {code.co_firstlineno}" if code is not None else str(self._path)
-        return InputError(f"{expected}, from answer of {self._kind.__name__}", f"{where}: {found}", STEP)
+        return InputError(f"{expected}, from answer of {self._called}", f"{where}: {found}", STEP)
 
 
 def _divided(name: str) -> tuple[Path, str]:
     """The file, and the class in it; an empty text where none is named."""
+    if (thing := added().get(name)) is not None:
+        return thing.path, ""
     stem, colon, wanted = name.rpartition(f"{SUFFIX}:")
     return (Path(f"{stem}{SUFFIX}"), wanted) if colon else (Path(name), "")
 
 
-def _class(path: Path, wanted: str) -> type:
+def _class(module: ModuleType, path: Path, wanted: str) -> type:
     """The class of this name, or the only one of the file that answers. Raises InputError."""
-    module = user_file.run(path, STEP)
     classes = {key: value for key, value in vars(module).items() if inspect.isclass(value)}
     able = [k for k, v in classes.items() if v.__module__ == module.__name__ and callable(getattr(v, "answer", None))]
     if not wanted and len(able) != 1:

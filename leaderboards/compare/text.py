@@ -6,6 +6,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from harness import extras
 from harness.recorded import html
 from leaderboards.compare.errors import THRESHOLD
 from leaderboards.compare.paired import SEEDS
@@ -38,6 +39,21 @@ class Comparison:
             for pair in one["comparisons"]
             for metric, found in pair["metrics"].items()
         ]
+
+    def to_pandas(self) -> Any:
+        """The differences as `pandas.DataFrame`, a row for each mode, later run and metric, in percent and points.
+
+        Columns `low_95` and `high_95` bound the difference; what cannot be told is missing. Raises InputError without the extra
+        `train`.
+        """
+        found = [
+            {"mode": mode, "first": pair["a"], "run": pair["b"], "metric": metric, **figures}
+            | dict(zip(("low_95", "high_95"), figures["interval_95"], strict=True))
+            for mode, one in self.result["modes"].items()
+            for pair in one["comparisons"]
+            for metric, figures in pair["metrics"].items()
+        ]
+        return extras.package("pandas", "train").DataFrame(found).drop(columns="interval_95", errors="ignore")
 
     def __repr__(self) -> str:
         return "\n".join([*self._heading(), _table(self.rows)])

@@ -15,6 +15,8 @@ show((data, page) => {
     place.replaceChildren(...detail(data, series, i).filter(Boolean));
     // Browsers refuse to change the address often.
     clearTimeout(later);
+    // In the cell of a notebook the page has no address of its own.
+    if (location.protocol === "about:") return;
     later = setTimeout(() => history.replaceState(null, "", addressOf(data.samples.id[i])), SETTLED_MS);
   });
   const parts = [scores(data), section("Samples", el("div", { class: "browse" }, samples.place, place)), ...summary(data), training(data)];

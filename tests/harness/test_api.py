@@ -94,19 +94,21 @@ def test_options_are_those_of_the_command_line(benchmark_root: Path, tmp_path: P
     assert [(row["id"], row["mode"]) for row in one.samples] == [(i, m) for m in ("direct", "cot") for i in known[2:4]]
 
 
-@pytest.mark.parametrize("verb", ["run", "score", "compare"])
+@pytest.mark.parametrize("verb", ["run", "score", "compare", "train", "experiment", "board", "view"])
 def test_names_and_defaults_are_those_of_the_command_line(verb: str) -> None:
     """What concerns files and exit codes of the command alone is not there."""
-    typed = {"run": ["--model", "m", "--tasks", "t"], "score": ["x"], "compare": ["x"]}[verb]
-    command = vars(parser().parse_args([verb, *typed]))
-    only_there = {"command", "debug", "model", "tasks", "path", "runs", "json", "all_protocols", "max_errors", "price"}
-    only_there |= {"include", "config"}
-    only_there |= {"output", "system"} if verb == "score" else set()
-    only_here = {"model", "path", "first", "others", "keep_texts", "whole", *({"task"} if verb == "run" else ())}
+    given = {"run": ["--model", "m", "--tasks", "t"], "train": ["--recipe", "r", "--model", "m", "--tasks", "t", "--output", "o"]}
+    command = vars(parser().parse_args([verb, *given.get(verb, ["x"])]))
+    typed = {"run": {"model"}, "train": {"recipe", "model", "task", "output"}, "score": {"path"}, "experiment": {"file"}}
+    only_there = {"command", "debug", "tasks", "json", "all_protocols", "max_errors", "price", "include", "config", "dry_run"}
+    only_there |= {"score": {"output", "system"}, "train": {"evaluate", "modes"}, "board": {"format"}}.get(verb, set())
+    only_there |= typed.get(verb, {"runs"})
+    only_here = {*typed.get(verb, {"runs"}), "first", "others", *({"task"} if verb == "run" else ())}
     parameters = inspect.signature(getattr(api, verb)).parameters
     assert command.keys() - only_there == parameters.keys() - only_here
     for name in parameters.keys() - only_here:
-        assert (command[name] or None) == (parameters[name].default or None), name
+        default = {"layout": "general", "group": "seeds"}.get(name) if verb == "board" else None
+        assert (command[name] or default) == (parameters[name].default or None), name
 
 
 def test_a_file_of_predictions_is_scored(benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

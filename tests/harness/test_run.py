@@ -275,7 +275,7 @@ def test_a_full_disk_stops_with_a_message_and_the_run_goes_on_later(benchmark_ro
     command = [sys.executable, "-c", limited, *arguments, "--output", str(tmp_path / "run")]
     stopped = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (stopped.returncode, "Traceback" in stopped.stderr) == (2, False)
-    assert "it continues" in stopped.stderr
+    assert "again to continue" in stopped.stderr
     assert 0 < len(lines(tmp_path / "run")) < 120
     assert harness(*arguments, "--output", tmp_path / "run") == 0
     assert harness(*arguments, "--output", tmp_path / "whole") == 0

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness import api
 from harness.commands import view
 from harness.synthetic.make import make
 from tasks.answer import Answer
@@ -78,6 +79,23 @@ def paged(said_run: Callable[..., Path]) -> Callable[..., Path]:
         return output
 
     return build
+
+
+def test_a_cell_of_a_notebook_shows_the_page(
+    said_run: Callable[..., Path], benchmark_root: Path, browser: Any, tmp_path: Path
+) -> None:
+    run = said_run(benchmark_root, middle, "run")
+    cell = tmp_path / "notebook.html"
+    cell.write_text(f"<!doctype html>{api.view(run, data_root=benchmark_root)._repr_html_()}", encoding="utf-8")
+    page, wrong = browser.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(cell.as_uri())
+    inside = page.frame_locator("iframe")
+    inside.locator("main[aria-busy=false]").wait_for()
+    inside.locator("tr.chosen").wait_for()
+    page.wait_for_timeout(500)  # addresses are set after SETTLED_MS
+    page.close()
+    assert wrong == []
 
 
 def middle(question: Question) -> str:

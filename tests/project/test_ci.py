@@ -64,7 +64,7 @@ def test_the_command_of_the_readme_runs_before_anything_is_installed(machine: Ma
     assert PASSED in done.stdout
 
 
-@pytest.mark.parametrize("target", ["lint", "test", "board", "rewards", "floor"])
+@pytest.mark.parametrize("target", ["lint", "test", "board", "rewards", "site", "floor"])
 def test_what_fails_on_the_bare_machine_fails(target: str, machine: Machine) -> None:
     assert machine.run(make=f"'make {target}') exit 1;;").returncode != 0
     assert machine.asked()[-1] == f"make {target}"

@@ -109,9 +109,9 @@ def wrong(tmp_path: Path) -> Wrong:
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("x.py", "TASK = (\n", "x.py line 1"),
-        ("x.py", "import os\nTASK = os.nothing\n", "x.py line 2: AttributeError"),
-        ("x.py", "import nothing_of_the_kind\nTASK = 1\n", "x.py line 1: ModuleNotFoundError"),
+        ("x.py", "TASK = (\n", "x.py, line 1"),
+        ("x.py", "import os\nTASK = os.nothing\n", "x.py, line 2: AttributeError"),
+        ("x.py", "import nothing_of_the_kind\nTASK = 1\n", "x.py, line 1: ModuleNotFoundError"),
         ("x.py", "TASK = 1\n", "TASK in"),
         ("x.py", "KIND = 1\n", "KIND in"),
         ("x.py", "raise SystemExit\nKIND = 1\n", "line 1: SystemExit"),

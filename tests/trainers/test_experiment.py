@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from harness import api
 from harness.arguments import parser
 from harness.cli import main
 from harness.commands import experiment as command
@@ -80,6 +81,9 @@ def test_an_experiment_goes_on_where_it_stopped(
         ("grpo", "sft", True, "synthetic@test")
     ]
     assert main([*typed, "--dry-run"]) == 0 and capsys.readouterr().out == ""
+    found = api.experiment(file, output=tmp_path / "out", data_root=data)
+    assert (repr(found), found.result["contrasts"]) == (table, kept["contrasts"])
+    assert found.to_pandas()["a"].tolist() == ["grpo"]
 
 
 def test_the_best_mean_over_seeds_is_chosen() -> None:

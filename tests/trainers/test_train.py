@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
+from harness import api
 from harness.arguments import parser
 from harness.cli import main
 from harness.commands.train import main as command
@@ -160,6 +161,23 @@ def test_bad_input(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> 
         run_command(typed(model, data, tmp_path / "bad", task="synthetic@test"))
 
 
+def test_the_notebook_trains_as_the_command(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    settings = ["max_steps=1", "learning_rate=0.001", "save_steps=2", "prompts_per_step=2"]
+    asked = {"output": tmp_path / "api", "set": settings, "data_root": data}
+    trained = api.train("sft", checkpoints["qwen3_vl"], "synthetic@train", **asked)
+    assert main(typed(checkpoints["qwen3_vl"], data, tmp_path / "typed", "sft", max_steps=1)) == 0
+    ours, theirs = weights(trained.path), weights(tmp_path / "typed")
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert repr(trained).startswith("sft on synthetic@train: 1 steps, 18 samples\n")
+    assert api.train("sft", checkpoints["qwen3_vl"], "synthetic@train", **asked).record == trained.record
+    run = api.run(trained, "synthetic", limit=1, output=tmp_path / "run", data_root=data)
+    assert run.document is not None and run.document["spec"]["model"]["trained_on"]["recipe"] == "sft"
+    with pytest.raises(InputError, match="nearest: learning_rate"):
+        api.train(
+            "sft", checkpoints["qwen3_vl"], "synthetic@train", output=tmp_path / "bad", set=["learning_rat=1"], data_root=data
+        )
+
+
 def test_a_tracker_that_fails_is_given_up(
     checkpoints: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -174,7 +192,7 @@ def test_a_tracker_that_fails_is_given_up(
 
     monkeypatch.setattr(callbacks, "get_reporting_integration_callbacks", lambda names: [Unreachable])
     assert main(typed(checkpoints["qwen3_vl"], data, tmp_path / "out", "sft", max_steps=3, report_to="wandb")) == 0
-    assert heard == [1] and "wandb is given up, training goes on: ConnectionError: no route to host" in caplog.text
+    assert heard == [1] and "wandb is given up, and training continues: ConnectionError: no route to host" in caplog.text
     monkeypatch.undo()
     with pytest.raises(InputError, match="a tracker that is installed"):
         run_command(typed(checkpoints["qwen3_vl"], data, tmp_path / "bad", "sft", report_to="wandbb"))

@@ -129,7 +129,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _damaged(folder: Path, found: str) -> InputError:
-    step = f"rm -r {folder}; the same command goes on from the checkpoint before it, or from the start"
+    step = f"rm -r {folder}; the same command then continues from the checkpoint before, or from the start"
     return InputError(f"the checkpoint {folder} as it was saved", found, step)
 
 

@@ -79,8 +79,8 @@ def _bound(name: str, protocol: Protocol | None, settings: dict[str, Any]) -> Re
     known = [setting for setting in settings_of(reward) if setting != "protocol"]
     for setting in settings:
         if setting not in known:
-            expected = f"a setting of reward {name}: {', '.join(known) or 'it has none'}"
-            raise InputError(expected, unknown(setting, known), "drop it")
+            expected = f"a setting of reward {name}: {', '.join(known) or 'none'}"
+            raise InputError(expected, unknown(setting, known), f"remove {setting} from the recipe")
     if protocol is not None and "protocol" in settings_of(reward):
         settings = {**settings, "protocol": protocol}
     return functools.partial(reward, **settings) if settings else reward

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import user_file
+from tasks import user_file
 from tasks.errors import InputError, unknown
 
 NEXT = "harness rewards check FILE.py:FUNCTION"

@@ -312,7 +312,7 @@ def test_names_and_settings() -> None:
         ("iuo", {}, "nearest: iou"),
         ("common", {}, "a reward: "),
         ("iou", {"sigend": True}, "nearest: signed"),
-        ("timezero", {"signed": True}, "it has none"),
+        ("timezero", {"signed": True}, "none"),
     ],
 )
 def test_wrong_names_are_refused_with_the_nearest(name: str, bound: dict[str, Any], words: str) -> None:

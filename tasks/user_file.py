@@ -1,5 +1,7 @@
-"""Python out of a file of a user's own: run once, with errors that name its line."""
+"""Python out of a file of a user's own, with errors that name its line."""
 
+import hashlib
+import importlib
 import importlib.util
 import sys
 import textwrap
@@ -13,23 +15,30 @@ SHOWN = 500
 """Characters of an error that are shown."""
 
 
-def run(path: Path, step: str) -> ModuleType:
+def run(path: Path, step: str, module: str | None = None) -> ModuleType:
     """Run a file and return what it defines. Modules beside it can be imported by it, after those that are installed.
 
-    Raises InputError with the line where there is no such file or it raises; `step` is what a user can do next.
+    `module` is the import name of a file that an installed package brings; `step` is what a user can do next. Raises InputError
+    with the line where there is no such file or it raises.
     """
-    spec = importlib.util.spec_from_file_location(f"user_file_{path.stem}", path) if path.is_file() else None
-    if path.suffix != ".py" or spec is None or spec.loader is None:
+    if path.suffix != ".py" or not path.is_file():
         raise InputError("a Python file", f"{path}: there is none", step)
-    module = importlib.util.module_from_spec(spec)
-    # Where dataclasses look for the names in their annotations.
-    sys.modules[spec.name] = module
-    if (folder := str(path.resolve().parent)) not in sys.path:
-        sys.path.append(folder)
     try:
-        spec.loader.exec_module(module)
+        return _run(path) if module is None else importlib.import_module(module)
     except (Exception, SystemExit) as error:
         raise InputError("a file that Python can run", told(error, path), f"python {path}") from error
+
+
+def _run(path: Path) -> ModuleType:
+    # A name of its own: the user's `iou.py` is no `iou` that somebody else imports.
+    name = f"user_file_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None, "a .py file has a loader"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look for the names in their annotations there
+    if (folder := str(path.resolve().parent)) not in sys.path:
+        sys.path.append(folder)
+    spec.loader.exec_module(module)
     return module
 
 

@@ -1,0 +1,66 @@
+"""`board`: runs and published rows in one ranking."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness import extras, paths
+from harness.paths import AnyPath
+from leaderboards.board import formats
+from leaderboards.board.ranking import Board as Content
+from leaderboards.board.request import Request, make
+from leaderboards.results import verify as verify_runs
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Board:
+    """A leaderboard; shows itself as the table of `harness board`."""
+
+    content: Content
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a line of the board: where it stands, how it was measured, and a column in percent for each metric."""
+        found = []
+        for section in json.loads(formats.data(self.content))["sections"]:
+            for row in section["rows"]:
+                told = {key: row[key] for key in ("block", "kind", "model", "mode")}
+                values = {name: metric["value"] for name, metric in row["metrics"].items()}
+                found.append({"task": section["task"], "split": section["split"], **told, **values})
+        return found
+
+    def to_pandas(self) -> Any:
+        """`rows` as `pandas.DataFrame`. Raises InputError without the extra `train`."""
+        return extras.package("pandas", "train").DataFrame(self.rows)
+
+    def __repr__(self) -> str:
+        return formats.text(self.content).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        return formats.page(self.content)
+
+
+def board(
+    *runs: AnyPath,
+    layout: str = "general",
+    published: str | None = None,
+    label: Mapping[str, str] | None = None,
+    group: Literal["seeds", "none"] = "seeds",
+    force: bool = False,
+    verify: bool = False,
+    data_root: AnyPath | None = None,
+) -> Board:
+    """What `harness board` does; `harness board --help` tells the options. Raises InputError, as the command says it.
+
+    Args:
+        runs: Run folders, folders of runs, or `Run` objects.
+        label: What the runs in a folder are called, by folder.
+    """
+    folders, root = tuple(map(Path, runs)), paths.data_root(data_root)
+    labels = tuple((Path(folder), text) for folder, text in (label or {}).items())
+    request = Request(runs=folders, labels=labels, group=group, layout=layout, published=published, force=force)
+    if verify:
+        verify_runs(folders, root)
+    return Board(make(request, root))

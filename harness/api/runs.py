@@ -1,0 +1,177 @@
+"""`run`, `score`, `load_run` and `compare`."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from harness import store
+from harness.api.memory import Predictions, on_disk
+from harness.evaluate import evaluate, notes_before
+from harness.models import own
+from harness.models.options import Options
+from harness.paths import AnyPath
+from harness.plan import make_plan
+from harness.recorded import Recorded as Run
+from harness.recorded import check_whole, open_run
+from leaderboards.compare.runs import compare_runs
+from leaderboards.compare.text import Comparison
+from tasks.errors import InputError
+
+
+def run(
+    model: AnyPath | own.Answering | own.Function,
+    task: str,
+    *,
+    split: str | None = None,
+    protocol: str | None = None,
+    modes: str | Sequence[str] | None = None,
+    videos: AnyPath | Sequence[AnyPath] = (),
+    output: AnyPath | None = None,
+    limit: int | None = None,
+    ids: AnyPath | Sequence[AnyPath] = (),
+    seed: int = 0,
+    backend: str = "hf",
+    reply_key: str | None = None,
+    model_args: str = "",
+    base_url: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    attn: str = "sdpa",
+    device_map: Literal["auto"] | None = None,
+    batch_size: int | Literal["auto"] = 8,
+    trust_remote_code: bool = False,
+    tensor_parallel: int | None = None,
+    gpu_memory: float | None = None,
+    max_model_len: int | None = None,
+    workers: int = 1,
+    deadline: float = 120,
+    data_root: AnyPath | None = None,
+) -> Run:
+    """What `harness run` does, on one task; the same call continues an interrupted run. `harness run --help` tells the options.
+
+    `model` is what `--model` names, a function of frames and one question that returns a text, or an object with
+    `answer(frames, questions)` (docs/own-model.md). Raises InputError, as the command says it, and for several tasks at once.
+    """
+    if "," in task:
+        raise InputError("one task", task, "api.run(MODEL, TASK) for each")
+    plan = make_plan(task, split, protocol, modes, data_root, videos, limit, seed, ids)
+    settings = Options(
+        device=device,
+        dtype=dtype,
+        attn=attn,
+        device_map=device_map,
+        batch_size=batch_size,
+        trust_remote_code=trust_remote_code,
+        seed=seed,
+        base_url=base_url,
+        model_args=model_args,
+        reply_key=reply_key,
+        tensor_parallel=tensor_parallel,
+        gpu_memory=gpu_memory,
+        max_model_len=max_model_len,
+    )
+    asked = os.fspath(model) if isinstance(model, str | os.PathLike) else own.in_memory(model, backend)
+    name = asked if isinstance(asked, str) else asked.name
+    ((_, summary),) = evaluate([plan], asked, settings, backend, output, workers, deadline)
+    folder, notes = summary.folder, (*notes_before(name, [plan]), *summary.notes)
+    return Run(folder, name, plan, store.read_records(folder), plan.protocol, store.read_run(folder), notes)
+
+
+def score(
+    path: AnyPath | Predictions,
+    *,
+    task: str | None = None,
+    split: str | None = None,
+    protocol: str | None = None,
+    modes: str | Sequence[str] | None = None,
+    videos: AnyPath | Sequence[AnyPath] = (),
+    ids: AnyPath | Sequence[AnyPath] = (),
+    reply_key: str | None = None,
+    duplicates: str = "last",
+    data_root: AnyPath | None = None,
+    choices: AnyPath | None = None,
+) -> Run:
+    """What `harness score` does, on a run or on predictions; writes nothing. `harness score --help` tells the options.
+
+    Args:
+        path: Run folder, file of predictions, or predictions in memory: a data frame, a list of rows, or replies by id.
+        task: Task of predictions.
+
+    Raises:
+        InputError: As the command says it.
+    """
+    return open_run(
+        on_disk(path),
+        task=task,
+        split=split,
+        protocol=protocol,
+        modes=modes,
+        videos=videos,
+        ids=ids,
+        reply_key=reply_key,
+        duplicates=duplicates,
+        data_root=data_root,
+        choices=choices,
+    )
+
+
+def load_run(
+    path: AnyPath | Predictions,
+    *,
+    task: str | None = None,
+    protocol: str | None = None,
+    reply_key: str | None = None,
+    duplicates: str = "last",
+    data_root: AnyPath | None = None,
+) -> Run:
+    """A finished run, or predictions: as `score`, which also takes what is not finished. Raises InputError."""
+    found = score(path, task=task, protocol=protocol, reply_key=reply_key, duplicates=duplicates, data_root=data_root)
+    return check_whole(found)
+
+
+def compare(
+    first: AnyPath | Sequence[AnyPath],
+    *others: AnyPath | Sequence[AnyPath],
+    task: str | None = None,
+    protocol: str | None = None,
+    reply_key: str | None = None,
+    duplicates: str = "last",
+    force: bool = False,
+    data_root: AnyPath | None = None,
+) -> Comparison:
+    """What `harness compare` does; `harness compare --help` tells the options. Raises InputError, as the command says it.
+
+    Each is a run folder, a file of predictions or a `Run`; a list holds the seeds of one system. One alone is diagnosed. A `Run`
+    is compared as it was opened, but for a `protocol` that is named here.
+    """
+    groups = [_seeds(argument) for argument in (first, *others)]
+    names = [",".join(os.fspath(one) for one in group) for group in groups]
+    places = [Path(one).resolve() for group in groups for one in group]
+    if len(set(places)) < len(places):
+        raise InputError("each run once", " ".join(names), "harness compare RUN RUN")
+    opened = partial(_opened, task=task, protocol=protocol, reply_key=reply_key, duplicates=duplicates, data_root=data_root)
+    runs = {name: [opened(one) for one in group] for name, group in zip(names, groups, strict=True)}
+    notes = tuple(note for some in runs.values() for one in some for note in one.notes)
+    return Comparison(compare_runs(runs, force), notes)
+
+
+def _opened(one: AnyPath, task: str | None, protocol: str | None, data_root: AnyPath | None, **asked: Any) -> Run:
+    if not isinstance(one, Run):
+        return load_run(one, task=task, protocol=protocol, data_root=data_root, **asked)
+    if protocol is None:
+        return check_whole(one)
+    named = f"{one.plan.task.name}@{one.plan.split}" if one.document is None else None
+    return load_run(one, task=task or named, protocol=protocol, data_root=data_root or one.plan.data_root, **asked)
+
+
+def _seeds(argument: AnyPath | Sequence[AnyPath]) -> list[AnyPath]:
+    """The runs that an argument names: one, a list, or the seeds of one system joined by commas."""
+    if not isinstance(argument, str):
+        return [argument] if isinstance(argument, os.PathLike) else [*argument]
+    try:
+        is_one = Path(argument).exists()
+    except OSError:  # several names together can be longer than a name may be
+        is_one = False
+    return [argument] if is_one else [*argument.split(",")]

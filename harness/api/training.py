@@ -1,0 +1,114 @@
+"""`train`: one training, from names to a checkpoint."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness import extras
+from harness.paths import AnyPath
+from harness.plan import make_plan
+from tasks.errors import InputError
+from trainers import recipe as recipes
+from trainers.mix import Part, parse
+
+if TYPE_CHECKING:
+    from trainers.training import Training
+
+
+@dataclass(frozen=True, repr=False)
+class Trained:
+    """A trained checkpoint; stands wherever a model is named: `api.run(trained, "charades")`.
+
+    Attributes:
+        path: Its folder.
+        record: The content of its `train.json`.
+    """
+
+    path: Path
+    record: Mapping[str, Any]
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        name, on = self.record["spec"]["recipe"]["name"], self.record["trained_on"]
+        return f"{name} on {on['split']}: {self.record['steps']:,} steps, {on['samples']:,} samples\nmodel: {self.path}"
+
+
+def train(
+    recipe: AnyPath,
+    model: AnyPath,
+    task: str,
+    *,
+    output: AnyPath,
+    split: str | None = None,
+    protocol: str | None = None,
+    set: Sequence[str] = (),
+    lora: int | None = None,
+    videos: AnyPath | Sequence[AnyPath] = (),
+    ids: AnyPath | Sequence[AnyPath] = (),
+    seed: int = 0,
+    skip_missing: bool = False,
+    dtype: Literal["auto", "mixed", "float32", "bfloat16"] = "auto",
+    attn: str = "sdpa",
+    deadline: float = 120,
+    dev_every: int = 0,
+    dev_limit: int = 100,
+    data_root: AnyPath | None = None,
+) -> Trained:
+    """What `harness train` does; the same call continues an interrupted training. `harness train --help` tells the options.
+
+    Args:
+        task: One split or a mix of several: `charades@train,nextgqa@train:0.5`.
+        set: Changes of the recipe: `["learning_rate=1e-6"]`.
+
+    Raises:
+        InputError: As the command says it.
+    """
+    training = planned(
+        *(recipe, model, task, output, split, protocol, set, lora, videos, ids, data_root, deadline),
+        seed=seed,
+        skip_missing=skip_missing,
+        dtype=dtype,
+        attn=attn,
+        dev_every=dev_every,
+        dev_limit=dev_limit,
+    )
+    from trainers.train import train as start
+
+    return Trained(training.folder, start(training))
+
+
+def planned(
+    recipe: AnyPath,
+    model: AnyPath,
+    task: str,
+    output: AnyPath | None,
+    split: str | None,
+    protocol: str | None,
+    set: Sequence[str],
+    lora: int | None,
+    videos: AnyPath | Sequence[AnyPath],
+    ids: AnyPath | Sequence[AnyPath],
+    data_root: AnyPath | None,
+    deadline: float,
+    **settings: Any,
+) -> "Training":
+    """The training that options of `train` ask for, checked as far as no model is needed; `settings` are of `Training`."""
+    rank = [] if lora is None else [f"lora={{r: {lora}, lora_alpha: {2 * lora}}}"]
+    rules = recipes.load(fspath(recipe), [*rank, *set])
+    named = parse(task)
+    if split and len(named) > 1:
+        raise InputError("--split with one task", task, "write task@split for each")
+    asked = (split, protocol or rules.protocol, tuple(dict.fromkeys(rules.epochs)), data_root, videos)
+    parts = tuple(Part(make_plan(name, *asked, ids=ids), weight) for name, weight in named)
+    for plan, _ in parts:
+        if not plan.split.startswith(("train", "fit", "fewshot")) and not plan.task.name.endswith(".jsonl"):
+            raise InputError("a split to train on: train, fit, fewshot-K-seedN", plan.name, f"--tasks {plan.task.name}@train")
+    with extras.needed("train"):
+        import trainers.train  # noqa: F401 - every package that a training needs, before anything is written
+        from trainers.training import Training
+    folder = Path(output or ".")
+    return Training(rules, parts, fspath(model), folder, deadline_s=deadline, **settings)
