@@ -94,6 +94,7 @@ def _train(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe: learning_rate=1e-6")
     usage = "train adapters of this rank (16) in the text tower; they are merged into the saved model"
     train.add_argument("--lora", nargs="?", type=int, const=16, metavar="RANK", help=usage)
+    train.add_argument("--load-in-4bit", action="store_true", help="keep the text tower in four bits below --lora (QLoRA)")
     train.add_argument("--videos", action="append", default=[], metavar="DIR", help="another folder of video files")
     _add_ids_option(train)
     train.add_argument("--seed", type=int, default=0, help="of order, sampling and adapters")
