@@ -19,10 +19,9 @@ from ratios import arguments, seconds, show, table
 from harness.models import tiny
 from trainers.methods import packed
 
-SIZE = tiny.Size(hidden=384, layers=12, heads=6, kv_heads=2, inner=1024, vision_hidden=192, vision_layers=4, std=0.05)
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 PROMPTS = ((500, 500, 500, 500), (400, 500, 500, 600), (250, 500, 750, 1_000), (250, 250, 250, 2_000))
-ANSWER, ROUNDS, SAME = 20, 3, 1e-5
+ANSWER, ROUNDS, SAME = 20, 2, 1e-5
 WAYS = ("repeated", "branches")
 TEXT = """How many times as fast the loss of {} videos is with all of them in one row as in padded rows, by the tokens of their
 prompts, with answers of {} tokens. Loss and gradients differ by {:.0e} at most, relative to the largest gradient.
@@ -71,7 +70,7 @@ def main() -> None:
     found: dict[tuple[int, ...], list[tuple[float, str, float]]] = {cell: [] for cell in cells}
     for family in FAMILIES:
         with tempfile.TemporaryDirectory() as name:
-            folder = tiny.build(Path(name) / family, family, size=tiny.SMALL if options.tiny else SIZE)
+            folder = tiny.build(Path(name) / family, family, size=tiny.SMALL if options.tiny else passes.SIZE)
             model, processor, inputs = passes.load(folder)
             trainer = passes.make_trainer(model, processor, passes.examples_of_length(inputs, 1), folder, "sft")
             for cell in cells:

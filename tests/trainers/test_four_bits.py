@@ -19,6 +19,7 @@ from harness.models.options import Options
 from harness.synthetic.make import make
 from tasks.errors import InputError
 from trainers import four_bits
+from trainers.dry_run.memory import Load, memory, shape_of
 from trainers.methods.configs import adapters
 from trainers.recipe import load as recipe
 from trainers.training import Training
@@ -78,6 +79,18 @@ def test_gradients_are_those_under_the_weights_that_four_bits_stand_for(family: 
     largest = max(float(gradient.abs().max()) for gradient in full_made.values())
     for name, gradient in full_made.items():
         assert (few_made[name] - gradient).abs().max() < 1e-5 * largest, name
+
+
+@needs_bitsandbytes
+def test_the_forecast_counts_what_is_kept(checkpoints: dict[str, Path]) -> None:
+    few = quantized(find(str(checkpoints["qwen3_vl"])))
+    packs = [weight.quant_state for weight in few.parameters() if hasattr(weight, "quant_state")]
+    scales = sum(pack.absmax.nbytes + pack.state2.absmax.nbytes for pack in packs)
+    held = scales + sum(weight.nbytes for weight in few.parameters())
+    whole = loading.read(find(str(checkpoints["qwen3_vl"])), Options(device="cpu"))[0].requires_grad_(False)
+    said = memory(shape_of(whole, four_bits=True), Load(1, 1, 0, 1, 1, 0, 4, 4, True, False, adapters=True), "plain", 1)
+    assert said.weights == pytest.approx(held, rel=1e-3)
+    assert said.weights < 0.9 * memory(shape_of(whole), Load(1, 1, 0, 1, 1, 0, 4, 4, True, False), "plain", 1).weights
 
 
 @needs_bitsandbytes
