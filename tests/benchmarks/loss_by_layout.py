@@ -26,9 +26,9 @@ FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 WAYS = ("branches", "mask", "repeated")
 REPLIES, PROMPT, GROUP = (20, 100, 400, 1_000), 1_000, 8
 SAME, DEARER = 1e-5, 1.1
-TEXT = """How many times as long the loss of {} replies to {:,} tokens takes with the prompt repeated for each reply (TRL's own code),
-and under a mask over pairs of tokens, as in one row without a mask. In brackets stands what a training takes by itself. The largest
-difference of a log-probability from TRL's is {:.0e}, and of a gradient {:.0e} of the largest.
+TEXT = """How many times as long the loss of {} replies to {:,} tokens takes with the prompt repeated for each reply (TRL's own
+code), and under a mask over pairs of tokens, as in one row without a mask. In brackets stands what a training takes by itself.
+The largest difference of a log-probability from TRL's is {:.0e}, and of a gradient {:.0e} of the largest.
 
 {}
 
