@@ -64,5 +64,6 @@ def merged(model: Any, base: Checkpoint, training: Training) -> Any:
     """The model that was trained in full weights: those that four bits stand for, to which the adapters are added."""
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
-        whole = model.unload().dequantize(DTYPES[precision(training).weights])
+        # Where merging adds: the saved adapters are read there.
+        whole = model.unload().dequantize(DTYPES[precision(training).weights]).to("cpu")
         return merging.merged(whole, Checkpoint(base.name, Path(folder), base.family, None, base))
