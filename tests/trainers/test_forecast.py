@@ -160,8 +160,8 @@ def test_model_states_are_as_large_as_said(
     assert (found.gradients, found.optimizer) == (held["gradients"], held["optimizer"])
 
 
-@pytest.mark.parametrize("layout", ["mask", "branches"])
-def test_saved_activations_stay_below_the_estimate_and_near_it(layout: str, load: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(("layout", "mixed"), [("mask", False), ("branches", False), ("branches", True)])
+def test_saved_activations_are_near_the_estimate(layout: str, mixed: bool, load: Callable[..., Any]) -> None:
     model, _, examples = load("qwen2_5_vl")
     attention.by_tower(model)
     _, prompt = examples.take({"id": "t/b/red circle", "mode": "direct", "protocol_name": "synthetic"})
@@ -174,13 +174,17 @@ def test_saved_activations_stay_below_the_estimate_and_near_it(layout: str, load
         return tensor
 
     weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    saved = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with saved, torch.autocast("cpu", torch.bfloat16, enabled=mixed):
         output = model.model(**{key: value for key, value in rows.items() if key != "labels"})
     measured = sum(size for pointer, size in kept.items() if pointer not in weights)
     assert output.last_hidden_state.shape[1] == rows["input_ids"].shape[1]
     visual = prompt.row.ids.count(model.config.video_token_id)
-    said = Load(1, len(prompt.row.ids), visual, 40, 4, 3, 4, 4, False, False, layout)
+    said = Load(1, len(prompt.row.ids), visual, 40, 4, 3, 2 if mixed else 4, 4, False, False, layout)
     estimate = activations(forecast.shape_of(model), said)
+    if mixed:
+        # What is computed with is there in bfloat16 as well: autocast's copy, counted among the weights.
+        measured -= sum(weight.nbytes // 2 for weight in model.parameters() if weight.ndim >= 2)
     assert 0.5 < measured / estimate < 2
 
 

@@ -143,7 +143,8 @@ def activations(shape: Shape, load: Load) -> int:
     """Bytes of the loss pass: layer inputs and one layer (or all, without checkpointing) of both towers, and the mask.
 
     A layer keeps about 8 tensors of its width (inputs of two norms, of attention and of both outputs, the residual), keys and
-    values, and four of its feed-forward width. The mask is `(prompts, tokens, tokens)`, and one row of booleans while it is made.
+    values, and four of its feed-forward width. Those of its width are in the dtype that weights are kept in, also under autocast,
+    whose residual stream is float32. The mask is `(prompts, tokens, tokens)`, and one row of booleans while it is made.
     Without one, each branch has the keys and values of its prefix again.
     """
     size, copies = load.dtype_bytes, load.replies if load.layout == "repeated" else 1
@@ -154,10 +155,11 @@ def activations(shape: Shape, load: Load) -> int:
     def tower(width: int, inside: int, layers: int) -> int:
         return layers * width + inside if load.checkpointing else layers * inside
 
-    text = tower(shape.width, 8 * shape.width + shape.key_value + 4 * shape.inner, shape.layers)
-    inside = 10 * shape.vision_width + 4 * shape.vision_inner
-    vision = inside if shape.frozen_vision else tower(shape.vision_width, inside, shape.vision_layers)
-    found = size * (tokens * text + patches * vision)
+    wide, vision_wide = load.kept_bytes * shape.width, load.kept_bytes * shape.vision_width
+    text = tower(wide, 8 * wide + size * (shape.key_value + 4 * shape.inner), shape.layers)
+    inside = 10 * vision_wide + size * 4 * shape.vision_inner
+    vision = inside if shape.frozen_vision else tower(vision_wide, inside, shape.vision_layers)
+    found = tokens * text + patches * vision
     if load.layout == "branches" and load.replies > 1:
         layers = 1 if load.checkpointing else shape.layers
         found += size * load.prompts * load.replies * apart * shape.key_value * layers
