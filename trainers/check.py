@@ -3,7 +3,8 @@
 import logging
 
 from tasks.errors import InputError
-from trainers.methods.configs import adapters, arguments
+from trainers import four_bits
+from trainers.methods.configs import adapters, arguments, check_launch
 from trainers.terms import terms
 from trainers.training import Training
 
@@ -11,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 def check(training: Training, alone: bool = False) -> None:
-    """Refuse a recipe whose arguments, adapters or rewards cannot be used on these splits.
+    """Refuse a recipe whose arguments, adapters or rewards cannot be used on these splits, or under this launch.
 
     Args:
         training: What is to be trained.
@@ -21,7 +22,9 @@ def check(training: Training, alone: bool = False) -> None:
         InputError: An argument has no effect, a reward does not exist or cannot score a split, or nothing scores it.
     """
     recipe = training.recipe
-    arguments(training, alone)
+    args = arguments(training, alone)
+    check_launch(training, args)
+    four_bits.check(training, args)
     adapters(recipe)
     protocols = {rules.name: rules for rules in training.protocols}
     if len(protocols) < len(training.protocols):

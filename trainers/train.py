@@ -29,12 +29,13 @@ from harness.run import check_same_run
 from tasks.errors import InputError
 from tasks.question import Question
 from tasks.sample import split_sha256
+from trainers import four_bits
 from trainers.check import check
 from trainers.curriculum import curriculum
 from trainers.examples import Examples, Row
 from trainers.given_answers import given_answers
 from trainers.methods.callbacks import callbacks, trackers
-from trainers.methods.configs import adapters, arguments, check_launch, sampling
+from trainers.methods.configs import adapters, arguments, sampling
 from trainers.methods.dev_evaluation import DevEvaluation
 from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.methods.rollout_metrics import ParseRateWatch, RolloutMetrics
@@ -138,7 +139,6 @@ def _run(training: Training, shares: Sequence[Share], record: dict[str, Any], ma
     with frame_reader(inputs.pixel_factor, training.deadline_s) as read_frames:
         examples = Examples(questions_of(shares), inputs, read_frames, ahead=read_frames.ahead)
         trainer = build(training, model, processor, examples, shares)
-        check_launch(training, DistributedBackend(trainer.accelerator))
         whole = last_checkpoint(Path(trainer.args.output_dir))
         if main:
             store.write_json(training.folder / RECORD, record)
@@ -159,7 +159,7 @@ def _run(training: Training, shares: Sequence[Share], record: dict[str, Any], ma
         if whole is not None:
             examples.replaced |= check_whole(whole)["replaced"]
         result = trainer.train(resume_from_checkpoint=None if whole is None else str(whole))
-        _save(trainer, training, processor)
+        _save(trainer, training, checkpoint)
         replaced = trainer.replaced()
     return {
         "from_step": 0 if whole is None else int(whole.name.rpartition("-")[2]),
@@ -171,8 +171,10 @@ def _run(training: Training, shares: Sequence[Share], record: dict[str, Any], ma
 
 def opened(training: Training, checkpoint: Checkpoint) -> tuple[Any, Any, Inputs]:
     """The loaded checkpoint, its processor and input builder."""
-    options = Options(device="cpu", dtype=precision(training).weights, attn=training.attn)
-    model, processor, _ = loading.read(checkpoint, options)
+    # Quantized weights are made where they stay.
+    device, quantized = ("auto", four_bits.arguments(training)) if training.load_in_4bit else ("cpu", None)
+    options = Options(device=device, dtype=precision(training).weights, attn=training.attn)
+    model, processor, _ = loading.read(checkpoint, options, quantized)
     with loading.refused(checkpoint, options):
         check_positions(model)
         inputs = Inputs(model, processor, checkpoint.family)
@@ -228,6 +230,8 @@ def build(
             reward_funcs=terms(recipe.rewards, examples.protocols, recipe.epochs),
             **common,
         )
+    if training.load_in_4bit:
+        four_bits.keep_exact(trainer.model)
     for callback in list(trainer.callback_handler.callbacks):
         if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
             trainer.remove_callback(callback)
@@ -240,13 +244,18 @@ def top(recipe: Recipe, row: Row) -> float:
     return sum(part.weight * maximum(part.name, row["kind"], **part.settings) for part in counted) or 1.0
 
 
-def _save(trainer: Any, training: Training, processor: Any) -> None:
+def _save(trainer: Any, training: Training, base: Checkpoint) -> None:
     """The trained model as an ordinary checkpoint; adapters are merged into it."""
     if not is_peft_model(trainer.model):
         trainer.save_model(str(training.folder))
-    elif trainer.accelerator.is_main_process:
-        trainer.accelerator.unwrap_model(trainer.model).merge_and_unload().save_pretrained(training.folder)
-        processor.save_pretrained(training.folder)
+    else:
+        # Under ZeRO-3, merging and reading need every process.
+        with DistributedBackend(trainer.accelerator).gather_params(list(trainer.model.parameters())):
+            model = trainer.accelerator.unwrap_model(trainer.model)
+            merged = four_bits.merged(model, base, training) if training.load_in_4bit else model.merge_and_unload()
+            if trainer.accelerator.is_main_process:
+                merged.save_pretrained(training.folder)
+                trainer.processing_class.save_pretrained(training.folder)
     # What follows, in every process, may read the model.
     trainer.accelerator.wait_for_everyone()
 

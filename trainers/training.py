@@ -33,6 +33,7 @@ class Training:
     skip_missing: bool = False  # Whether samples without a video file are left out; otherwise they stop the training
     # `float32`, `bfloat16`, `mixed` (weights in float32, computed with in bfloat16), or `auto`: see `precision`
     dtype: str = "auto"
+    load_in_4bit: bool = False  # Whether the text tower is kept in four bits below adapters
     attn: str = "sdpa"  # Attention implementation
     deadline_s: float = 120.0  # Seconds after which decoding a video is given up
     dev_every: int = 0  # Steps between two evaluations on the `dev` split of each task, 0 for none
@@ -107,6 +108,7 @@ def spec(training: Training) -> dict[str, Any]:
         "skip_missing": training.skip_missing,
         "dtype": training.dtype,
         "attn": training.attn,
+        **({"load_in_4bit": True} if training.load_in_4bit else {}),
         **({"outside": files} if (files := _outside(training.recipe)) else {}),
     }
 

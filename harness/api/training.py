@@ -47,6 +47,7 @@ def train(
     protocol: str | None = None,
     set: Sequence[str] = (),
     lora: int | None = None,
+    load_in_4bit: bool = False,
     videos: AnyPath | Sequence[AnyPath] = (),
     ids: AnyPath | Sequence[AnyPath] = (),
     seed: int = 0,
@@ -75,6 +76,7 @@ def train(
         attn=attn,
         dev_every=dev_every,
         dev_limit=dev_limit,
+        load_in_4bit=load_in_4bit,
     )
     from trainers.train import train as start
 

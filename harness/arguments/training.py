@@ -22,6 +22,7 @@ def train(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     )
     usage = "Train LoRA adapters of this rank (default: 16) in the language model. The saved model contains the adapters."
     train.add_argument("--lora", nargs="?", type=int, const=16, metavar="RANK", help=usage)
+    train.add_argument("--load-in-4bit", action="store_true", help="Keep the text tower in four bits below --lora (QLoRA).")
     train.add_argument("--videos", action="append", default=[], metavar="DIR", help="Another folder of video files. Repeatable.")
     add_ids_option(train)
     train.add_argument("--seed", type=int, default=0, help="Random seed of data order, sampling and adapters.")

@@ -21,7 +21,7 @@ from trainers.mix import Part
 if TYPE_CHECKING:
     from trainers.training import Training
 
-SETTINGS = ("seed", "skip_missing", "dtype", "attn", "dev_every", "dev_limit")
+SETTINGS = ("seed", "skip_missing", "dtype", "attn", "dev_every", "dev_limit", "load_in_4bit")
 
 
 def main(options: Namespace) -> int:

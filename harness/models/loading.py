@@ -62,8 +62,10 @@ def refused(checkpoint: Checkpoint, options: Options) -> Iterator[None]:
         raise InputError(expected, found, step) from error
 
 
-def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]:
+def read(checkpoint: Checkpoint, options: Options, quantized: Mapping[str, Any] | None = None) -> tuple[Any, Any, list[str]]:
     """The model in evaluation mode on its device, its processor, and the names of stored weights it has no place for.
+
+    `quantized` is what transformers needs to load it in fewer bits.
 
     Raises InputError where a file is broken, a weight is missing (transformers would fill it with random numbers), the tokenizer
     does not belong to the model, or the attention implementation is not available.
@@ -74,9 +76,10 @@ def read(checkpoint: Checkpoint, options: Options) -> tuple[Any, Any, list[str]]
     with refused(checkpoint, options):
         check_size(checkpoint, trust)
         asked = {"dtype": dtype, "attn_implementation": options.attn, "use_safetensors": True, "trust_remote_code": trust}
-        asked |= spread.arguments(options)
+        asked |= spread.arguments(options) if quantized is None else quantized
         stored = adapters.weights_folder(checkpoint)
-        spread.check_room(shapes(stored).values(), dtype, device, options)
+        if quantized is None:
+            spread.check_room(shapes(stored).values(), dtype, device, options)
         model, report = models.from_pretrained(stored, **asked, output_loading_info=True)
         processor = processors.from_pretrained(adapters.processor_folder(checkpoint), trust_remote_code=trust)
         check_processor(model, processor, checkpoint)

@@ -80,23 +80,6 @@ def fastest(trainer: Any, new_tokens: int) -> float:
     return min(steps.seconds)
 
 
-def examples_of(inputs: Any, tokens: int) -> Any:
-    """A video with two questions, whose prompts have at least so many tokens, and as few more as whole frames allow."""
-    side = 5 * inputs.pixel_factor
-
-    def make(pairs: int) -> Any:
-        return PASSES["make_examples"](inputs, PASSES["make_frames"](2 * pairs, side, side))
-
-    def length(pairs: int) -> int:
-        return len(PASSES["first_prompt"](make(pairs)).row.ids)
-
-    few = length(4)
-    pairs = max(2, 4 + (tokens - few) * 4 // (length(8) - few) - 4)
-    while length(pairs) < tokens:
-        pairs += 1
-    return make(pairs)
-
-
 def reward(completions: list[str], **_: Any) -> list[float]:
     """A reward that differs within nearly every group of random replies."""
     return [float(len(completion) % 7) for completion in completions]
@@ -105,7 +88,7 @@ def reward(completions: list[str], **_: Any) -> list[float]:
 def ours(folder: Path, tokens: int, new_tokens: int, group: int, steps: int) -> tuple[Any, int]:
     """Our trainer on one video, and the tokens of its prompt."""
     model, processor, inputs = PASSES["load"](folder)
-    examples = examples_of(inputs, tokens)
+    examples = PASSES["examples_of_length"](inputs, tokens)
     changes = {"group_size": group, "max_completion_length": new_tokens, "prompts_per_step": 1, "max_steps": steps, "beta": 0.0}
     made = PASSES["make_trainer"]
     trainer = made(model, processor, examples, folder, "grpo", epochs=["direct"] * steps, save_strategy="no", **changes)

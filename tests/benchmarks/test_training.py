@@ -20,8 +20,6 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from harness.models import tiny
 
 SCRIPT = Path(__file__).with_name("training_passes.py")
-# A text tower of about 20 M parameters.
-SIZE = tiny.Size(hidden=384, layers=12, heads=6, kv_heads=2, inner=1024, vision_hidden=192, vision_layers=4, std=0.05)
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 AROUND = [(2, 1000), (4, 1000), (16, 1000), (8, 250), (8, 500), (8, 2000)]
 """Replies a group and tokens of its prompt, around the point of the main measurement."""
@@ -41,11 +39,11 @@ def script() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, script: dict[str, Any]) -> Callable[[str], Path]:
     folder = tmp_path_factory.mktemp("checkpoints")
 
     def build(family: str) -> Path:
-        return folder / family if (folder / family).is_dir() else tiny.build(folder / family, family, size=SIZE)
+        return folder / family if (folder / family).is_dir() else tiny.build(folder / family, family, size=script["SIZE"])
 
     return build
 

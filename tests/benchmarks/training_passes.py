@@ -10,8 +10,8 @@ import argparse
 import json
 import sys
 import tempfile
+from bisect import bisect_left
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from harness.frames import Frames
-from harness.models import generate, loading
+from harness.models import generate, loading, tiny
 from harness.models.checkpoint import find
 from harness.models.inputs import Inputs
 from harness.models.options import Options
@@ -37,7 +37,10 @@ from trainers.rollout import Turn, draw
 from trainers.train import build
 from trainers.training import Training
 
+# A text tower of about 20 M parameters.
+SIZE = tiny.Size(hidden=384, layers=12, heads=6, kv_heads=2, inner=1024, vision_hidden=192, vision_layers=4, std=0.05)
 NEW_TOKENS = 20
+SIDE = 5  # Visual tokens along the side of a frame
 QUERIES = ("a person opens the door", "the dog jumps over a chair")
 
 
@@ -66,12 +69,13 @@ def make_examples(inputs: Inputs, frames: Frames) -> Examples:
 
 def examples_of_length(inputs: Inputs, tokens: int) -> Examples:
     """Examples whose first prompt has at least `tokens` tokens, and as few more as whole frames allow."""
-    side = 5 * inputs.pixel_factor
-    for pairs in count(2):
-        examples = make_examples(inputs, make_frames(2 * pairs, side, side))
-        if len(first_prompt(examples).row.ids) >= tokens:
-            return examples
-    raise AssertionError
+
+    def examples(pairs: int) -> Examples:
+        return make_examples(inputs, make_frames(2 * pairs, SIDE * inputs.pixel_factor, SIDE * inputs.pixel_factor))
+
+    # Each pair of frames has that many visual tokens at least.
+    possible = range(2, 3 + tokens // SIDE**2)
+    return examples(possible[bisect_left(possible, tokens, key=lambda pairs: len(first_prompt(examples(pairs)).row.ids))])
 
 
 def first_prompt(examples: Examples) -> Prompt:

@@ -4,6 +4,7 @@ launched.py '[{"arguments": ["train", …], "interrupt": null, "expect": 0}, …
 """
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -35,4 +36,9 @@ def main(jobs: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
+    if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3":
+        import deepspeed
+
+        # accelerate starts it before weights are shared, but only on GPUs.
+        deepspeed.comm.init_distributed("gloo")
     main(json.loads(sys.argv[1]))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,10 @@ from safetensors.torch import load_file
 
 from harness.cli import main
 from harness.synthetic.kinds import make
+from tasks.errors import InputError
+from trainers.methods.configs import check_launch
+from trainers.recipe import load as load_recipe
+from trainers.training import Training
 
 LAUNCH = Path(__file__).parents[2] / "trainers" / "launch"
 RECIPES = ("sft", "grpo", "tempsamp")
@@ -34,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def typed(recipe: str, model: Path, data: Path, output: Path, accumulation: int) -> list[str]:
+def typed(recipe: str, model: Path, data: Path, output: Path, accumulation: int, *more: str) -> list[str]:
     values: dict[str, Any] = {"max_steps": 4, "learning_rate": 1e-3, "save_steps": 2, "gradient_accumulation_steps": accumulation}
     values["epochs"] = "[direct]"
     if recipe != "sft":
@@ -42,7 +47,7 @@ def typed(recipe: str, model: Path, data: Path, output: Path, accumulation: int)
         values |= {"max_completion_length": 6, "rewards": f"['{Path(__file__).with_name('launched.py')}:vowels']"}
     sets = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
     place = ["--data-root", str(data), "--output", str(output)]
-    return ["train", "--recipe", recipe, "--model", str(model), "--tasks", MIX, *place, *sets]
+    return ["train", "--recipe", recipe, "--model", str(model), "--tasks", MIX, *place, *sets, *more]
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +124,13 @@ def test_two_processes_train_as_one(alone: Path, checkpoints: dict[str, Path], d
     assert_can_be_run(tmp_path / "tempsamp", data)
 
 
-@pytest.mark.skipif(
+needs_deepspeed = pytest.mark.skipif(
     importlib.util.find_spec("deepspeed") is None or not all(shutil.which(name, path=PROGRAMS) for name in ("g++", "ninja")),
     reason="ZeRO needs the extra deepspeed, and g++ to build its communication for CPUs",
 )
+
+
+@needs_deepspeed
 def test_zero_2_trains_as_one(alone: Path, checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
     model = checkpoints["qwen3_vl"]
     arguments = {recipe: typed(recipe, model, data, tmp_path / recipe, 1) for recipe in ("sft", "tempsamp")}
@@ -133,3 +141,49 @@ def test_zero_2_trains_as_one(alone: Path, checkpoints: dict[str, Path], data: P
         assert (tmp_path / recipe / "checkpoints" / "checkpoint-4" / "zero_to_fp32.py").is_file()
         assert_same(alone / recipe, tmp_path / recipe, model)
     assert_can_be_run(tmp_path / "tempsamp", data)
+
+
+@needs_deepspeed
+def test_adapters_under_zero_3_train_as_one(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    """Each process holds a part of the model until it is gathered, with its adapters, to generate and to be saved."""
+    model, one, two = checkpoints["qwen3_vl"], tmp_path / "one", tmp_path / "two"
+    assert main(typed("tempsamp", model, data, one, 2, "--lora", "4")) == 0
+    options = ["--config_file", str(LAUNCH / "zero3.yaml"), "--num_processes", "2", "--main_process_port", "0"]
+    launch(["accelerate.commands.launch", *options], [job(typed("tempsamp", model, data, two, 1, "--lora", "4"))])
+    assert logged(one, "loss") == pytest.approx(logged(two, "loss"), abs=1e-4) and len(logged(two, "loss")) == 4
+    assert replies(one) == replies(two)
+    first, second, start = (load_file(folder / "model.safetensors") for folder in (one, two, model))
+    assert first.keys() == second.keys() == start.keys()
+    for name, weight in first.items():
+        torch.testing.assert_close(second[name], weight, atol=1e-4, rtol=0)
+        assert torch.equal(weight, start[name]) is not ("language_model" in name and name.endswith("_proj.weight"))
+    assert_can_be_run(two, data)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "args", "message"),
+    [
+        ("sft", {"dev_every": 2}, {"deepspeed_plugin": SimpleNamespace(zero_stage=3)}, "(?s)each process holds whole.*ZeRO-3"),
+        ("sft", {"dev_every": 2}, {"fsdp": True}, "(?s)each process holds whole.*FSDP"),
+        ("grpo", {}, {"fsdp": True}, "(?s)recipes that generate.*gathers weights at every token"),
+        ("grpo", {}, {"fsdp": True, "use_vllm": True}, "(?s)recipes that generate.*handing weights to vLLM was never run"),
+        ("lora", {}, {"fsdp": True}, "(?s)DDP for adapters.*merging them was never run"),
+    ],
+)
+def test_what_would_wait_for_ever_is_refused(recipe: str, changes: dict[str, Any], args: dict[str, Any], message: str) -> None:
+    chosen = load_recipe("sft", ["lora={r: 4}"]) if recipe == "lora" else load_recipe(recipe)
+    training = Training(chosen, (), "m", Path("out"), **changes)
+    plain: Any = SimpleNamespace(deepspeed_plugin=None, fsdp=False, use_vllm=False)
+    check_launch(training, plain)
+    with pytest.raises(InputError, match=message):
+        check_launch(training, SimpleNamespace(**{**vars(plain), **args}))
+
+
+def test_it_is_refused_before_anything_is_loaded(
+    checkpoints: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    monkeypatch.setattr("harness.models.loading.read", lambda *_: pytest.fail("loaded"))
+    assert main(typed("grpo", checkpoints["qwen3_vl"], data, tmp_path / "out", 1)) == 2
+    assert "DeepSpeed or DDP for recipes that generate" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "train.json").exists()

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import Qwen2_5_VLConfig
+from transformers import Qwen2_5_VLConfig, TrainerCallback
 
 from harness.cli import main
-from harness.models import generate, tiny
+from harness.models import attention, generate, tiny
 from harness.models.prompt import render
 from harness.synthetic.make import make
 from tasks import protocol
 from tasks.errors import InputError
 from tasks.sample import one_query
+from trainers import train
 from trainers.dry_run import plan as forecast
-from trainers.dry_run.memory import BUCKET, LIVE, Load, Shape, activations, generation, memory
+from trainers.dry_run.memory import BUCKET, LIVE, Load, Memory, Shape, activations, generation, memory
 from trainers.methods import packed
 from trainers.rollout import draw
 
@@ -128,10 +129,43 @@ def test_the_packed_row_its_mask_and_the_cache_are_as_large_as_said(load: Callab
     )
 
 
-def test_saved_activations_stay_below_the_estimate_and_near_it(load: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(("dtype", "adapters"), [("mixed", False), ("bfloat16", False), ("bfloat16", True)])
+def test_model_states_are_as_large_as_said(
+    dtype: str, adapters: bool, checkpoints: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every weight, gradient and moment of Adam that lies in memory after a step, beside what is said of one process."""
+    held: dict[str, int] = {}
+    said: list[Memory] = []
+
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        def on_optimizer_step(
+            self, args: Any, state: Any, control: Any, model: Any = None, optimizer: Any = None, **_: Any
+        ) -> None:
+            weights = list(model.parameters())
+            moments = [value for one in optimizer.state.values() for value in one.values() if value.ndim]
+            held["weights"] = sum(weight.nbytes for weight in weights)
+            held["gradients"] = sum(weight.grad.nbytes for weight in weights if weight.grad is not None)
+            held["optimizer"] = sum(value.nbytes for value in moments)
+
+    made = train.callbacks
+    monkeypatch.setattr(train, "callbacks", lambda folder: [*made(folder), Watch()])
+    monkeypatch.setattr(forecast, "table", lambda shape, load, world: said.append(memory(shape, load, "plain", 1)) or [])
+    arguments = [*typed(checkpoints["qwen3_vl"], data, "sft", max_steps=1, prompts_per_step=1), "--dtype", dtype]
+    arguments += ["--lora", "4"] if adapters else []
+    assert main([*arguments, "--dry-run"]) == 0 and main([*arguments, "--output", str(tmp_path / "out")]) == 0
+    (found,) = said
+    # Autocast's copy, half of float32, is there only while the model runs.
+    copy = (held["weights"] // 2) if dtype == "mixed" else 0
+    assert found.weights == held["weights"] + copy
+    assert (found.gradients, found.optimizer) == (held["gradients"], held["optimizer"])
+
+
+@pytest.mark.parametrize(("layout", "mixed"), [("mask", False), ("branches", False), ("branches", True)])
+def test_saved_activations_are_near_the_estimate(layout: str, mixed: bool, load: Callable[..., Any]) -> None:
     model, _, examples = load("qwen2_5_vl")
+    attention.by_tower(model)
     _, prompt = examples.take({"id": "t/b/red circle", "mode": "direct", "protocol_name": "synthetic"})
-    rows = packed.pack([packed.completions(prompt.row, prompt.video, [[5] * 40] * 4)], torch.float32, torch.device("cpu"))
+    rows = packed.pack([packed.completions(prompt.row, prompt.video, [[5] * 40] * 4)], torch.float32, torch.device("cpu"), layout)
     kept: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -140,13 +174,17 @@ def test_saved_activations_stay_below_the_estimate_and_near_it(load: Callable[..
         return tensor
 
     weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    saved = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with saved, torch.autocast("cpu", torch.bfloat16, enabled=mixed):
         output = model.model(**{key: value for key, value in rows.items() if key != "labels"})
     measured = sum(size for pointer, size in kept.items() if pointer not in weights)
     assert output.last_hidden_state.shape[1] == rows["input_ids"].shape[1]
     visual = prompt.row.ids.count(model.config.video_token_id)
-    said = Load(1, len(prompt.row.ids), visual, 40, 4, 3, 4, 4, False, False)
+    said = Load(1, len(prompt.row.ids), visual, 40, 4, 3, 2 if mixed else 4, 4, False, False, layout)
     estimate = activations(forecast.shape_of(model), said)
+    if mixed:
+        # What is computed with is there in bfloat16 as well: autocast's copy, counted among the weights.
+        measured -= sum(weight.nbytes // 2 for weight in model.parameters() if weight.ndim >= 2)
     assert 0.5 < measured / estimate < 2
 
 

@@ -4,9 +4,9 @@ Of the model states the formulas are those of ZeRO (Rajbhandari et al. 2020, sec
 training dtype, and for Adam in mixed precision 12 bytes a weight (a float32 copy and two moments), each part divided by the
 number of processes where it is sharded. Without DeepSpeed torch keeps gradients and Adam's two moments in the dtype of the
 weights and no copy; where that is float32 and products are in bfloat16, autocast holds a second copy of the weights while the
-model runs. Of the activations they follow Korthikanti et al. 2023 (Reducing Activation Recomputation), counted for Qwen-VL's
-layers with checkpointing: the input of every layer, and everything inside one. What is left out: the CUDA context, fragmentation,
-the workspace of kernels.
+model runs. Adapters are float32 on weights of any dtype. Of the activations they follow Korthikanti et al. 2023 (Reducing
+Activation Recomputation), counted for Qwen-VL's layers with checkpointing: the input of every layer, and everything inside one.
+What is left out: the CUDA context, fragmentation, the workspace of kernels.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ from tabulate import tabulate
 GIB = 2**30
 WORLDS = (1, 4, 8)  # Numbers of processes to compare where none was launched
 USABLE = 0.9  # Share of a GPU's memory that tensors can fill; the rest is context, workspace and fragments
+FOUR_BITS = 0.5 + 1 / 64 + 4 / (64 * 256)
+"""Bytes a weight in NF4: half of one, a scale of one byte for 64 weights, and for 256 of those scales four bytes."""
 ADAM_FLOAT32 = 12  # Bytes a weight: float32 copy, first and second moment
 BUCKET = 500_000_000  # Elements that DeepSpeed communicates at a time; it holds one bucket to send and one to receive
 LIVE = 1_000_000_000  # Weights that ZeRO-3 holds whole at a time (`stage3_max_live_parameters`)
@@ -40,6 +42,7 @@ class Shape:
     vision_layers: int  # Its layers
     merged: int  # Patches in one visual token
     frozen_vision: bool = False  # Whether its activations need no gradient
+    quantized: int = 0  # Number of weights that are kept in four bits
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Load:
     checkpointing: bool  # Whether activations are computed again in the backward pass
     reference: bool  # Whether a second model stays in memory, for the KL term
     layout: str = "mask"  # Of the rows of the loss, see `trainers.methods.packed`
+    adapters: bool = False  # Whether adapters alone are trained
 
     @property
     def row_tokens(self) -> int:
@@ -82,13 +86,15 @@ class Memory:
         return self.weights + self.reference + self.gradients + self.optimizer + max(self.activations, self.generation)
 
 
-def shape_of(model: Any, frozen_vision: bool = False) -> Shape:
-    """The shape of a model, which may lie on the meta device."""
+def shape_of(model: Any, frozen_vision: bool = False, four_bits: bool = False) -> Shape:
+    """The shape of a model, which may lie on the meta device; with `four_bits`, of one whose text matrices will be kept so."""
     config = model.config
     text, vision = config.get_text_config(), config.vision_config
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     third = config.model_type != "qwen2_vl"
     experts = getattr(text, "num_experts_per_tok", None)
+    layers = model.model.language_model.layers.parameters()
+    matrices = [weight for weight in layers if weight.ndim == 2 and not weight.requires_grad]
     return Shape(
         weights=sum(weight.numel() for weight in model.parameters()),
         trained=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
@@ -101,6 +107,7 @@ def shape_of(model: Any, frozen_vision: bool = False) -> Shape:
         vision_layers=vision.depth,
         merged=vision.spatial_merge_size**2,
         frozen_vision=frozen_vision,
+        quantized=sum(weight.numel() for weight in matrices) if four_bits else 0,
     )
 
 
@@ -110,9 +117,12 @@ def memory(shape: Shape, load: Load, strategy: str, world: int) -> Memory:
     reference = weights if load.reference else 0
     states = {"activations": activations(shape, load), "generation": generation(shape, load)}
     if strategy == "plain":
-        kept, copy = load.kept_bytes, size * weights if load.kept_bytes != size else 0
+        kept, learnt = load.kept_bytes, 4 if load.adapters else load.kept_bytes
+        plain = weights - shape.quantized
+        whole = kept * (plain - trained) + learnt * trained + round(FOUR_BITS * shape.quantized)
+        copy = size * plain if kept != size else 0
         buckets = trained if world > 1 else 0
-        return Memory(kept * weights + copy, kept * reference, kept * (trained + buckets), 2 * kept * trained, **states)
+        return Memory(whole + copy, kept * reference, learnt * (trained + buckets), 2 * learnt * trained, **states)
     bucket = 2 * size * min(trained, BUCKET)
     gradients, optimizer = size * trained // world + bucket, ADAM_FLOAT32 * trained // world
     if strategy == "zero2":
@@ -133,7 +143,8 @@ def activations(shape: Shape, load: Load) -> int:
     """Bytes of the loss pass: layer inputs and one layer (or all, without checkpointing) of both towers, and the mask.
 
     A layer keeps about 8 tensors of its width (inputs of two norms, of attention and of both outputs, the residual), keys and
-    values, and four of its feed-forward width. The mask is `(prompts, tokens, tokens)`, and one row of booleans while it is made.
+    values, and four of its feed-forward width. Those of its width are in the dtype that weights are kept in, also under autocast,
+    whose residual stream is float32. The mask is `(prompts, tokens, tokens)`, and one row of booleans while it is made.
     Without one, each branch has the keys and values of its prefix again.
     """
     size, copies = load.dtype_bytes, load.replies if load.layout == "repeated" else 1
@@ -144,10 +155,11 @@ def activations(shape: Shape, load: Load) -> int:
     def tower(width: int, inside: int, layers: int) -> int:
         return layers * width + inside if load.checkpointing else layers * inside
 
-    text = tower(shape.width, 8 * shape.width + shape.key_value + 4 * shape.inner, shape.layers)
-    inside = 10 * shape.vision_width + 4 * shape.vision_inner
-    vision = inside if shape.frozen_vision else tower(shape.vision_width, inside, shape.vision_layers)
-    found = size * (tokens * text + patches * vision)
+    wide, vision_wide = load.kept_bytes * shape.width, load.kept_bytes * shape.vision_width
+    text = tower(wide, 8 * wide + size * (shape.key_value + 4 * shape.inner), shape.layers)
+    inside = 10 * vision_wide + size * 4 * shape.vision_inner
+    vision = inside if shape.frozen_vision else tower(vision_wide, inside, shape.vision_layers)
+    found = tokens * text + patches * vision
     if load.layout == "branches" and load.replies > 1:
         layers = 1 if load.checkpointing else shape.layers
         found += size * load.prompts * load.replies * apart * shape.key_value * layers
@@ -167,16 +179,16 @@ def table(shape: Shape, load: Load, world: int) -> list[str]:
     rows = []
     for strategy in STRATEGIES:
         for count in (world,) if world > 1 else WORLDS:
-            if strategy in _strategies(count):
+            if strategy in _strategies(shape, count):
                 found = memory(shape, load, strategy, count)
                 rows.append([strategy, count, *(f"{getattr(found, column) / GIB:.2f}" for column in COLUMNS)])
     shown = str(tabulate(rows, headers=["", "GPUs", *COLUMNS], disable_numparse=True, stralign="right"))
     return [shown, *_verdict(shape, load, world)]
 
 
-def _strategies(world: int) -> list[str]:
-    """Those that differ from `plain` in so many processes."""
-    return [strategy for strategy in STRATEGIES if world > 1 or strategy in ("plain", "zero3-offload")]
+def _strategies(shape: Shape, world: int) -> list[str]:
+    """Those that differ from `plain` in so many processes; weights of four bits are not shared."""
+    return [one for one in STRATEGIES if one == "plain" or (not shape.quantized and (world > 1 or one == "zero3-offload"))]
 
 
 def _verdict(shape: Shape, load: Load, world: int) -> list[str]:
@@ -186,7 +198,7 @@ def _verdict(shape: Shape, load: Load, world: int) -> list[str]:
     properties = torch.cuda.get_device_properties(0)
     room = properties.total_memory
     lines = [f"{here} x {properties.name}, {room / GIB:.0f} GiB each:"]
-    for strategy in _strategies(here):
+    for strategy in _strategies(shape, here):
         peak = memory(shape, load, strategy, here).peak
         lines.append(f"  {strategy}: {'fits' if peak <= USABLE * room else f'does not fit ({peak / GIB:.0f} GiB)'}")
     return lines

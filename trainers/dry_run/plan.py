@@ -35,7 +35,7 @@ LOOKED_AT = 64  # Samples whose videos' headers are read, a seeded choice
 QUANTILES = {"smallest": 0.0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "95 %": 0.95, "largest": 1.0}
 HELD = (
     "held against one H200 (docs/gpu.md): 3 to 4 % above the peak of GRPO at 3B and 7B in bfloat16, 32 tokens a reply; "
-    "sharding, mixed precision, adapters and long replies were measured on no GPU"
+    "sharding, mixed precision, adapters, four bits and long replies were measured on no GPU"
 )
 STEP = 2.0**-9
 """Relative change below which a bfloat16 number, with 8 bits of precision, always rounds back: half its finest spacing."""
@@ -76,7 +76,7 @@ def forecast(training: Training) -> str:
     found = [seen_of(training, share, model.config, processor) for share in shares]
     lengths, answers = [one for seen in found for one in seen.prompts], [one for seen in found for one in seen.answers]
     load = load_of(training, args, model, lengths, max(answers))
-    shape = shape_of(model, recipe.freeze_vision)
+    shape = shape_of(model, recipe.freeze_vision, training.load_in_4bit)
     counted = f"{_count(shape.weights)} weights ({_count(shape.trained)} trained)"
     lines = [
         f"{recipe.name} ({recipe.method}) of {checkpoint.family}, {counted}, {_named(precision(training))}",
@@ -241,6 +241,7 @@ def load_of(training: Training, args: Any, model: Any, lengths: Sequence[Lengths
         checkpointing=bool(args.gradient_checkpointing),
         reference=bool(getattr(args, "beta", 0)) and recipe.lora is None,
         layout=packed.cheapest(groups, possible, prices),
+        adapters=recipe.lora is not None,
     )
 
 

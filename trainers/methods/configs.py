@@ -1,12 +1,12 @@
 """A recipe in the words of TRL, PEFT and our own generation."""
 
+import os
 from contextlib import nullcontext
 from dataclasses import fields
 from typing import Any
 
 import torch
 from trl import GRPOConfig, SFTConfig
-from trl.distributed import DistributedBackend
 
 from harness import environment, extras
 from harness.models import generate
@@ -87,17 +87,27 @@ def accumulation(recipe: Recipe, world: int) -> int:
     return recipe.prompts_per_step // together
 
 
-def check_launch(training: Training, launch: DistributedBackend) -> None:
+def sharding(args: GRPOConfig | SFTConfig) -> str | None:
+    """What leaves each process a part of the model, `ZeRO-3` or `FSDP`, by the launcher or the recipe; None for nothing."""
+    if args.deepspeed_plugin is not None and args.deepspeed_plugin.zero_stage == 3:
+        return "ZeRO-3"
+    return "FSDP" if args.fsdp or os.environ.get("ACCELERATE_USE_FSDP") == "true" else None
+
+
+def check_launch(training: Training, args: GRPOConfig | SFTConfig) -> None:
     """Refuse what would wait for ever, or save a part, where no process holds the whole model. Raises InputError."""
-    step = "accelerate launch --config_file trainers/launch/zero2.yaml, or ddp.yaml"
-    if (launch.is_zero3 or launch.is_fsdp) and training.recipe.lora is not None:
-        raise InputError("adapters on a model that each process holds whole", "a sharded one (ZeRO-3, FSDP)", step)
-    if (launch.is_zero3 or launch.is_fsdp) and training.dev_every:
-        found = f"--dev-every {training.dev_every} on a sharded one (ZeRO-3, FSDP)"
+    kind = sharding(args)
+    step = "accelerate launch --config_file trainers/launch/zero3.yaml, zero2.yaml or ddp.yaml"
+    if kind is not None and training.dev_every:
+        found = f"--dev-every {training.dev_every} on a sharded one ({kind})"
         raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
-    if launch.is_fsdp and training.recipe.method == "grpo":
-        found = "FSDP, which gathers weights at every token: processes whose replies end earlier would not answer"
-        raise InputError("DDP or DeepSpeed for recipes that generate", found, step.replace("zero2", "zero3"))
+    if kind == "FSDP" and training.recipe.lora is not None:
+        raise InputError("DeepSpeed or DDP for adapters", "FSDP, under which merging them was never run", step)
+    if kind == "FSDP" and training.recipe.method == "grpo":
+        why = "under which handing weights to vLLM was never run"
+        if not args.use_vllm:
+            why = "which gathers weights at every token: processes whose replies end earlier would not answer"
+        raise InputError("DeepSpeed or DDP for recipes that generate", f"FSDP, {why}", step)
 
 
 def sampling(model: Any, processor: Any, args: GRPOConfig) -> generate.Rules:

@@ -167,7 +167,7 @@ def prices(config: Any) -> Prices:
 
 
 def cheapest(groups: Sequence[Sequence[int]], possible: Sequence[str], prices: Prices) -> str:
-    """The layout that takes the least time, by what was measured (`tests/benchmarks/test_length.py`); the first of equals.
+    """The layout that takes the least time, by what was measured (`tests/benchmarks/loss_by_layout.py`); the first of equals.
 
     Args:
         groups: The `lengths` of each.
