@@ -69,7 +69,7 @@ def main(options: Namespace) -> int:
         return _report(problems)
     cells.check_identical(experiment, [*grid, *final])
     text, contrasts = _results(found, output, final, root)
-    text = tables.choices(tried, chosen, "".join(dev)) + text
+    text = tables.first_of_all(contrasts) + tables.choices(tried, chosen, "".join(dev)) + text
     (output / TABLE).write_text(text, encoding="utf-8")
     store.write_json(output / RESULT, _document(experiment, output, grid, final, contrasts))
     sys.stdout.write(text)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from leaderboards.compare.errors import CURVE, curve
 from leaderboards.compare.paired import SAME, Comparison, holm, means_of, over_seeds, spread
 from leaderboards.compare.repairs import repairs
 from leaderboards.compare.strata import strata
+from leaderboards.compare.verdict import called, verdict
 from tasks.metrics import Floats
 from tasks.sample import Sample
 from tasks.statistics import RESAMPLES
@@ -43,8 +44,26 @@ def compare(samples: Sequence[Sample], systems: Sequence[System], resamples: int
         corrected = holm(np.array([pair["metrics"][metric]["p"] for pair in found], dtype=np.float64))
         for pair, p in zip(found, corrected.tolist(), strict=True):
             pair["metrics"][metric]["p_holm"] = _number(p)
+    for other, pair, name in zip(others, found, (names := called([one.name for one in systems]))[1:], strict=True):
+        pair["verdict"] = _verdict(first, other, pair["metrics"], (name, names[0]), len(others) > 1)
     named = {"main": first.runs[0].main, "value": value_name(first.runs[0])}
     return {**named, "systems": [_described(system) for system in systems], "comparisons": found}
+
+
+def _verdict(
+    first: System, other: System, metrics: Mapping[str, Any], names: tuple[str, str], corrected: bool
+) -> str | None:
+    """What is said of the later system; None where the two do not share the main metric."""
+    main, pair = first.runs[0].main, (other, first)
+    if main not in metrics:
+        return None
+    heading, runs = first.runs[0].headings.get(main, main), [len(one.runs) for one in pair]
+    return verdict(*names, heading, metrics[main], runs, greatest_sd(metrics[main]), corrected)
+
+
+def greatest_sd(figures: Mapping[str, Any]) -> float | None:
+    """The greater standard deviation over the runs of one system; None where each is one run."""
+    return max((sd for sd in (figures["a_sd"], figures["b_sd"]) if sd is not None), default=None)
 
 
 def main_difference(samples: Sequence[Sample], a: System, b: System, resamples: int = RESAMPLES) -> dict[str, Any]:
@@ -127,7 +146,7 @@ def _weights(run: Scored, metrics: Sequence[str]) -> Floats | None:
 
 def _figures(found: Comparison) -> list[dict[str, Any]]:
     """One object a column, in percent and points."""
-    keys = ("n", "videos", "a", "b", "difference", "error", "p", "detectable", "better", "same", "worse")
+    keys = ("n", "videos", "a", "b", "a_sd", "b_sd", "difference", "error", "p", "detectable", "better", "same", "worse")
     return [
         {key: _number(getattr(found, key)[i].item()) for key in keys}
         | {"interval_95": [_number(bound) for bound in found.interval[i].tolist()]}

@@ -17,7 +17,7 @@ from leaderboards.compare.errors import CURVE, curve
 from leaderboards.compare.repairs import Repairs, repairs
 from leaderboards.compare.result import System, compare, value_name
 from leaderboards.compare.strata import strata
-from leaderboards.compare.text import letters
+from leaderboards.compare.words import letters
 from leaderboards.view.answers import answers, asked_and_true, finite
 from leaderboards.view.training import Curve
 from tasks.protocol import Protocol
