@@ -133,12 +133,16 @@ def _compare(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> Non
 
 def _board(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     board = verbs.add_parser("board", parents=[common], help="leaderboard of runs and published rows")
-    board.add_argument("runs", nargs="*", metavar="RUN", help="run folders, folders of runs, or a board.yaml")
+    board.add_argument("runs", nargs="*", metavar="RUN", help="run folders, folders of runs, files of replies, or a board.yaml")
+    board.add_argument("--tasks", "--task", dest="task", help="task of files of replies: charades@test")
+    board.add_argument("--protocol", help="rules for all of them: replies are scored again (default: their own)")
     board.add_argument("--layout", metavar="NAME", help="general, or a paper's table: tempsamp-1 … tempr1-5, timelens-bench")
     board.add_argument("--published", metavar="ROWS", help="tables, papers or YAML files, comma-separated; all; none")
-    board.add_argument("--label", action="append", default=[], metavar="RUN=TEXT", help="what runs are called; RUN may hold *")
+    board.add_argument("--name", "--label", dest="label", action="append", default=[], metavar="RUN=TEXT", help="what runs are called; RUN may hold *")
     board.add_argument("--group", choices=("seeds", "none"), help="seeds (default): runs of one recipe are one row, mean ± sd")
     board.add_argument("--format", choices=("text", "md", "csv", "json", "latex", "html"), help="default: text")
+    board.add_argument("--columns", metavar="NAMES", help="what is shown, in order, comma-separated: model,mIoU,R1@0.5,rank")
+    board.add_argument("--output", metavar="FILE", help="write it there; an HTML page then links the pages of harness view")
     board.add_argument("--force", action="store_true", help="rank what is not comparable; the table says so")
     usage = "first score every run again from its replies; exit code 2 where its scores do not follow from them"
     board.add_argument("--verify", action="store_true", help=usage)

@@ -14,7 +14,8 @@ from harness.paths import data_root
 from leaderboards.board import runs as board
 from leaderboards.view.index import Listed, index_data
 from leaderboards.view.page import index_page, run_page
-from leaderboards.view.runs import address, choose, data_of
+from leaderboards.view.runs import choose, data_of
+from leaderboards.web import address
 from tasks.errors import InputError
 
 PAGE, PAIR, INDEX = "view.html", "comparison.html", "index.html"

@@ -70,8 +70,8 @@ def main_difference(samples: Sequence[Sample], a: System, b: System, resamples: 
     """The second system minus the first by the main metric alone, in points, as `compare` says it of each metric."""
     metric = [a.runs[0].main]
     videos, weights = [sample.video for sample in samples], _weights(a.runs[0], metric)
-    (figures,) = _figures(over_seeds(_tables(a, metric), _tables(b, metric), videos, resamples, weights=weights))
-    return figures
+    (found,) = figures(over_seeds(_tables(a, metric), _tables(b, metric), videos, resamples, weights=weights))
+    return found
 
 
 def value_name(scored: Scored) -> str:
@@ -117,16 +117,16 @@ def _compared(samples: Sequence[Sample], a: System, b: System, metrics: Sequence
     )
     first = a.runs[0]
     weights = _weights(first, [*metrics, *[first.main] * len(parts)])
-    figures = _figures(over_seeds(left, right, videos, resamples, weights=weights))
+    told = figures(over_seeds(left, right, videos, resamples, weights=weights))
     single = all(run.kind.single for system in (a, b) for run in system.runs)
     curves = [means_of(np.stack([curve(run) for run in one.runs])).mean(axis=0).tolist() if single else [] for one in (a, b)]
     return {
         "a": a.name,
         "b": b.name,
-        "metrics": dict(zip(metrics, figures, strict=False)),
+        "metrics": dict(zip(metrics, told, strict=False)),
         "breakdown": [
             {"feature": part.feature, "range": part.label, **figure}
-            for part, figure in zip(parts, figures[len(metrics) :], strict=True)
+            for part, figure in zip(parts, told[len(metrics) :], strict=True)
         ],
         "curve": [{"IoU": threshold, "a": left, "b": right} for threshold, left, right in zip(CURVE, *curves, strict=False)],
         "failure_changes": _changes(a, b),
@@ -144,8 +144,8 @@ def _weights(run: Scored, metrics: Sequence[str]) -> Floats | None:
     return np.stack([run.weights[metric] for metric in metrics], axis=1) if run.kind.weights else None
 
 
-def _figures(found: Comparison) -> list[dict[str, Any]]:
-    """One object a column, in percent and points."""
+def figures(found: Comparison) -> list[dict[str, Any]]:
+    """One object a column of what `over_seeds` found, in percent and points; null what cannot be told."""
     keys = ("n", "videos", "a", "b", "a_sd", "b_sd", "difference", "error", "p", "detectable", "better", "same", "worse")
     return [
         {key: _number(getattr(found, key)[i].item()) for key in keys}

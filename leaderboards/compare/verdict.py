@@ -60,6 +60,23 @@ def _scope(runs: Sequence[int], metric: str, sd: float | None) -> str:
     return f"This speaks of these runs ({' against '.join(map(str, runs))}), not of other seeds{known}."
 
 
+def alone(
+    name: str, metric: str, value: float | None, bounds: Sequence[float | None] | None, blind: tuple[float, str] | None = None
+) -> str:
+    """What is said of a single run: its score with the 95 % interval, and how far it is above the best that does not look.
+
+    `blind` are the score and the name of that rule; None where there is none.
+    """
+    if value is None:
+        return f"{name}: no {metric}."
+    known = bounds is not None and None not in bounds
+    said = f"{name} scores {value:.1f} {metric}" + (f" (95 % {bounds[0]:.1f} to {bounds[1]:.1f})" if bounds and known else "")
+    if blind is None:
+        return f"{said}."
+    apart, which = value - blind[0], "more" if value >= blind[0] else "less"
+    return f"{said}, {abs(apart):.1f} {which} than {blind[1]}, the best answer without a look at the video."
+
+
 def called(names: Sequence[str]) -> list[str]:
     """What systems are called in sentences and charts.
 

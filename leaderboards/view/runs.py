@@ -1,10 +1,8 @@
 """Recorded runs as pages: which may be shown together, and where a page finds their videos."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from harness import store
 from harness.paths import AnyPath
@@ -12,6 +10,7 @@ from harness.recorded import Recorded, as_written, open_run
 from leaderboards.compare.runs import together
 from leaderboards.view.data import Shown, facts, page_data
 from leaderboards.view.training import LOG, curves, read_log
+from leaderboards.web import address
 from tasks.errors import InputError
 from tasks.sample import Sample
 
@@ -55,11 +54,6 @@ def data_of(chosen: Chosen, output: Path) -> dict[str, Any]:
     videos = {key: file for one in reversed(chosen.shown) for key, file in one.plan.videos.items() if key in asked}
     urls = {key: address(file, output) for key, file in videos.items()}
     return page_data(chosen.samples, chosen.shown, chosen.modes, urls, chosen.forced)
-
-
-def address(file: Path, page: Path) -> str:
-    """Where a page finds a file: a relative address, every unusual character of it escaped."""
-    return quote(os.fsencode(os.path.relpath(file.resolve(), page.parent.resolve())))
 
 
 def _shown(run: Recorded) -> Shown:
