@@ -16,10 +16,10 @@ HEAD = '<meta charset="utf-8"><meta name="viewport" content="width=device-width,
 
 def page(board: Board) -> str:
     """The page; links lead to what `board.pages` names, and to the papers."""
-    script = web.files(__package__, ("board.js",))
+    script = web.files("leaderboards.view", ("dom.js", "table.js")) + web.files(__package__, ("board.js",))
     style = web.files("leaderboards.view", ("page.css",)) + web.files(__package__, ("board.css",))
     policy = f'<meta http-equiv="Content-Security-Policy" content="{web.policy(script, style)}">'
-    title, notes = escape(plain(board_title(board))), "".join(f"<p>{escape(plain(note))}</p>" for note in board.notes)
+    title, notes = escape(plain(board_title(board).replace("Board general", "Leaderboard"))), "".join(f"<p>{escape(plain(note))}</p>" for note in board.notes)
     sections = "".join(_section(grid(section, board.columns), i, board) for i, section in enumerate(board.sections))
     head = f'<head>{HEAD}{policy}<meta name="referrer" content="no-referrer"><title>{title}</title>\n<style>{style}</style></head>'
     body = f"<body>\n<main>\n<header><h1>{title}</h1>{notes}</header>\n{sections}</main>\n<script>{script}</script>\n</body>"

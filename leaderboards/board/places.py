@@ -1,8 +1,9 @@
 """Between which places of a ranking a row may stand, and what may be said of the best: paired by query, videos drawn whole."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from tasks import kinds
 from tasks.metrics import Floats
 from tasks.protocol import Protocol
 from tasks.sample import Sample
-from tasks.statistics import RESAMPLES_OF_MEANS
+from tasks.statistics import RESAMPLES, RESAMPLES_OF_MEANS
 
 MOST = 20
 """Runs of a ranking that are compared, each with each."""
@@ -52,8 +53,9 @@ def places(rows: Sequence[Row], main: str, judged: Judged) -> list[str]:
     replies: its number is told apart from a run where it lies outside the run's interval, and never from another paper.
     """
     better = np.zeros((len(rows), len(rows)), dtype=bool)
-    for i, j in _apart(judged):
-        better[i, j] = True
+    for (i, j), found in _pairs(judged, RESAMPLES_OF_MEANS).items():
+        if found["p"] is not None and found["p"] <= LEVEL and found["difference"]:
+            better[(j, i) if found["difference"] > 0 else (i, j)] = True
     cells = [row.metrics.get(main, NONE) for row in rows]
     for i, run in enumerate(cells):
         for j, paper in enumerate(cells):
@@ -77,29 +79,30 @@ def said(rows: Sequence[Row], floors: Sequence[Row], main: str, judged: Judged) 
         first, second = runs[:2]
         if first not in judged.values or second not in judged.values:
             return ""
-        pair = judged.values[first], judged.values[second]
-        (found,) = figures(over_seeds(*([run[:, None] for run in one] for one in pair[::-1]), judged.videos, weights=_column(judged)))
-        return "Best runs: " + verdict(best.model, rows[second].model, main, found, [*map(len, pair)], greatest_sd(found))
+        pair = replace(judged, values={i: judged.values[i] for i in (second, first)})
+        return f"Best runs: {verdicts(rows, main, pair, RESAMPLES)[f'{second},{first}']}"
     blind = [(cell.value, row.model) for row in floors if row.kind == TRIVIAL and (cell := row.metrics.get(main, NONE)).value is not None]
     return alone(best.model, main, best.metrics[main].value, best.metrics[main].interval, max(blind, default=None))
 
 
-def _column(judged: Judged) -> Floats | None:
-    return None if judged.weights is None else judged.weights[:, None]
+def verdicts(rows: Sequence[Row], main: str, judged: Judged, resamples: int = RESAMPLES_OF_MEANS) -> dict[str, str]:
+    """What may be said of each pair of rows whose replies are known, by `i,j`: of the later row against the earlier one."""
+    return {
+        f"{i},{j}": verdict(rows[j].model, rows[i].model, main, found, (len(judged.values[j]), len(judged.values[i])), greatest_sd(found))
+        for (i, j), found in _pairs(judged, resamples).items()
+    }
 
 
-def _apart(judged: Judged) -> list[tuple[int, int]]:
-    """Pairs (better, worse) that differ by more than noise; pairs of as many runs are compared in one go, a column each."""
+def _pairs(judged: Judged, resamples: int) -> dict[tuple[int, int], dict[str, Any]]:
+    """Each later row minus each earlier one; pairs of as many runs are compared in one go, a column each."""
     shapes: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for i, j in combinations(judged.values, 2):
         shapes.setdefault((len(judged.values[i]), len(judged.values[j])), []).append((i, j))
-    found = []
+    found: dict[tuple[int, int], dict[str, Any]] = {}
     for (m, n), pairs in shapes.items():
         left = [np.stack([judged.values[i][run] for i, _ in pairs], axis=1) for run in range(m)]
         right = [np.stack([judged.values[j][run] for _, j in pairs], axis=1) for run in range(n)]
         weights = None if judged.weights is None else np.stack([judged.weights] * len(pairs), axis=1)
-        told = over_seeds(left, right, judged.videos, RESAMPLES_OF_MEANS, weights=weights)
-        for (i, j), p, size in zip(pairs, told.p.tolist(), told.difference.tolist(), strict=True):
-            if p <= LEVEL and size:
-                found.append((j, i) if size > 0 else (i, j))
+        told = figures(over_seeds(left, right, judged.videos, resamples, weights=weights))
+        found |= dict(zip(pairs, told, strict=True))
     return found

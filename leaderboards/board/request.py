@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import checked, yaml_file
-from harness.plan import Plan, make_plan
+from harness.plan import make_plan
 from harness.recorded import plan_of
 from leaderboards.board import published, runs
 from leaderboards.board.formats import FORMATS
-from leaderboards.board.places import MOST, Judged, of_samples, places, said
+from leaderboards.board.places import MOST, Judged, places, said
 from leaderboards.board.published import Table
 from leaderboards.board.ranking import GENERAL, MAIN, Board, Section, build
 from leaderboards.board.rows import RUN, UNKNOWN, Row, of_floors
@@ -100,22 +100,17 @@ def make(request: Request, data_root: Path) -> Board:
         rows += recorded.rows if label is None else [replace(row, model=label, group=label) for row in recorded.rows]
 
     def floors(row: Row) -> Sequence[Row]:
-        return of_floors(_whole(spec, data_root)) if (spec := specs.get(_place(row))) is not None else ()
+        return of_floors(plan_of({**spec, "limit": None}, data_root=data_root)) if (spec := specs.get(_place(row))) is not None else ()
 
     blind, notes = _without_runs(layout, {row.task for row in rows}, data_root) if layout is not None else ([], [])
     rows = grouped(rows) if request.group == SEEDS else rows
     board = build([*rows, *blind], tables, floors, layout, request.force)
-    sections = tuple(_judged(section, entries, specs, data_root) for section in board.sections)
+    sections = tuple(_judged(section, entries, data_root) for section in board.sections)
     return board._replace(notes=(*board.notes, *notes), sections=sections, columns=request.columns)
 
 
 def _place(row: Row) -> tuple[Any, ...]:
     return (row.task, row.split, row.identity)
-
-
-def _whole(spec: Mapping[str, Any], data_root: Path) -> Plan:
-    """What a run was asked, without its limit."""
-    return plan_of({**spec, "limit": None}, data_root=data_root)
 
 
 def _entries(request: Request, data_root: Path) -> dict[Path, runs.Entry]:
@@ -128,19 +123,13 @@ def _entries(request: Request, data_root: Path) -> dict[Path, runs.Entry]:
     return entries | {path.resolve(): runs.load_file(path, data_root, request.task, request.protocol) for path in files}
 
 
-def _judged(section: Section, entries: Mapping[Path, runs.Entry], specs: Mapping[Any, Any], data_root: Path) -> Section:
+def _judged(section: Section, entries: Mapping[Path, runs.Entry], data_root: Path) -> Section:
     """A section with the places of its ranked rows and what may be said of the best; runs that keep no replies have none."""
-    ranked = [i for i, row in enumerate(section.ranked) if row.kind == RUN]
-    judged = Judged({}, ())
-    if 1 < len(ranked) <= MOST and not section.forced:
-        plan = _whole(specs[_place(section.ranked[ranked[0]])], data_root)
-        judged = of_samples({i: _values(section.ranked[i], entries) for i in ranked}, plan.samples, plan.protocol)
+    ranked = {i: row for i, row in enumerate(section.ranked) if row.kind == RUN}
+    known = 1 < len(ranked) <= MOST and not section.forced
+    judged = runs.judged(ranked, entries, data_root) if known else Judged({}, ())
     found = places(section.ranked, section.main, judged) if judged.values else []
     return section._replace(places=tuple(found), verdict=said(section.ranked, section.floors, section.main, judged))
-
-
-def _values(row: Row, entries: Mapping[Path, runs.Entry]) -> list[Mapping[str, float]]:
-    return [runs.values(entries[folder.resolve()], folder, row.mode) for folder in row.folders]
 
 
 def _without_runs(layout: Table, run: Collection[str], data_root: Path) -> tuple[list[Row], list[str]]:

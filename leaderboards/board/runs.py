@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import store
-from harness.recorded import as_written, check_last_line, named, open_run
+from harness.recorded import as_written, check_last_line, named, open_run, plan_of
+from leaderboards.board.places import Judged, of_samples
 from leaderboards.board.rows import Row, of_run
 from tasks.errors import InputError
 
@@ -76,3 +77,11 @@ def values(entry: Entry, folder: Path, mode: str) -> dict[str, float]:
         scores = entry.scores or json.loads((folder / store.SCORES).read_text(encoding="utf-8"))
         found = scores["modes"][mode].get("samples", ())
         return {one["id"]: math.nan if one.get("dropped") or one["value"] is None else 100 * one["value"] for one in found}
+
+
+def judged(rows: Mapping[int, Row], entries: Mapping[Path, Entry], data_root: Path) -> Judged:
+    """The values of rows of one split under the same rules, by their numbers. Raises InputError."""
+    known = {i: [values(entries[one.resolve()], one, row.mode) for one in row.folders] for i, row in rows.items()}
+    first = next(iter(rows.values()))
+    plan = plan_of({**entries[first.folders[0].resolve()].spec, "limit": None, "ids_sha256": None}, data_root=data_root)
+    return of_samples(known, plan.samples, plan.protocol)

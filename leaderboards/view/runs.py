@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import store
+from harness.models import naming
 from harness.paths import AnyPath
 from harness.recorded import Recorded, as_written, open_run
 from leaderboards.compare.runs import together
@@ -59,8 +60,9 @@ def data_of(chosen: Chosen, output: Path) -> dict[str, Any]:
 def _shown(run: Recorded) -> Shown:
     with as_written(run.path):
         recorded = run.document or {}
-        known, model = facts(recorded, run.plan, run.asked), Path(recorded["spec"]["model"]["name"])
-    return Shown(str(run.path), run.plan, run.asked, run.records, known, curves(_log(run.path, model)))
+        known, model = facts(recorded, run.plan, run.asked), recorded["spec"]["model"]
+        curves_ = curves(_log(run.path, Path(model["name"])))
+        return Shown(str(run.path), run.plan, run.asked, run.records, known, curves_, naming.title(model))
 
 
 def _log(run: Path, model: Path) -> list[dict[str, Any]]:
