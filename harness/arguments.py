@@ -138,7 +138,15 @@ def _board(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     board.add_argument("--protocol", help="rules for all of them: replies are scored again (default: their own)")
     board.add_argument("--layout", metavar="NAME", help="general, or a paper's table: tempsamp-1 … tempr1-5, timelens-bench")
     board.add_argument("--published", metavar="ROWS", help="tables, papers or YAML files, comma-separated; all; none")
-    board.add_argument("--name", "--label", dest="label", action="append", default=[], metavar="RUN=TEXT", help="what runs are called; RUN may hold *")
+    board.add_argument(
+        "--name",
+        "--label",
+        dest="label",
+        action="append",
+        default=[],
+        metavar="RUN=TEXT",
+        help="what runs are called; RUN may hold *",
+    )
     board.add_argument("--group", choices=("seeds", "none"), help="seeds (default): runs of one recipe are one row, mean ± sd")
     board.add_argument("--format", choices=("text", "md", "csv", "json", "latex", "html"), help="default: text")
     board.add_argument("--columns", metavar="NAMES", help="what is shown, in order, comma-separated: model,mIoU,R1@0.5,rank")

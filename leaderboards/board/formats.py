@@ -145,8 +145,7 @@ def _object(section: Section, block: str, row: Row) -> dict[str, Any]:
         told = {key: value for key, value in {**known, **bounds}.items() if value not in ("", None)}
         metrics[name] = {"value": cell.value, "printed": number(cell), **told}
     named = {"block": block, "kind": row.kind, "model": row.model, "mode": row.mode, **facts(row), "place": place}
-    named |= {"identity": _identity(row)}
-    return {**named, "metrics": metrics, "not_comparable": row.reasons, "notes": notes(row)}
+    return {**named, "identity": _identity(row), "metrics": metrics, "not_comparable": row.reasons, "notes": notes(row)}
 
 
 def _identity(found: Section | Row) -> dict[str, Any] | None:

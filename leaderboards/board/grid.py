@@ -160,8 +160,8 @@ def _protocols(section: Section) -> list[str]:
     other = [row for row in section.below if row.kind == PUBLISHED and row.reasons == (f"other protocol: {row.protocol}",)]
     counted = {name: sum(row.protocol == name for row in other) for name in sorted({row.protocol for row in other})}
     return [
-        f"{count} published row{'s' if count > 1 else ''} under {name}: `harness board RUN --protocol {name}` scores the same replies "
-        f"by its rules; `harness run --protocol {name}` also asks by them"
+        f"{count} published row{'s' if count > 1 else ''} under {name}: `harness board RUN --protocol {name}` scores the same "
+        f"replies by its rules; `harness run --protocol {name}` also asks by them"
         for name, count in counted.items()
     ]
 

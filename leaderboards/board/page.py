@@ -19,10 +19,16 @@ def page(board: Board) -> str:
     script = web.files("leaderboards.view", ("dom.js", "table.js")) + web.files(__package__, ("board.js",))
     style = web.files("leaderboards.view", ("page.css",)) + web.files(__package__, ("board.css",))
     policy = f'<meta http-equiv="Content-Security-Policy" content="{web.policy(script, style)}">'
-    title, notes = escape(plain(board_title(board).replace("Board general", "Leaderboard"))), "".join(f"<p>{escape(plain(note))}</p>" for note in board.notes)
+    title, notes = (
+        escape(plain(board_title(board).replace("Board general", "Leaderboard"))),
+        "".join(f"<p>{escape(plain(note))}</p>" for note in board.notes),
+    )
     sections = "".join(_section(grid(section, board.columns), i, board) for i, section in enumerate(board.sections))
-    head = f'<head>{HEAD}{policy}<meta name="referrer" content="no-referrer"><title>{title}</title>\n<style>{style}</style></head>'
-    body = f"<body>\n<main>\n<header><h1>{title}</h1>{notes}</header>\n{sections}</main>\n<script>{script}</script>\n</body>"
+    head = (
+        f'<head>{HEAD}{policy}<meta name="referrer" content="no-referrer"><title>{title}</title>\n<style>{style}</style></head>'
+    )
+    main = f'<main aria-busy="false">\n<header><h1>{title}</h1>{notes}</header>\n{sections}</main>'
+    body = f"<body>\n{main}\n<script>{script}</script>\n</body>"
     return f'<!doctype html>\n<html lang="en">\n{head}\n{body}\n</html>\n'
 
 
@@ -33,7 +39,9 @@ def _section(found: Grid, number: int, board: Board) -> str:
     groups = "".join(_group(title, lines, [(i, found.head[i]) for i in order], board.pages) for title, lines in found.groups)
     verdict = f'<p class="verdict">{escape(found.verdict)}</p>' if found.verdict else ""
     notes = f"<ul>{''.join(f'<li>{_code(note)}</li>' for note in found.notes)}</ul>" if found.notes else ""
-    terms = "".join(f"<dt>{escape(found.head[i])}</dt><dd>{escape(meaning(found.head[i]))}</dd>" for i in order if meaning(found.head[i]))
+    terms = "".join(
+        f"<dt>{escape(found.head[i])}</dt><dd>{escape(meaning(found.head[i]))}</dd>" for i in order if meaning(found.head[i])
+    )
     return f"""<section class="board" aria-labelledby="{name}">
 <h2 id="{name}">{escape(told)}</h2>
 {verdict}<p class="hint">{escape(found.heading)}</p>
@@ -61,7 +69,9 @@ def _head(name: str, main: str) -> str:
 
 
 def _group(title: str, lines: tuple[Line, ...], order: list[tuple[int, str]], pages: Mapping[Path, str]) -> str:
-    head = f'<tr class="group"><th scope="rowgroup" colspan="{len(order)}"><span>{escape(title)}</span></th></tr>' if title else ""
+    head = (
+        f'<tr class="group"><th scope="rowgroup" colspan="{len(order)}"><span>{escape(title)}</span></th></tr>' if title else ""
+    )
     return f"<tbody>{head}{''.join(_line(line, order, pages) for line in lines)}</tbody>\n"
 
 

@@ -81,14 +81,20 @@ def said(rows: Sequence[Row], floors: Sequence[Row], main: str, judged: Judged) 
             return ""
         pair = replace(judged, values={i: judged.values[i] for i in (second, first)})
         return f"Best runs: {verdicts(rows, main, pair, RESAMPLES)[f'{second},{first}']}"
-    blind = [(cell.value, row.model) for row in floors if row.kind == TRIVIAL and (cell := row.metrics.get(main, NONE)).value is not None]
+    blind = [
+        (cell.value, row.model)
+        for row in floors
+        if row.kind == TRIVIAL and (cell := row.metrics.get(main, NONE)).value is not None
+    ]
     return alone(best.model, main, best.metrics[main].value, best.metrics[main].interval, max(blind, default=None))
 
 
 def verdicts(rows: Sequence[Row], main: str, judged: Judged, resamples: int = RESAMPLES_OF_MEANS) -> dict[str, str]:
     """What may be said of each pair of rows whose replies are known, by `i,j`: of the later row against the earlier one."""
     return {
-        f"{i},{j}": verdict(rows[j].model, rows[i].model, main, found, (len(judged.values[j]), len(judged.values[i])), greatest_sd(found))
+        f"{i},{j}": verdict(
+            rows[j].model, rows[i].model, main, found, (len(judged.values[j]), len(judged.values[i])), greatest_sd(found)
+        )
         for (i, j), found in _pairs(judged, resamples).items()
     }
 

@@ -100,7 +100,11 @@ def make(request: Request, data_root: Path) -> Board:
         rows += recorded.rows if label is None else [replace(row, model=label, group=label) for row in recorded.rows]
 
     def floors(row: Row) -> Sequence[Row]:
-        return of_floors(plan_of({**spec, "limit": None}, data_root=data_root)) if (spec := specs.get(_place(row))) is not None else ()
+        return (
+            of_floors(plan_of({**spec, "limit": None}, data_root=data_root))
+            if (spec := specs.get(_place(row))) is not None
+            else ()
+        )
 
     blind, notes = _without_runs(layout, {row.task for row in rows}, data_root) if layout is not None else ([], [])
     rows = grouped(rows) if request.group == SEEDS else rows
@@ -117,7 +121,9 @@ def _entries(request: Request, data_root: Path) -> dict[Path, runs.Entry]:
     """Everything that has rows, by its folder or file. Raises InputError."""
     files = [path for path in request.runs if path.is_file()]
     if files and request.task is None:
-        raise InputError(f"a run folder, or --task for the file {files[0]}", "no task", f"harness board --task charades@test {files[0]}")
+        raise InputError(
+            f"a run folder, or --task for the file {files[0]}", "no task", f"harness board --task charades@test {files[0]}"
+        )
     found = runs.find(path for path in request.runs if path not in files)
     entries = {folder: runs.load(folder, data_root, request.protocol) for folder in found}
     return entries | {path.resolve(): runs.load_file(path, data_root, request.task, request.protocol) for path in files}

@@ -72,7 +72,7 @@ def load_file(path: Path, data_root: Path, task: str | None, protocol: str | Non
 
 
 def values(entry: Entry, folder: Path, mode: str) -> dict[str, float]:
-    """The main metric of each sample of a run in one mode, in percent, NaN where it does not count; empty where it is not kept."""
+    """The main metric of each sample in one mode, in percent, NaN where it does not count; empty where none is kept."""
     with as_written(folder):
         scores = entry.scores or json.loads((folder / store.SCORES).read_text(encoding="utf-8"))
         found = scores["modes"][mode].get("samples", ())

@@ -50,9 +50,7 @@ def compare(samples: Sequence[Sample], systems: Sequence[System], resamples: int
     return {**named, "systems": [_described(system) for system in systems], "comparisons": found}
 
 
-def _verdict(
-    first: System, other: System, metrics: Mapping[str, Any], names: tuple[str, str], corrected: bool
-) -> str | None:
+def _verdict(first: System, other: System, metrics: Mapping[str, Any], names: tuple[str, str], corrected: bool) -> str | None:
     """What is said of the later system; None where the two do not share the main metric."""
     main, pair = first.runs[0].main, (other, first)
     if main not in metrics:

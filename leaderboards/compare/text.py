@@ -35,7 +35,13 @@ class Comparison:
     def rows(self) -> list[dict[str, str]]:
         """The table: one row for each mode, later run and metric; p is corrected (Holm) for the number of later runs."""
         return [
-            {"mode": mode, "run": pair["b"], "metric": metric, **_pair(found, "B"), "p": _chance(found["p_holm"], metric == one["main"])}
+            {
+                "mode": mode,
+                "run": pair["b"],
+                "metric": metric,
+                **_pair(found, "B"),
+                "p": _chance(found["p_holm"], metric == one["main"]),
+            }
             for mode, one in self.result["modes"].items()
             for pair in one["comparisons"]
             for metric, found in pair["metrics"].items()
@@ -103,7 +109,7 @@ def _seeds(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> str:
         | {m: f"{points(mean)} ± {points(system['sd_over_runs'][m])}" for m, mean in system["means"].items()}
         for system, letter in zip(systems, named, strict=True)
     ]
-    note = f"from {SEEDS} runs on, this spread is part of the uncertainty; with fewer, the comparison is of these very runs and says nothing of other seeds"
+    note = f"from {SEEDS} runs on, this spread is part of the uncertainty; fewer runs say nothing of other seeds"
     return f"mean ± standard deviation over runs\n{_table(rows)}\n{note}"
 
 

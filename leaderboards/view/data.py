@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +15,10 @@ from harness.plan import Plan
 from harness.records import Record
 from harness.scores import scores_of
 from harness.scoring import Scored, judge
+from leaderboards.compare import verdict
 from leaderboards.compare.errors import CURVE, curve
 from leaderboards.compare.repairs import Repairs, repairs
 from leaderboards.compare.result import System, compare, value_name
-from leaderboards.compare import verdict
 from leaderboards.compare.strata import strata
 from leaderboards.view.answers import answers, asked_and_true, finite
 from leaderboards.view.training import Curve
@@ -133,9 +134,14 @@ def facts(run: Mapping[str, Any], plan: Plan, asked: Protocol) -> list[tuple[str
 
 
 def _called(shown: Sequence[Shown]) -> list[str]:
-    """What runs are called: by their models, or by their folders where two have the same model."""
-    models = [run.model or run.name for run in shown]
-    return models if len(set(models)) == len(models) else [run.name for run in shown]
+    """What runs are called: by their models, and where two have the same model also by their folders, without their paths."""
+    models = [run.model or Path(run.name).name for run in shown]
+    if len(set(models)) == len(models):
+        return models
+    folders = [Path(run.name).name for run in shown]
+    if len(set(folders)) < len(folders):
+        folders = [name.partition(" ")[2] for name in verdict.called([run.name for run in shown])]
+    return [f"{model} ({folder})" for model, folder in zip(models, folders, strict=True)]
 
 
 def _verdicts(

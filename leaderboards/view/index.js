@@ -19,7 +19,7 @@ function together(one, [i, j]) {
 }
 
 function runsTable(one, number) {
-  const head = ["", ...one.columns].map((name) => el("th", { scope: "col", "aria-sort": name === one.main ? "descending" : null }, name));
+  const head = ["compare", ...one.columns].map((name, k) => el("th", { scope: "col", class: k ? null : "tick", "aria-sort": name === one.main ? "descending" : null }, name));
   const body = el("tbody", {}), place = el("div", { role: "status" }), ticked = [], count = el("p", { role: "status" });
   const found = el("table", { class: "figures runs" }, el("caption", {}, one.title), el("thead", {}, el("tr", {}, ...head)), body);
   const tick = (row, i) => el("input", { type: "checkbox", "aria-label": `compare ${row.model}, ${row.name}`, onchange: (event) => {

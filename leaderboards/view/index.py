@@ -22,7 +22,9 @@ class Listed(NamedTuple):
     rows: Sequence[Row]
 
 
-def index_data(title: str, runs: Sequence[Listed], refused: Sequence[tuple[str, str]], told: Told = lambda _: {}) -> dict[str, Any]:
+def index_data(
+    title: str, runs: Sequence[Listed], refused: Sequence[tuple[str, str]], told: Told = lambda _: {}
+) -> dict[str, Any]:
     """One table for runs whose numbers may be compared: of one version of a split, under one protocol.
 
     Runs without a page are `refused`: their folder, and why.
@@ -42,12 +44,12 @@ def _table(identity: Identity | None, rows: Sequence[tuple[Listed, Row]], told: 
     metrics, main = list(dict.fromkeys(name for _, row in rows for name in row.metrics)), rows[0][1].main
     metrics = sorted(metrics, key=lambda name: name != main)
     known = identity and f"v{identity.task_version} ({identity.split_sha256[:8]}), protocol {identity.rules}"
+    numbers = [name for metric in metrics for name in ((metric, BOUNDS) if metric == main else (metric,))]
     joined = grouped(row for _, row in rows)
     return {
         "title": known or "unknown rules",
         "main": main,
-        "columns": ["model", *(name for metric in metrics for name in ((metric, BOUNDS) if metric == main else (metric,)))]
-        + ["mode", *FACTS, REASONS],
+        "columns": ["model", *numbers, "mode", *FACTS, REASONS],
         "rows": [_object(row, metrics, main, run) for run, row in rows],
         "joined": [_object(row, metrics, main) for row in joined] if len(joined) < len(rows) else None,
         "verdicts": told([row for _, row in rows]),

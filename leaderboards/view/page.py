@@ -19,7 +19,19 @@ LEVEL = 5
 """Of gzip: the next one takes twice the time and saves 7 %."""
 STYLES = ("page.css",)
 RUN_SCRIPTS = (
-    *("dom.js", "table.js", "charts.js", "timeline.js", "kinds.js", "rows.js", "frames.js", "prompt.js", "detail.js", "summary.js", "run.js"),
+    *(
+        "dom.js",
+        "table.js",
+        "charts.js",
+        "timeline.js",
+        "kinds.js",
+        "rows.js",
+        "frames.js",
+        "prompt.js",
+        "detail.js",
+        "summary.js",
+        "run.js",
+    ),
 )
 INDEX_SCRIPTS = ("dom.js", "table.js", "index.js")
 PLACE = re.compile(r"\{\{(\w+)\}\}")

@@ -75,7 +75,9 @@ def test_contrasts_are_those_of_compare_with_holm_over_them_alone(whole: Plan, w
         )  # The draws of Student's law differ with the number of metrics
     assert [one.p_holm for one in found] == holm(np.array([one.p for one in found])).tolist()
     assert found[0].differs and not found[1].differs
-    assert found[0].verdict.startswith(f"good is better than bad by {found[0].difference:.1f} mIoU over 3 seeds, more than noise (95 % +")
+    assert found[0].verdict.startswith(
+        f"good is better than bad by {found[0].difference:.1f} mIoU over 3 seeds, more than noise (95 % +"
+    )
     assert "good cannot be told apart from same over 3 seeds" in found[1].verdict and "would be found" in found[1].verdict
     text = experiment.rendered(found)
     assert "good - bad (primary)" in text and all(one.verdict in text for one in found)
@@ -105,7 +107,8 @@ def test_what_does_not_vary_is_no_matter_of_videos(whole: Plan, written: dict[Pa
     assert (found.difference, found.interval_95, found.p_holm) == (0.0, (0.0, 0.0), 1.0)
     assert TOO_FEW not in experiment.rendered([found])
     assert (
-        found.verdict == "one cannot be told apart from two over 3 seeds: +0.00 mIoU is within noise (95 % +0.00 to +0.00, p 1.000 after Holm)."
+        found.verdict
+        == "one cannot be told apart from two over 3 seeds: +0.00 mIoU is within noise (95 % +0.00 to +0.00, p 1.000 after Holm)."
     )
 
 
