@@ -17,7 +17,7 @@ from tabulate import tabulate
 
 from harness import store
 from harness.plan import Plan, make_plan
-from leaderboards.compare.text import TOO_FEW, interval, signed
+from leaderboards.compare.words import TOO_FEW, interval, signed
 from leaderboards.trainings import TABLE, read
 from tasks.parsers import reader
 

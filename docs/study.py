@@ -11,7 +11,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from leaderboards.compare.text import TOO_FEW, interval, signed
+from leaderboards.compare.words import TOO_FEW, interval, signed
 from leaderboards.trainings import TABLE, read, trainings
 
 ROOT = Path(__file__).resolve().parent

@@ -20,6 +20,7 @@ OPTIONS = {
     "runs": "RUN",
 }
 """Options that are paths, or can be, and how a user knows them."""
+_ABSOLUTE = re.compile(r"(?<![^=,:])(?!//)(?:~|/)(?:[^=,]*/)?")
 
 
 def cache() -> Path:
@@ -97,3 +98,12 @@ def run_folder(output: AnyPath | None, model: str, run_name: str, only_one: bool
 def run_beside(model: Path, split: str) -> Path:
     """Where the run of a model that this project trained goes: in the model's own folder."""
     return model / "runs" / split.replace("/", "_")
+
+
+def last_part(text: str) -> str:
+    """A word of a command line, or the name of a model, with the last part alone of every absolute path in it.
+
+    >>> last_part("replay:/home/me/a.jsonl"), last_part("--output=/home/me/runs/"), last_part("Qwen/Qwen3-VL-2B")
+    ('replay:a.jsonl', '--output=runs', 'Qwen/Qwen3-VL-2B')
+    """
+    return _ABSOLUTE.sub("", text.rstrip("/"))

@@ -17,12 +17,11 @@ from leaderboards.board.formats import text
 from leaderboards.board.ranking import build
 from leaderboards.board.rows import Identity, Row, of_floors
 from leaderboards.board.seeds import grouped
-from leaderboards.compare.paired import SEEDS, holm
-from leaderboards.compare.result import System, main_difference
-from leaderboards.compare.text import TOO_FEW, chance, detectable, interval, signed
+from leaderboards.compare.paired import holm
+from leaderboards.compare.result import System, greatest_sd, main_difference
+from leaderboards.compare.verdict import LEVEL, verdict
+from leaderboards.compare.words import chance, detectable, interval, signed
 from tasks.errors import InputError
-
-LEVEL = 0.05
 
 Point = tuple[str, str, str]
 """What was trained on, which recipe, and `KEY=VALUE` of the grid."""
@@ -47,29 +46,17 @@ class Contrast(NamedTuple):
     p: float | None
     p_holm: float | None  # Corrected for the contrasts of this split, mode and training data; None where there is no p
     detectable: float | None  # Smallest difference found in 80 % of cases; None where too few videos differ or nothing varies
+    sd: float | None = None  # Greater standard deviation of the metric over the seeds of one of them
 
     @property
     def differs(self) -> bool:
         """Whether a difference was found, after the correction."""
-        return self.p_holm is not None and self.p_holm < LEVEL
+        return self.p_holm is not None and self.p_holm <= LEVEL
 
     @property
     def verdict(self) -> str:
-        """One sentence that claims what the interval allows."""
-        over = f"over {self.seeds} seeds" if self.seeds >= SEEDS else f"in {self.seeds} run(s), too few seeds to speak of others"
-        figures = self._asdict()
-        if self.p_holm is None or self.difference is None:
-            return f"{self.a} against {self.b}: {TOO_FEW} to tell."
-        bounds = f"95 % {interval(figures)}, p {chance(self.p_holm)} after Holm"
-        if self.differs:
-            which = "better" if self.difference > 0 else "worse"
-            return f"{self.a} is {which} than {self.b} by {abs(self.difference):.1f} {self.metric} {over} ({bounds})."
-        said = f"{self.a} cannot be told apart from {self.b} {over} ({signed(self.difference)} {self.metric}, {bounds})"
-        if self.p is not None and self.p < LEVEL:
-            return f"{said}; alone it would count, among these contrasts it does not."
-        if self.detectable is None:
-            return f"{said}{f'; {TOO_FEW}' if self.interval_95[0] is None else ''}."
-        return f"{said}; a difference of {self.detectable:.1f} would be found."
+        """What `verdict` says of it: the claim, and with few seeds of what it speaks."""
+        return verdict(self.a, self.b, self.metric, self._asdict(), (self.seeds, self.seeds), self.sd, corrected=True)
 
 
 def score(folder: Path, data_root: Path) -> float:
@@ -130,9 +117,14 @@ def contrasted(
             metric, seeds = run.headings.get(run.main, run.main), min(len(systems[a]), len(systems[b]))
             told: dict[str, Any] = {key: one[key] for key in ("n", "difference", "p", "detectable")}
             told |= {"mean_a": one["b"], "mean_b": one["a"], "p_holm": None if np.isnan(p) else p}
-            told |= {"interval_95": tuple(one["interval_95"])}
+            told |= {"interval_95": tuple(one["interval_95"]), "sd": greatest_sd(one)}
             found.append(Contrast(plan.name, trained_on, mode, a, b, primary, metric, seeds, **told))
     return found
+
+
+def first_of_all(contrasts: Sequence[Contrast]) -> str:
+    """What the experiment was made for: the verdict on the primary contrast, above everything else. Empty without one."""
+    return "".join(f"{one.split}, trained on {one.trained_on}: {one.verdict}\n\n" for one in contrasts if one.primary)
 
 
 def rendered(contrasts: Sequence[Contrast]) -> str:

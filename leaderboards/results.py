@@ -13,6 +13,7 @@ from typing import Any
 
 from harness import store
 from harness.output import write
+from harness.paths import last_part
 from harness.recorded import Recorded, named, open_run
 from leaderboards.board.runs import find
 from tasks import protocol as protocols
@@ -22,7 +23,6 @@ SUBMISSION, SCHEMA = "submission.json", "vtg-harness/submission/1"
 FILES = (store.RUN, store.SAMPLES, store.SCORES)
 MOST_NAMED = 5
 DEPTH = 3  # Folders below a folder of results
-_PATH = re.compile(r"(?<![^=,:])(?!//)(?:~|/)(?:[^=,]*/)?")
 
 
 def submit(path: Path, to: Path, data_root: Path | None) -> Path:
@@ -69,7 +69,7 @@ def without_paths(document: Mapping[str, Any]) -> dict[str, Any]:
     >>> without_paths(run)["sessions"][0]["command"]
     ['harness', 'run', '--output', 'a', '--model', 'Qwen/Qwen3-VL-2B']
     """
-    sessions = [{**one, "command": [_PATH.sub("", part.rstrip("/")) for part in one["command"]]} for one in document["sessions"]]
+    sessions = [{**one, "command": [last_part(part) for part in one["command"]]} for one in document["sessions"]]
     return {**document, "sessions": sessions}
 
 

@@ -91,7 +91,7 @@ def experiment(
     _check(cells.execute(work.jobs_of(final, found.experiment.evaluate), jobs, launcher, _tell))
     cells.check_identical(found.experiment, [*work.grid, *final])
     text, contrasts = _results(found, folder, final, root)
-    text = tables.choices(tried, chosen, "".join(work.dev)) + text
+    text = tables.first_of_all(contrasts) + tables.choices(tried, chosen, "".join(work.dev)) + text
     (folder / TABLE).write_text(text, encoding="utf-8")
     store.write_json(folder / RESULT, _document(found.experiment, folder, work.grid, final, contrasts))
     return Finished(folder, text, json.loads((folder / RESULT).read_text(encoding="utf-8")))

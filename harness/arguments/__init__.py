@@ -112,22 +112,28 @@ def _compare(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> Non
 
 def _board(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     board = verbs.add_parser("board", parents=[common], help="Print a leaderboard of runs and published rows.")
-    board.add_argument("runs", nargs="*", metavar="RUN", help="Run folders, folders of runs, or a board.yaml.")
+    board.add_argument("runs", nargs="*", metavar="RUN", help="Run folders, folders of runs, files of replies, or a board.yaml.")
+    board.add_argument("--tasks", "--task", dest="task", help="Task of files of replies: charades@test.")
+    usage = "Rules of all runs and files: their replies are scored again (default: their own)."
+    board.add_argument("--protocol", help=usage)
     board.add_argument(
         "--layout", metavar="NAME", help="Layout: general, or the table of a paper: tempsamp-1 … tempr1-5, timelens-bench."
     )
     board.add_argument(
         "--published", metavar="ROWS", help="Published rows: tables, papers or YAML files, comma-separated, or all, or none."
     )
-    board.add_argument(
-        "--label", action="append", default=[], metavar="RUN=TEXT", help="Name of runs in the table. RUN may contain *."
-    )
+    naming = {"dest": "label", "action": "append", "default": [], "metavar": "RUN=TEXT"}
+    board.add_argument("--name", "--label", **naming, help="Name of runs in the table. RUN may contain *.")
     board.add_argument(
         "--group",
         choices=("seeds", "none"),
         help="seeds (default) shows runs of one recipe as one row, mean ± standard deviation.",
     )
     board.add_argument("--format", choices=("text", "md", "csv", "json", "latex", "html"), help="Output format (default: text).")
+    usage = "Columns of the table, in order, comma-separated: model,mIoU,R1@0.5,rank."
+    board.add_argument("--columns", metavar="NAMES", help=usage)
+    usage = "Write the table to this file. An HTML page then links the pages of harness view."
+    board.add_argument("--output", metavar="FILE", help=usage)
     board.add_argument("--force", action="store_true", help="Rank rows that are not comparable. The table says FORCED.")
     usage = "Score every run again from its replies first. Exit with code 2 where the scores differ."
     board.add_argument("--verify", action="store_true", help=usage)

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.arguments import given
 from harness.output import write
 from harness.scoring import judge
-from leaderboards.compare.text import letters
+from leaderboards.compare.words import letters
 from leaderboards.plot import FORMATS, Plotted, plot
 from leaderboards.trainings import read, trainings
 from leaderboards.view.runs import choose

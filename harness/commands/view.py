@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import store
@@ -12,9 +12,12 @@ from harness.arguments import given
 from harness.output import write
 from harness.paths import data_root
 from leaderboards.board import runs as board
+from leaderboards.board.places import MOST, verdicts
+from leaderboards.board.rows import Row
 from leaderboards.view.index import Listed, index_data
 from leaderboards.view.page import index_page, run_page
-from leaderboards.view.runs import address, choose, data_of
+from leaderboards.view.runs import choose, data_of
+from leaderboards.web import address
 from tasks.errors import InputError
 
 PAGE, PAIR, INDEX = "view.html", "comparison.html", "index.html"
@@ -44,18 +47,24 @@ def _folder(options: Namespace, folder: Path) -> int:
     """Write a page for each run below a folder, and the page that lists them; with `--output`, all of them there."""
     output = Path(options.output or folder / INDEX)
     listed: list[Listed] = []
+    root, entries = data_root(options.data_root), {}
     refused: list[tuple[str, str]] = []
     for run in board.find([folder]):
         name = os.path.relpath(run, folder.resolve())
         page = (run if name.startswith(os.pardir) else output.parent / name) / PAGE
         try:
-            rows = board.load(run, data_root(options.data_root)).rows
+            entries[run] = board.load(run, root)
             _write_page(options, [run], page)
         except InputError as error:
             refused.append((name, error.found))
             sys.stderr.write(f"no page for {run}: {error.found}\n")
         else:
-            listed.append(Listed(name, address(page, output), rows))
-    write(output, index_page(index_data(f"Runs in {folder}", listed, refused)).encode())
+            listed.append(Listed(name, address(page, output), entries[run].rows))
+
+    def told(rows: Sequence[Row]) -> Mapping[str, str]:
+        known = {i: row for i, row in enumerate(rows) if not row.reasons}
+        return verdicts(rows, rows[0].main, board.judged(known, entries, root)) if 1 < len(known) <= MOST else {}
+
+    write(output, index_page(index_data(f"Runs in {folder.resolve().name}", listed, refused, told)).encode())
     sys.stdout.write(f"{output}\n")
     return 0

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from harness.paths import last_part
+
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
 
 
@@ -34,6 +36,21 @@ def shown(model: Mapping[str, Any]) -> str:
     if model.get("fingerprint") and (folder := _marked(name)).startswith("./"):
         return f"{folder} ({model['fingerprint'][:8]})"
     return name
+
+
+def title(model: Mapping[str, Any]) -> str:
+    """What a page for others calls a model: as `shown`, a folder by its last part, and what this project trained by its recipe.
+
+    >>> title({"name": "/home/me/ck/whole", "backend": "hf", "fingerprint": "3fa2c1d0"})
+    'whole (3fa2c1d0)'
+    """
+    trained = model.get("trained_on") or {}
+    if trained.get("recipe") and trained.get("split"):
+        seed = "" if trained.get("seed") is None else f", seed {trained['seed']}"
+        return f"{trained['recipe']} on {trained['split']}{seed}"
+    if model.get("fingerprint") and not model.get("revision") and model.get("backend") != "own":
+        return f"{Path(str(model['name'])).name} ({model['fingerprint'][:8]})"
+    return last_part(shown(model))
 
 
 def _marked(folder: str) -> str:

@@ -1,45 +1,34 @@
 """A board as a terminal, a Markdown or HTML page, a spreadsheet, a program or a paper wants it."""
 
-import html
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tabulate import tabulate
 
 from harness.predictions.cells import written
-from leaderboards.board.cells import FACTS, NONE, agreed, facts, interval, notes, number, suspicions
-from leaderboards.board.ranking import Board, Section, marks
-from leaderboards.board.rows import PUBLISHED, RUN, Number, Row
+from leaderboards.board.cells import FACTS, NONE, facts, interval, notes, number, suspicions
+from leaderboards.board.grid import MODE, REASONS, Grid, blocks, grid, plain, rank
+from leaderboards.board.page import page
+from leaderboards.board.ranking import Board, Section, board_title, marks
+from leaderboards.board.rows import Number, Row
 
 SCHEMA = "vtg-harness/board/2"
-SUSPECT = "†"
-LONGEST, NAMED = 40, 3
-"""Characters of a model's name in a table, and models that a footnote names."""
-Cell = tuple[str, str]
-"""Text, and `best`, `second` or nothing."""
-
-
-class Grid(NamedTuple):
-    """A section as cells: groups of lines below one head."""
-
-    heading: str
-    head: tuple[str, ...]
-    groups: tuple[tuple[str, list[list[Cell]]], ...]
-    notes: tuple[str, ...]
+LEFT = ("model", MODE)
+"""Columns of words."""
 
 
 def text(board: Board) -> str:
     """For a terminal."""
 
     def table(grid: Grid) -> Iterator[str]:
-        yield grid.heading
+        yield from (*([grid.verdict] if grid.verdict else []), grid.heading)
+        sides = ["left" if name in LEFT else "right" for name in grid.head]
         for title, lines in grid.groups:
             if title:
                 yield f"\n{title}:"
-            rows = [[text for text, _ in line] for line in lines]
-            sides = ["left", "left", *["right"] * (len(grid.head) - 2)]
+            rows = [[cell.text for cell in line.cells] for line in lines]
             yield str(tabulate(rows, grid.head, "simple", disable_numparse=True, colalign=sides))
         yield from ("", *grid.notes) if grid.notes else ()
 
@@ -51,75 +40,49 @@ def markdown(board: Board) -> str:
     wrap = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}
 
     def table(grid: Grid) -> Iterator[str]:
-        yield f"{_in_markdown(grid.heading)}\n"
+        yield from (f"{_in_markdown(line)}\n" for line in (grid.verdict, grid.heading) if line)
         for title, lines in grid.groups:
             if title:
                 yield f"\n{title}:\n"
             yield f"| {' | '.join(map(_in_markdown, grid.head))} |"
-            yield f"|{'---|' * 2}{'---:|' * (len(grid.head) - 2)}"
+            yield f"|{''.join('---|' if name in LEFT else '---:|' for name in grid.head)}"
             for line in lines:
-                yield f"| {' | '.join(wrap[mark].format(_in_markdown(text)) for text, mark in line)} |"
+                yield f"| {' | '.join(wrap[cell.mark].format(_in_markdown(cell.text)) for cell in line.cells)} |"
         yield from ("", *(f"- {_in_markdown(note)}" for note in grid.notes)) if grid.notes else ()
 
     return _pages(board, table, _in_markdown(_title(board)))
 
 
 def latex(board: Board) -> str:
-    """For a paper, with booktabs: the best number of a column bold, the second underlined."""
+    """For a paper, with booktabs: names and metrics alone unless columns are chosen; the best bold, the second underlined.
+
+    What a paper says in its caption (rules, intervals, notes) stands beside it as comments.
+    """
     wrap = {"best": r"\textbf{{{}}}", "second": r"\underline{{{}}}", "": "{}"}
 
     def table(grid: Grid) -> Iterator[str]:
-        yield f"% {grid.heading}"
-        yield rf"\begin{{tabular}}{{ll{'r' * (len(grid.head) - 2)}}}"
+        yield from (f"% {_in_latex(line)}" for line in (grid.verdict, grid.heading) if line)
+        columns = "".join("l" if name in LEFT else "r" for name in grid.head)
+        yield rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}"
         yield rf"\toprule{chr(10)}{' & '.join(map(_in_latex, grid.head))} \\"
         for title, lines in grid.groups:
             yield r"\midrule"
             if title:
-                yield rf"\multicolumn{{{len(grid.head)}}}{{l}}{{\textit{{{_in_latex(title)}}}}} \\"
+                yield rf"\multicolumn{{{len(grid.head)}}}{{@{{}}l}}{{\textit{{{_in_latex(title)}}}}} \\"
             for line in lines:
-                yield " & ".join(wrap[mark].format(_in_latex(text)) for text, mark in line) + r" \\"
+                yield " & ".join(wrap[cell.mark].format(_in_latex(cell.text)) for cell in line.cells) + r" \\"
         yield "\\bottomrule\n\\end{tabular}"
-        yield from (rf"\par\footnotesize {_in_latex(note)}" for note in grid.notes)
+        yield from (f"% {_in_latex(note)}" for note in grid.notes)
+        told = [(line.row.model, ", ".join(line.row.reasons)) for _, lines in grid.groups for line in lines if line.row.reasons]
+        yield from (f"% {_in_latex(plain(f'{model}: {reasons}'))}" for model, reasons in told)
 
-    return _pages(board, table, f"% {_title(board)}\n% \\usepackage{{booktabs}}")
-
-
-def page(board: Board) -> str:
-    """One self-contained HTML page."""
-    wrap = {"best": "<b>{}</b>", "second": "<u>{}</u>", "": "{}"}
-
-    def table(grid: Grid) -> Iterator[str]:
-        yield f"<table>\n<caption>{html.escape(grid.heading)}</caption>"
-        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in grid.head)
-        yield f"<thead><tr>{head}</tr></thead>"
-        for title, lines in grid.groups:
-            yield "<tbody>"
-            if title:
-                yield f'<tr><th scope="rowgroup" colspan="{len(grid.head)}">{html.escape(title)}</th></tr>'
-            for first, *others in lines:
-                cells = "".join(f"<td>{wrap[mark].format(html.escape(text))}</td>" for text, mark in others)
-                yield f'<tr><th scope="row">{html.escape(first[0])}</th>{cells}</tr>'
-            yield "</tbody>"
-        yield "</table>"
-        if grid.notes:
-            yield f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in grid.notes)}</ul>"
-
-    title = html.escape(_title(board))
-    head = f'<head><meta charset="utf-8"><title>{title}</title>\n<style>{STYLE}</style></head>'
-    body = f"<body>\n<h1>{title}</h1>\n{_pages(board, table, '')}</body>"
-    return f'<!doctype html>\n<html lang="en">\n{head}\n{body}\n</html>\n'
+    return _pages(board, table, f"% {_title(board)}\n% \\usepackage{{booktabs}}", _of_papers)
 
 
-STYLE = """
-:root { color-scheme: light dark }
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2em }
-table { border-collapse: collapse; margin: 2em 0 .5em }
-caption { text-align: left; padding: .3em 0 }
-thead, tbody { border-bottom: 1px solid }
-th, td { padding: .2em .6em; text-align: right; white-space: nowrap }
-th { font-weight: 500 }
-th:nth-child(-n+2), td:nth-child(2), th[scope=rowgroup] { text-align: left }
-"""
+def _of_papers(section: Section) -> tuple[str, ...]:
+    """The columns of a paper's table: names, metrics, and modes where there are several."""
+    modes = {row.mode for row in section.ranked}
+    return ("model", *([MODE] if len(modes) > 1 else []), *section.metrics, *([REASONS] if section.forced else []))
 
 
 def sheet(board: Board) -> str:
@@ -128,7 +91,7 @@ def sheet(board: Board) -> str:
     place, spread = ("task", "split", "block", "kind", "model", "mode"), ("ranked by", "95 %", "sd")
     lines = [[*place, *metrics, *spread, *FACTS, "not comparable", "notes"]]
     for section in board.sections:
-        for block, row in _blocks(section):
+        for block, row in blocks(section):
             main = row.metrics.get(section.main, NONE)
             found = [number(row.metrics.get(metric, NONE)._replace(sd=None)) for metric in metrics]
             found += [section.main, interval(main), number(Number(main.sd)), *facts(row).values()]
@@ -141,8 +104,8 @@ def data(board: Board) -> str:
     """JSON, with everything that is known of a row."""
     sections = [
         {"task": section.task, "split": section.split, "ranked_under": _identity(section), "ranked_protocol": section.protocol}
-        | {"forced": section.forced, "metrics": section.metrics, "ranked_by": section.main}
-        | {"rows": [_object(section, block, row) for block, row in _blocks(section)]}
+        | {"forced": section.forced, "metrics": section.metrics, "ranked_by": section.main, "verdict": section.verdict}
+        | {"rows": [_object(section, block, row) for block, row in blocks(section)]}
         for section in board.sections
     ]
     content = {"schema": SCHEMA, "layout": board.layout, "title": board.title, "notes": board.notes, "sections": sections}
@@ -159,105 +122,34 @@ FORMATS: Mapping[str, Callable[[Board], str]] = {
 }
 
 
-def grid(section: Section) -> Grid:
-    """The cells of a section, for the formats that people read.
-
-    A column of facts in which nothing is known is left out; one in which all models agree is said once, below.
-    """
-    best = {metric: marks(section, metric) for metric in section.metrics}
-    rows = [row for _, row in _blocks(section)]
-    told = [facts(row) for row in rows if row.kind in (RUN, PUBLISHED)] or [facts(row) for row in rows]
-    alike = agreed(told)
-    known = [fact for fact in FACTS if fact not in alike and any(one[fact] != "-" for one in told)]
-    bounded = section.main if any(row.metrics.get(section.main, NONE).interval for row in rows) else None
-    reasons = section.forced or bool(section.below)
-
-    def line(row: Row, ranked: bool) -> list[Cell]:
-        found: list[Cell] = [(row.model if row.kind == PUBLISHED else _short(row.model), ""), (row.mode, "")]
-        for metric in section.metrics:
-            cell = row.metrics.get(metric, NONE)
-            found.append((number(cell) + (SUSPECT if cell.flag else ""), _rank(best[metric], cell) if ranked else ""))
-            if metric == bounded:
-                found.append((interval(cell), ""))
-        found += [(facts(row)[fact], "") for fact in known]
-        found += [("; ".join(row.reasons) or "-", "")] if reasons else []
-        return [(_plain(text), mark) for text, mark in found]
-
-    columns = [name for metric in section.metrics for name in (metric, *(["95 %"] if metric == bounded else []))]
-    said = [f"{fact} {text}" for fact, text in alike.items() if text != "-"]
-    above = [line(row, True) for row in section.ranked] + [line(row, False) for row in section.floors]
-    below = [line(row, False) for row in section.below]
-    groups = (("", above), ("Not ranked with these" if above else "Not ranked", below))
-    return Grid(
-        _heading(section),
-        ("model", "mode", *columns, *known, *(["not comparable"] if reasons else [])),
-        tuple((title, lines) for title, lines in groups if lines),
-        tuple(map(_plain, [*([f"every model: {', '.join(said)}"] if said else []), *_footnotes(section)])),
-    )
-
-
-def _footnotes(section: Section) -> list[str]:
-    """Notes and suspicions of the rows of a section, each once."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for row in (*section.ranked, *section.below):
-        for note in (*notes(row), *suspicions(row)):
-            found.setdefault((row.source, note), []).append(row.model)
-    named = {key: f" ({', '.join(models)})" if len(models) <= NAMED else "" for key, models in found.items()}
-    return [f"{source}{named[source, note]}: {note}" for source, note in sorted(found)]
-
-
-def _pages(board: Board, table: Callable[[Grid], Iterator[str]], title: str) -> str:
-    parts = ["\n".join(table(grid(section))) for section in board.sections]
+def _pages(
+    board: Board, table: Callable[[Grid], Iterator[str]], title: str, usual: Callable[[Section], tuple[str, ...]] | None = None
+) -> str:
+    columns = [board.columns or (usual(section) if usual else ()) for section in board.sections]
+    parts = ["\n".join(table(grid(*one))) for one in zip(board.sections, columns, strict=True)]
     return "\n\n".join([*([title] if title else []), *parts]) + "\n"
 
 
 def _title(board: Board) -> str:
-    return _plain("; ".join([f"Board {board.layout}{f': {board.title}' if board.title else ''}", *board.notes]))
-
-
-def _heading(section: Section) -> str:
-    place = _plain(f"{section.task}@{section.split}")
-    if (known := section.identity) is not None:
-        place += f" v{known.task_version} ({known.split_sha256[:8]}), protocol {_plain(known.rules)}"
-        place += f", 95 % intervals of {section.main} clustered by video"
-    else:
-        place += f", papers only{'' if section.protocol is None else f', protocol {section.protocol} as they tell it'}"
-    return place + ("; FORCED: rows that may not be compared stand in this ranking" if section.forced else "")
-
-
-def _blocks(section: Section) -> list[tuple[str, Row]]:
-    """Every row of a section with where it stands."""
-    named = (("ranked", section.ranked), ("floors and ceilings", section.floors), ("below", section.below))
-    return [(name, row) for name, rows in named for row in rows]
+    return plain("; ".join([board_title(board), *board.notes]))
 
 
 def _object(section: Section, block: str, row: Row) -> dict[str, Any]:
-    best = {metric: marks(section, metric) for metric in section.metrics} if block == "ranked" else {}
+    ranked = block == "ranked"
+    best = {metric: marks(section, metric) for metric in section.metrics} if ranked else {}
+    place = section.places[section.ranked.index(row)] if ranked and section.places else None
     metrics = {}
     for name, cell in row.metrics.items():
-        known = {"rank": _rank(best.get(name, {}), cell), "paper_mark": cell.mark, "suspect": cell.flag}
+        known = {"rank": rank(best.get(name, {}), cell), "paper_mark": cell.mark, "suspect": cell.flag}
         bounds = {"interval_95": cell.interval, "sd": cell.sd}
         told = {key: value for key, value in {**known, **bounds}.items() if value not in ("", None)}
         metrics[name] = {"value": cell.value, "printed": number(cell), **told}
-    named = {"block": block, "kind": row.kind, "model": row.model, "mode": row.mode, **facts(row), "identity": _identity(row)}
-    return {**named, "metrics": metrics, "not_comparable": row.reasons, "notes": notes(row)}
+    named = {"block": block, "kind": row.kind, "model": row.model, "mode": row.mode, **facts(row), "place": place}
+    return {**named, "identity": _identity(row), "metrics": metrics, "not_comparable": row.reasons, "notes": notes(row)}
 
 
 def _identity(found: Section | Row) -> dict[str, Any] | None:
     return None if found.identity is None else found.identity._asdict()
-
-
-def _rank(best: Mapping[float | None, str], found: Number) -> str:
-    return "" if found.flag else best.get(found.value, "")
-
-
-def _short(model: str) -> str:
-    return model if len(model) <= LONGEST else f"…{model[-LONGEST + 1 :]}"
-
-
-def _plain(value: str) -> str:
-    """One line without control characters: names come from other people's files."""
-    return " ".join("".join(character if character.isprintable() else " " for character in value).split())
 
 
 def _in_markdown(value: str) -> str:

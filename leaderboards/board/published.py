@@ -134,9 +134,15 @@ def _row(file: Mapping[str, Any], table: Mapping[str, Any], content: Any, place:
                 source=f"{file['paper']}, {'Table ' if table['table'].isdigit() else ''}{table['table']}",
                 reasons=("chosen with the ground truth",) if oracle else (),
                 notes=(*own, *notes, *common),
+                url=_url(file["source"]),
             )
         )
     return rows
+
+
+def _url(source: str) -> str:
+    found = re.search(r"arXiv (\d{4}\.\d{5})", source)
+    return f"https://arxiv.org/abs/{found[1]}" if found else ""
 
 
 def _values(metrics: Sequence[str], result: Mapping[str, Any], place: checked.Place) -> dict[str, Number]:

@@ -1,9 +1,11 @@
 """A board: rows that may be compared in one ranking, and the others below it with the reason. A pure function of its rows."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from leaderboards.board.published import Table
@@ -29,6 +31,8 @@ class Section(NamedTuple):
         floors: Rules that need no model, and ceilings, under the rules of the ranking.
         below: The other rows, each with its `reasons`.
         forced: Whether rows that may not be compared were ranked on demand; they keep their `reasons`.
+        places: Of the ranked rows, with their uncertainty: `1–3`; empty where nothing is known of it.
+        verdict: What may be said of the best run; empty where nothing can.
     """
 
     task: str
@@ -41,15 +45,25 @@ class Section(NamedTuple):
     floors: tuple[Row, ...]
     below: tuple[Row, ...]
     forced: bool
+    places: tuple[str, ...] = ()
+    verdict: str = ""
 
 
 class Board(NamedTuple):
-    """Sections, and what the layout leaves out."""
+    """Sections, and how they are shown.
+
+    Attributes:
+        notes: What the layout leaves out.
+        columns: What is shown, in order; without any, all of them.
+        pages: Addresses of the pages of runs, by their folders.
+    """
 
     layout: str
     title: str
     sections: tuple[Section, ...]
     notes: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    pages: Mapping[Path, str] = MappingProxyType({})
 
 
 def build(runs: Iterable[Row], published: Sequence[Table], floors: Floors, layout: Table | None, force: bool = False) -> Board:
@@ -80,6 +94,11 @@ def build(runs: Iterable[Row], published: Sequence[Table], floors: Floors, layou
     )
     name, title = (GENERAL, "") if layout is None else (layout.name, layout.title)
     return Board(name, title, tuple(sections), tuple(notes))
+
+
+def board_title(board: Board) -> str:
+    """What a board is called: its layout, and what the layout is."""
+    return f"Board {board.layout}{f': {board.title}' if board.title else ''}"
 
 
 def marks(section: Section, metric: str) -> dict[float | None, str]:

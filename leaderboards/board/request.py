@@ -11,9 +11,10 @@ from harness.plan import make_plan
 from harness.recorded import plan_of
 from leaderboards.board import published, runs
 from leaderboards.board.formats import FORMATS
+from leaderboards.board.places import MOST, Judged, places, said
 from leaderboards.board.published import Table
-from leaderboards.board.ranking import GENERAL, MAIN, Board, build
-from leaderboards.board.rows import UNKNOWN, Row, of_floors
+from leaderboards.board.ranking import GENERAL, MAIN, Board, Section, build
+from leaderboards.board.rows import RUN, UNKNOWN, Row, of_floors
 from leaderboards.board.seeds import grouped
 from tasks import protocol as protocols
 from tasks.errors import InputError, unknown
@@ -23,8 +24,8 @@ NONE, EVERY, SEEDS = "none", "all", "seeds"
 GROUPS = (SEEDS, NONE)
 WORD, WORDS = (str,), (str, list)
 KINDS = {
-    **dict.fromkeys(("runs", "published"), WORDS),
-    **dict.fromkeys(("layout", "format", "force", "group"), WORD),
+    **dict.fromkeys(("runs", "published", "columns"), WORDS),
+    **dict.fromkeys(("layout", "format", "force", "group", "protocol", "task"), WORD),
     "labels": (dict,),
 }
 """What stands behind each key of a file."""
@@ -35,7 +36,10 @@ class Request:
     """A board that somebody asks for.
 
     Attributes:
-        runs: Run folders, or folders of runs.
+        runs: Run folders, folders of runs, or files of predictions.
+        task: Of files of predictions.
+        protocol: Under which all replies are scored again; None for the rules of each run.
+        columns: What is shown, in order; empty for everything.
         labels: What the runs in a folder and below it are called.
         group: `seeds` where runs of one recipe are one row, `none` where every run is one.
         published: Rows of papers, comma-separated: tables, papers, YAML files, `all`, `none`; None for what fits the layout.
@@ -49,6 +53,9 @@ class Request:
     published: str | None = None
     format: str = "text"
     force: bool = False
+    task: str | None = None
+    protocol: str | None = None
+    columns: tuple[str, ...] = ()
 
 
 def of_file(path: Path) -> Request:
@@ -75,6 +82,9 @@ def of_file(path: Path) -> Request:
         published=",".join(names) if "published" in values else None,
         format=checked.word(values.get("format", "text"), tuple(FORMATS), place, "format"),
         force=checked.word(values.get("force", "no"), ("yes", "no"), place, "force") == "yes",
+        task=values.get("task"),
+        protocol=values.get("protocol"),
+        columns=tuple(words("columns")),
     )
 
 
@@ -82,22 +92,50 @@ def make(request: Request, data_root: Path) -> Board:
     """Read runs and published rows, and arrange them. Raises InputError."""
     tables, layout = _tables(request)
     rows: list[Row] = []
+    entries = _entries(request, data_root)
     specs: dict[Any, Mapping[str, Any]] = {}
-    for folder in runs.find(request.runs):
-        recorded = runs.load(folder, data_root)
-        specs |= {(row.task, row.split, row.identity): recorded.spec for row in recorded.rows}
+    for folder, recorded in entries.items():
+        specs |= {_place(row): recorded.spec for row in recorded.rows}
         label = next((label for named, label in request.labels if folder.is_relative_to(named.resolve())), None)
         rows += recorded.rows if label is None else [replace(row, model=label, group=label) for row in recorded.rows]
 
     def floors(row: Row) -> Sequence[Row]:
-        if (spec := specs.get((row.task, row.split, row.identity))) is None:
-            return ()
-        return of_floors(plan_of({**spec, "limit": None}, data_root=data_root))
+        return (
+            of_floors(plan_of({**spec, "limit": None}, data_root=data_root))
+            if (spec := specs.get(_place(row))) is not None
+            else ()
+        )
 
     blind, notes = _without_runs(layout, {row.task for row in rows}, data_root) if layout is not None else ([], [])
     rows = grouped(rows) if request.group == SEEDS else rows
     board = build([*rows, *blind], tables, floors, layout, request.force)
-    return board._replace(notes=(*board.notes, *notes))
+    sections = tuple(_judged(section, entries, data_root) for section in board.sections)
+    return board._replace(notes=(*board.notes, *notes), sections=sections, columns=request.columns)
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    return (row.task, row.split, row.identity)
+
+
+def _entries(request: Request, data_root: Path) -> dict[Path, runs.Entry]:
+    """Everything that has rows, by its folder or file. Raises InputError."""
+    files = [path for path in request.runs if path.is_file()]
+    if files and request.task is None:
+        raise InputError(
+            f"a run folder, or --task for the file {files[0]}", "no task", f"harness board --task charades@test {files[0]}"
+        )
+    found = runs.find(path for path in request.runs if path not in files)
+    entries = {folder: runs.load(folder, data_root, request.protocol) for folder in found}
+    return entries | {path.resolve(): runs.load_file(path, data_root, request.task, request.protocol) for path in files}
+
+
+def _judged(section: Section, entries: Mapping[Path, runs.Entry], data_root: Path) -> Section:
+    """A section with the places of its ranked rows and what may be said of the best; runs that keep no replies have none."""
+    ranked = {i: row for i, row in enumerate(section.ranked) if row.kind == RUN}
+    known = 1 < len(ranked) <= MOST and not section.forced
+    judged = runs.judged(ranked, entries, data_root) if known else Judged({}, ())
+    found = places(section.ranked, section.main, judged) if judged.values else []
+    return section._replace(places=tuple(found), verdict=said(section.ranked, section.floors, section.main, judged))
 
 
 def _without_runs(layout: Table, run: Collection[str], data_root: Path) -> tuple[list[Row], list[str]]:
@@ -123,7 +161,7 @@ def _without_runs(layout: Table, run: Collection[str], data_root: Path) -> tuple
 def matches(pattern: Path, step: str) -> list[Path]:
     """The folders of a name that may hold `*`. Raises InputError where there is none."""
     places = Path(pattern.anchor or ".").glob(str(pattern.relative_to(pattern.anchor)))
-    if not (found := sorted(place for place in places if place.is_dir())):
+    if not (found := sorted(place for place in places if place.is_dir() or (place.is_file() and "*" not in pattern.name))):
         raise InputError("runs", f"nothing matches {pattern}", step)
     return found
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from harness import report, sessions
 from harness.models import naming
+from harness.paths import last_part
 from harness.plan import Plan
 from harness.scores import ORACLE_MODE
 from tasks.protocol import from_dict
@@ -74,6 +75,8 @@ class Row:
         group: What runs share that differ in their seed alone; empty for a row that stands alone.
         seed: Of the training, None where it is not known.
         seeds: Runs that it is the mean of.
+        folders: Of its runs, or the file of its predictions; none for what has no replies.
+        url: Of the paper.
     """
 
     kind: str
@@ -95,6 +98,8 @@ class Row:
     group: str = ""
     seed: int | None = None
     seeds: int = 1
+    folders: tuple[Path, ...] = ()
+    url: str = ""
 
 
 class Judged(NamedTuple):
@@ -136,7 +141,7 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
             kind=(CEILING if model["name"] in report.CEILINGS else TRIVIAL) if trivial else RUN,
             task=spec["task"],
             split=spec["split"],
-            model=called,
+            model=last_part(called),
             mode=mode,
             metrics=_metrics(entry, found.headings),
             main=found.headings[found.main],
@@ -146,6 +151,7 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
             trained_on="-" if trivial else _trained_on(trained),
             commit=commit,
             source=folder.resolve().name,
+            folders=(folder,),
             reasons=(*_reasons(run), *_incomplete(mode, entry)),
             notes=(f"made in sessions that differ: {differ}",) if differ else (),
             group=trained.get("training_sha256", ""),

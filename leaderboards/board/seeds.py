@@ -40,6 +40,7 @@ def _together(rows: Sequence[Row]) -> Row:
         notes=tuple(dict.fromkeys(note for row in rows for note in row.notes)),
         seed=None,
         seeds=len(rows),
+        folders=tuple(folder for row in rows for folder in row.folders),
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from leaderboards.compare.errors import CURVE, curve
 from leaderboards.compare.paired import SAME, Comparison, holm, means_of, over_seeds, spread
 from leaderboards.compare.repairs import repairs
 from leaderboards.compare.strata import strata
+from leaderboards.compare.verdict import called, verdict
 from tasks.metrics import Floats
 from tasks.sample import Sample
 from tasks.statistics import RESAMPLES
@@ -43,16 +44,32 @@ def compare(samples: Sequence[Sample], systems: Sequence[System], resamples: int
         corrected = holm(np.array([pair["metrics"][metric]["p"] for pair in found], dtype=np.float64))
         for pair, p in zip(found, corrected.tolist(), strict=True):
             pair["metrics"][metric]["p_holm"] = _number(p)
+    for other, pair, name in zip(others, found, (names := called([one.name for one in systems]))[1:], strict=True):
+        pair["verdict"] = _verdict(first, other, pair["metrics"], (name, names[0]), len(others) > 1)
     named = {"main": first.runs[0].main, "value": value_name(first.runs[0])}
     return {**named, "systems": [_described(system) for system in systems], "comparisons": found}
+
+
+def _verdict(first: System, other: System, metrics: Mapping[str, Any], names: tuple[str, str], corrected: bool) -> str | None:
+    """What is said of the later system; None where the two do not share the main metric."""
+    main, pair = first.runs[0].main, (other, first)
+    if main not in metrics:
+        return None
+    heading, runs = first.runs[0].headings.get(main, main), [len(one.runs) for one in pair]
+    return verdict(*names, heading, metrics[main], runs, greatest_sd(metrics[main]), corrected)
+
+
+def greatest_sd(figures: Mapping[str, Any]) -> float | None:
+    """The greater standard deviation over the runs of one system; None where each is one run."""
+    return max((sd for sd in (figures["a_sd"], figures["b_sd"]) if sd is not None), default=None)
 
 
 def main_difference(samples: Sequence[Sample], a: System, b: System, resamples: int = RESAMPLES) -> dict[str, Any]:
     """The second system minus the first by the main metric alone, in points, as `compare` says it of each metric."""
     metric = [a.runs[0].main]
     videos, weights = [sample.video for sample in samples], _weights(a.runs[0], metric)
-    (figures,) = _figures(over_seeds(_tables(a, metric), _tables(b, metric), videos, resamples, weights=weights))
-    return figures
+    (found,) = figures(over_seeds(_tables(a, metric), _tables(b, metric), videos, resamples, weights=weights))
+    return found
 
 
 def value_name(scored: Scored) -> str:
@@ -98,16 +115,16 @@ def _compared(samples: Sequence[Sample], a: System, b: System, metrics: Sequence
     )
     first = a.runs[0]
     weights = _weights(first, [*metrics, *[first.main] * len(parts)])
-    figures = _figures(over_seeds(left, right, videos, resamples, weights=weights))
+    told = figures(over_seeds(left, right, videos, resamples, weights=weights))
     single = all(run.kind.single for system in (a, b) for run in system.runs)
     curves = [means_of(np.stack([curve(run) for run in one.runs])).mean(axis=0).tolist() if single else [] for one in (a, b)]
     return {
         "a": a.name,
         "b": b.name,
-        "metrics": dict(zip(metrics, figures, strict=False)),
+        "metrics": dict(zip(metrics, told, strict=False)),
         "breakdown": [
             {"feature": part.feature, "range": part.label, **figure}
-            for part, figure in zip(parts, figures[len(metrics) :], strict=True)
+            for part, figure in zip(parts, told[len(metrics) :], strict=True)
         ],
         "curve": [{"IoU": threshold, "a": left, "b": right} for threshold, left, right in zip(CURVE, *curves, strict=False)],
         "failure_changes": _changes(a, b),
@@ -125,9 +142,9 @@ def _weights(run: Scored, metrics: Sequence[str]) -> Floats | None:
     return np.stack([run.weights[metric] for metric in metrics], axis=1) if run.kind.weights else None
 
 
-def _figures(found: Comparison) -> list[dict[str, Any]]:
-    """One object a column, in percent and points."""
-    keys = ("n", "videos", "a", "b", "difference", "error", "p", "detectable", "better", "same", "worse")
+def figures(found: Comparison) -> list[dict[str, Any]]:
+    """One object a column of what `over_seeds` found, in percent and points; null what cannot be told."""
+    keys = ("n", "videos", "a", "b", "a_sd", "b_sd", "difference", "error", "p", "detectable", "better", "same", "worse")
     return [
         {key: _number(getattr(found, key)[i].item()) for key in keys}
         | {"interval_95": [_number(bound) for bound in found.interval[i].tolist()]}

@@ -10,12 +10,14 @@ from harness import extras
 from harness.recorded import html
 from leaderboards.compare.errors import THRESHOLD
 from leaderboards.compare.paired import SEEDS
+from leaderboards.compare.words import chance, detectable, interval, letters, points, signed
 from tasks.statistics import RESAMPLES
 
 LONGEST = 60
 """Characters of a query that are shown."""
-TOO_FEW = "too few videos"
-"""Where an interval is open, or there is a single video: no difference could be told, however large."""
+MEANINGS = """* not corrected for the number of metrics: the primary one alone is a test
+detectable: the smallest true difference that 80 % of such comparisons find
+better, same, worse: queries; over several runs their mean is compared"""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,7 +36,13 @@ class Comparison:
     def rows(self) -> list[dict[str, str]]:
         """The table: one row for each mode, later run and metric; p is corrected (Holm) for the number of later runs."""
         return [
-            {"mode": mode, "run": pair["b"], "metric": metric, **_pair(found, "B"), "p": chance(found["p_holm"])}
+            {
+                "mode": mode,
+                "run": pair["b"],
+                "metric": metric,
+                **_pair(found, "B"),
+                "p": _chance(found["p_holm"], metric == one["main"]),
+            }
             for mode, one in self.result["modes"].items()
             for pair in one["comparisons"]
             for metric, found in pair["metrics"].items()
@@ -63,7 +71,7 @@ class Comparison:
 
     def _heading(self) -> list[str]:
         modes = self.result["modes"].values()
-        return [*heading(self.result), f"A  {next(iter(modes))['systems'][0]['name']}"]
+        return [*verdicts(self.result), *heading(self.result), f"A  {next(iter(modes))['systems'][0]['name']}"]
 
 
 def report(result: Mapping[str, Any]) -> str:
@@ -71,7 +79,20 @@ def report(result: Mapping[str, Any]) -> str:
     found = result["modes"]
     names = [system["name"] for system in next(iter(found.values()))["systems"]]
     lines = [*heading(result), *(f"{letter}  {name}" for letter, name in zip(letters(len(names)), names, strict=True))]
-    return "\n\n".join(["\n".join(lines), *(render(mode, one) for mode, one in found.items())]) + "\n"
+    said = ["\n".join(verdicts(result))] if verdicts(result) else []
+    return "\n\n".join([*said, "\n".join(lines), *(render(mode, one) for mode, one in found.items())]) + "\n"
+
+
+def verdicts(result: Mapping[str, Any]) -> list[str]:
+    """What may be said of each later system, a line each; with several modes, their names stand before it."""
+    modes, doubt = result["modes"], "FORCED: " if result["forced"] else ""
+    where = f"Only of {result['n']:,} queries: " if result["limited"] else ""
+    return [
+        f"{f'{mode}: ' if len(modes) > 1 else ''}{doubt}{where}{pair['verdict']}"
+        for mode, one in modes.items()
+        for pair in one["comparisons"]
+        if pair["verdict"] is not None
+    ]
 
 
 def heading(result: Mapping[str, Any]) -> list[str]:
@@ -92,31 +113,26 @@ def render(mode: str, found: Mapping[str, Any]) -> str:
     parts += [_seeds(named, systems)] if any(system["runs"] > 1 for system in systems) else []
     for comparison, letter in zip(comparisons, named[1:], strict=True):
         parts += _comparison(comparison, found["main"], letter, len(comparisons) > 1)
-    parts += [] if comparisons else [_table([{name: _points(value) for name, value in systems[0]["means"].items()}])]
+    parts += [] if comparisons else [_table([{name: points(value) for name, value in systems[0]["means"].items()}])]
     parts += _whole(named, systems)
     parts += _errors(named, systems, found["value"])
     return "\n\n".join(parts)
 
 
-def letters(count: int) -> list[str]:
-    """What systems are called in tables."""
-    return [chr(ord("A") + i) if i < 26 else f"#{i + 1}" for i in range(count)]
-
-
 def _seeds(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         {"": letter, "runs": str(system["runs"])}
-        | {m: f"{_points(mean)} ± {_points(system['sd_over_runs'][m])}" for m, mean in system["means"].items()}
+        | {m: f"{points(mean)} ± {points(system['sd_over_runs'][m])}" for m, mean in system["means"].items()}
         for system, letter in zip(systems, named, strict=True)
     ]
-    note = f"from {SEEDS} runs on, this spread is part of the uncertainty; with fewer, no other seeds are spoken of"
+    note = f"from {SEEDS} runs on, this spread is part of the uncertainty; fewer runs say nothing of other seeds"
     return f"mean ± standard deviation over runs\n{_table(rows)}\n{note}"
 
 
 def _whole(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> list[str]:
     """Metrics that are no mean over queries, side by side."""
     rows = [
-        {"metric": metric} | {letter: _points(one["corpus"].get(metric)) for letter, one in zip(named, systems, strict=True)}
+        {"metric": metric} | {letter: points(one["corpus"].get(metric)) for letter, one in zip(named, systems, strict=True)}
         for metric in systems[0]["corpus"]
     ]
     return [f"over all queries at once, so neither with an interval nor compared\n{_table(rows)}"] if rows else []
@@ -124,19 +140,20 @@ def _whole(named: Sequence[str], systems: Sequence[Mapping[str, Any]]) -> list[s
 
 def _comparison(found: Mapping[str, Any], main: str, letter: str, several: bool) -> list[str]:
     rows = [
-        {"metric": metric, **_pair(figures, letter), "p": chance(figures["p"])}
-        | ({"p (Holm)": chance(figures["p_holm"])} if several else {})
+        {"metric": f"{metric} (primary)" if metric == main else metric, **_pair(figures, letter)}
+        | {"p": _chance(figures["p"], metric == main)}
+        | ({"p (Holm)": _chance(figures["p_holm"], metric == main)} if several else {})
         | {"detectable": detectable(figures)}
         | {key: f"{figures[key]:,}" for key in ("better", "same", "worse")}
         for metric, figures in found["metrics"].items()
     ]
-    parts = [f"{letter} - A, in points, {RESAMPLES:,} draws of whole videos\n{_table(rows)}"]
+    parts = [f"{letter} - A, in points, {RESAMPLES:,} draws of whole videos\n{_table(rows)}\n{MEANINGS}"]
     if found["breakdown"]:
         named = ((f"{part['feature']}: {part['range']}", part) for part in found["breakdown"])
         parts.append(_table([{f"{main} by": name, **_pair(part, letter)} for name, part in named]))
     if found["curve"]:
         sides = (("A", "a"), (letter, "b"))
-        rows = [{"R1 at IoU": name} | {f"{at['IoU']:g}": _points(at[key], 1) for at in found["curve"]} for name, key in sides]
+        rows = [{"R1 at IoU": name} | {f"{at['IoU']:g}": points(at[key], 1) for at in found["curve"]} for name, key in sides]
         parts.append(_table(rows))
     if found["failure_changes"]:
         rows = [{"A": c["a"] or "read", letter: c["b"] or "read", "n": f"{c['n']:,}"} for c in found["failure_changes"]]
@@ -149,6 +166,10 @@ def _comparison(found: Mapping[str, Any], main: str, letter: str, several: bool)
         ]
         parts.append(_table(rows, left=True))
     return parts
+
+
+def _chance(p: float | None, primary: bool) -> str:
+    return chance(p) if primary or p is None else f"{chance(p)}*"
 
 
 def _errors(named: Sequence[str], systems: Sequence[Mapping[str, Any]], value: str) -> list[str]:
@@ -178,37 +199,8 @@ def _table(rows: Sequence[Mapping[str, str]], left: bool = False) -> str:
 
 def _pair(figures: Mapping[str, Any], letter: str) -> dict[str, str]:
     """A later system against A, in one metric."""
-    shown = {"n": f"{figures['n']:,}", "A": _points(figures["a"]), letter: _points(figures["b"])}
+    shown = {"n": f"{figures['n']:,}", "A": points(figures["a"]), letter: points(figures["b"])}
     return shown | {f"{letter} - A": signed(figures["difference"]), "95 %": interval(figures)}
-
-
-def _points(value: float | None, digits: int = 2) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def signed(value: float | None) -> str:
-    """A difference in points, with its sign."""
-    return "-" if value is None else f"{round(value, 2) + 0.0:+.2f}"
-
-
-def interval(figures: Mapping[str, Any]) -> str:
-    """The interval of a difference, `interval_95` of n queries; in words where it is open."""
-    low, high = figures["interval_95"]
-    if low is None or high is None:
-        return TOO_FEW if figures["n"] else "-"
-    return f"{low:+.2f} to {high:+.2f}"
-
-
-def detectable(figures: Mapping[str, Any]) -> str:
-    """The difference that would be found; in words where none would, `-` where nothing varies."""
-    if figures["detectable"] is None and None in figures["interval_95"]:
-        return interval(figures)
-    return _points(figures["detectable"])
-
-
-def chance(value: float | None) -> str:
-    """A p-value."""
-    return "-" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _span(span: Sequence[float]) -> str:

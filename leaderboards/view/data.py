@@ -3,21 +3,23 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from harness import __version__, report, sessions
 from harness.models import naming
+from harness.paths import last_part
 from harness.plan import Plan
 from harness.records import Record
 from harness.scores import scores_of
 from harness.scoring import Scored, judge
+from leaderboards.compare import verdict
 from leaderboards.compare.errors import CURVE, curve
 from leaderboards.compare.repairs import Repairs, repairs
 from leaderboards.compare.result import System, compare, value_name
 from leaderboards.compare.strata import strata
-from leaderboards.compare.text import letters
 from leaderboards.view.answers import answers, asked_and_true, finite
 from leaderboards.view.training import Curve
 from tasks.protocol import Protocol
@@ -40,6 +42,7 @@ class Shown(NamedTuple):
         asked: The protocol whose prompts it was asked with.
         facts: What identifies its numbers, name and value.
         training: Curves of the training that made its model; none where this project did not train it.
+        model: What the page calls it; by default its name.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Shown(NamedTuple):
     records: Mapping[tuple[str, str], Record]
     facts: Sequence[tuple[str, str]]
     training: Sequence[Curve] = ()
+    model: str = ""
 
 
 def page_data(
@@ -67,30 +71,35 @@ def page_data(
     meanings = {name: meaning for one in reversed(every) for name, meaning in one.meanings.items()}
     plan = replace(shown[0].plan, samples=samples)
     videos = list(dict.fromkeys(sample.video for sample in samples))
-    called = labels([run.name for run in shown])
+    called = _called(shown)
+    named, floors = verdict.called(called), report.floors(plan)
+    scores = [scores_of({mode: found[mode][i] for mode in modes}) for i in range(len(shown))]
+    summaries = {mode: _summary(samples, called, found[mode], errors[mode]) for mode in modes}
     return {
         "schema": SCHEMA,
         "harness": __version__,
-        "title": f"{plan.name}: {' against '.join(called)}",
+        "title": f"{plan.name}: {' against '.join(named)}",
         "heading": report.heading(plan),
-        "warnings": [f"FORCED although these differ: {difference}" for difference in forced] + _warnings(samples, shown),
+        "warnings": [f"FORCED although these differ: {difference}" for difference in forced] + _warnings(samples, shown, named),
+        "verdicts": _verdicts(called, scores[0], summaries, floors),
         "runs": [
-            {"name": run.name, "label": label, "facts": run.facts, "training": [curve._asdict() for curve in run.training]}
-            for run, label in zip(shown, called, strict=True)
+            {"name": name, "label": label, "facts": run.facts, "training": [curve._asdict() for curve in run.training]}
+            for run, name, label in zip(shown, called, named, strict=True)
         ],
         "scores": [
-            *(row for i, label in enumerate(called) for row in report.rows(label, scores_of({m: found[m][i] for m in modes}))),
-            *report.floor_rows(plan),
+            *(row for i, label in enumerate(named) for row in report.rows(label, scores[i])),
+            *report.floor_rows(plan, floors),
         ],
         "kind": first.protocol.kind,
         "metric": value_name(first),
         "main": first.headings.get(first.main, first.main),
         "headings": first.headings,
+        "metrics": list(first.headings.values()),
         "every_span_counts": first.protocol.kind in EVERY,
         "thresholds": CURVE,
         "types": meanings,
         "repaired": list(dict.fromkeys(metric for one in every for metric in one.points)),
-        "modes": {mode: _summary(samples, shown, found[mode], errors[mode]) for mode in modes},
+        "modes": summaries,
         "questions": [_question(samples, run.asked) for run in shown],
         "videos": {"name": videos, "url": [urls.get(video) for video in videos]},
         "samples": asked_and_true(samples, videos),
@@ -107,7 +116,7 @@ def facts(run: Mapping[str, Any], plan: Plan, asked: Protocol) -> list[tuple[str
     model, environment = spec["model"], session["environment"]
     trained = model.get("trained_on")
     named = {
-        "model": naming.shown(model),
+        "model": naming.title(model),
         "backend": model["backend"],
         "revision": model.get("revision"),
         "sight": model.get("sight"),
@@ -119,35 +128,53 @@ def facts(run: Mapping[str, Any], plan: Plan, asked: Protocol) -> list[tuple[str
         "harness": f"{environment['harness']}, commit {sessions.commits(run['sessions'])}",
         "sessions differ": sessions.differences(run["sessions"]) or None,
         "started": session["started"],
-        "command": shlex.join(session["command"]),
+        "command": shlex.join(map(last_part, session["command"])),
     }
     return [(key, str(value)) for key, value in named.items() if value is not None]
 
 
-def labels(names: Sequence[str]) -> list[str]:
-    """What runs are called in charts: a single one by its path, several by a letter and the part in which their paths differ."""
-    if len(names) < 2:
-        return list(names)
-    parts = [name.split("/") for name in names]
-    for end in (0, -1):
-        while min(map(len, parts)) > 1 and len({part[end] for part in parts}) == 1:
-            for part in parts:
-                del part[end]
-    return [f"{letter} {'/'.join(part)}" for letter, part in zip(letters(len(parts)), parts, strict=True)]
+def _called(shown: Sequence[Shown]) -> list[str]:
+    """What runs are called: by their models, and where two have the same model also by their folders, without their paths."""
+    models = [run.model or Path(run.name).name for run in shown]
+    if len(set(models)) == len(models):
+        return models
+    folders = [Path(run.name).name for run in shown]
+    if len(set(folders)) < len(folders):
+        folders = [name.partition(" ")[2] for name in verdict.called([run.name for run in shown])]
+    return [f"{model} ({folder})" for model, folder in zip(models, folders, strict=True)]
 
 
-def _warnings(samples: Sequence[Sample], shown: Sequence[Shown]) -> list[str]:
+def _verdicts(
+    called: Sequence[str],
+    scores: Mapping[str, Any],
+    summaries: Mapping[str, Mapping[str, Any]],
+    floors: Sequence[report.Floor],
+) -> list[str]:
+    """What may be said, a sentence a mode: of two runs against each other, of one against what does not look at the video."""
+    before, main = {mode: f"{mode}: " if len(summaries) > 1 else "" for mode in summaries}, scores["main"]
+    if len(called) > 1:
+        return [before[mode] + said for mode, one in summaries.items() if (said := one["comparison"]["verdict"])]
+    blind = [(value, rule) for rule, kind, floor in floors if kind == "trivial" and (value := floor["aggregate"].get(main))]
+    best, metric = max(blind, default=None), scores["headings"].get(main, main)
+    entries = {mode: scores["modes"][mode] for mode in summaries}
+    return [
+        before[mode] + verdict.alone(called[0], metric, entry["aggregate"][main], entry["interval_95"].get(main), best)
+        for mode, entry in entries.items()
+    ]
+
+
+def _warnings(samples: Sequence[Sample], shown: Sequence[Shown], named: Sequence[str]) -> list[str]:
     found = []
-    for run in shown:
+    for run, name in zip(shown, named, strict=True):
         if len(run.plan.samples) > len(samples) or run.plan.is_part:
-            found.append(f"{run.name}: only {len(samples):,} samples are shown, not a whole split")
+            found.append(f"{name}: only {len(samples):,} samples are shown, not a whole split")
         if wrong := sum("wrong_clock_s" in record for record in run.records.values()):
-            found.append(f"{run.name}: wrong times were told in {wrong:,} replies")
+            found.append(f"{name}: wrong times were told in {wrong:,} replies")
     return found
 
 
 def _summary(
-    samples: Sequence[Sample], shown: Sequence[Shown], found: Sequence[Scored], every: Sequence[Repairs]
+    samples: Sequence[Sample], called: Sequence[str], found: Sequence[Scored], every: Sequence[Repairs]
 ) -> dict[str, Any]:
     """Histogram, curve, errors and breakdown of one mode, and the comparison of two runs."""
     systems = []
@@ -169,11 +196,11 @@ def _summary(
                 "clock": None if errors.clock is None else {"reads": errors.clock, "mIoU": errors.clock_gain},
             }
         )
-    if len(shown) < 2:
+    if len(called) < 2:
         return {"systems": systems, "breakdown": _breakdown(samples, found[0]), "comparison": None}
-    pair = [System(run.name, (one,)) for run, one in zip(shown, found, strict=True)]
+    pair = [System(name, (one,)) for name, one in zip(called, found, strict=True)]
     (comparison,) = compare(samples, pair)["comparisons"]
-    changes = {key: comparison[key] for key in ("metrics", "failure_changes")}
+    changes = {key: comparison[key] for key in ("metrics", "failure_changes", "verdict")} | {"primary": found[0].main}
     return {"systems": systems, "breakdown": comparison["breakdown"], "comparison": changes}
 
 

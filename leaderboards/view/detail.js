@@ -1,28 +1,41 @@
 // One sample: what was asked, what was true, what was answered, and the video where its file is at hand.
-function detail(data, series, i) {
+const MOST_SIBLINGS = 40;
+
+function detail(data, series, i, open) {
   const samples = data.samples, video = samples.video[i], duration = samples.duration_s[i];
-  const lanes = lanesOf(data, series, i), player = videoOf(data, i, lanes);
+  const lanes = lanesOf(data, series, i), player = videoOf(data, i, lanes), line = (picture) => player ? player.follow(picture, duration) : picture;
   const moments = ({ name, css, spans, looks, notes }) => spans.map(([start, end], k) => {
     const said = `${name} ${seconds(start)}\u2013${seconds(end)} s${notes[k] ? " " + notes[k] : ""}`, look = css + (looks[k] === "lone" ? " lone" : "");
     return player && start !== null && end !== null
       ? el("button", { type: "button", class: look, onclick: () => player.play(start, end) }, "\u25b6 " + said)
       : el("span", { class: "moment " + look }, said);
   });
-  const clips = samples.saliency?.[i], range = samples.saliency_range, several = events(data, i, lanes, moments);
+  const clips = samples.saliency?.[i], range = samples.saliency_range, several = events(data, i, lanes, moments, line);
   return [
     el("h3", {}, several ? `${samples.queries[i].length} sentences` : el("bdi", {}, samples.query[i])),
     el("p", { class: "hint" }, el("bdi", {}, samples.id[i])),
     el("p", {}, "video ", el("bdi", {}, data.videos.name[video]), `, ${seconds(duration)} s`),
     options(data, series, i),
     player ? player.place : el("p", { class: "hint" }, "No file of this video was at hand when the page was made."),
-    el("div", { class: "big" }, clips && !lanes.some((lane) => lane.spans.length) ? null : timeline(duration, lanes),
+    el("div", { class: "big" }, clips && !lanes.some((lane) => lane.spans.length) ? null : line(timeline(duration, lanes)),
       el("ul", { class: "lanes", "aria-hidden": "true" }, el("li", { class: "truth" }, "truth"), ...series.map((one) => el("li", { class: one.css }, one.name)))),
     el("p", { class: "scale", "aria-hidden": "true" }, el("span", {}, "0 s"), el("span", {}, seconds(duration) + " s")),
     series.some((one) => one.answers.matched) ? el("p", { class: "hint" }, "Filled: with a partner of IoU 0.5 or more, one each; hollow: without.") : null,
     several ?? el("p", { class: "moments" }, ...moments(lanes[0])),
     clips ? el("div", {}, el("p", { class: "hint" }, `scores of the annotators, mean, from ${label(range[0])} to ${label(range[1])}`), strip("scores of the annotators", clips, range, samples.grid?.[i], duration)) : null,
     ...series.map((one, k) => answer(data, one, i, several ? [] : moments(lanes[k + 1]))),
+    siblings(data, series, i, open),
   ];
+}
+
+// Every question of the same video, each a way to its details.
+function siblings(data, series, i, open) {
+  const samples = data.samples, same = samples.video.flatMap((video, k) => video === samples.video[i] ? [k] : []);
+  if (same.length < 2) return null;
+  return el("section", { class: "siblings", "aria-label": "Every question of this video" }, el("h4", {}, `All ${same.length} questions of this video`),
+    el("ol", {}, ...same.slice(0, MOST_SIBLINGS).map((k) => el("li", {}, el("button", { type: "button", "aria-current": k === i ? "true" : null, onclick: () => open(k) },
+      el("bdi", {}, asked(samples, k).slice(0, 120)), el("span", { class: "hint" }, series.map((one) => (series.length > 1 ? one.name + " " : "") + points(one.answers.value[k])).join(" \u00b7 ")), picture(data, series, k))))),
+    same.length > MOST_SIBLINGS ? el("p", { class: "hint" }, `and ${same.length - MOST_SIBLINGS} more: search for the name of the video`) : null);
 }
 
 function answer(data, one, i, moments) {
@@ -65,5 +78,16 @@ function videoOf(data, i, lanes) {
     film.play().catch(failed);
   };
   const frames = duration ? frameStrip(url, from, duration, lanes, go, failed) : null;
-  return { place: el("div", {}, film, note, frames), play };
+  // A line on a timeline shows where the player is; a click on the timeline goes there.
+  const follow = (picture, end) => {
+    const head = shape("line", { class: "playhead", y1: 0, y2: 1000, x1: 0, x2: 0, "aria-hidden": "true" });
+    const move = () => { const time = String(Math.min(Math.max(film.currentTime - from, 0), end)); head.setAttribute("x1", time); head.setAttribute("x2", time); };
+    const run = () => { move(); if (!film.paused && film.isConnected) requestAnimationFrame(run); };
+    for (const name of ["play", "seeked", "pause"]) film.addEventListener(name, run);
+    picture.addEventListener("click", (event) => { const box = picture.getBoundingClientRect(); go(((event.clientX - box.left) / box.width) * end); });
+    picture.classList.add("seekable");
+    picture.append(head);
+    return picture;
+  };
+  return { place: el("div", {}, film, note, frames), play, follow };
 }

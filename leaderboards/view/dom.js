@@ -2,7 +2,8 @@
 
 // Every text of the data reaches the page as a text node or an attribute value; nothing is ever parsed as HTML.
 const SVG = "http://www.w3.org/2000/svg";
-const MISSING = "-";
+const MISSING = "-", SETTLED_MS = 300;
+const NARROW = matchMedia("(max-width: 600px)").matches;
 
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
@@ -65,6 +66,27 @@ function spanText(flat) {
   return spansOf(flat).map(([start, end]) => seconds(start) + "\u2013" + seconds(end) + " s").join(", ");
 }
 
+// The address of the page holds what is chosen, so that a link shows the same.
+function fromAddress() {
+  const text = location.hash.slice(1);
+  try {
+    return text.includes("=") ? Object.fromEntries(new URLSearchParams(text)) : { sample: decodeURIComponent(text) };
+  } catch {
+    return {};
+  }
+}
+
+let later = null, chosen = null;
+function toAddress(changed) {
+  chosen = { ...(chosen ?? fromAddress()), ...changed };
+  const kept = Object.entries(chosen).filter(([, value]) => value);
+  // Browsers refuse to change the address often.
+  clearTimeout(later);
+  // In the cell of a notebook the page has no address of its own.
+  if (location.protocol === "about:") return;
+  later = setTimeout(() => history.replaceState(null, "", "#" + new URLSearchParams(kept)), SETTLED_MS);
+}
+
 async function unpack() {
   const text = atob(document.getElementById("data").textContent);
   const bytes = new Uint8Array(text.length);
@@ -80,7 +102,7 @@ async function show(draw) {
     const data = await unpack();
     document.title = data.title;
     page.append(el("header", {}, el("h1", {}, data.title), data.heading ? el("p", {}, data.heading) : null,
-      ...(data.warnings ?? []).map((warning) => el("p", { class: "warning", role: "note" }, warning))));
+      ...(data.verdicts ?? []).map((said) => el("p", { class: "verdict" }, said)), ...(data.warnings ?? []).map((warning) => el("p", { class: "warning", role: "note" }, warning))));
     draw(data, page);
     page.append(el("footer", {}, "harness " + data.harness));
   } catch (error) {

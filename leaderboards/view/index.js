@@ -1,12 +1,45 @@
-// The page of a folder of runs: one table a split, each run with a link to its page.
+// The page of a folder of runs: one table a split, each run with a link to its page; two that are ticked are compared.
 // A path may break after its slashes, so that the numbers beside it stay in sight.
 function path(text) {
   return el("bdi", { class: "path" }, ...text.split("/").flatMap((part, k) => k ? ["/", el("wbr"), part] : [part]));
 }
 
+function rowOf(row, tick) {
+  const name = [row.href ? el("a", { href: row.href }, el("bdi", {}, row.model)) : el("bdi", {}, row.model), path(row.name)];
+  return el("tr", {}, el("td", {}, tick), el("th", { scope: "row" }, ...name), ...row.cells.map((cell) => el("td", {}, cell || MISSING)));
+}
+
+// The columns of numbers side by side, and what may be said of the two.
+function together(one, [i, j]) {
+  const [a, b] = [one.rows[i], one.rows[j]], said = one.verdicts[`${i},${j}`];
+  const rows = one.columns.slice(1).flatMap((name, k) => Number.isNaN(Number.parseFloat(a.cells[k])) || name === "95 %" ? [] : [[name, a.cells[k], b.cells[k]]]);
+  return [said ? el("p", { class: "verdict" }, said) : el("p", { class: "hint" }, "Nothing is said of these two here: one of them was not asked all of the split, or there are too many runs."),
+    table("A and B", ["", "A " + a.model, "B " + b.model], rows, { class: "figures" }),
+    el("p", { class: "hint" }, "Query by query: ", el("code", {}, `harness view ${a.name} ${b.name}`), " in the folder of this page.")];
+}
+
+function runsTable(one, number) {
+  const head = ["compare", ...one.columns].map((name, k) => el("th", { scope: "col", class: k ? null : "tick", "aria-sort": name === one.main ? "descending" : null }, name));
+  const body = el("tbody", {}), place = el("div", { role: "status" }), ticked = [], count = el("p", { role: "status" });
+  const found = el("table", { class: "figures runs" }, el("caption", {}, one.title), el("thead", {}, el("tr", {}, ...head)), body);
+  const tick = (row, i) => el("input", { type: "checkbox", "aria-label": `compare ${row.model}, ${row.name}`, onchange: (event) => {
+    if (event.target.checked) ticked.push(i); else ticked.splice(ticked.indexOf(i), 1);
+    place.replaceChildren(...(ticked.length === 2 ? together(one, [...ticked].sort((a, b) => a - b)) : []));
+  } });
+  const lines = one.rows.map((row, i) => rowOf(row, tick(row, i))), joined = one.joined?.map((row) => rowOf(row, ""));
+  const filter = () => { count.textContent = searched(found, search.value).join(" of ") + " rows"; };
+  const fill = (some) => { body.replaceChildren(...some.sort((a, b) => compared(valueOf(a, 2), valueOf(b, 2), -1))); filter(); };
+  const search = el("input", { type: "search", id: "search" + number, autocomplete: "off", spellcheck: "false", oninput: filter });
+  const seeds = el("input", { type: "checkbox", id: "seeds" + number, onchange: (event) => fill(event.target.checked ? joined : lines) });
+  sortable(found);
+  fill(lines);
+  return [el("div", { class: "controls", role: "search", "aria-label": "Runs of " + one.title }, field(search, "search"), joined ? field(seeds, "seeds as one row") : null, count,
+    one.rows.length > 1 ? el("p", { class: "hint" }, "Tick two runs to compare them.") : null), place,
+  el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Table of " + one.title }, found)];
+}
+
 show((data, page) => {
-  const cellsOf = (one, row) => row.cells.map((cell, k) => one.columns[k + 1] === "model" ? path(cell) : cell);
-  page.append(...data.splits.map((split) => section(split.name, ...split.tables.map((one) => table(one.title, one.columns,
-    one.rows.map((row) => [row.href ? el("a", { href: row.href }, path(row.name)) : path(row.name), ...cellsOf(one, row)]), { class: "figures" })))));
+  let number = 0;
+  page.append(...data.splits.map((split) => section(split.name, ...split.tables.flatMap((one) => runsTable(one, number++)))));
   if (data.refused.length) page.append(section("No page", table("Runs that could not be read", ["run", "why"], data.refused.map((row) => row.map(path)), { class: "figures" })));
 });

@@ -1,13 +1,17 @@
 """Everything that the page of a folder of runs shows, as JSON values. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harness import __version__
 from leaderboards.board.cells import NONE, facts, interval, number
+from leaderboards.board.grid import BOUNDS, REASONS
 from leaderboards.board.rows import Identity, Row
+from leaderboards.board.seeds import grouped
 
-FACTS = ("coverage", "parsed", "gap", "trained on", "commit")
+Told = Callable[[Sequence[Row]], Mapping[str, str]]
+"""What may be said of pairs of rows, by their places `i,j`."""
+FACTS = ("seeds", "coverage", "parsed", "gap", "trained on", "commit")
 
 
 class Listed(NamedTuple):
@@ -18,7 +22,9 @@ class Listed(NamedTuple):
     rows: Sequence[Row]
 
 
-def index_data(title: str, runs: Sequence[Listed], refused: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def index_data(
+    title: str, runs: Sequence[Listed], refused: Sequence[tuple[str, str]], told: Told = lambda _: {}
+) -> dict[str, Any]:
     """One table for runs whose numbers may be compared: of one version of a split, under one protocol.
 
     Runs without a page are `refused`: their folder, and why.
@@ -28,23 +34,33 @@ def index_data(title: str, runs: Sequence[Listed], refused: Sequence[tuple[str, 
         for row in run.rows:
             groups.setdefault((row.task, row.split), {}).setdefault(row.identity, []).append((run, row))
     splits = [
-        {"name": f"{task}@{split}", "tables": [_table(identity, rows) for identity, rows in found.items()]}
+        {"name": f"{task}@{split}", "tables": [_table(identity, rows, told) for identity, rows in found.items()]}
         for (task, split), found in sorted(groups.items())
     ]
     return {"harness": __version__, "title": title, "splits": splits, "refused": refused}
 
 
-def _table(identity: Identity | None, rows: Sequence[tuple[Listed, Row]]) -> dict[str, Any]:
+def _table(identity: Identity | None, rows: Sequence[tuple[Listed, Row]], told: Told) -> dict[str, Any]:
     metrics, main = list(dict.fromkeys(name for _, row in rows for name in row.metrics)), rows[0][1].main
+    metrics = sorted(metrics, key=lambda name: name != main)
     known = identity and f"v{identity.task_version} ({identity.split_sha256[:8]}), protocol {identity.rules}"
+    numbers = [name for metric in metrics for name in ((metric, BOUNDS) if metric == main else (metric,))]
+    joined = grouped(row for _, row in rows)
     return {
         "title": known or "unknown rules",
-        "columns": ["run", "mode", *metrics, f"{main}, 95 %", *FACTS, "model", "not for a ranking"],
-        "rows": [{"name": run.name, "href": run.href, "cells": _cells(row, metrics, main)} for run, row in rows],
+        "main": main,
+        "columns": ["model", *numbers, "mode", *FACTS, REASONS],
+        "rows": [_object(row, metrics, main, run) for run, row in rows],
+        "joined": [_object(row, metrics, main) for row in joined] if len(joined) < len(rows) else None,
+        "verdicts": told([row for _, row in rows]),
     }
 
 
-def _cells(row: Row, metrics: Sequence[str], main: str) -> list[str]:
-    numbers, known = [row.metrics.get(name, NONE) for name in metrics], facts(row)
-    shown = [*map(number, numbers), interval(row.metrics.get(main, NONE)), *(known[key] for key in FACTS)]
-    return [row.mode, *shown, row.model, "; ".join(row.reasons)]
+def _object(row: Row, metrics: Sequence[str], main: str, run: Listed | None = None) -> dict[str, Any]:
+    """A line: its model, the folder of a run with the address of its page, and the text of every other cell."""
+    known, cells = facts(row), []
+    for name in metrics:
+        cells += [number(row.metrics.get(name, NONE)), *([interval(row.metrics.get(name, NONE))] if name == main else [])]
+    cells += [row.mode, *(known[key] for key in FACTS), "; ".join(row.reasons)]
+    place = {"name": run.name, "href": run.href} if run else {"name": known["source"], "href": None}
+    return {"model": row.model, **place, "cells": cells}

@@ -8,12 +8,12 @@ function asked(samples, i) {
 }
 
 // Each sentence with its own true span, and those said for it.
-function events(data, i, lanes, moments) {
+function events(data, i, lanes, moments, line) {
   const queries = data.samples.queries?.[i] ?? [];
   if (!queries.length) return null;
   return el("ol", { class: "events" }, ...queries.map((query, k) => {
     const own = lanes.map((lane) => ({ ...lane, spans: lane.spans.slice(k, k + 1), looks: [], notes: [] }));
-    return el("li", {}, el("bdi", {}, query), timeline(data.samples.duration_s[i], own), el("p", { class: "moments" }, ...own.flatMap(moments)));
+    return el("li", {}, el("bdi", {}, query), line(timeline(data.samples.duration_s[i], own)), el("p", { class: "moments" }, ...own.flatMap(moments)));
   }));
 }
 

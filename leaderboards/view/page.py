@@ -2,12 +2,12 @@
 
 import base64
 import gzip
-import hashlib
 import json
 import re
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
+
+from leaderboards import web
 
 LIMIT = 4_900_000
 """Bytes of a page; replies are shortened until it fits."""
@@ -19,9 +19,21 @@ LEVEL = 5
 """Of gzip: the next one takes twice the time and saves 7 %."""
 STYLES = ("page.css",)
 RUN_SCRIPTS = (
-    *("dom.js", "charts.js", "timeline.js", "kinds.js", "rows.js", "frames.js", "prompt.js", "detail.js", "summary.js", "run.js"),
+    *(
+        "dom.js",
+        "table.js",
+        "charts.js",
+        "timeline.js",
+        "kinds.js",
+        "rows.js",
+        "frames.js",
+        "prompt.js",
+        "detail.js",
+        "summary.js",
+        "run.js",
+    ),
 )
-INDEX_SCRIPTS = ("dom.js", "index.js")
+INDEX_SCRIPTS = ("dom.js", "table.js", "index.js")
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 Cut = str | tuple[str, int, str]
@@ -52,11 +64,9 @@ def render(data: Mapping[str, Any], scripts: tuple[str, ...]) -> str:
     Data stand in the page as compressed JSON in base64, whose letters cannot end the element or begin another. Scripts and
     styles run by their hash alone, and the page can load nothing but media.
     """
-    style, script = ("".join(map(_file, names)) for names in (STYLES, scripts))
-    policy = f"default-src 'none'; script-src {_hashed(script)}; style-src {_hashed(style)}; media-src 'self' file:; "
-    policy += "base-uri 'none'; form-action 'none'"
-    parts = {"policy": policy, "style": style, "script": script, "data": packed(data)}
-    return PLACE.sub(lambda place: parts[place[1]], _file("page.html"))
+    style, script = (web.files(__package__, names) for names in (STYLES, scripts))
+    parts = {"policy": web.policy(script, style, "'self' file:"), "style": style, "script": script, "data": packed(data)}
+    return PLACE.sub(lambda place: parts[place[1]], web.files(__package__, ("page.html",)))
 
 
 def packed(data: Mapping[str, Any]) -> str:
@@ -86,11 +96,3 @@ def _shortened(data: Mapping[str, Any], longest: int) -> dict[str, Any]:
         for run in data["answers"]
     ]
     return {**data, "longest": longest, "answers": answers}
-
-
-def _hashed(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _file(name: str) -> str:
-    return (resources.files(__package__) / name).read_text(encoding="utf-8")

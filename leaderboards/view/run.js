@@ -1,25 +1,17 @@
 // The page of a run, or of two side by side.
-const SETTLED_MS = 300;
-const addressOf = (id) => "#" + encodeURIComponent(id);
-
 show((data, page) => {
-  const series = seriesOf(data);
+  const series = seriesOf(data), asked = fromAddress();
   const place = el("aside", { id: "detail", tabindex: "-1", "aria-label": "Details of the chosen sample" });
-  let later = null;
-  const samples = sampleTable(data, series, (i) => {
+  const samples = sampleTable(data, series, asked, (i) => {
     // A browser has players for few videos: that of the last sample is given back.
     const last = place.querySelector("video");
     last?.removeAttribute("src");
     last?.load();
     stopFrames();
-    place.replaceChildren(...detail(data, series, i).filter(Boolean));
-    // Browsers refuse to change the address often.
-    clearTimeout(later);
-    // In the cell of a notebook the page has no address of its own.
-    if (location.protocol === "about:") return;
-    later = setTimeout(() => history.replaceState(null, "", addressOf(data.samples.id[i])), SETTLED_MS);
+    place.replaceChildren(...detail(data, series, i, samples.open).filter(Boolean));
+    toAddress({ sample: data.samples.id[i] });
   });
   const parts = [scores(data), section("Samples", el("div", { class: "browse" }, samples.place, place)), ...summary(data), training(data)];
   page.append(...parts.filter(Boolean));
-  samples.start(data.samples.id.findIndex((id) => addressOf(id) === location.hash));
+  samples.start(data.samples.id.indexOf(asked.sample));
 });

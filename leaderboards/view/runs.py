@@ -1,17 +1,17 @@
 """Recorded runs as pages: which may be shown together, and where a page finds their videos."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from harness import store
+from harness.models import naming
 from harness.paths import AnyPath
 from harness.recorded import Recorded, as_written, open_run
 from leaderboards.compare.runs import together
 from leaderboards.view.data import Shown, facts, page_data
 from leaderboards.view.training import LOG, curves, read_log
+from leaderboards.web import address
 from tasks.errors import InputError
 from tasks.sample import Sample
 
@@ -57,16 +57,12 @@ def data_of(chosen: Chosen, output: Path) -> dict[str, Any]:
     return page_data(chosen.samples, chosen.shown, chosen.modes, urls, chosen.forced)
 
 
-def address(file: Path, page: Path) -> str:
-    """Where a page finds a file: a relative address, every unusual character of it escaped."""
-    return quote(os.fsencode(os.path.relpath(file.resolve(), page.parent.resolve())))
-
-
 def _shown(run: Recorded) -> Shown:
     with as_written(run.path):
         recorded = run.document or {}
-        known, model = facts(recorded, run.plan, run.asked), Path(recorded["spec"]["model"]["name"])
-    return Shown(str(run.path), run.plan, run.asked, run.records, known, curves(_log(run.path, model)))
+        known, model = facts(recorded, run.plan, run.asked), recorded["spec"]["model"]
+        curves_ = curves(_log(run.path, Path(model["name"])))
+        return Shown(str(run.path), run.plan, run.asked, run.records, known, curves_, naming.title(model))
 
 
 def _log(run: Path, model: Path) -> list[dict[str, Any]]:

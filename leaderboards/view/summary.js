@@ -1,6 +1,9 @@
 // What holds for all samples: scores, curves, breakdowns, errors, training.
 function scores(data) {
-  const columns = [...new Set(data.scores.flatMap((row) => Object.keys(row)))];
+  // The score stands beside the name, so that a phone shows both.
+  const first = ["model", data.main, "95 %"], every = [...new Set(data.scores.flatMap((row) => Object.keys(row)))];
+  const rank = (column) => first.includes(column) ? first.indexOf(column) : data.metrics.includes(column) ? 3 : 4;
+  const columns = every.sort((a, b) => rank(a) - rank(b));
   const intro = "95 % intervals are clustered by video; gap: how much better answers fit their own query than others of the video.";
   return section("Scores", table("Scores in percent", columns, data.scores.map((row) => columns.map((column) => row[column])), { class: "figures" }), el("p", { class: "hint" }, intro),
     ...data.runs.map((run, i) => el("details", {}, el("summary", {}, (data.runs.length > 1 ? "AB"[i] + ": " : "") + "what identifies the numbers of " + run.name),
@@ -13,9 +16,11 @@ function names(data) {
 
 function comparison(data, mode, found) {
   if (!found.comparison) return [];
-  const rows = Object.entries(found.comparison.metrics).map(([name, m]) => [data.headings[name] || name, m.n, points(m.a), points(m.b), signed(m.difference), interval(m.interval_95, m.n), chance(m.p), m.detectable === null && m.interval_95[0] === null ? interval(m.interval_95, m.n) : points(m.detectable), m.better, m.same, m.worse]);
+  const primary = found.comparison.primary;
+  const rows = Object.entries(found.comparison.metrics).map(([name, m]) => [(data.headings[name] || name) + (name === primary ? " (primary)" : ""), m.n, points(m.a), points(m.b), signed(m.difference), interval(m.interval_95, m.n), chance(m.p) + (name === primary || m.p === null ? "" : "*"), m.detectable === null && m.interval_95[0] === null ? interval(m.interval_95, m.n) : points(m.detectable), m.better, m.same, m.worse]);
   const changes = found.comparison.failure_changes.map((change) => [change.a ?? "read", change.b ?? "read", change.n]);
   return [table("B \u2212 A, paired by sample, in points", ["metric", "n", "A", "B", "B \u2212 A", "95 %", "p", "detectable", "better", "same", "worse"], rows, { class: "figures" }),
+    el("p", { class: "hint" }, "* not corrected for the number of metrics: the primary one alone is a test. Detectable: the smallest true difference that 80 % of such comparisons find."),
     changes.length ? table("Failures that changed", ["A", "B", "n"], changes, { class: "figures" }) : null].filter(Boolean);
 }
 

@@ -1,7 +1,9 @@
 """Runs to look at: on benchmarks written here, by models that reply what a test wants."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +146,43 @@ def kind_run(tmp_path: Path, own_file: Callable[..., Path]) -> Callable[..., Pat
         return folder
 
     return make
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright, extra dev, is not installed")
+    if (chromium := shutil.which("chromium")) is None:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as started:
+        # The sandbox of Chromium refuses to run as root, as containers of CI do.
+        sandbox = [] if os.getuid() else ["--no-sandbox"]
+        browser = started.chromium.launch(executable_path=chromium, args=sandbox)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open a page; at the end it must have had no error, no dialog, and asked for nothing but itself and videos."""
+    pages: list[Any] = []
+    wrong: list[str] = []
+
+    def watch(request: Any, own: str) -> None:
+        if request.url.partition("#")[0] != own and request.resource_type != "media":
+            wrong.append(f"request of {request.url}")
+
+    def open_page(file: Path, **options: Any) -> Any:
+        page = browser.new_page(**{"viewport": {"width": 1300, "height": 900}, **options})
+        pages.append(page)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("dialog", lambda dialog: wrong.append(dialog.message))
+        page.on("request", lambda request: watch(request, file.as_uri()))
+        page.goto(file.as_uri())
+        page.wait_for_selector("main[aria-busy=false]")
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert wrong == []

@@ -37,6 +37,7 @@ def show(benchmark_root: Path, capsys: pytest.CaptureFixture[str]) -> Show:
             "label": [],
             "group": None,
             "verify": False,
+            **dict.fromkeys(("task", "protocol", "columns", "output")),
         }
         defaults["data_root"] = str(benchmark_root)
         capsys.readouterr()

@@ -13,7 +13,8 @@ from harness.synthetic.make import make
 from leaderboards import experiment
 from leaderboards.compare.paired import holm
 from leaderboards.compare.result import System, compare
-from leaderboards.compare.text import TOO_FEW, render
+from leaderboards.compare.text import render
+from leaderboards.compare.words import TOO_FEW
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,9 @@ def test_contrasts_are_those_of_compare_with_holm_over_them_alone(whole: Plan, w
         )  # The draws of Student's law differ with the number of metrics
     assert [one.p_holm for one in found] == holm(np.array([one.p for one in found])).tolist()
     assert found[0].differs and not found[1].differs
-    assert found[0].verdict.startswith(f"good is better than bad by {found[0].difference:.1f} mIoU over 3 seeds (95 % +")
+    assert found[0].verdict.startswith(
+        f"good is better than bad by {found[0].difference:.1f} mIoU over 3 seeds, more than noise (95 % +"
+    )
     assert "good cannot be told apart from same over 3 seeds" in found[1].verdict and "would be found" in found[1].verdict
     text = experiment.rendered(found)
     assert "good - bad (primary)" in text and all(one.verdict in text for one in found)
@@ -104,7 +107,8 @@ def test_what_does_not_vary_is_no_matter_of_videos(whole: Plan, written: dict[Pa
     assert (found.difference, found.interval_95, found.p_holm) == (0.0, (0.0, 0.0), 1.0)
     assert TOO_FEW not in experiment.rendered([found])
     assert (
-        found.verdict == "one cannot be told apart from two over 3 seeds (+0.00 mIoU, 95 % +0.00 to +0.00, p 1.000 after Holm)."
+        found.verdict
+        == "one cannot be told apart from two over 3 seeds: +0.00 mIoU is within noise (95 % +0.00 to +0.00, p 1.000 after Holm)."
     )
 
 
@@ -112,4 +116,4 @@ def test_a_finding_that_the_correction_takes_away_is_told_as_such(whole: Plan, w
     systems = of(whole, written, a=5, b=6)
     (found,) = experiment.contrasted(whole, systems, [("a", "b")])
     lost = found._replace(p=0.03, p_holm=0.06, interval_95=(0.1, 2.0))
-    assert not lost.differs and lost.verdict.endswith("alone it would count, among these contrasts it does not.")
+    assert not lost.differs and lost.verdict.endswith("alone it would count, among these comparisons it does not.")

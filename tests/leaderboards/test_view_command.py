@@ -13,7 +13,7 @@ import pytest
 
 from harness.commands import plot, view
 from leaderboards.view.page import unpacked
-from leaderboards.view.runs import address
+from leaderboards.web import address
 from tasks.errors import InputError
 from tasks.question import Question
 

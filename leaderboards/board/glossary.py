@@ -1,0 +1,58 @@
+"""What the terms of a board mean, in a sentence each: what a page says where one points at them."""
+
+import re
+
+TERMS = {
+    "model": "What answered: a model, a paper's row, a rule that does not look at the video, or a ceiling (oracle).",
+    "rank": "Between which places the row may stand: pairs of runs are told apart query by query at 95 %, videos drawn whole.",
+    "95 %": "Interval of the score if other videos of this kind had been drawn. Queries of one video are not independent.",
+    "mode": "How it was asked: direct for the answer at once, cot for a thought before it.",
+    "seeds": "Trainings with different seeds, whose mean and standard deviation the row shows.",
+    "n": "Questions in the denominator: every one of the split, answered or not.",
+    "coverage": "Questions that got a reply at all. The others count as 0.",
+    "parsed": "Replies in which the protocol's parser found an answer. The others count as 0.",
+    "gap": "How much better answers fit their own query than other queries of the same video. 0 means the query was not read.",
+    "train s": "Seconds that the training took.",
+    "protocol": "Prompt, frames, parser and thresholds. Numbers under different protocols may not be compared.",
+    "trained on": "The split that the model was trained on, where it is known.",
+    "commit": "Version of the harness that made the run.",
+    "source": "The folder of the run, or the table of the paper.",
+    "not comparable": "Why the row is in no ranking with the others.",
+    "mIoU": "Mean overlap of the answer with the true moment: intersection over union, in percent.",
+    "set-mIoU": "Mean overlap of all predicted with all true moments of a query, overlapping ones merged.",
+    "Acc": "Questions answered with the right option, in percent.",
+    "mF1": "F1 of the predicted instances, mean over thresholds of overlap.",
+    "MR-mAP": "Mean average precision of the retrieved moments, over IoU from 0.5 to 0.95.",
+    "HL-mAP": "Mean average precision of the clip scores: do the best clips come first?",
+    "HIT@1": "Queries whose best-scored clip is a highlight, in percent.",
+    "mAP": "Mean average precision. The paper does not say of what.",
+}
+ROWS = {
+    "whole-video": "Always answers with the whole video.",
+    "middle-half": "Always answers with the middle half of the video.",
+    "train-prior": "Always answers with the share of the video that scores best on the train split.",
+    "majority-option": "Always chooses the option that is right most often in the train split.",
+    "zero-saliency": "Gives every clip the same score.",
+    "oracle": "Ceiling: the truth itself, said in the words of the protocol.",
+    "oracle-grid": "Ceiling: the truth, moved to the times of the sampled frames.",
+    "oracle-rounded": "Ceiling: the truth, rounded as the protocol rounds answers.",
+    "oracle-seconds": "Ceiling: the truth in whole seconds.",
+    "oracle-clamped": "Ceiling: the truth, cut to the length of the video.",
+    "longest-window": "Ceiling: of several true moments the longest.",
+    "hull": "Ceiling: one moment from the first start to the last end.",
+}
+_AT = {
+    "R1": "Queries whose first answer overlaps its moment by an IoU of {} or more, in percent.",
+    "set-R1": "Queries whose predicted moments together overlap the true ones by an IoU of {} or more, in percent.",
+    "F1": "F1 of the predicted instances at an IoU of {} or more.",
+}
+
+
+def meaning(term: str) -> str:
+    """What a column, or a row without a model, means; empty for what has no entry.
+
+    >>> meaning("R1@0.5")
+    'Queries whose first answer overlaps its moment by an IoU of 0.5 or more, in percent.'
+    """
+    at = re.fullmatch(r"(.+)@(\d[\d.]*)", term)
+    return TERMS.get(term) or ROWS.get(term) or (_AT.get(at[1], "").format(at[2]) if at else "")
