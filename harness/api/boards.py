@@ -1,14 +1,15 @@
 """`board`: runs and published rows in one ranking."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from harness import extras, paths
 from harness.paths import AnyPath
-from leaderboards.board import formats
+from leaderboards.board import formats, page
+from leaderboards.board.grid import check_columns
 from leaderboards.board.ranking import Board as Content
 from leaderboards.board.request import Request, make
 from leaderboards.results import verify as verify_runs
@@ -39,7 +40,7 @@ class Board:
         return formats.text(self.content).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        return formats.page(self.content)
+        return page.page(self.content)
 
 
 def board(
@@ -48,6 +49,9 @@ def board(
     published: str | None = None,
     label: Mapping[str, str] | None = None,
     group: Literal["seeds", "none"] = "seeds",
+    task: str | None = None,
+    protocol: str | None = None,
+    columns: Sequence[str] = (),
     force: bool = False,
     verify: bool = False,
     data_root: AnyPath | None = None,
@@ -55,12 +59,18 @@ def board(
     """What `harness board` does; `harness board --help` tells the options. Raises InputError, as the command says it.
 
     Args:
-        runs: Run folders, folders of runs, or `Run` objects.
+        runs: Run folders, folders of runs, files of replies, or `Run` objects.
         label: What the runs in a folder are called, by folder.
+        task: Of files of replies.
+        protocol: Under which all replies are scored again.
+        columns: What is shown, in order.
     """
     folders, root = tuple(map(Path, runs)), paths.data_root(data_root)
     labels = tuple((Path(folder), text) for folder, text in (label or {}).items())
     request = Request(runs=folders, labels=labels, group=group, layout=layout, published=published, force=force)
+    request = replace(request, task=task, protocol=protocol, columns=tuple(columns))
     if verify:
         verify_runs(folders, root)
-    return Board(make(request, root))
+    made = make(request, root)
+    check_columns(made)
+    return Board(made)

@@ -122,7 +122,7 @@ def _board(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     board.add_argument(
         "--published", metavar="ROWS", help="Published rows: tables, papers or YAML files, comma-separated, or all, or none."
     )
-    naming = {"dest": "label", "action": "append", "default": [], "metavar": "RUN=TEXT"}
+    naming: dict[str, Any] = {"dest": "label", "action": "append", "default": [], "metavar": "RUN=TEXT"}
     board.add_argument("--name", "--label", **naming, help="Name of runs in the table. RUN may contain *.")
     board.add_argument(
         "--group",
