@@ -297,7 +297,7 @@ def test_a_curve_of_one_run_of_two_names_it(
     view.main(Namespace(runs=list(map(str, runs)), **given))
     figures = opened(output).get_by_role("region", name="Training", exact=True).locator("figure")
     assert figures.locator("figcaption").all_inner_texts() == ["reward (A sayer (grpo))", "loss"]
-    assert figures.nth(1).locator(".legend li").all_inner_texts() == ["A grpo", "B sft"]
+    assert figures.nth(1).locator(".legend li").all_inner_texts() == ["A sayer (grpo)", "B sayer (sft)"]
 
 
 def test_on_paper_every_figure_and_no_control(
