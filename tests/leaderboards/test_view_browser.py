@@ -314,8 +314,8 @@ def test_a_curve_of_one_run_of_two_names_it(
     given = {"protocol": None, "videos": [], "force": False, "data_root": str(benchmark_root), "output": str(output)}
     view.main(Namespace(runs=list(map(str, runs)), **given))
     figures = opened(output).get_by_role("region", name="Training", exact=True).locator("figure")
-    assert figures.locator("figcaption").all_inner_texts() == ["reward (A grpo)", "loss"]
-    assert figures.nth(1).locator(".legend li").all_inner_texts() == ["A grpo", "B sft"]
+    assert figures.locator("figcaption").all_inner_texts() == ["reward (A sayer (grpo))", "loss"]
+    assert figures.nth(1).locator(".legend li").all_inner_texts() == ["A sayer (grpo)", "B sayer (sft)"]
 
 
 def test_on_paper_every_figure_and_no_control(

@@ -115,9 +115,9 @@ def test_two_runs_are_compared(benchmark_root: Path, said_run: Callable[..., Pat
     a, b = (data["answers"][i]["direct"]["value"] for i in (0, 1))
     metrics = data["modes"]["direct"]["comparison"]["metrics"]["mIoU"]
     assert metrics["difference"] == pytest.approx(100 * (sum(b) - sum(a)) / 36, abs=0.01)
-    assert data["title"] == "synthetic@test: A a against B b"
-    assert [(run["name"], run["label"]) for run in data["runs"]] == [(str(first), "A a"), (str(second), "B b")]
-    assert [row["model"] for row in data["scores"]][:2] == ["A a", "B b"]
+    assert data["title"] == "synthetic@test: A sayer (a) against B sayer (b)"
+    assert [(run["name"], run["label"]) for run in data["runs"]] == [("sayer (a)", "A sayer (a)"), ("sayer (b)", "B sayer (b)")]
+    assert [row["model"] for row in data["scores"]][:2] == ["A sayer (a)", "B sayer (b)"]
     assert data["modes"]["direct"]["comparison"]["failure_changes"][0]["n"] == 12
     assert all(part["n"] for part in data["modes"]["direct"]["breakdown"])
 
