@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import checked, yaml_file
+from harness.models.verdict import WHOLE_S, right_to
 from harness.plan import make_plan
 from harness.recorded import plan_of
 from leaderboards.board import published, runs
@@ -83,16 +84,19 @@ def make(request: Request, data_root: Path) -> Board:
     tables, layout = _tables(request)
     rows: list[Row] = []
     specs: dict[Any, Mapping[str, Any]] = {}
+    whole_seconds: set[Any] = set()
     for folder in runs.find(request.runs):
         recorded = runs.load(folder, data_root)
-        specs |= {(row.task, row.split, row.identity): recorded.spec for row in recorded.rows}
+        places = {(row.task, row.split, row.identity): recorded.spec for row in recorded.rows}
+        specs |= places
+        whole_seconds |= places.keys() if recorded.spec["model"].get("clock_verdict") == right_to(WHOLE_S) else set()
         label = next((label for named, label in request.labels if folder.is_relative_to(named.resolve())), None)
         rows += recorded.rows if label is None else [replace(row, model=label, group=label) for row in recorded.rows]
 
     def floors(row: Row) -> Sequence[Row]:
-        if (spec := specs.get((row.task, row.split, row.identity))) is None:
+        if (spec := specs.get(place := (row.task, row.split, row.identity))) is None:
             return ()
-        return of_floors(plan_of({**spec, "limit": None}, data_root=data_root))
+        return of_floors(plan_of({**spec, "limit": None}, data_root=data_root), place in whole_seconds)
 
     blind, notes = _without_runs(layout, {row.task for row in rows}, data_root) if layout is not None else ([], [])
     rows = grouped(rows) if request.group == SEEDS else rows

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness import __version__, report, sessions
-from harness.models import naming
+from harness.models import naming, verdict
 from harness.plan import Plan
 from harness.records import Record
 from harness.scores import scores_of
@@ -111,6 +111,7 @@ def facts(run: Mapping[str, Any], plan: Plan, asked: Protocol) -> list[tuple[str
         "backend": model["backend"],
         "revision": model.get("revision"),
         "sight": model.get("sight"),
+        "clock": model.get("clock_verdict"),
         "trained on": f"{trained['split']} ({trained['samples']} samples)" if trained else None,
         "asked with": f"{asked.name} ({asked.sha256[:8]})",
         "scored under": f"{plan.protocol.name} ({plan.protocol.sha256[:8]})",
@@ -143,6 +144,8 @@ def _warnings(samples: Sequence[Sample], shown: Sequence[Shown]) -> list[str]:
             found.append(f"{run.name}: only {len(samples):,} samples are shown, not a whole split")
         if wrong := sum("wrong_clock_s" in record for record in run.records.values()):
             found.append(f"{run.name}: wrong times were told in {wrong:,} replies")
+        if verdict.limits(told := dict(run.facts).get("clock")):
+            found.append(f"{run.name}: clock: {told}")
     return found
 
 
