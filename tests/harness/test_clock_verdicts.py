@@ -53,7 +53,9 @@ def test_a_run_says_how_right_its_clock_is(
     for command in (["board", str(run), "--published", "none"], ["compare", str(run)], ["view", str(run)]):
         assert main([*command, *data]) == 0
         shown = capsys.readouterr().out
-        shown = shown if command[0] != "view" else "\n".join(unpacked((run / "view.html").read_text(encoding="utf-8"))["warnings"])
+        shown = (
+            shown if command[0] != "view" else "\n".join(unpacked((run / "view.html").read_text(encoding="utf-8"))["warnings"])
+        )
         assert (f": clock: {VERDICTS[family]}" in shown) == limited, command[0]
         assert command[0] != "board" or ("oracle-seconds" in shown) == (family == "glm4v")
 
