@@ -110,6 +110,12 @@ class Recorded:
         """In what the sessions differ in which a run was made, in words; empty where they do not."""
         return "" if self.document is None else sessions.differences(self.document["sessions"])
 
+    @property
+    def clock(self) -> str | None:
+        """What was read back of the times that the model was told; None where nothing could be. Raises InputError."""
+        with as_written(self.path):
+            return None if self.document is None else self.document["spec"]["model"].get("clock_verdict")
+
     def __fspath__(self) -> str:
         return str(self.path)
 

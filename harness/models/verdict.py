@@ -10,3 +10,12 @@ def right_to(resolution_s: float | None) -> str:
     if resolution_s is None:
         return ORDER
     return f"right to {resolution_s:g} s" + (": whole seconds" if resolution_s == WHOLE_S else "")
+
+
+def limits(verdict: str | None) -> bool:
+    """Whether a verdict limits what the model can score, so that it has to stand beside its numbers.
+
+    >>> [limits(right_to(resolution_s)) for resolution_s in (0.5, 1.0, None)]
+    [False, True, True]
+    """
+    return verdict in (ORDER, right_to(WHOLE_S))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import checked, yaml_file
+from harness.models.verdict import WHOLE_S, right_to
 from harness.plan import make_plan
 from harness.recorded import plan_of
 from leaderboards.board import published, runs
@@ -94,17 +95,18 @@ def make(request: Request, data_root: Path) -> Board:
     rows: list[Row] = []
     entries = _entries(request, data_root)
     specs: dict[Any, Mapping[str, Any]] = {}
+    whole_seconds: set[Any] = set()
     for folder, recorded in entries.items():
-        specs |= {_place(row): recorded.spec for row in recorded.rows}
+        places = {_place(row): recorded.spec for row in recorded.rows}
+        specs |= places
+        whole_seconds |= places.keys() if recorded.spec["model"].get("clock_verdict") == right_to(WHOLE_S) else set()
         label = next((label for named, label in request.labels if folder.is_relative_to(named.resolve())), None)
         rows += recorded.rows if label is None else [replace(row, model=label, group=label) for row in recorded.rows]
 
     def floors(row: Row) -> Sequence[Row]:
-        return (
-            of_floors(plan_of({**spec, "limit": None}, data_root=data_root))
-            if (spec := specs.get(_place(row))) is not None
-            else ()
-        )
+        if (spec := specs.get(place := _place(row))) is None:
+            return ()
+        return of_floors(plan_of({**spec, "limit": None}, data_root=data_root), place in whole_seconds)
 
     blind, notes = _without_runs(layout, {row.task for row in rows}, data_root) if layout is not None else ([], [])
     rows = grouped(rows) if request.group == SEEDS else rows

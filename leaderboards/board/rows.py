@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import report, sessions
-from harness.models import naming
+from harness.models import naming, verdict
 from harness.paths import last_part
 from harness.plan import Plan
 from harness.scores import ORACLE_MODE
@@ -136,6 +136,8 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
     # Of the rules themselves: a run of version 0.1 has another hash in its file, and the same rules.
     identity = Identity(spec["task_version"], spec["split_sha256"], rules["name"], from_dict(rules).sha256)
     called, commit, differ = naming.shown(model), sessions.commits(run["sessions"]), sessions.differences(run["sessions"])
+    told = model.get("clock_verdict")
+    notes = {f"clock: {told}": verdict.limits(told), f"made in sessions that differ: {differ}": differ}
     return [
         Row(
             kind=(CEILING if model["name"] in report.CEILINGS else TRIVIAL) if trivial else RUN,
@@ -153,7 +155,7 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
             source=folder.resolve().name,
             folders=(folder,),
             reasons=(*_reasons(run), *_incomplete(mode, entry)),
-            notes=(f"made in sessions that differ: {differ}",) if differ else (),
+            notes=tuple(note for note, holds in notes.items() if holds),
             group=trained.get("training_sha256", ""),
             seed=trained.get("seed"),
         )
@@ -161,8 +163,8 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
     ]
 
 
-def of_floors(plan: Plan) -> list[Row]:
-    """Rows of models that do not look, and ceilings, on the samples and under the rules of a plan."""
+def of_floors(plan: Plan, whole_seconds: bool = False) -> list[Row]:
+    """Rows of models that do not look, and ceilings, on the samples and under the rules of a plan, as `harness.report.floors`."""
     protocol = plan.protocol
     return [
         Row(
@@ -177,7 +179,7 @@ def of_floors(plan: Plan) -> list[Row]:
             counts=_counts(entry, None),
             protocol=protocol.name,
         )
-        for name, kind, entry in report.floors(plan)
+        for name, kind, entry in report.floors(plan, whole_seconds)
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.models.verdict import limits
 from harness.recorded import Recorded, named
 from harness.scoring import judge
 from leaderboards.compare.result import SCHEMA, System, compare
@@ -20,6 +21,7 @@ def compare_runs(groups: Mapping[str, Sequence[Recorded]], force: bool = False) 
     samples, modes, different = together(every, force)
     result: dict[str, Any] = {"schema": SCHEMA, **every[0].identity, "forced": different}
     result["sessions_differ"] = {str(run.path): run.differ for run in every if run.differ}
+    result["clocks"] = {str(run.path): run.clock for run in every if limits(run.clock)}
     result["asked_under"] = list(dict.fromkeys(named(run.asked) for run in every))
     result |= {"n": len(samples), "videos": len({sample.video for sample in samples})}
     result |= {"limited": any(len(run.plan.samples) > len(samples) or run.plan.is_part for run in every)}

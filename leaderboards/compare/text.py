@@ -103,6 +103,7 @@ def heading(result: Mapping[str, Any]) -> list[str]:
     lines += [f"FORCED although these differ: {difference}" for difference in result["forced"]]
     if len(result["asked_under"]) > 1:
         lines.append(f"asked under different protocols: {', '.join(result['asked_under'])}")
+    lines += [f"{path}: clock: {clock}" for path, clock in result["clocks"].items()]
     return lines + [f"{path}: made in sessions that differ: {differ}" for path, differ in result["sessions_differ"].items()]
 
 

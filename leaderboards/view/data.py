@@ -10,6 +10,7 @@ import numpy as np
 
 from harness import __version__, report, sessions
 from harness.models import naming
+from harness.models.verdict import limits
 from harness.paths import last_part
 from harness.plan import Plan
 from harness.records import Record
@@ -120,6 +121,7 @@ def facts(run: Mapping[str, Any], plan: Plan, asked: Protocol) -> list[tuple[str
         "backend": model["backend"],
         "revision": model.get("revision"),
         "sight": model.get("sight"),
+        "clock": model.get("clock_verdict"),
         "trained on": f"{trained['split']} ({trained['samples']} samples)" if trained else None,
         "asked with": f"{asked.name} ({asked.sha256[:8]})",
         "scored under": f"{plan.protocol.name} ({plan.protocol.sha256[:8]})",
@@ -170,6 +172,8 @@ def _warnings(samples: Sequence[Sample], shown: Sequence[Shown], named: Sequence
             found.append(f"{name}: only {len(samples):,} samples are shown, not a whole split")
         if wrong := sum("wrong_clock_s" in record for record in run.records.values()):
             found.append(f"{name}: wrong times were told in {wrong:,} replies")
+        if limits(told := dict(run.facts).get("clock")):
+            found.append(f"{name}: clock: {told}")
     return found
 
 

@@ -9,7 +9,16 @@ import pytest
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "measurements.md"
-SCRIPTS = ("against_official", "growth", "score_one_gigabyte", "against_lmms_eval", "against_trl", "loss_by_layout", "sft_rows")
+SCRIPTS = (
+    "against_official",
+    "growth",
+    "score_one_gigabyte",
+    "against_lmms_eval",
+    "against_trl",
+    "loss_by_layout",
+    "sft_rows",
+    "server_concurrency",
+)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -11,6 +11,7 @@ from harness.cli import main
 from harness.models.tiny import build
 from harness.models.trivial import trivial
 from harness.synthetic.make import make
+from leaderboards.view.page import unpacked
 from tasks import protocol
 from tasks.metrics import iou
 from tasks.sample import make_samples, one_query
@@ -48,6 +49,15 @@ def test_a_run_says_how_right_its_clock_is(
     assert document["spec"]["model"]["clock_verdict"] == VERDICTS[family]
     assert main(["run", "--model", str(checkpoint), *options]) == 0
     assert "nothing was asked" in capsys.readouterr().out
+    limited, data = family not in ("qwen2_5_vl", "qwen3_vl"), ["--data-root", str(data_root)]
+    for command in (["board", str(run), "--published", "none"], ["compare", str(run)], ["view", str(run)]):
+        assert main([*command, *data]) == 0
+        shown = capsys.readouterr().out
+        shown = (
+            shown if command[0] != "view" else "\n".join(unpacked((run / "view.html").read_text(encoding="utf-8"))["warnings"])
+        )
+        assert (f": clock: {VERDICTS[family]}" in shown) == limited, command[0]
+        assert command[0] != "board" or ("oracle-seconds" in shown) == (family == "glm4v")
 
 
 def test_the_times_are_in_the_text_where_the_protocol_writes_them(

@@ -64,10 +64,16 @@ def test_the_command_of_the_readme_runs_before_anything_is_installed(machine: Ma
     assert PASSED in done.stdout
 
 
-@pytest.mark.parametrize("target", ["lint", "test", "board", "rewards", "site", "floor"])
+@pytest.mark.parametrize("target", ["lint", "test", "board", "rewards", "site", "floor", "vllm"])
 def test_what_fails_on_the_bare_machine_fails(target: str, machine: Machine) -> None:
     assert machine.run(make=f"'make {target}') exit 1;;").returncode != 0
     assert machine.asked()[-1] == f"make {target}"
+
+
+def test_without_vllm_the_script_says_so_and_goes_on(machine: Machine) -> None:
+    done = machine.run(make="'make .venv-vllm/.ready') exit 1;;", python=ends(""))
+    assert done.returncode == 0 and "vLLM could not be installed, so the tests that need it do not run" in done.stderr
+    assert "make vllm" not in machine.asked()
 
 
 def test_what_fails_beside_the_packages_fails(machine: Machine) -> None:

@@ -1,6 +1,8 @@
 """What `--backend vllm` refuses before anything is loaded; needs no vLLM."""
 
 import importlib.util
+import json
+import shutil
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli import main
-from harness.models import vllm_checks
+from harness.models import loading, vllm_checks, vllm_start
 from harness.models.options import Options
 from harness.models.vllm_checks import Room
 from harness.video.sampling import target_size
@@ -102,6 +104,50 @@ def test_options_that_cannot_hold(
     assert main([*typed, "--output", str(tmp_path / "run"), "--backend", "vllm", *options]) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "run" / "samples.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("backend", "family", "version", "found", "step"),
+    [
+        ("hf", "gemma5", "0.32.0", "gemma5", "harness ls models"),
+        ("hf", "llama4", "0.32.0", "which takes images", "--backend openai"),
+        ("vllm", "gemma5", "0.32.0", "gemma5", "harness ls models"),
+        ("vllm", "llama4", "0.32.0", "which takes images", "--backend openai"),
+        ("vllm", "glm4v", "0.32.0", "glm4v", "--backend hf"),
+        ("vllm", "qwen2_5_vl", "0.31.0", "vllm 0.31.0", "pip install -c constraints-vllm.txt"),
+        ("vllm", "qwen2_5_vl", "0.32.0", "0.0 GiB on 1 x 0.9", "a larger GPU"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_loads(
+    backend: str,
+    family: str,
+    version: str,
+    found: str,
+    step: str,
+    installed: Any,
+    checkpoints: dict[str, Path],
+    benchmark_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The last one is a GPU of 64 KiB."""
+    installed(vllm=version)
+    monkeypatch.setattr(loading, "place", lambda _: (torch.device("cuda", 0), torch.bfloat16))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=2**16))
+    loaded: list[Any] = []
+    monkeypatch.setattr(loading, "read", lambda *given: loaded.append(given))
+    monkeypatch.setattr(vllm_start, "start", lambda *given: loaded.append(given))
+    shutil.copytree(checkpoints["qwen2_5_vl"], model := tmp_path / "model")
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    (model / "config.json").write_text(json.dumps({**config, "model_type": family}), encoding="utf-8")
+    (tmp_path / "test_0000.mp4").touch()
+    typed = ["run", "--model", str(model), "--backend", backend, "--tasks", "synthetic@test", "--videos", str(tmp_path)]
+    assert main([*typed, "--data-root", str(benchmark_root), "--output", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert found in said.partition("found:")[2] and step in said.partition("next:")[2]
+    assert loaded == [] and not (tmp_path / "run" / "samples.jsonl").exists()
 
 
 @pytest.mark.parametrize("model", ["whole-video", "replay:x.jsonl", "a/checkpoint"])
