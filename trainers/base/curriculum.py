@@ -67,8 +67,8 @@ STAGES: dict[str, tuple[dict[Level, float], ...]] = {
 """Shares of the levels by the kinds of question that are learned. A stage ends when it is learned, the last with the schedule.
 
 One word names an event before two do, and shapes get a stage of their own: a model that looks for colours alone answers 87 % of
-the benchmark, and then never turns to shapes. First of all the word stands alone: the token that has to find an event then answers
-at once, while in a whole question another must fetch it first, which some seeds do not learn. A weak base skips both stages."""
+the benchmark, and then never turns to shapes. First of all the word stands alone: the token that has to find an event answers at
+once, while in a whole question another must fetch it first, which some seeds do not learn. A weak base skips both stages."""
 
 
 class Lesson(NamedTuple):
