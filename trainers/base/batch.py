@@ -34,7 +34,7 @@ class Batches:
     def groups(self, lessons: Sequence[Lesson]) -> list[Group]:
         """One group a lesson: its questions with their answers are branches behind the video."""
         return [
-            Group(self._prefix(lesson.frames), video, [self._branch(each.text, answer_of(each)) for each in lesson.asked])
+            Group(self._prefix(lesson.frames), video, self._branches(lesson))
             for lesson, video in zip(lessons, self._videos(lessons), strict=True)
         ]
 
@@ -77,8 +77,12 @@ class Batches:
             self._prefixes[key] = Row(row.ids[:end], row.positions[:, :end])
         return self._prefixes[key]
 
-    def _make_branch(self, text: str, answer: str) -> Branch:
-        _, behind = render(self.inputs.processor, RULES["moment"].prompt, text)
+    def _branches(self, lesson: Lesson) -> list[Branch]:
+        alone = lesson.level.alone
+        return [self._branch(each.sample.query if alone else each.text, alone, answer_of(each)) for each in lesson.asked]
+
+    def _make_branch(self, text: str, alone: bool, answer: str) -> Branch:
+        behind = f" {text}" if alone else render(self.inputs.processor, RULES["moment"].prompt, text)[1]
         asked, said = self.tokenizer([behind, answer], add_special_tokens=False)["input_ids"]
         said.append(self._id("<|im_end|>"))
         return Branch(asked + said, [IGNORED] * len(asked) + said)

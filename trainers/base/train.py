@@ -69,7 +69,7 @@ class Trainer:
         self.losses: list[float] = []  # Losses per answer token of the last steps
         self._optimizers = _optimizers(self.model, settings)
         stages = curriculum.STAGES[settings.kinds]
-        self._stages = stages if settings.cooldown is None else (stages[0], stages[-1])
+        self._stages = stages if settings.cooldown is None else (curriculum.COLOURS_FIRST, stages[-1])
 
     @property
     def passed(self) -> int | None:

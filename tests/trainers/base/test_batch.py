@@ -29,8 +29,14 @@ def lessons(trainer: Trainer) -> list[Lesson]:
 
 
 def built(trainer: Trainer, lesson: Lesson, question: Question) -> tuple[Row, Video]:
+    """The prompt; where a word stands alone, it takes the place of all that follows the video."""
     (row,), video = trainer.batches.inputs.build(lesson.frames, question.protocol.prompt, [question.text], "cpu")
-    return row, video
+    if not lesson.level.alone:
+        return row, video
+    tokenizer = trainer.processor.tokenizer
+    end = len(row.ids) - row.ids[::-1].index(tokenizer.convert_tokens_to_ids("<|vision_end|>"))
+    word = tokenizer.convert_tokens_to_ids([f"Ġ{question.sample.query}"])
+    return Row([*row.ids[:end], *word], row.positions[:, : end + 1]), video
 
 
 def test_prompts_and_pixels_are_those_of_inputs_build(trainer: Trainer, lessons: list[Lesson]) -> None:

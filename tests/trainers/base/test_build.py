@@ -1,6 +1,7 @@
 """Training at a micro size: the loss falls, an interruption changes nothing, and nothing is overwritten."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import torch
 from safetensors.torch import load_file
 
 from tasks.errors import InputError
+from trainers.base import curriculum
 from trainers.base import train as module
-from trainers.base.curriculum import STAGES
+from trainers.base.curriculum import COLOURS_FIRST, STAGES, Lesson, Level
 from trainers.base.model import FAMILIES
 from trainers.base.train import Settings, Trainer, build, schedule
 
-MICRO = Settings(steps=10, videos=2, warmup=2, gate=100.0, window=4)
+MICRO = Settings(steps=10, videos=2, warmup=2, gate=100.0, window=3)
 
 
 class CutError(Exception):
@@ -66,7 +68,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(kinds: str, tmp_path: 
 
 
 def test_what_is_finished_stays_and_other_settings_are_refused(tmp_path: Path) -> None:
-    settings = replace(MICRO, steps=8)
+    settings = replace(MICRO, steps=9)
     build(tmp_path, settings, silent)
     files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     build(tmp_path, settings, silent)
@@ -101,11 +103,25 @@ def test_weak_training_cools_down_from_the_gate_to_nothing() -> None:
     trainer = Trainer(replace(MICRO, cooldown=2))
     while not trainer.finished:
         trainer.advance()
-    assert (trainer.learned, trainer.step) == ([4], 6)
+    assert (trainer.learned, trainer.step) == ([3], 5)
 
 
 def test_a_stage_begins_when_the_one_before_is_learned() -> None:
     trainer = Trainer(MICRO)
     while not trainer.finished:
         trainer.advance()
-    assert (trainer.learned, trainer.passed, trainer.step) == ([4, 8], 8, 10)
+    assert (trainer.learned, trainer.passed, trainer.step) == ([3, 6, 9], 9, 10)
+
+
+def test_a_weak_base_starts_with_whole_questions_about_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, drawn = curriculum.lessons, []
+
+    def recorded(rng: np.random.Generator, count: int, shares: Mapping[Level, float], factor: int) -> list[Lesson]:
+        drawn.append(shares)
+        return draw(rng, count, shares, factor)
+
+    monkeypatch.setattr(curriculum, "lessons", recorded)
+    trainer = Trainer(replace(MICRO, cooldown=2))
+    while not trainer.finished:
+        trainer.advance()
+    assert drawn == [COLOURS_FIRST] * 3 + [STAGES["moment"][-1]] * 2

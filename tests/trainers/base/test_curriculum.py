@@ -24,7 +24,7 @@ from trainers.base.curriculum import (
     Level,
 )
 
-OPENING = list(curriculum.SHAPES_TOO)
+OPENING = [*curriculum.WORD_ALONE, *curriculum.SHAPES_TOO]
 LEVELS = [*OPENING, COLOUR_ONLY, ONE_COLOUR, BENCHMARK]
 
 
