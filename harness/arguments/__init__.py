@@ -114,7 +114,7 @@ def _board(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     board = verbs.add_parser("board", parents=[common], help="Print a leaderboard of runs and published rows.")
     board.add_argument("runs", nargs="*", metavar="RUN", help="Run folders, folders of runs, files of replies, or a board.yaml.")
     board.add_argument("--tasks", "--task", dest="task", help="Task of files of replies: charades@test.")
-    usage = "Rules of all runs and files: their replies are scored again (default: their own)."
+    usage = "Protocol that scores all replies again (default: the protocol of each run)."
     board.add_argument("--protocol", help=usage)
     board.add_argument(
         "--layout", metavar="NAME", help="Layout: general, or the table of a paper: tempsamp-1 … tempr1-5, timelens-bench."
