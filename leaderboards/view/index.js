@@ -12,7 +12,7 @@ function rowOf(row, tick) {
 // The columns of numbers side by side, and what may be said of the two.
 function together(one, [i, j]) {
   const [a, b] = [one.rows[i], one.rows[j]], said = one.verdicts[`${i},${j}`];
-  const rows = one.columns.slice(1).flatMap((name, k) => !/^-?\d+(\.\d+)?(%| ±.*)?$/.test(a.cells[k]) ? [] : [[name, a.cells[k], b.cells[k]]]);
+  const rows = one.columns.slice(1).flatMap((name, k) => !/^-?\d+(\.\d+)?(%| \u00b1.*)?$/.test(a.cells[k]) ? [] : [[name, a.cells[k], b.cells[k]]]);
   return [said ? el("p", { class: "verdict" }, said) : el("p", { class: "hint" }, "Nothing is said of these two here: one of them was not asked all of the split, or there are too many runs."),
     table("A and B", ["", "A " + a.model, "B " + b.model], rows, { class: "figures" }),
     el("p", { class: "hint" }, "Query by query: ", el("code", {}, `harness view ${a.name} ${b.name}`), " in the folder of this page.")];
