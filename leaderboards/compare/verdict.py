@@ -1,7 +1,7 @@
 """What a comparison allows to be said: what is better, by how much, beyond noise or not, and of what it speaks. Pure."""
 
 from collections.abc import Mapping, Sequence
-from os.path import commonpath
+from os.path import commonprefix
 from typing import Any
 
 from leaderboards.compare.paired import SEEDS
@@ -85,7 +85,7 @@ def called(names: Sequence[str]) -> list[str]:
     >>> called(["runs/sft/seed-0/test,runs/sft/seed-1/test", "runs/grpo/seed-0/test"])
     ['A sft/seed-*', 'B grpo/seed-0/test']
     """
-    shared = [f"{commonpath(parts)}*" if len(parts := name.split(",")) > 1 else name for name in names]
+    shared = [f"{commonprefix(parts)}*" if len(parts := name.split(",")) > 1 else name for name in names]
     if len(names) < 2:
         return shared
     split = [name.split("/") for name in shared]
