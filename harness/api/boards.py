@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from harness import extras, paths
 from harness.paths import AnyPath
-from leaderboards.board import formats, page
-from leaderboards.board.grid import check_columns
+from harness.recorded import html
+from leaderboards.board import formats
+from leaderboards.board.grid import Grid, check_columns, grid
 from leaderboards.board.ranking import Board as Content
 from leaderboards.board.request import Request, make
 from leaderboards.results import verify as verify_runs
@@ -40,7 +41,9 @@ class Board:
         return formats.text(self.content).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        return page.page(self.content)
+        # A cell is no page: styles and scripts of one would act on the whole notebook.
+        shown = (grid(section, self.content.columns) for section in self.content.sections)
+        return "\n".join(_table(one) for one in shown)
 
 
 def board(
@@ -74,3 +77,9 @@ def board(
     made = make(request, root)
     check_columns(made)
     return Board(made)
+
+
+def _table(found: Grid) -> str:
+    lines = [line for line in (found.verdict, found.heading, *found.notes) if line]
+    rows = [dict(zip(found.head, (cell.text for cell in line.cells), strict=True)) for _, some in found.groups for line in some]
+    return html(lines, rows)

@@ -85,7 +85,8 @@ def called(names: Sequence[str]) -> list[str]:
     >>> called(["runs/sft/seed-0/test,runs/sft/seed-1/test", "runs/grpo/seed-0/test"])
     ['A sft/seed-*', 'B grpo/seed-0/test']
     """
-    shared = [f"{commonprefix(parts)}*" if len(parts := name.split(",")) > 1 else name for name in names]
+    # Letters, not folders: seed-0 and seed-1 share "seed-".
+    shared = [f"{commonprefix(parts)}*" if len(parts := name.split(",")) > 1 else name for name in names]  # noqa: RUF071
     if len(names) < 2:
         return shared
     split = [name.split("/") for name in shared]
