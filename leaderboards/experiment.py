@@ -17,7 +17,7 @@ from leaderboards.board.formats import text
 from leaderboards.board.ranking import build
 from leaderboards.board.rows import Identity, Row, of_floors
 from leaderboards.board.seeds import grouped
-from leaderboards.compare.paired import holm
+from leaderboards.compare.paired import SEEDS, holm
 from leaderboards.compare.result import System, greatest_sd, main_difference
 from leaderboards.compare.verdict import LEVEL, verdict
 from leaderboards.compare.words import chance, detectable, interval, signed
@@ -145,6 +145,8 @@ def rendered(contrasts: Sequence[Contrast]) -> str:
     ]
     table = tabulate(rows, headers="keys", disable_numparse=True, stralign="right")
     head = f"contrasts on {contrasts[0].split}, in points of {contrasts[0].metric}; intervals are not corrected"
+    if min(one.seeds for one in contrasts) < SEEDS:
+        head += "; too few seeds to speak of recipes"
     said = [f"{one.mode}: {one.verdict}" if several else one.verdict for one in contrasts]
     return "\n".join([head, str(table), "", *said]) + "\n"
 
