@@ -90,6 +90,8 @@ def check(folder: Path, trust_remote_code: bool = False) -> str:
     check_files(folder, trust_remote_code)
     family = str(read_json(config).get("model_type"))
     known, stored = families.of(family), shapes(folder)
+    if error := families.too_old(known):
+        raise error
     if known.exact:
         check_layers(read_json(config), stored, folder)
     return family

@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import metadata
 from typing import Any, Literal, NamedTuple
 
 from harness.frames import Frames
@@ -71,6 +72,7 @@ class Family:
         arguments: What else its processor is told, so that it changes neither number nor size of the frames.
         own_size: Whether its processor brings every frame to a size of its own all the same.
         blocks: Whether each temporal patch is a block of its own.
+        since: Major and minor of the first transformers that was seen to tell it the right times; empty: any allowed.
         exact: Whether ids and positions are built here, so that a training is possible. Other families go through their
             processor and `generate`.
     """
@@ -89,7 +91,20 @@ class Family:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     own_size: bool = False
     blocks: bool = False
+    since: tuple[int, ...] = ()
     exact: bool = False
+
+
+def too_old(family: Family) -> InputError | None:
+    """What is wrong with the installed transformers for a family; None where nothing is, or none is installed."""
+    try:
+        installed = metadata.version("transformers")
+    except metadata.PackageNotFoundError:
+        return None
+    if tuple(int(part) for part in installed.split(".")[:2]) >= family.since:
+        return None
+    least = ".".join(map(str, family.since))
+    return InputError(f"transformers {least} or newer for {family.title}", installed, f"pip install 'transformers>={least}'")
 
 
 def ticks(frames: Frames) -> dict[str, Any]:

@@ -19,4 +19,5 @@ FAMILY = Family(
         ("<frame_end>", "frame_end_token_id"),
     ),
     own_size=True,
+    since=(5, 20),
 )

@@ -15,4 +15,5 @@ FAMILY = Family(
     around=("<fake_token_around_image>", "<global-img>"),
     ids=(("<image>", "image_token_id"),),
     own_size=True,
+    since=(5, 23),
 )
