@@ -45,7 +45,7 @@ def arguments(training: Training, alone: bool = False) -> GRPOConfig | SFTConfig
     trl_arguments.refuse(recipe.name, recipe.trainer)
     for key in recipe.trainer:
         if key not in known:
-            raise InputError(f"an argument of trl.{kind.__name__}", unknown(key, known), f"edit recipe {recipe.name}")
+            raise InputError(f"an argument of trl.{kind.__name__}", unknown(key, known), f"edit recipe {recipe.name}, or --set")
     accumulated = accumulation(recipe, environment.launch().world)
     per_method: dict[str, Any] = {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
     if not sft:
