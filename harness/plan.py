@@ -15,6 +15,7 @@ from tasks import task as tasks
 from tasks.errors import InputError
 from tasks.protocol import Protocol
 from tasks.sample import Sample, split_sha256
+from tasks.say import check_read
 from tasks.task import Task
 
 
@@ -140,13 +141,15 @@ def listed(words: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _check_fits(rules: Protocol, modes: Sequence[str], samples: Sequence[Sample], name: str) -> None:
-    """Refuse modes that the protocol does not have, and samples whose truth lacks what its kind needs. Raises InputError."""
+    """Refuse modes that the protocol does not have, samples without what its kind needs, and a parser that does not fit."""
     for mode in modes:
         rules.asked_in(mode)
     if (missing := kinds.lacking(kinds.find(rules.kind), samples)) is not None:
         fitting = ", ".join(n for n in protocols.names() if not kinds.lacking(kinds.find(protocols.load(n).kind), samples))
         expected = f"samples with {missing}, which protocol {rules.name} (kind {rules.kind}) needs"
         raise InputError(expected, f"{name}, which has none", f"--protocol NAME, one of {fitting}")
+    for sample in samples[:1]:
+        check_read(sample, rules)
 
 
 def read_ids(files: Iterable[Path]) -> set[str]:
