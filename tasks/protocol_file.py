@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from string import Formatter
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from tasks import kinds
 from tasks.errors import InputError, unknown
+from tasks.hints import fits, named, words
 from tasks.rules import PARTS, About
 
 TABLES = {**PARTS, "about": About}
@@ -21,7 +22,6 @@ PLACES = {
 ASKED = ("query", "queries", "count", "options", "option_list")
 """What may stand in braces in a prompt."""
 POSITIVE = ("fps", "min_frames", "max_frames", "min_pixels", "max_pixels", "total_pixels", "max_new_tokens", "repetition_penalty")
-NAMES = {str: "text", bool: "true or false", int: "an integer", float: "a number", tuple: "a list", dict: "a table"}
 
 
 class _Wrong(NamedTuple):
@@ -62,41 +62,12 @@ def _wrong_in(table: str, part: Any, values: Mapping[str, Any]) -> Iterator[_Wro
     for key, value in values.items():
         if key not in rules:
             yield _Wrong(table, key, f"a rule of [{table}]: {', '.join(rules)}", unknown(key, rules))
-        elif not _is(value, hints[key]):
-            words = [str(word) for word in get_args(hints[key]) if isinstance(word, str | int)]
-            found = unknown(value, words) if words and isinstance(value, str) else repr(value)[:80]
-            yield _Wrong(table, key, f"{_named(hints[key])} as {key}", found)
+        elif not fits(value, hints[key]):
+            found = unknown(value, map(str, words(hints[key]))) if isinstance(value, str) else repr(value)[:80]
+            yield _Wrong(table, key, f"{named(hints[key])} as {key}", found)
     for key, rule in rules.items():
         if key not in values and rule.default is MISSING and rule.default_factory is MISSING:
             yield _Wrong("", table, f"a rule {key} in [{table}]", f"no {key}")
-
-
-def _is(value: Any, hint: Any) -> bool:
-    """Whether a value of TOML is of a rule's kind; a whole number is a number, and true is neither."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(hint, type) and origin is None:
-        return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
-    if origin is tuple:
-        return isinstance(value, list) and all(_is(one, inner[0]) for one in value)
-    if origin is dict:
-        return isinstance(value, dict) and all(_is(one, inner[1]) for one in value.values())
-    return any(_is(value, one) if isinstance(one, type) else value == one and type(value) is type(one) for one in inner)
-
-
-def _named(hint: Any) -> str:
-    """A kind in words."""
-    if hint in NAMES:
-        return NAMES[hint]
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is tuple:
-        return f"a list, each of it {_named(inner[0])},"
-    if origin is dict:
-        return "a table of texts"
-    if all(isinstance(one, str | int) for one in inner):
-        return f"one of {', '.join(map(str, inner))}"
-    return " or ".join(_named(one) for one in inner if one is not type(None))
 
 
 def _unfit(values: Mapping[str, Any]) -> Iterator[_Wrong]:

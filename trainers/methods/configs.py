@@ -11,7 +11,7 @@ from trl import GRPOConfig, SFTConfig
 from harness import environment, extras
 from harness.models import generate
 from tasks.errors import InputError, unknown
-from trainers.methods import trl_arguments
+from trainers.methods import trl_arguments, trl_values
 from trainers.recipe import Recipe
 from trainers.training import Training, precision
 
@@ -37,7 +37,7 @@ def arguments(training: Training, alone: bool = False) -> GRPOConfig | SFTConfig
     """TRL's configuration; `alone` does not wait for the other processes of a launch.
 
     Raises:
-        InputError: An argument is none of TRL's, or would have no effect.
+        InputError: An argument is none of TRL's, has a value that TRL does not take, or would have no effect.
     """
     recipe, sft = training.recipe, training.recipe.method == "sft"
     kind = SFTConfig if sft else GRPOConfig
@@ -46,6 +46,7 @@ def arguments(training: Training, alone: bool = False) -> GRPOConfig | SFTConfig
     for key in recipe.trainer:
         if key not in known:
             raise InputError(f"an argument of trl.{kind.__name__}", unknown(key, known), f"edit recipe {recipe.name}, or --set")
+    trl_values.check(kind, recipe.trainer)
     accumulated = accumulation(recipe, environment.launch().world)
     per_method: dict[str, Any] = {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
     if not sft:
