@@ -29,7 +29,7 @@ from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
 NAMES = tuple(family.types[0] for family in families.every() if not family.exact)
-FRAMES, NEW_TOKENS, MANY = 48, 48, 8
+FRAMES, NEW_TOKENS, MANY = 16, 48, 8
 SIZE = tiny.Size(hidden=384, layers=6, heads=6, kv_heads=2, inner=1024, vision_hidden=192, vision_layers=4, std=0.05)
 WAYS = {"alone": Options(device="cpu", share=False), "one by one": Options(device="cpu", batch_size=1)}
 WAYS |= {"together": Options(device="cpu", batch_size="auto")}
