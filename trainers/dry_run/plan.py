@@ -70,9 +70,9 @@ def forecast(training: Training) -> str:
     recipe = training.recipe
     shares, dropped = usable(replace(training, skip_missing=True))
     checkpoint = to_train(training.model)
-    args = arguments(training, alone=True)
     trackers(recipe.trainer.get("report_to"))
     check(training, alone=True)
+    args = arguments(training, alone=True)
     model, processor = empty_model(training)
     rows = len(curriculum(shares, recipe.epochs, training.seed))
     found = [seen_of(training, share, model.config, processor) for share in shares]
