@@ -63,7 +63,7 @@ def _scope(runs: Sequence[int], metric: str, sd: float | None) -> str:
 def alone(
     name: str, metric: str, value: float | None, bounds: Sequence[float | None] | None, blind: tuple[float, str] | None = None
 ) -> str:
-    """What is said of a single run: its score with the 95 % interval, and how far it is above the best that does not look.
+    """What is said of a single run: its score with the 95 % interval, and how far it is above the best blind baseline.
 
     `blind` are the score and the name of that rule; None where there is none.
     """
@@ -74,7 +74,7 @@ def alone(
     if blind is None:
         return f"{said}."
     apart, which = value - blind[0], "more" if value >= blind[0] else "less"
-    return f"{said}, {abs(apart):.1f} {which} than {blind[1]}, the best answer without a look at the video."
+    return f"{said}, {abs(apart):.1f} {which} than {blind[1]}, the best blind baseline."
 
 
 def called(names: Sequence[str]) -> list[str]:
