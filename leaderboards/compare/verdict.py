@@ -41,7 +41,7 @@ def verdict(
     else:
         said = f"{one} cannot be told apart from {other}{over}: {signed(size)} {metric} is within noise ({bounds})"
         if figures["p"] <= LEVEL:
-            said += ". Alone this difference would count, among these comparisons it does not"
+            said += ". Alone the difference would count, among these comparisons it does not"
         elif figures["detectable"] is not None:
             said += f". A difference of {figures['detectable']:.1f} would be found"
         elif figures["interval_95"][0] is None:
