@@ -160,7 +160,7 @@ def make_plan(
 
 
 def _video_folders(task: Task, root: Path) -> list[Path]:
-    """Where the videos of a task may lie below the data root: its folders, however they are spelled, and then those around them."""
+    """Where videos of a task may lie: its folders below the data root, in small or capital letters, then those around them."""
     named = [folder for folder in task.video_folders if not Path(folder).is_absolute()]
     around = [Path(folder).parts[0] for folder in named]
     own = [Path(folder) for folder in task.video_folders if folder not in named]

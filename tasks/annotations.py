@@ -11,7 +11,6 @@ from tasks.declaration import Source, Split, Task
 from tasks.errors import InputError
 from tasks.sample import Sample
 
-
 _COMMON = re.compile(r"(train|val|test|dev)[._]")
 """Names of files that tell nothing of whose they are."""
 

@@ -186,7 +186,7 @@ def opened(training: Training, checkpoint: Checkpoint) -> tuple[Any, Any, Inputs
 
 
 def dev_questions(training: Training) -> list[Question]:
-    """Questions of the dev split of each task (see `tasks.own.dev_split`), in the mode of the last epoch. Raises InputError where one has no videos."""
+    """Questions of the dev split of each task, in the mode of the last epoch. Raises InputError where one has no videos."""
     mode, asked = training.recipe.epochs[-1], []
     for plan in {part.plan.task.name: part.plan for part in training.parts}.values():
         name = f"{plan.task.typed}@{dev_split(plan.task, plan.data_root)}"
