@@ -87,8 +87,8 @@ def planned(experiment: Experiment, root: Path) -> Planned:
 
 
 def _full(name: str, plan: Plan) -> str:
-    """`task@split`; a user's own file keeps its path."""
-    return name if tasks.divide(name)[0].lower().endswith(tasks.OWN_SUFFIX) else plan.name
+    """`task@split`; a user's own data keeps the path that was typed."""
+    return f"{tasks.divide(name)[0]}@{plan.split}" if plan.task.own_path else plan.name
 
 
 def refuse_overlap(trained: Sequence[Plan], evaluated: Sequence[Plan]) -> None:
@@ -121,6 +121,7 @@ def check_here(found: Planned) -> None:
     """Whether the model and the videos are on this machine. Raises InputError."""
     check_model(found.experiment.model)
     for plan in found.every_plan():
+        plan.check_clear()
         if (lines := missing_videos(plan)) and not (found.experiment.skips_missing and plan.videos):
             step = f"harness data check {plan.name}; or `videos: [DIR]`, or `options: [--skip-missing]` in the file"
             raise InputError(f"the videos of {plan.name}", "\n          ".join(lines), step)

@@ -15,6 +15,7 @@ from harness.plan import make_plan
 from harness.records import Record
 from harness.scoring import judge
 from tasks.errors import InputError
+from tasks.own import dev_split
 from tasks.question import Question
 from tasks.rules import VideoRules
 from tasks.span import Span
@@ -56,7 +57,7 @@ def dev_questions(training: Training) -> list[Question]:
     """Questions of the dev split of each task, in the mode of the last epoch. Raises InputError where one has no videos."""
     mode, asked = training.recipe.epochs[-1], []
     for plan in {part.plan.task.name: part.plan for part in training.parts}.values():
-        name = f"{plan.task.name}@dev"
+        name = f"{plan.task.typed}@{dev_split(plan.task, plan.data_root)}"
         dev = make_plan(name, None, plan.protocol, (mode,), plan.data_root, plan.searched, training.dev_limit, seed=0)
         if not dev.videos:
             raise InputError(f"videos of {dev.name}", "none", f"harness data check {dev.name}, or --dev-every 0")
