@@ -43,7 +43,10 @@ def all_tasks() -> dict[str, Task]:
 def tasks_of(thing: outside.Thing) -> tuple[Task, ...]:
     """The tasks that a file from outside declares. Raises InputError where they are something else."""
     if hasattr(thing.load(), "TASKS"):
-        return tuple(thing.made("TASKS", tuple))
+        tasks = thing.made("TASKS", tuple)
+        if not tasks or not all(isinstance(task, Task) for task in tasks):
+            raise InputError(f"TASKS in {thing.path}, a tuple of one Task or more", repr(tasks)[:200], f"edit {thing.path}")
+        return tasks
     return (thing.made("TASK", Task),)
 
 
