@@ -66,7 +66,7 @@ def row(model: Path, scores: list[dict[str, Any]]) -> list[str]:
     record = json.loads((model / RECORD).read_text(encoding="utf-8"))
     seed, weak = record["settings"]["seed"], record["settings"]["cooldown"] is not None
     steps = "" if weak else ", ".join(map(str, record["stages_learned_at_steps"]))
-    test, dev, *controls = [f"{one['aggregate']['mIoU']:.2f} / {one['query_gap']:.1f}" for one in scores]
+    test, dev, *controls = [f"{one['aggregate']['mIoU']:.2f} / {one['query_gap']:z.1f}" for one in scores]
     low, high = scores[0]["interval_95"]["mIoU"]
     between = "" if low is None else f"{low:.1f}-{high:.1f}"
     parsed, asked = (sum(one["counts"][key] for one in scores) for key in ("parsed", "answered"))
