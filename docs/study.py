@@ -16,6 +16,7 @@ from leaderboards.trainings import TABLE, read, trainings
 
 ROOT = Path(__file__).resolve().parent
 PAGE, FIGURE = ROOT / "study.md", ROOT / "study" / "trainings.svg"
+FIRST = ("trained on", "asked on", "outcome", "verdict")
 HEAD = """# The claims of TempSamp-R1 in miniature
 
 Written by `python docs/study.py`, from `harness experiment study`. The contrasts stand in `trainers/experiments/study.yaml`,
@@ -34,9 +35,9 @@ the paper, the best IoU of a prompt Fig. 4. A recipe without replies of its own 
 LIMITS = """## What it does not show
 
 The videos are drawn: three shapes on a plain ground, 64 x 64 pixels. The model has less than a million weights and answers
-without a thought. Its base was trained on every look; `unseen` are looks that training never asked for, although its videos show
-them. So the study tests the method where all of it can be repeated within hours. It says nothing of the levels that the paper
-prints. Figures differ between processors; the same command on one machine gives the same numbers.
+without a thought. The base was trained on every look; `unseen` are looks that training never asked for, although its videos show
+them. So the study tests the method where all of it can be repeated within hours. The study says nothing of the levels that the
+paper prints. Figures differ between processors; the same command on one machine gives the same numbers.
 """
 
 
@@ -54,10 +55,9 @@ def page(experiment: Mapping[str, Any], records: Sequence[Mapping[str, Any]], ta
     """The page of an experiment, from its document, the records of all its trainings and its tables."""
     contrasts = experiment["contrasts"]
     places = list(dict.fromkeys((one["split"], one["trained_on"], one["mode"]) for one in contrasts))
-    parts = [HEAD, "## The primary contrast\n"]
-    for one in contrasts:
-        if _pair(one) == _pair(contrasts[0]):
-            parts.append(f"- Trained on {one['trained_on']}, asked on {one['split']}: {outcome(one)} {one['verdict']}")
+    primary = [one for one in contrasts if _pair(one) == _pair(contrasts[0])]
+    rows = [dict(zip(FIRST, (one["trained_on"], one["split"], outcome(one), one["verdict"]), strict=True)) for one in primary]
+    parts = [HEAD, "## The primary contrast\n", _table(rows)]
     parts += ["\n## Every contrast\n", _outcomes(contrasts, places), ""]
     parts += [*(f"- {count(contrasts, place)}" for place in places), LEGEND]
     return "\n".join([*parts, how(experiment, records), LIMITS, "## Tables\n", f"```\n{table.rstrip()}\n```", ""])
@@ -108,6 +108,10 @@ def _outcomes(contrasts: Sequence[Mapping[str, Any]], places: Sequence[tuple[str
                 shown = f"{signed(one['difference'])} ({interval(one)})" if one["difference"] is not None else TOO_FEW
                 row[_named((one["split"], one["trained_on"], one["mode"]), places)] = f"{shown} {outcome(one)}"
         rows.append(row)
+    return _table(rows)
+
+
+def _table(rows: Sequence[Mapping[str, str]]) -> str:
     return str(tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True))
 
 

@@ -53,7 +53,7 @@ class Progress:
             answered = self._counts["done"] - self._counts["errors"]
             elapsed_s = max(now - self._start, 1e-9)
             told = [f"{one.main} {value:.1f}" for one, value in values]
-            told += [f"parsed {100 * self._counts['parsed'] / max(answered, 1):.0f}%", f"errors {self._counts['errors']}"]
+            told += [f"parse rate {100 * self._counts['parsed'] / max(answered, 1):.0f}%", f"errors {self._counts['errors']}"]
             self._bar.set_postfix_str(f"{', '.join(told)}, decode {100 * waited_s / elapsed_s:.0f}%", refresh=False)
         self._bar.update(len(records))
 

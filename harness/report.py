@@ -17,6 +17,7 @@ from tasks.parsers import reader
 from tasks.sample import Sample
 from tasks.say import blind, say, sayable
 
+PARSE_RATE, QUERY_GAP, BEST = "parse rate", "query gap", "best baseline"
 CUT_OFF = "cut off"
 """Column of replies that the length limit ended; only where there are any."""
 
@@ -34,6 +35,8 @@ FLOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     **dict.fromkeys(("longest-window", "hull"), ("ceiling", SETS)),
 }
 """Rows without a model: whether they do not look or know the truth, and for which kinds they stand in a table."""
+CALLED = {"trivial": "baseline", "ceiling": "upper bound"}
+"""What tables call these two."""
 CEILINGS = tuple(name for name, (kind, _) in FLOORS.items() if kind == "ceiling")
 OF_SPANS = ("moment", "pairs", "union", "instances", "retrieval")
 """Kinds whose answers are spans alone."""
@@ -48,13 +51,13 @@ def rows(model: str, scores: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def floor_rows(plan: Plan, found: Sequence[Floor] | None = None) -> list[dict[str, str]]:
-    """Rows of models that do not look and of ceilings, on the same samples: no number stands without them."""
+    """Rows of baselines and of upper bounds, on the same samples: no number stands without them."""
     found = floors(plan) if found is None else found
-    return [_row(name, kind, entry, entry["headings"], entry["main"]) for name, kind, entry in found]
+    return [_row(name, CALLED[kind], entry, entry["headings"], entry["main"]) for name, kind, entry in found]
 
 
 def by_task(tasks_: Iterable[tuple[Plan, Mapping[str, Any], Sequence[Floor]]]) -> list[dict[str, str]]:
-    """Rows of one table over several tasks: of each the main metric, beside the best that does not look at the video."""
+    """Rows of one table over several tasks: of each the main metric, beside the best blind baseline."""
     table = []
     for plan, scores, found in tasks_:
         main = scores["main"]
@@ -63,8 +66,8 @@ def by_task(tasks_: Iterable[tuple[Plan, Mapping[str, Any], Sequence[Floor]]]) -
         for mode, entry in scores["modes"].items():
             row = {"task": plan.name, "protocol": plan.protocol.name, "mode": _mode(mode), "metric": scores["headings"][main]}
             row |= {"value": _two(entry["aggregate"][main]), "95 %": _interval(entry, main)}
-            row |= {"best without a look": "-" if best is None else f"{best[0]:.2f} ({best[1]})"}
-            table.append({**row, "coverage": percent(entry.get("coverage")), "parsed": percent(entry.get("parse_rate"))})
+            row |= {BEST: "-" if best is None else f"{best[0]:.2f} ({best[1]})"}
+            table.append({**row, "coverage": percent(entry.get("coverage")), PARSE_RATE: percent(entry.get("parse_rate"))})
     return table
 
 
@@ -156,7 +159,7 @@ def _row(model: str, mode: str, entry: Mapping[str, Any], headings: Mapping[str,
     row = {"model": _short(model), "mode": _mode(mode)}
     answered = entry["counts"]["answered"] if "counts" in entry else None
     row["coverage"] = "-" if answered is None else f"{answered}/{aggregate['n']} ({percent(entry['coverage'])})"
-    row["parsed"] = percent(entry.get("parse_rate"))
+    row[PARSE_RATE] = percent(entry.get("parse_rate"))
     if cut_off := entry.get("counts", {}).get("truncated", 0):
         row[CUT_OFF] = str(cut_off)
     for name, title in headings.items():
@@ -164,7 +167,7 @@ def _row(model: str, mode: str, entry: Mapping[str, Any], headings: Mapping[str,
         if name == main:
             row["95 %"] = _interval(entry, name)
     gap = entry.get("query_gap")
-    row["gap"] = "-" if gap is None else f"{round(gap, 1) + 0.0:.1f}"
+    row[QUERY_GAP] = "-" if gap is None else f"{round(gap, 1) + 0.0:.1f}"
     return row
 
 

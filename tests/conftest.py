@@ -1,5 +1,6 @@
 """Fixtures every test folder shares."""
 
+import gc
 import hashlib
 import json
 import os
@@ -15,6 +16,11 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--skipped-to", help="a file for the names of the tests that skipped, one a line: .ci/run runs them again")
+
+
+def pytest_collection_finish() -> None:
+    """Trainings collect garbage, and would look through the tests and every module that they import each time."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

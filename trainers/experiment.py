@@ -230,7 +230,7 @@ def _check_labels(key: str, labels: Sequence[str] | Mapping[str, Any], taken: Se
         if not label.strip(". ") or not label.isprintable() or len(label.encode()) > 200 or label != label.strip():
             raise place.refuse(f"labels of {key} that can be names of folders", repr(label[:80]))
         if label in taken:
-            raise place.refuse(f"labels other than {BASE}, the model before training, and names of trivial models", label)
+            raise place.refuse(f"labels other than {BASE}, the model before training, and names of baselines", label)
         if (other := folders.setdefault(folder_name(label).casefold(), label)) != label:
             raise place.refuse(f"labels of {key} that are different folders", f"{other} and {label}")
 

@@ -127,7 +127,13 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
         values |= {"trainer": trainer, key: parsed} if key in KEYS else {"trainer": {**trainer, key: parsed}}
         if key == ACCUMULATION:
             values["prompts_per_step"] = None
-        recipe = from_mapping(recipe.name, values)
+        try:
+            recipe = from_mapping(recipe.name, values)
+        except InputError as error:
+            lone = list in KINDS.get(key, ()) and isinstance(parsed, str)
+            step = f"--set '{key}=[{value}]'" if lone else f"correct --set {key}=…"
+            found = error.found.removeprefix(f"{recipe.name}.yaml: ")
+            raise InputError(error.expected, f"--set {change[:80]}: {found}", step) from error
     return check(recipe)
 
 

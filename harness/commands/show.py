@@ -22,7 +22,7 @@ SHOWN = 3
 
 
 def main(options: Namespace) -> int:
-    """Show a protocol, or the card of a task with its floors, ceilings and one sample rendered as a model would be asked it."""
+    """Show a protocol, or the card of a task: its baselines, its upper bounds, and one sample as a model would be asked it."""
     name = options.name.removeprefix(PROTOCOL)
     own = name.endswith(protocol.SUFFIX)
     if own or name != options.name or (name in protocol.names() and name not in task.all_tasks()):

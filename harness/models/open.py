@@ -57,7 +57,7 @@ def open_model(
     if options.model_args and not lmms_name:
         raise InputError("--model-args with --backend lmms:NAME", f"--backend {backend}", "leave --model-args out")
     if backend in ("hf", "vllm") and "/" not in name and not Path(name).exists():
-        expected = "a checkpoint folder, a hub id (owner/name), FILE.py:CLASS, replay:FILE or a trivial model"
+        expected = "a checkpoint folder, a hub id (owner/name), FILE.py:CLASS, replay:FILE or a baseline"
         raise InputError(expected, unknown(name, trivial.NAMES), "harness ls models")
     if kind not in AUTO and (options.batch_size == "auto" or options.device_map):
         raise InputError("a number for --batch-size, and no --device-map", f"--backend {backend}", "--batch-size 8")

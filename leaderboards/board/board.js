@@ -1,5 +1,5 @@
 // Adds to each table of a board: sorting by its heads, a search, a choice of rows and of columns.
-const KINDS = [["", "every row"], ["run", "runs"], ["paper", "papers"], ["blind", "rules without a model, and ceilings"]];
+const KINDS = [["", "every row"], ["run", "runs"], ["paper", "papers"], ["blind", "baselines and upper bounds"]];
 
 function enhance(section, number) {
   const table = section.querySelector("table"), names = [...table.tHead.rows[0].cells].map((head) => head.textContent);

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from harness.report import percent
+from harness.report import PARSE_RATE, QUERY_GAP, percent
 from leaderboards.board.rows import Number, Row
 
 FACTS = ("seeds", "n", "coverage", "parsed", "gap", "train s", "protocol", "trained on", "commit", "source")
+HEADS = {"parsed": PARSE_RATE, "gap": QUERY_GAP}
+"""Heads in tables for people of facts that CSV and JSON call otherwise."""
 CONDITIONS = ("n", "coverage", "protocol", "trained on", "commit", "source")
 NONE = Number(None)
 
@@ -20,6 +22,11 @@ def number(found: Number, digits: int = 2) -> str:
 def interval(found: Number) -> str:
     """The 95 % interval of a number."""
     return "-" if found.interval is None else "-".join(f"{bound:.1f}" for bound in found.interval)
+
+
+def head(fact: str) -> str:
+    """What a table for people calls a column."""
+    return HEADS.get(fact, fact)
 
 
 def facts(row: Row) -> dict[str, str]:

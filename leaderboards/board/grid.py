@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from leaderboards.board.cells import FACTS, NONE, agreed, facts, interval, notes, number, suspicions
+from leaderboards.board.cells import FACTS, NONE, agreed, facts, head, interval, notes, number, suspicions
 from leaderboards.board.ranking import Board, Section, marks
 from leaderboards.board.rows import PUBLISHED, RUN, Number, Row
 from tasks.errors import InputError, unknown
@@ -60,9 +60,9 @@ def grid(section: Section, chosen: Sequence[str] = ()) -> Grid:
         RANK: not any(section.places),
         BOUNDS: not bounded,
         REASONS: not (section.forced or section.below),
-        **{fact: fact not in known for fact in FACTS},
+        **{head(fact): fact not in known for fact in FACTS},
     }
-    names = [name for name in (chosen or every) if name in every and (chosen or not left_out.get(name))]
+    names = [name for name in (map(head, chosen) if chosen else every) if name in every and (chosen or not left_out.get(name))]
     shown = names if "model" in names else ["model", *names]
 
     def lines(some: Sequence[Row], ranked: bool) -> tuple[Line, ...]:
@@ -81,7 +81,7 @@ def grid(section: Section, chosen: Sequence[str] = ()) -> Grid:
 def check_columns(board: Board) -> None:
     """Refuse a chosen column that no section has. Raises InputError."""
     known = list(dict.fromkeys(name for section in board.sections for name in _columns(section, [])))
-    for name in board.columns:
+    for name in map(head, board.columns):
         if name not in known:
             raise InputError(f"columns: {', '.join(known)}", unknown(name, known), "harness board --columns model,mIoU RUN")
 
@@ -112,7 +112,7 @@ def _columns(section: Section, rows: Sequence[Row]) -> dict[str, Look]:
         if metric == section.main:
             columns[BOUNDS] = lambda row, _: Cell(interval(row.metrics.get(section.main, NONE)))
             columns[RANK] = lambda row, _: Cell(place.get(id(row), "-"))
-    columns |= {fact: of_fact(fact) for fact in FACTS}
+    columns |= {head(fact): of_fact(fact) for fact in FACTS}
     return {**columns, REASONS: lambda row, _: Cell("; ".join(row.reasons) or "-")}
 
 

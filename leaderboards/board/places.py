@@ -67,7 +67,7 @@ def places(rows: Sequence[Row], main: str, judged: Judged) -> list[str]:
 
 
 def said(rows: Sequence[Row], floors: Sequence[Row], main: str, judged: Judged) -> str:
-    """What may be said of the best run: against the next one, or of a single one against the best that does not look.
+    """What may be said of the best run: against the next one, or of a single one against the best baseline.
 
     Empty where there is no run, or its replies are not known.
     """

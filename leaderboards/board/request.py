@@ -156,7 +156,7 @@ def _without_runs(layout: Table, run: Collection[str], data_root: Path) -> tuple
         except InputError:
             missing.append(name)
     step = "harness data check TASK says what is missing"
-    told = [f"no rows without a model on {', '.join(sorted(missing))}: their annotations are not at hand ({step})"]
+    told = [f"no baselines and upper bounds on {', '.join(sorted(missing))}: their annotations are not at hand ({step})"]
     return rows, told if missing else []
 
 

@@ -19,7 +19,7 @@ def verdict(
     sd: float | None = None,
     corrected: bool = False,
 ) -> str:
-    """The claim, in one sentence; unless both are recipes over `SEEDS` runs or more, a second one says of what it speaks.
+    """The claim, and unless both are recipes over `SEEDS` runs or more, a sentence that says of what it speaks.
 
     Args:
         one: What is judged.
@@ -41,9 +41,9 @@ def verdict(
     else:
         said = f"{one} cannot be told apart from {other}{over}: {signed(size)} {metric} is within noise ({bounds})"
         if figures["p"] <= LEVEL:
-            said += "; alone it would count, among these comparisons it does not"
+            said += ". Alone the difference would count, among these comparisons it does not"
         elif figures["detectable"] is not None:
-            said += f"; a difference of {figures['detectable']:.1f} would be found"
+            said += f". A difference of {figures['detectable']:.1f} would be found"
         elif figures["interval_95"][0] is None:
             said += f"; {TOO_FEW}"
     return f"{said}.{'' if over else f' {_scope(runs, metric, sd)}'}"
@@ -55,15 +55,15 @@ def _seeds(runs: Sequence[int]) -> str:
 
 def _scope(runs: Sequence[int], metric: str, sd: float | None) -> str:
     if max(runs) == 1:
-        return "This speaks of these two checkpoints, not of their recipes: seeds of one recipe can differ as much."
+        return "This verdict speaks of these two checkpoints, not of their recipes: seeds of one recipe can differ as much."
     known = "" if sd is None else f", whose standard deviation is {sd:.1f} {metric}"
-    return f"This speaks of these runs ({' against '.join(map(str, runs))}), not of other seeds{known}."
+    return f"This verdict speaks of these runs ({' against '.join(map(str, runs))}), not of other seeds{known}."
 
 
 def alone(
     name: str, metric: str, value: float | None, bounds: Sequence[float | None] | None, blind: tuple[float, str] | None = None
 ) -> str:
-    """What is said of a single run: its score with the 95 % interval, and how far it is above the best that does not look.
+    """What is said of a single run: its score with the 95 % interval, and how far it is above the best blind baseline.
 
     `blind` are the score and the name of that rule; None where there is none.
     """
@@ -74,7 +74,7 @@ def alone(
     if blind is None:
         return f"{said}."
     apart, which = value - blind[0], "more" if value >= blind[0] else "less"
-    return f"{said}, {abs(apart):.1f} {which} than {blind[1]}, the best answer without a look at the video."
+    return f"{said}, {abs(apart):.1f} {which} than {blind[1]}, the best blind baseline."
 
 
 def called(names: Sequence[str]) -> list[str]:

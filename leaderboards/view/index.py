@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harness import __version__
-from leaderboards.board.cells import NONE, facts, interval, number
+from leaderboards.board.cells import NONE, facts, head, interval, number
 from leaderboards.board.grid import BOUNDS, REASONS
 from leaderboards.board.rows import Identity, Row
 from leaderboards.board.seeds import grouped
@@ -49,7 +49,7 @@ def _table(identity: Identity | None, rows: Sequence[tuple[Listed, Row]], told: 
     return {
         "title": known or "unknown rules",
         "main": main,
-        "columns": ["model", *numbers, "mode", *FACTS, REASONS],
+        "columns": ["model", *numbers, "mode", *map(head, FACTS), REASONS],
         "rows": [_object(row, metrics, main, run) for run, row in rows],
         "joined": [_object(row, metrics, main) for row in joined] if len(joined) < len(rows) else None,
         "verdicts": told([row for _, row in rows]),

@@ -38,8 +38,8 @@ PATCHES, FRAMES, NEW_TOKENS = 7, 80, 24
 SIZE = tiny.Size(hidden=384, layers=6, heads=6, kv_heads=2, inner=2048, vision_hidden=192, vision_layers=4, std=0.05)
 """The feed-forward layers are 5.3 times as wide as the model, as at 7 B parameters."""
 TARGET = {8: 5.0}
-TEXT = """How many times as fast a question is answered as by the class of lmms-eval, by the number of questions on the video:
-{:,} visual tokens on both sides, {} tokens a reply, text towers of {:.0f} M parameters, {} threads."""
+TEXT = """A cell says how many times as fast a question is answered as by the class of lmms-eval, by the questions on the video.
+Both sides have {:,} visual tokens, {} tokens a reply, text towers of {:.0f} M parameters and {} threads."""
 
 
 def make_video(path: Path, side: int, frames: int) -> None:

@@ -39,8 +39,8 @@ CELLS = [cell for cell in product(PROMPTS, REPLIES, GROUPS) if cell[1] < 1_000 o
 """Without the longest, so that the table takes half an hour."""
 STEPS, FEW_TOKENS = 3, 9_000
 """Steps of a cell, of which the fastest counts, where its rows hold no more tokens than this; one step where they hold more."""
-TEXT = """How many times as fast a whole GRPO step is as one of `trl.GRPOTrainer` (Qwen3-VL, {:.0f} M parameters in the text
-tower), by the tokens of the prompt, the tokens of a reply and the replies of a group G. {}"""
+TEXT = """A cell says how many times as fast a whole GRPO step is as one of `trl.GRPOTrainer`. The text tower of the Qwen3-VL has
+{:.0f} M parameters. Rows are tokens of the prompt and of a reply, columns replies of a group G. {}"""
 
 
 def make_checkpoint(folder: Path, size: tiny.Size = SIZE) -> int:

@@ -45,7 +45,7 @@ PROTOCOLS = {
     "retrieval": "vue-tr",
 }
 DURATION_S = 150.0
-TEXT = """Power of the size by which processor time and peak memory grow, over the three largest sizes: 1 is linear.
+TEXT = """A cell is the power of the size by which processor time and peak memory grow, over the three largest sizes: 1 is linear.
 Sizes go up to {}."""
 
 

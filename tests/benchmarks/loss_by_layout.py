@@ -26,15 +26,16 @@ FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 WAYS = ("branches", "mask", "repeated")
 REPLIES, PROMPT, GROUP = (20, 100, 400, 1_000), 1_000, 8
 SAME, DEARER = 1e-5, 1.1
-TEXT = """How many times as long the loss of {} replies to {:,} tokens takes with the prompt repeated for each reply (TRL's own
-code), and under a mask over pairs of tokens, as in one row without a mask. In brackets stands what a training takes by itself.
+TEXT = """A cell says how many times as long the loss of {} replies to {:,} tokens takes as in one row without a mask. TRL's
+own code repeats the prompt for each reply; the other layout has a mask over pairs of tokens. In brackets stands what a
+training takes by itself.
 The largest difference of a log-probability from TRL's is {:.0e}, and of a gradient {:.0e} of the largest.
 
 {}"""
 MEMORY = """
 
-Peak memory above that of the loaded model ({}, {:,} tokens a reply): under a mask {:.2f} times that without one, with the prompt
-repeated {:.2f} times."""
+Peak memory is counted above that of the loaded model ({}, {:,} tokens a reply). A mask takes {:.2f} times the memory of a row
+without one, and the repeated prompt {:.2f} times."""
 
 
 class Cell(NamedTuple):

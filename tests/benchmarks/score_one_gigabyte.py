@@ -103,9 +103,7 @@ def main() -> None:
             growth = (many["peak_mib"] / few["peak_mib"], many["seconds"] / few["seconds"])
             rows.append((form, f"{few['rows']:,} to {many['rows']:,}", f"{growth[0]:.2f}", f"{growth[1]:.0f}"))
     shown = table(("form", "rows", "times the memory", "times the seconds"), rows)
-    text = (
-        f"`harness score` on a hundred times the bytes ({size // 100:,} to {size:,}), half of them in rows that match no sample."
-    )
+    text = f"`harness score` read a hundred times the bytes ({size // 100:,} to {size:,}), half of them in rows of no sample."
     show("score_one_gigabyte", "Predictions of a gigabyte", f"{text}\n\n{shown}", options.write)
 
 

@@ -40,9 +40,9 @@ from tasks.span import Span
 SIZES = (1, 2, 4, 8, 16)
 SERVICE_S, QUESTIONS, FRAMES, ROUNDS, SIDE = 0.25, 48, 8, 3, 56
 PORT, START_S = 8766, 400
-TEXT = f"""How many times as many questions a second `--backend openai` asks, in wall time, by `--batch-size`. Each question is
-on another video of {FRAMES} frames. The stand-in answers {SERVICE_S:g} s after each question, however many there are.
-vLLM's own server computes a tiny model on the cores of the client, so its row says nothing of a GPU."""
+TEXT = f"""A cell says how many times as many questions a second `--backend openai` asks, in wall time, by `--batch-size`. Each
+question is on another video of {FRAMES} frames. The stand-in answers {SERVICE_S:g} s after each question, however many there are.
+The server of vLLM computes a tiny model on the cores of the client, so its row says nothing of a GPU."""
 
 
 class Server(ThreadingHTTPServer):

@@ -23,8 +23,8 @@ FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 PROMPTS = ((500, 500, 500, 500), (400, 500, 500, 600), (250, 500, 750, 1_000), (250, 250, 250, 2_000))
 ANSWER, ROUNDS, SAME = 20, 2, 1e-5
 WAYS = ("repeated", "branches")
-TEXT = """How many times as fast the loss of {} videos is with all of them in one row as in padded rows, by the tokens of their
-prompts, with answers of {} tokens. Loss and gradients differ by {:.0e} at most, relative to the largest gradient.
+TEXT = """A cell says how many times as fast the loss of {} videos is in one row as in padded rows. Rows of the table are
+tokens of the prompts; answers have {} tokens. Loss and gradients differ by {:.0e} at most, relative to the largest gradient.
 `harness train --recipe sft --set prompts_per_device=4` takes the layout in brackets by itself."""
 
 

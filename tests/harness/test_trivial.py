@@ -154,8 +154,9 @@ def floors(root: Path, name: str, ours: str | None = None) -> dict[str, dict[str
 @pytest.mark.shared_data
 def test_floors_of_qvhighlights(shared_data: Path) -> None:
     found = floors(shared_data, "qvhighlights@val")
-    assert [found["zero-saliency"][column] for column in ("HL-mAP", "HIT@1", "mode")] == ["11.04", "14.97", "trivial"]
-    assert [found["oracle"][column] for column in ("MR-mAP", "mIoU", "HL-mAP", "mode")] == ["99.76", "100.00", "37.66", "ceiling"]
+    assert [found["zero-saliency"][column] for column in ("HL-mAP", "HIT@1", "mode")] == ["11.04", "14.97", "baseline"]
+    assert [found["oracle"][column] for column in ("MR-mAP", "mIoU", "HL-mAP")] == ["99.76", "100.00", "37.66"]
+    assert found["oracle"]["mode"] == "upper bound"
     known = ["whole-video", "middle-half", "train-prior", "zero-saliency", "oracle", "oracle-grid", "longest-window", "hull"]
     assert list(found) == known
     aligned = floors(shared_data, "qvhighlights@val", "qvh-hl-aligned")

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from leaderboards import web
 from leaderboards.board.cells import FACTS
 from leaderboards.board.formats import FORMATS
+from leaderboards.board.grid import check_columns
 from leaderboards.board.published import FOLDER, Table, read
 from leaderboards.board.ranking import Section, build, marks
 from leaderboards.board.rows import CEILING, RUN, TRIVIAL, Identity, Number, Row, judged
@@ -345,6 +346,16 @@ def test_csv_and_json_say_the_same(written: dict[str, str]) -> None:
         assert float(line["mIoU"]) == found["metrics"]["mIoU"]["value"]
         assert line["not comparable"] == "; ".join(found["not_comparable"])
         assert all(line[fact] == found[fact] for fact in FACTS)
+
+
+def test_people_read_the_words_of_the_field_and_programs_the_keys() -> None:
+    board = build([seeded(0, 50.0), row("a", 45.0)], [], no_floors, None)
+    for form in ("text", "md", "html"):
+        assert all(word in FORMATS[form](board) for word in ("parse rate", "query gap")), form
+    assert {"parsed", "gap"} <= set(FORMATS["csv"](board).splitlines()[0].split(","))
+    for chosen in (("query gap", "parse rate"), ("gap", "parsed")):
+        check_columns(board._replace(columns=chosen))
+        assert FORMATS["md"](board._replace(columns=chosen)).count("| model | query gap | parse rate |") == 1
 
 
 def test_no_cell_of_the_csv_is_a_formula() -> None:

@@ -253,7 +253,8 @@ def test_text_names_what_was_compared(
         assert words in text
     assert "LIMITED" not in text
     assert "FORCED" not in text
-    assert text.startswith("B random ") and "This speaks of these runs (1 against 2), not of other seeds" in text.split("\n\n")[0]
+    assert text.startswith("B random ")
+    assert "This verdict speaks of these runs (1 against 2), not of other seeds" in text.split("\n\n")[0]
     table = [line for line in text.splitlines() if line.strip().startswith(("mIoU (primary)", "R1@0.5 "))]
     assert [("*" in line) for line in table] == [False, True]
 

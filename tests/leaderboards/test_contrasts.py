@@ -116,4 +116,4 @@ def test_a_finding_that_the_correction_takes_away_is_told_as_such(whole: Plan, w
     systems = of(whole, written, a=5, b=6)
     (found,) = experiment.contrasted(whole, systems, [("a", "b")])
     lost = found._replace(p=0.03, p_holm=0.06, interval_95=(0.1, 2.0))
-    assert not lost.differs and lost.verdict.endswith("alone it would count, among these comparisons it does not.")
+    assert not lost.differs and lost.verdict.endswith("Alone the difference would count, among these comparisons it does not.")

@@ -18,5 +18,5 @@ def test_a_constant_span_stands_beside_the_rows_of_tempr1(shared_data: Path, cap
 def test_what_is_not_at_hand_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["board", "--layout", "tempr1-2", "--data-root", str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    assert "no rows without a model on anet-dense, anet-tal, nextgqa: their annotations are not at hand" in text
+    assert "no baselines and upper bounds on anet-dense, anet-tal, nextgqa: their annotations are not at hand" in text
     assert "whole-video" not in text

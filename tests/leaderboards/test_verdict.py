@@ -11,7 +11,7 @@ def figures(**changed: Any) -> dict[str, Any]:
     return {"n": 90, "difference": 5.7, "interval_95": [2.0, 9.4], "p": 0.003, "p_holm": 0.012, "detectable": 5.2} | changed
 
 
-SCOPE = "This speaks of these two checkpoints, not of their recipes: seeds of one recipe can differ as much."
+SCOPE = "This verdict speaks of these two checkpoints, not of their recipes: seeds of one recipe can differ as much."
 
 
 def test_two_checkpoints_are_not_their_recipes() -> None:
@@ -32,18 +32,19 @@ def test_recipes_over_seeds_need_no_second_sentence() -> None:
 def test_with_few_seeds_their_spread_is_told_where_it_is_known(runs: tuple[int, int]) -> None:
     said = verdict("B", "A", "mIoU", figures(), runs, sd=3.21)
     place = f"({runs[0]} against {runs[1]})"
-    assert said.endswith(f"This speaks of these runs {place}, not of other seeds, whose standard deviation is 3.2 mIoU.")
+    assert said.endswith(f"This verdict speaks of these runs {place}, not of other seeds, whose standard deviation is 3.2 mIoU.")
 
 
 def test_noise_says_what_would_be_found() -> None:
     said = verdict("B", "A", "mIoU", figures(difference=1.2, interval_95=[-1.0, 3.4], p=0.3), (3, 3))
-    assert said.endswith("+1.20 mIoU is within noise (95 % -1.00 to +3.40, p 0.300); a difference of 5.2 would be found.")
+    assert said.endswith("+1.20 mIoU is within noise (95 % -1.00 to +3.40, p 0.300). A difference of 5.2 would be found.")
 
 
 def test_a_correction_is_named_and_what_it_takes_away() -> None:
     assert "p 0.012 after Holm" in verdict("B", "A", "mIoU", figures(), corrected=True)
     said = verdict("B", "A", "mIoU", figures(p=0.03, p_holm=0.09), (3, 3), corrected=True)
-    assert "cannot be told apart" in said and said.endswith("alone it would count, among these comparisons it does not.")
+    assert "cannot be told apart" in said
+    assert said.endswith("Alone the difference would count, among these comparisons it does not.")
 
 
 def test_nothing_is_claimed_of_too_few_videos() -> None:
