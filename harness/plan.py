@@ -79,7 +79,7 @@ class Plan:
             raise InputError("--limit or --ids, not both", f"--limit {self.limit}", "leave one out")
         if not (samples := [sample for sample in self.samples if sample.id in ids]):
             step = f"harness data check {self.name} --ids-out FILE"
-            raise InputError(f"ids of {self.name}", f"{len(ids):,} ids, none of them", step)
+            raise InputError(f"ids of {self.name}", f"{len(ids):,} ids, none of which is in the split", step)
         digest = hashlib.sha256("\n".join(sorted(sample.id for sample in samples)).encode())
         return replace(self, samples=samples, ids_sha256=digest.hexdigest())
 

@@ -180,7 +180,7 @@ def check_whole(run: Recorded) -> Recorded:
         total = len(run.plan.samples) * len(run.plan.modes)
         if missing := sum((s.id, mode) not in run.records for s in run.plan.samples for mode in run.plan.modes):
             expected = f"a reply or an error for every question in {run.path / store.SAMPLES}"
-            raise InputError(expected, f"{missing:,} of {total:,} lack one", _again(run.document))
+            raise InputError(expected, f"{missing:,} of {total:,} questions lack a record", _again(run.document))
     return run
 
 

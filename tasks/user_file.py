@@ -22,7 +22,7 @@ def run(path: Path, step: str, module: str | None = None) -> ModuleType:
     with the line where there is no such file or it raises.
     """
     if path.suffix != ".py" or not path.is_file():
-        raise InputError("a Python file", f"{path}: there is none", step)
+        raise InputError("a Python file", f"{path}: no such file", step)
     try:
         return _run(path) if module is None else importlib.import_module(module)
     except (Exception, SystemExit) as error:

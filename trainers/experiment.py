@@ -171,7 +171,7 @@ def _contrasts(values: Mapping[str, Any], place: Place) -> tuple[tuple[str, str]
     """Pairs of labels; without them, every recipe against the baseline."""
     labels, baseline = values["recipes"], values.get("baseline")
     if ("contrasts" in values) == (baseline is not None):
-        raise place.refuse("either a baseline or contrasts", "both" if baseline is not None else "none of them")
+        raise place.refuse("either a baseline or contrasts", "both" if baseline is not None else "neither")
     if baseline is not None:
         if baseline not in labels:
             raise place.refuse(f"a baseline among {', '.join(labels)}", unknown(baseline, labels))

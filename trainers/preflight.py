@@ -178,7 +178,7 @@ def check_launch(training: "Training") -> None:
         found = f"--dev-every {training.dev_every} on a sharded one ({kind})"
         raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
     if kind == "FSDP" and recipe.lora is not None:
-        raise InputError("DeepSpeed or DDP for adapters", "FSDP, under which merging them was never run", step)
+        raise InputError("DeepSpeed or DDP for adapters", "FSDP, under which merging adapters was never run", step)
     if kind == "FSDP" and recipe.method == "grpo":
         why = "under which handing weights to vLLM was never run"
         if not by_vllm:
@@ -197,7 +197,7 @@ def _check_four_bits(training: "Training", kind: str | None, by_vllm: bool) -> N
     if training.recipe.lora is None:
         raise InputError("adapters, as weights of four bits are not trained", "--load-in-4bit alone", "--lora 16 --load-in-4bit")
     if kind is not None:
-        found = f"{kind}: DeepSpeed or FSDP, where they were never run"
+        found = f"{kind}: DeepSpeed or FSDP, where four bits were never run"
         step = "accelerate launch --config_file trainers/launch/ddp.yaml"
         raise InputError("one process or DDP for weights of four bits", found, step)
     if by_vllm:

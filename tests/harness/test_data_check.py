@@ -168,7 +168,7 @@ def test_ids_are_part_of_what_a_run_is(benchmark_root: Path, tmp_path: Path, cap
         code, _, message = harness(capsys, *run, *other)
         assert code == 2 and "ids_sha256 was" in message
     for wrong, words in (
-        (["--ids", write_ids(tmp_path / "none", ["x"])], "none of them"),
+        (["--ids", write_ids(tmp_path / "none", ["x"])], "none of which is in the split"),
         (["--ids", tmp_path / "nowhere"], "a file of ids"),
         (["--ids", some, "--limit", "3"], "not both"),
     ):

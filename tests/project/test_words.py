@@ -28,6 +28,8 @@ LATER = {"base.md", "decisions.md"}
 TERSE = {"papers.md"}
 """Notes beside tables, which speak of the paper above them."""
 VAGUE = re.compile(r"(?:It|Its|They|Their)\b")
+VAGUE_ONE = re.compile(r"^one (?:that|whose|over)\b|\b(?:another one|that one|none of them|there is none|lack one)\b|\bthem$")
+"""In what an error found: a noun that stands in another line."""
 
 
 def read(page: Path) -> str:
@@ -74,4 +76,5 @@ def test_errors_are_short_and_say_what_to_do_with_what() -> None:
         for sentence in re.split(r"(?<=[.;:]) ", text):
             assert len(sentence.split()) <= WORDS, f"{place}: {sentence}"
             assert re.match(r"(it|its|they|their)\b", sentence, re.IGNORECASE) is None, f"{place}: {sentence}"
+            assert part != 1 or VAGUE_ONE.search(sentence) is None, f"{place}: {sentence}"
             assert part < 2 or re.search(r"\b(it|them)\b", sentence) is None, f"{place}: {sentence}"

@@ -181,7 +181,7 @@ FOUR = ["--load-in-4bit", "--lora", "4"]
         ("tempsamp", FOUR, ZERO_3, "(?s)weights of four bits.*ZeRO-3: DeepSpeed or FSDP"),
         ("sft", FOUR, FSDP, "DDP for adapters"),
         ("sft", ["--load-in-4bit"], {}, "adapters, as weights of four bits are not trained"),
-        ("sft", ["--lora", "4"], FSDP, "(?s)DDP for adapters.*merging them was never run"),
+        ("sft", ["--lora", "4"], FSDP, "(?s)DDP for adapters.*merging adapters was never run"),
         ("grpo", [], FSDP, "(?s)recipes that generate.*gathers weights at every token"),
         ("grpo", ["--set", "use_vllm=true"], FSDP, "(?s)recipes that generate.*handing weights to vLLM was never run"),
         ("grpo", ["--set", "use_vllm=true", *FOUR], {}, "weights that vLLM can take over"),
