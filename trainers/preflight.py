@@ -212,4 +212,4 @@ def _check_vllm(trainer: Mapping[str, Any]) -> None:
         raise InputError("vLLM, for rollouts by it", "not installed", step)
     size = trainer.get("vllm_tensor_parallel_size", 1)
     if trainer.get("vllm_mode", "colocate") != "server" and size != 1:
-        raise InputError("an engine in each process", f"one over {size}", "--set vllm_mode=server")
+        raise InputError("an engine in each process", f"an engine over {size} GPUs", "--set vllm_mode=server")
