@@ -179,11 +179,8 @@ def check_launch(training: "Training") -> None:
         raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
     if kind == "FSDP" and recipe.lora is not None:
         raise InputError("DeepSpeed or DDP for adapters", "FSDP, under which merging adapters was never run", step)
-    if kind == "FSDP" and recipe.method == "grpo":
-        why = "under which handing weights to vLLM was never run"
-        if not by_vllm:
-            why = "which gathers weights at every token: processes whose replies end earlier would not answer"
-        raise InputError("DeepSpeed or DDP for recipes that generate", f"FSDP, {why}", step)
+    if kind == "FSDP" and by_vllm:
+        raise InputError("DeepSpeed or DDP for rollouts by vLLM", "FSDP, under which handing weights to vLLM was never run", step)
     if training.load_in_4bit:
         _check_four_bits(training, kind, by_vllm)
     if kind is not None and kind.startswith("ZeRO"):

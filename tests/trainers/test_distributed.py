@@ -161,6 +161,18 @@ def test_adapters_under_zero_3_train_as_one(checkpoints: dict[str, Path], data: 
     assert_can_be_run(two, data)
 
 
+def test_fsdp_2_trains_as_one(alone: Path, checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    """Weights are shared but for the drawing of replies, which end at different lengths; the head is gathered by TRL."""
+    model = checkpoints["qwen3_vl"]
+    arguments = {recipe: typed(recipe, model, data, tmp_path / recipe, 1) for recipe in ("sft", "tempsamp")}
+    options = ["--config_file", str(LAUNCH / "fsdp2.yaml"), "--num_processes", "2", "--main_process_port", "0"]
+    jobs = [job(arguments["sft"], interrupt=3), job(arguments["sft"]), job(arguments["tempsamp"])]
+    launch(["accelerate.commands.launch", *options], jobs)
+    for recipe in arguments:
+        assert_same(alone / recipe, tmp_path / recipe, model)
+    assert_can_be_run(tmp_path / "tempsamp", data)
+
+
 STAGE_3 = '{"zero_optimization": {"stage": 3}}'
 ZERO = {"ACCELERATE_USE_DEEPSPEED": "true"}
 ZERO_3 = {**ZERO, "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3"}
@@ -182,8 +194,7 @@ FOUR = ["--load-in-4bit", "--lora", "4"]
         ("sft", FOUR, FSDP, "DDP for adapters"),
         ("sft", ["--load-in-4bit"], {}, "adapters, as weights of four bits are not trained"),
         ("sft", ["--lora", "4"], FSDP, "(?s)DDP for adapters.*merging adapters was never run"),
-        ("grpo", [], FSDP, "(?s)recipes that generate.*gathers weights at every token"),
-        ("grpo", ["--set", "use_vllm=true"], FSDP, "(?s)recipes that generate.*handing weights to vLLM was never run"),
+        ("grpo", ["--set", "use_vllm=true"], FSDP, "(?s)rollouts by vLLM.*handing weights to vLLM was never run"),
         ("grpo", ["--set", "use_vllm=true", *FOUR], {}, "weights that vLLM can take over"),
         (
             "grpo",
