@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,16 +61,16 @@ def _values(path: Path, verb: str, build: Callable[[], Parser], actions: Mapping
     if path.suffix == ".json":
         return _of_run(path, verb, build, actions)
     what = f"a YAML file with options of harness {verb}: a mapping with some of the keys {', '.join(_keys(actions))}"
-    content, text = yaml_file.read(path, what, STEP.format(verb)), path.read_text(encoding="utf-8")
+    content = yaml_file.read(path, what, STEP.format(verb))
     found = {}
     for key, value in content.items():
         action = next((one for one in actions.values() if key.replace("_", "-") in _names(one)), None)
+        where = f"{path} line {content.lines[key]}"
         if action is None:
-            line = next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*[\"']?{re.escape(key)}\b", row)), 0)
             known = _keys(actions)
             expected = f"an option of harness {verb}: {', '.join(known)}"
-            raise InputError(expected, f"{path} line {line}: {unknown(key, known)}", STEP.format(verb))
-        found[action.dest] = _value(action, value, f"{path}: {key}", verb)
+            raise InputError(expected, f"{where}: {unknown(key, known)}", STEP.format(verb))
+        found[action.dest] = _value(action, value, f"{where}: {key}", verb)
     return found
 
 
@@ -103,7 +102,8 @@ def _value(action: argparse.Action, value: Any, where: str, verb: str) -> Any:
         raise InputError("a value that the option takes", f"{where}: {error}", STEP.format(verb)) from error
     for part in made:
         if action.choices is not None and part not in action.choices:
-            raise InputError(f"one of {', '.join(map(str, action.choices))}", f"{where}: {part!r}", STEP.format(verb))
+            known = list(map(str, action.choices))
+            raise InputError(f"one of {', '.join(known)}", f"{where}: {unknown(str(part), known)}", STEP.format(verb))
     return made if many else made[0]
 
 

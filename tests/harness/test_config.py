@@ -80,6 +80,10 @@ def test_every_verb_takes_one(words: list[str], text: str, parsed: Parsed) -> No
         ("videos: {a: b}\n", "videos"),
         ("model: null\n", "model"),
         ("- model\n", "a mapping"),
+        ("limit: 3\n\ndtype: float33\n", r"line 3: dtype: 'float33' \(nearest: float32\)"),
+        ("model: a\nlimit: many\n", "line 2: limit: invalid literal"),
+        ("model: a\nmodel: b\n", "line 2: .* 'model' again"),
+        ("model: a\n  tasks: b\n", "line 2: mapping values are not allowed here"),
     ],
 )
 def test_what_the_option_would_not_take_is_refused(text: str, expected: str, parsed: Parsed) -> None:
