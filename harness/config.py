@@ -1,6 +1,7 @@
-"""`--config FILE`: the options of a verb from a YAML file, or from the `run.json` of a run; what is typed beside it wins."""
+"""The options of a verb, as they are typed and from `--config FILE`, a YAML file or a `run.json`. What is typed wins."""
 
 import argparse
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,12 +22,13 @@ def parse(build: Callable[[], Parser], arguments: Sequence[str] | None, typed: S
     first = Parser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", action="append", default=[])
     named: list[str] = first.parse_known_args(typed)[0].config
-    if not named:
-        return build().parse_args(arguments)
-    if len(named) > 1:
-        raise InputError("one --config", " ".join(named), f"--config {named[0]}")
     built = build()
     verb, parser = _deepest(built, typed)
+    _refuse_unknown(verb, parser, typed)
+    if not named:
+        return built.parse_args(arguments)
+    if len(named) > 1:
+        raise InputError("one --config", " ".join(named), f"--config {named[0]}")
     values = _values(Path(named[0]), verb, build, {action.dest: action for action in _actions(parser)})
     for action in _actions(parser):
         if action.dest in values:
@@ -39,6 +41,18 @@ def parse(build: Callable[[], Parser], arguments: Sequence[str] | None, typed: S
         if not hasattr(options, key):
             setattr(options, key, value)
     return options
+
+
+def _refuse_unknown(verb: str, parser: Parser, typed: Sequence[str]) -> None:
+    """Raises InputError, with the nearest, where an option is typed that the verb does not have; argparse may begin one short."""
+    known = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
+    for word in itertools.takewhile(lambda word: word != "--", typed):
+        name = word.partition("=")[0]
+        if verb and name.startswith("--") and not any(one.startswith(name) for one in known):
+            step = f"harness {verb} --help"
+            if verb == "train":
+                step += f", or --set {name.lstrip('-')}=VALUE for a value of the recipe"
+            raise InputError(f"an option of harness {verb}: {', '.join(known)}", unknown(name, known), step)
 
 
 def _actions(parser: Parser) -> list[argparse.Action]:

@@ -110,3 +110,17 @@ def test_what_is_no_run_is_refused(text: str, parsed: Parsed, capsys: pytest.Cap
         parsed(text, "run", name="run.json")
     assert harness(["run", "--config", str(tmp_path / "run.json")]) == 2
     assert "expected: a YAML file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("run --modell oracle --tasks synthetic", "'--modell' (nearest: --model)"),
+        ("run --model=oracle --tasks=synthetic --ouptut=x", "'--ouptut' (nearest: --output)"),
+        ("data check synthetic --split x --protocoll y", "'--protocoll' (nearest: --protocol)"),
+        ("train --recipe sft --model m --tasks t --lr 1", "or --set lr=VALUE"),
+    ],
+)
+def test_an_unknown_option_is_named_with_the_nearest(typed: str, found: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert harness(typed.split()) == 2
+    assert found in capsys.readouterr().err
