@@ -146,6 +146,13 @@ def test_a_task_of_a_known_name_is_refused(own: Path) -> None:
         task.all_tasks()
 
 
+def test_a_model_of_a_known_name_is_refused(tmp_path: Path, benchmark_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "oracle.py").write_text("class Model:\n    def answer(self, frames, questions): ...\n")
+    typed = ["run", "--model", "oracle", "--tasks", "synthetic", "--data-root", str(benchmark_root)]
+    assert harness([*typed, "--output", str(tmp_path / "run"), "--include", str(tmp_path / "oracle.py")]) == 2
+    assert "'oracle': one that comes with the harness" in capsys.readouterr().err
+
+
 def test_two_files_of_one_name_are_refused(own: Path) -> None:
     (own / "more").mkdir()
     (own / "more" / "my_recipe.yaml").write_text("base: grpo\n")
