@@ -66,7 +66,7 @@ def check_weights(folder: Path) -> None:
     others += [BESIDE] if (folder / BESIDE).exists() else []
     if others:
         step = f"merge the adapter with the code of its training, or move files that belong elsewhere out of {folder}"
-        raise InputError(f"an adapter whose weights all lie in {WEIGHTS}", f"{', '.join(others)} beside that file", step)
+        raise InputError(f"an adapter whose weights all lie in {WEIGHTS}", f"{', '.join(others)} beside it", step)
     if not (folder / WEIGHTS).is_file() and (folder / PICKLE).exists():
         code = f"save_file(torch.load('{folder / PICKLE}', weights_only=True), '{folder / WEIGHTS}')"
         step = f'python -c "import torch; from safetensors.torch import save_file; {code}"'

@@ -27,7 +27,9 @@ LATER = {"base.md", "decisions.md"}
 """Pages that are left as they were written: decisions are a record, and the page of the base changes with its training."""
 TERSE = {"papers.md"}
 """Notes beside tables, which speak of the paper above them."""
-VAGUE = re.compile(r"(?:It|Its|They|Their)\b")
+ALONE = r"(?:This|These|That|Those|Both|Nor) (?:is|are|was|were|has|have|needs|means)"
+VAGUE = re.compile(rf"(?:[-*] |\d+\. )?\**(?:It|Its|They|Their|{ALONE})\b")
+"""A beginning whose noun stands in another sentence."""
 VAGUE_ONE = re.compile(r"^one (?:that|whose|over)\b|\b(?:another one|that one|none of them|there is none|lack one)\b|\bthem$")
 """In what an error found: a noun that stands in another line."""
 
