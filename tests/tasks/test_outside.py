@@ -150,7 +150,7 @@ def test_a_model_of_a_known_name_is_refused(tmp_path: Path, benchmark_root: Path
     (tmp_path / "oracle.py").write_text("class Model:\n    def answer(self, frames, questions): ...\n")
     typed = ["run", "--model", "oracle", "--tasks", "synthetic", "--data-root", str(benchmark_root)]
     assert harness([*typed, "--output", str(tmp_path / "run"), "--include", str(tmp_path / "oracle.py")]) == 2
-    assert "'oracle': one that comes with the harness" in capsys.readouterr().err
+    assert "'oracle': a file of the harness" in capsys.readouterr().err
 
 
 def test_two_files_of_one_name_are_refused(own: Path) -> None:
