@@ -121,10 +121,10 @@ def wrong(tmp_path: Path) -> Wrong:
         ("x.py", "print()\n", "nothing of the kind"),
         ("x.toml", "[prompt\n", "line 1"),
         ("x.txt", "", "a file that ends in .py"),
-        ("default.toml", "[prompt]\n[answer]\n", "'default': one that comes with the harness"),
-        ("iou.py", "def iou(completions): ...\n", "'iou': one that comes with the harness"),
-        ("grpo.yaml", "method: grpo\n", "'grpo': one that comes with the harness"),
-        ("moment.py", "KIND = 1\n", "'moment': one that comes with the harness"),
+        ("default.toml", "[prompt]\n[answer]\n", "'default': a file of the harness"),
+        ("iou.py", "def iou(completions): ...\n", "'iou': a file of the harness"),
+        ("grpo.yaml", "method: grpo\n", "'grpo': a file of the harness"),
+        ("moment.py", "KIND = 1\n", "'moment': a file of the harness"),
     ],
 )
 def test_what_cannot_be_included_is_refused_with_its_place(name: str, text: str, expected: str, wrong: Wrong) -> None:
@@ -134,7 +134,7 @@ def test_what_cannot_be_included_is_refused_with_its_place(name: str, text: str,
 def test_a_parser_of_a_known_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "careful.py").write_text("def parse(text, where): ...\n")
     outside.include([str(tmp_path)])
-    with pytest.raises(InputError, match="'careful': one that comes with the harness"):
+    with pytest.raises(InputError, match="'careful': a file of the harness"):
         parser(protocol.load("default").answer)
 
 
