@@ -53,6 +53,7 @@ def test_own_replies_earn_more_reward(
         "prompts_per_step=2",
     ]
     epochs = ["--set", f"epochs={['direct'] * 200}", "--set", "lr_scheduler_type=constant", "--set", "save_strategy='no'"]
+    epochs += ["--set", "gradient_checkpointing=False"]
     sft = ["train", "--recipe", "sft", "--model", str(checkpoints["qwen3_vl"]), "--protocol", "qvh-hl-aligned", *common, *epochs]
     assert main([*sft, "--output", str(tmp_path / "sft"), "--set", "learning_rate=0.003", "--set", "max_steps=70"]) == 0
     out = tmp_path / "out"
