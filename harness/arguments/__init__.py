@@ -197,9 +197,9 @@ def _ls(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
 
 def _show(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     show = verbs.add_parser(
-        "show", parents=[common], help="Show a task or a protocol, with the prompt and frame times of one sample."
+        "show", parents=[common], help="Show a protocol, a recipe, or a task with the prompt and frame times of one sample."
     )
-    show.add_argument("name", help="Task, task@split, or protocol. protocol:NAME is a protocol with the name of a task.")
+    show.add_argument("name", help="Task, task@split, recipe, or protocol. protocol:NAME is a protocol with the name of a task.")
     show.add_argument("--sample", metavar="ID", help="Sample to show (default: the first).")
     show.add_argument("--model", help="Show the prompt as this checkpoint reads it, with all times.")
     add_question_options(show)

@@ -2,8 +2,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness import yaml_file
+from harness.cli import main as harness
 from tasks.errors import InputError
 from trainers import recipe
 
@@ -87,6 +89,12 @@ def test_a_key_of_the_trainer_keeps_its_line(tmp_path: Path) -> None:
 def test_a_wrong_value_of_set_is_named_by_what_was_typed(change: str) -> None:
     with pytest.raises(InputError, match=rf"found:    --set {re.escape(change)}: "):
         recipe.load("grpo", [change])
+
+
+def test_show_prints_what_a_recipe_can_be_changed_in(capsys: pytest.CaptureFixture[str]) -> None:
+    assert harness(["show", "tempsamp"]) == 0
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert shown.keys() == {"name", *recipe.KEYS} and shown["trainer"] == recipe.load("tempsamp").trainer
 
 
 def test_a_file_can_build_on_a_recipe(tmp_path: Path) -> None:
