@@ -185,9 +185,7 @@ def check_launch(training: "Training") -> None:
     if kind == "FSDP2" and recipe.lora is not None:
         raise InputError("DeepSpeed or DDP for adapters", "FSDP2, under which merging them was never run", step)
     if kind == "FSDP2" and by_vllm:
-        raise InputError(
-            "DeepSpeed or DDP for rollouts by vLLM", "FSDP2, under which handing weights to vLLM was never run", step
-        )
+        raise InputError("DeepSpeed or DDP for rollouts by vLLM", "FSDP2, under which a training by vLLM was another one", step)
     if training.load_in_4bit:
         _check_four_bits(training, kind, by_vllm)
     if kind is not None and kind.startswith("ZeRO"):
