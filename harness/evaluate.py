@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from harness import environment, extras, paths, secret
+from harness import environment, extras, paths, secret, store
 from harness.again import Asked
 from harness.asking import NO_VIDEO, Decoder, Part
 from harness.data.notes import video_notes
@@ -74,12 +74,18 @@ def evaluate(
     groups: dict[Hashable, list[Part]] = {}
     for plan in plans:
         folder = paths.run_folder(output, name, _run_name(plan), len(plans) == 1)
-        groups.setdefault(loader.alike(plan), []).append(Part(plan, folder))
+        groups.setdefault(loader.alike(plan), []).append(Part(_continued(plan, folder), folder))
     for parts in groups.values():
         plan = parts[0].plan
         load, decoder = partial(loader.load, plan), partial(_decoder, plan, workers, deadline, settings.window)
         for part, summary in zip(parts, run_together(parts, load, decoder, loader.asked, secrets), strict=True):
             yield part.plan, replace(summary, notes=loader.notes)
+
+
+def _continued(plan: Plan, folder: Path) -> Plan:
+    """The plan with the samples that a run in this folder chose by its videos, before more of them came."""
+    document = store.read_run(folder)
+    return plan if document is None else plan.with_choice_of(document["spec"])
 
 
 def _run_name(plan: Plan) -> str:

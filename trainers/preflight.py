@@ -138,13 +138,16 @@ def check_model(name: str) -> None:
 
 
 def sharing(trainer: Mapping[str, Any]) -> str | None:
-    """What processes share by the launcher, or by `fsdp` and `deepspeed` of a recipe: `FSDP`, `ZeRO-2` …; None for nothing.
+    """What processes share by the launcher, or by `fsdp` and `deepspeed` of a recipe: `FSDP2`, `ZeRO-2` …; None for nothing.
 
     Read as accelerate reads it, but without it: so it is the same in a dry run, which belongs to no launch. Raises InputError
     where a configuration of DeepSpeed cannot be read.
     """
-    if trainer.get("fsdp") or _is_on("ACCELERATE_USE_FSDP"):
-        return "FSDP"
+    if trainer.get("fsdp"):
+        settings = trainer.get("fsdp_config")
+        return f"FSDP{settings.get('version', settings.get('fsdp_version', 2)) if isinstance(settings, Mapping) else 2}"
+    if _is_on("ACCELERATE_USE_FSDP"):
+        return f"FSDP{os.environ.get('FSDP_VERSION', '1')}"
     asked = trainer.get("deepspeed")
     if not asked and not _is_on("ACCELERATE_USE_DEEPSPEED"):
         return None
@@ -174,13 +177,16 @@ def check_launch(training: "Training") -> None:
     recipe, kind = training.recipe, sharing(training.recipe.trainer)
     by_vllm = bool(recipe.method == "grpo" and recipe.trainer.get("use_vllm"))
     step = "accelerate launch --config_file trainers/launch/zero3.yaml, zero2.yaml or ddp.yaml"
-    if kind in ("ZeRO-3", "FSDP") and training.dev_every:
+    if kind == "FSDP1":
+        step = "accelerate launch --config_file trainers/launch/fsdp2.yaml"
+        raise InputError("FSDP of version 2", "version 1, which was never run", step)
+    if kind in ("ZeRO-3", "FSDP2") and training.dev_every:
         found = f"--dev-every {training.dev_every} on a sharded one ({kind})"
         raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
-    if kind == "FSDP" and recipe.lora is not None:
-        raise InputError("DeepSpeed or DDP for adapters", "FSDP, under which merging adapters was never run", step)
-    if kind == "FSDP" and by_vllm:
-        raise InputError("DeepSpeed or DDP for rollouts by vLLM", "FSDP, under which handing weights to vLLM was never run", step)
+    if kind == "FSDP2" and recipe.lora is not None:
+        raise InputError("DeepSpeed or DDP for adapters", "FSDP2, under which merging adapters was never run", step)
+    if kind == "FSDP2" and by_vllm:
+        raise InputError("DeepSpeed or DDP for rollouts by vLLM", "FSDP2, under which a training by vLLM was another one", step)
     if training.load_in_4bit:
         _check_four_bits(training, kind, by_vllm)
     if kind is not None and kind.startswith("ZeRO"):

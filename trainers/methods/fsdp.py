@@ -22,6 +22,13 @@ def averaged_head() -> Iterator[None]:
         yield
 
 
+def share(model: Any) -> None:
+    """Share what a forward pass left whole, as TRL 1.16 wants weights that it hands to vLLM."""
+    for part in model.modules():
+        if isinstance(part, FSDPModule):
+            part.reshard()
+
+
 @contextmanager
 def gathered(model: Any, state: Any) -> Iterator[None]:
     """Within, every process holds the whole model, so that one may stop earlier than another: no pass waits for the others.
@@ -37,7 +44,7 @@ def gathered(model: Any, state: Any) -> Iterator[None]:
         yield
     finally:
         reshard = bool(parts and state.fsdp_plugin.reshard_after_forward)
+        share(model)
         for part in parts:
-            part.reshard()
             # The outermost part is needed again at once.
             part.set_reshard_after_forward(reshard and part is not model, recurse=False)

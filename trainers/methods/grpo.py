@@ -193,6 +193,7 @@ class VideoGRPOTrainer(GRPOTrainer):
         """Replies to each prompt, by vLLM or by the model itself."""
         if self.use_vllm:
             if self.state.global_step != self._last_loaded_step:
+                fsdp.share(self.model)
                 self.vllm_generation.sync_weights()
                 self._last_loaded_step = self.state.global_step
             config, step = self.accelerator.unwrap_model(self.model).config, self.state.global_step
