@@ -27,7 +27,7 @@ def check(training: Training, args: GRPOConfig | SFTConfig) -> None:
         raise InputError("adapters, as weights of four bits are not trained", "--load-in-4bit alone", "--lora 16 --load-in-4bit")
     if args.deepspeed_plugin is not None or sharding(args) is not None:
         step = "accelerate launch --config_file trainers/launch/ddp.yaml"
-        raise InputError("one process or DDP for weights of four bits", "DeepSpeed or FSDP, where they were never run", step)
+        raise InputError("one process or DDP for weights of four bits", "DeepSpeed or FSDP, where four bits were never run", step)
     if getattr(args, "use_vllm", False):
         raise InputError("weights that vLLM can take over", "weights of four bits", "--set use_vllm=false")
     extras.check("qlora", "bitsandbytes")

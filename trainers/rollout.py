@@ -142,7 +142,9 @@ def _here(generation: Any, processor: Any, config: Any, asked: Asked, step: int)
     from vllm.sampling_params import RequestOutputKind
 
     if generation.tensor_parallel_size > 1:
-        raise InputError("an engine in each process", f"one over {generation.tensor_parallel_size}", "--set vllm_mode=server")
+        raise InputError(
+            "an engine in each process", f"an engine over {generation.tensor_parallel_size}", "--set vllm_mode=server"
+        )
     # TRL's own calls: asleep, an engine has lost its weights.
     if generation.enable_sleep_mode:
         if generation._llm_weights_sleeping:

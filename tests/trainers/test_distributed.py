@@ -167,7 +167,7 @@ def test_adapters_under_zero_3_train_as_one(checkpoints: dict[str, Path], data: 
         ("sft", {"dev_every": 2}, {"fsdp": True}, "(?s)each process holds whole.*FSDP"),
         ("grpo", {}, {"fsdp": True}, "(?s)recipes that generate.*gathers weights at every token"),
         ("grpo", {}, {"fsdp": True, "use_vllm": True}, "(?s)recipes that generate.*handing weights to vLLM was never run"),
-        ("lora", {}, {"fsdp": True}, "(?s)DDP for adapters.*merging them was never run"),
+        ("lora", {}, {"fsdp": True}, "(?s)DDP for adapters.*merging adapters was never run"),
     ],
 )
 def test_what_would_wait_for_ever_is_refused(recipe: str, changes: dict[str, Any], args: dict[str, Any], message: str) -> None:

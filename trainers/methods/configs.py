@@ -102,7 +102,7 @@ def check_launch(training: Training, args: GRPOConfig | SFTConfig) -> None:
         found = f"--dev-every {training.dev_every} on a sharded one ({kind})"
         raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
     if kind == "FSDP" and training.recipe.lora is not None:
-        raise InputError("DeepSpeed or DDP for adapters", "FSDP, under which merging them was never run", step)
+        raise InputError("DeepSpeed or DDP for adapters", "FSDP, under which merging adapters was never run", step)
     if kind == "FSDP" and training.recipe.method == "grpo":
         why = "under which handing weights to vLLM was never run"
         if not args.use_vllm:
