@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from harness import config, paths, secret, stopping
 from harness.arguments import parser
+from harness.data import annotations
 from tasks import outside
 from tasks.errors import InputError
 
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     try:
         outside.include(options.include)
+        annotations.use(options.annotations)
         paths.check(options)
         return int(importlib.import_module(f"harness.commands.{options.command}").main(options))
     except InputError as error:

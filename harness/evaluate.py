@@ -65,6 +65,9 @@ def evaluate(
 
     Options are those of `harness run`. Raises InputError where the model cannot be used, or a run folder holds another run.
     """
+    if not isinstance(model, str) or is_checkpoint(model):
+        for plan in plans:
+            plan.check_clear()
     loader = _Loader(model, backend, settings)
     name = model if isinstance(model, str) else model.name
     secrets = secret.known(os.environ, (name, settings.model_args, settings.base_url or ""))

@@ -1,21 +1,26 @@
 """What a run is going to do: decided, checked and hashed before a model loads."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness import __version__, paths
-from harness.data.videos import distinct, find_videos
+from harness.data.videos import Match, distinct, find_videos
 from harness.paths import AnyPath
 from tasks import kinds, outside
 from tasks import protocol as protocols
 from tasks import task as tasks
 from tasks.errors import InputError
+from tasks.folders import spelled
 from tasks.protocol import Protocol
 from tasks.sample import Sample, split_sha256
+from tasks.say import check_read
 from tasks.task import Task
+
+SHOWN = 5
+"""Videos that a message names."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,16 @@ class Plan:
     protocol: Protocol
     modes: tuple[str, ...]  # Prompt modes, in order
     videos: dict[str, Path]  # Files by video key; keys without a file are missing
-    searched: tuple[Path, ...]  # Folders that were searched for videos
+    searched: tuple[Path, ...]  # Folders that were searched for videos, with all below them but for those that are `flat`
     data_root: Path  # Where annotations came from
     limit: int | None  # Number of samples asked for by `--limit`, None for all
     seed: int  # Seed of the limit and of models that draw
     ids_sha256: str | None = None  # Hash of the ids that `--ids` left of the split, None for all
+    flat: Collection[Path] = ()
+    matches: Mapping[str, Match] = field(default_factory=dict)  # How each of `videos` was found
+    ambiguous: Mapping[str, tuple[Path, ...]] = field(
+        default_factory=dict
+    )  # Keys of several different files, which count as missing
 
     @property
     def name(self) -> str:
@@ -54,6 +64,14 @@ class Plan:
         if not self.videos:
             found = f"none of {len(self.missing()):,} in {', '.join(map(str, self.searched))}"
             raise InputError(f"a video of {self.name}", found, f"harness data check {self.name}, or --videos DIR")
+
+    def check_clear(self) -> None:
+        """Refuse videos for which several different files stand. Raises InputError."""
+        if asked := sorted({sample.video for sample in self.samples} & self.ambiguous.keys()):
+            shown = "".join(f"\n          {video}: {', '.join(map(str, self.ambiguous[video]))}" for video in asked[:SHOWN])
+            found = f"several that differ for {len(asked):,} of them:{shown}"
+            step = f"--videos {self.ambiguous[asked[0]][0].parent}, or another folder that holds one of each"
+            raise InputError(f"one file for each video of {self.name}", found, step)
 
     def only(self, ids: Collection[str]) -> "Plan":
         """This plan with those of its samples that have one of these ids. Raises InputError if none has, or under a limit."""
@@ -117,7 +135,12 @@ def make_plan(
     modes = listed(modes) or ("direct" if "direct" in rules.prompt.modes else next(iter(rules.prompt.modes)),)
     samples = tasks.load(task, split, root)
     _check_fits(rules, modes, samples, f"{task.name}@{split}")
-    folders = distinct((*paths.listed(videos), *(root / folder for folder in task.video_folders)))
+    folders = distinct((*paths.listed(videos), *_video_folders(task, root)))
+    # The folder of a user's file can be anything, the home directory for one: what lies below it is not looked through.
+    own_folder = {Path(task.own_path).parent} if task.own_path and Path(task.own_path).is_file() else set()
+    flat = own_folder - {path.absolute() for path in paths.listed(videos)}
+    found = find_videos((sample.video for sample in samples), folders, flat)
+    there = {video: match.path for video, match in found.matches.items()}
     plan = Plan(
         task=task,
         split=split,
@@ -125,13 +148,28 @@ def make_plan(
         samples=samples if limit is None else spread(samples, limit, seed),
         protocol=rules,
         modes=modes,
-        videos=find_videos((sample.video for sample in samples), folders),
+        videos=there,
         searched=folders,
         data_root=root,
         limit=limit,
         seed=seed,
+        flat=flat,
+        matches=found.matches,
+        ambiguous=found.ambiguous,
     )
     return plan.only(read_ids(files)) if (files := paths.listed(ids)) else plan
+
+
+def _video_folders(task: Task, root: Path) -> list[Path]:
+    """Where videos of a task may lie: its folders below the data root, in small or capital letters, then those around them."""
+    named = [folder for folder in task.video_folders if not Path(folder).is_absolute()]
+    around = [Path(folder).parts[0] for folder in named]
+    own = [Path(folder) for folder in task.video_folders if folder not in named]
+    return [
+        *own,
+        *(path for folder in named for path in spelled(root, folder)),
+        *(p for a in around for p in spelled(root, a) if p.is_dir()),
+    ]
 
 
 def listed(words: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -140,13 +178,15 @@ def listed(words: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _check_fits(rules: Protocol, modes: Sequence[str], samples: Sequence[Sample], name: str) -> None:
-    """Refuse modes that the protocol does not have, and samples whose truth lacks what its kind needs. Raises InputError."""
+    """Refuse modes that the protocol does not have, samples without what its kind needs, and a parser that does not fit."""
     for mode in modes:
         rules.asked_in(mode)
     if (missing := kinds.lacking(kinds.find(rules.kind), samples)) is not None:
         fitting = ", ".join(n for n in protocols.names() if not kinds.lacking(kinds.find(protocols.load(n).kind), samples))
         expected = f"samples with {missing}, which protocol {rules.name} (kind {rules.kind}) needs"
         raise InputError(expected, f"{name}, which has none", f"--protocol NAME, one of {fitting}")
+    for sample in samples[:1]:
+        check_read(sample, rules)
 
 
 def read_ids(files: Iterable[Path]) -> set[str]:

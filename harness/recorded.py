@@ -24,7 +24,7 @@ from harness.predictions.collect import LAST
 from harness.records import Record
 from harness.scoring import Scored
 from harness.store import AGAIN
-from harness.summary import Summary, conclusion, judge_plan, scores_for
+from harness.summary import Summary, conclusion, judge_plan, scores_for, tells_whole_seconds
 from tasks import protocol as protocols
 from tasks.errors import InputError
 from tasks.protocol import Protocol
@@ -124,7 +124,9 @@ class Recorded:
         return conclusion(self.name, self.plan, Summary(self.path, self.scores, 0, max_new_tokens=limit)).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        return html([report.heading(self.plan)], [*report.rows(self.name, self.scores), *report.floor_rows(self.plan)])
+        clock = [f"clock: {self.clock}"] if self.clock else []
+        floors = report.floor_rows(self.plan, report.floors(self.plan, tells_whole_seconds(self.path)))
+        return html([report.heading(self.plan), *clock], [*report.rows(self.name, self.scores), *floors])
 
 
 def named(protocol: Protocol) -> str:

@@ -159,9 +159,18 @@ def _of_file(file: Path, origin: str, module: str | None = None) -> list[Thing]:
         text = file.read_text(encoding="utf-8")
         groups = _of_python(text, file.stem) if file.suffix == ".py" else _of_table(text, file.suffix)
     except (OSError, ValueError, SyntaxError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise InputError(f"a {file.suffix} file that can be read", f"{file}{line}: {error}", f"edit {file}") from error
+        raise InputError(f"a {file.suffix} file that can be read", f"{file}{_place(error)}", f"edit {file}") from error
     return [Thing(group, file.stem, file, origin, module) for group in groups]
+
+
+def _place(error: Exception) -> str:
+    """The line of an error, where it has one, and what it says."""
+    if isinstance(error, SyntaxError):
+        return f", line {error.lineno}: {error.msg}" if error.lineno else f": {error.msg}"
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return f", line {line}: byte 0x{error.object[error.start]:02x} is no UTF-8"
+    return f": {error}"
 
 
 def _of_python(text: str, stem: str) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, get_args, get_type_hints
 
-from tasks import kinds, outside
+from tasks import kinds, outside, protocol_file
 from tasks.errors import InputError, unknown
 from tasks.rules import CLEAN, PARTS, About, AnswerRules, DecodingRules, PromptRules, ScoreRules, VideoRules
 from tasks.sample import Sample
@@ -89,25 +89,13 @@ def load(name: str) -> Protocol:
     text = files[name].read_text(encoding="utf-8")
     values = tomllib.loads(text)
     if files[name].parent != FOLDER:
-        _check_keys(values, files[name], text)
+        protocol_file.check(values, files[name], text)
     return from_dict({"name": name, **values})
 
 
 def _files() -> dict[str, Path]:
     ours = {path.stem: path for path in FOLDER.glob(f"*{SUFFIX}")}
     return ours | {name: thing.path for name, thing in outside.added("protocols", ours).items()}
-
-
-def _check_keys(values: dict[str, Any], path: Path, text: str) -> None:
-    """Refuse a key that a protocol does not have, with its line and the nearest. Raises InputError."""
-    parts = {**PARTS, "about": About}
-    known = {"": ("summary", "kind", *parts), **{key: tuple(f.name for f in fields(part)) for key, part in parts.items()}}
-    for table, keys in known.items():
-        for key in values if not table else values.get(table, {}):
-            if key not in keys:
-                line = next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[?{re.escape(key)}\b", row)), 0)
-                expected = f"{f'a rule of [{table}]' if table else 'a table or key of a protocol'}: {', '.join(keys)}"
-                raise InputError(expected, f"{path} line {line}: {unknown(key, keys)}", f"edit {path}")
 
 
 def form(name: str, wanted: Sequence[str]) -> Protocol:

@@ -48,7 +48,7 @@ class PromptRules:
 class VideoRules:
     """Which frames the model sees, at which size. The rules are those of `qwen_vl_utils`."""
 
-    decoder: str  # `pyav`, `decord` or `torchcodec`; never swapped silently
+    decoder: Literal["pyav", "decord", "torchcodec"]  # Never swapped silently
     fps: float  # Frames per second asked for
     min_frames: int  # Bounds on the number of frames
     max_frames: int

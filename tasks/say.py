@@ -6,6 +6,7 @@ from functools import cache
 
 from tasks import kinds, parsers
 from tasks.answer import Answer
+from tasks.errors import InputError
 from tasks.highlights import CLIP_S, flat
 from tasks.protocol import LETTERS, Protocol
 from tasks.sample import Sample
@@ -66,6 +67,29 @@ def blind(span: Span, sample: Sample, protocol: Protocol) -> Answer:
         clips = [float(within(span, clip)) for clip in sample.grid] or flat([span], int(sample.duration_s / CLIP_S))
         marks = marked(clips, protocol, sample.grid).marks
     return Answer((span,) * len(sample.queries), marks=marks, option=LETTERS[0] if sample.options else None)
+
+
+def check_read(sample: Sample, protocol: Protocol) -> None:
+    """Refuse a protocol whose parser reads another answer than its template says, or none.
+
+    The times that are said have as many digits as a float, as upper bounds and baselines say them. Times may be read to whole
+    seconds or to hundredths of the video. Raises InputError.
+    """
+    rules, duration_s = protocol.answer, sample.duration_s
+    said = blind(Span(duration_s / 7, duration_s / 1.9), sample, protocol)
+    spans = said.spans if "{spans}" in rules.template else said.spans[:1] if "{start}" in rules.template else ()
+    text = say(said, sample, protocol)
+    read = parsers.reader(protocol)(text, duration_s)
+    ends = "{end}" in rules.template or ("{spans}" in rules.template and "{end}" in rules.span)
+    pairs = [pair for x, y in zip(read.spans, spans, strict=False) for pair in list(zip(x, y, strict=True))[: 1 + ends]]
+    near = all(abs(float(a) - float(b)) <= 1 + duration_s / 100 for a, b in pairs)
+    chosen = "{option}" not in rules.template or read.option == said.option
+    # Of highlights, a span can be read as the clips that it marks.
+    if not read.marks and not (chosen and near and len(read.spans) >= len(spans)):
+        times = ", ".join(f"{float(start):.2f} to {float(end):.2f}" for start, end in read.spans)
+        found = f"parser {rules.parser} reads {read.failure or times or 'no times'}, option {read.option}"
+        step = f"edit parser {rules.parser}, or [answer] of protocol {protocol.name}"
+        raise InputError(f"protocol {protocol.name}: a parser that reads what the template says, {text!r}", found, step)
 
 
 def within(span: Span, clip: Span) -> bool:

@@ -4,10 +4,12 @@ import hashlib
 import re
 from collections.abc import Callable
 
+from tasks.errors import InputError
 from tasks.sample import Sample
 
-FEWSHOT_SIZES = (50, 100, 200, 500)
-DERIVED = ("dev", "fit", *(f"fewshot-{k}-seed0" for k in FEWSHOT_SIZES))
+DERIVED = ("dev", "fit", "fewshot-K-seedN")
+"""Names of derived splits; K and N are any numbers, K at least 1."""
+_FEWSHOT = re.compile(r"fewshot-([1-9]\d{0,8})-seed(0|[1-9]\d{0,17})", re.ASCII)
 
 
 def derived(task: str, name: str) -> Callable[[list[Sample]], list[Sample]] | None:
@@ -20,8 +22,7 @@ def derived(task: str, name: str) -> Callable[[list[Sample]], list[Sample]] | No
         return lambda samples: [s for s in samples if is_dev(task, s.video)]
     if name == "fit":
         return lambda samples: [s for s in samples if not is_dev(task, s.video)]
-    match = re.fullmatch(r"fewshot-(\d+)-seed(0|[1-9]\d*)", name)
-    if match and int(match[1]) in FEWSHOT_SIZES:
+    if match := _FEWSHOT.fullmatch(name):
         return lambda samples: _fewshot(task, samples, int(match[1]), int(match[2]))
     return None
 
@@ -32,7 +33,11 @@ def is_dev(task: str, video: str) -> bool:
 
 
 def _fewshot(task: str, samples: list[Sample], size: int, seed: int) -> list[Sample]:
+    """The samples of that many videos, drawn by their hashes. Raises InputError where there are fewer."""
     videos = {s.video for s in samples if not is_dev(task, s.video)}
+    if size > len(videos):
+        expected = f"at most {len(videos):,} videos in a few-shot split of {task}: those of its split fit"
+        raise InputError(expected, f"fewshot-{size}-seed{seed}", f"{task}@fewshot-{len(videos)}-seed{seed}, or {task}@fit")
     chosen = set(sorted(videos, key=lambda video: _rank(f"fewshot/{seed}/{task}/{video}"))[:size])
     return [s for s in samples if s.video in chosen]
 

@@ -1,11 +1,17 @@
 """Fixtures every test folder shares."""
 
+import gc
 import hashlib
 import json
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# On a busy machine what is right can be slow.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Tiny tensors gain nothing from threads, and the workers of pytest wait for each other's. Children inherit the setting."""
@@ -15,6 +21,11 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--skipped-to", help="a file for the names of the tests that skipped, one a line: .ci/run runs them again")
+
+
+def pytest_collection_finish() -> None:
+    """Trainings collect garbage, and would look through the tests and every module that they import each time."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -3,8 +3,10 @@
 import logging
 
 from tasks.errors import InputError
-from trainers import four_bits
-from trainers.methods.configs import adapters, arguments, check_launch
+from trainers.methods.callbacks import trackers
+from trainers.methods.configs import adapters, arguments
+from trainers.methods.dev_evaluation import dev_questions
+from trainers.preflight import check_launch
 from trainers.terms import terms
 from trainers.training import Training
 
@@ -22,9 +24,11 @@ def check(training: Training, alone: bool = False) -> None:
         InputError: An argument has no effect, a reward does not exist or cannot score a split, or nothing scores it.
     """
     recipe = training.recipe
-    args = arguments(training, alone)
-    check_launch(training, args)
-    four_bits.check(training, args)
+    check_launch(training)
+    arguments(training, alone)
+    trackers(recipe.trainer.get("report_to"))
+    if training.dev_every:
+        dev_questions(training)
     adapters(recipe)
     protocols = {rules.name: rules for rules in training.protocols}
     if len(protocols) < len(training.protocols):

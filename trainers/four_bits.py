@@ -4,33 +4,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from trl import GRPOConfig, SFTConfig
-
-from harness import extras
 from harness.models import merging
 from harness.models.checkpoint import Checkpoint
 from harness.models.loading import DTYPES, place
 from harness.models.options import Options
-from tasks.errors import InputError
-from trainers.methods.configs import sharding
 from trainers.training import Training, precision
 
 KEPT = ["model.visual", "lm_head"]
 """Modules whose matrices keep the dtype of the training: what the model sees is not rounded."""
-
-
-def check(training: Training, args: GRPOConfig | SFTConfig) -> None:
-    """Refuse four bits without adapters, or where weights are shared or handed to another engine. Raises InputError."""
-    if not training.load_in_4bit:
-        return
-    if training.recipe.lora is None:
-        raise InputError("adapters, as weights of four bits are not trained", "--load-in-4bit alone", "--lora 16 --load-in-4bit")
-    if args.deepspeed_plugin is not None or sharding(args) is not None:
-        step = "accelerate launch --config_file trainers/launch/ddp.yaml"
-        raise InputError("one process or DDP for weights of four bits", "DeepSpeed or FSDP, where four bits were never run", step)
-    if getattr(args, "use_vllm", False):
-        raise InputError("weights that vLLM can take over", "weights of four bits", "--set use_vllm=false")
-    extras.check("qlora", "bitsandbytes")
 
 
 def arguments(training: Training) -> dict[str, Any]:

@@ -1,14 +1,18 @@
-"""Everything that can be known of an experiment before it trains: bad input stops here and not after a night."""
+"""What can be known of an experiment, or of a launch, before it trains: bad input stops here and not after a night."""
 
 import contextlib
+import importlib.util
 import io
-from collections.abc import Sequence
+import json
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness import extras
 from harness.arguments import parser
 from harness.data.notes import missing_videos
 from harness.models import trivial
@@ -22,6 +26,9 @@ from trainers import cells, recipe
 from trainers.experiment import Experiment
 from trainers.mix import parse
 from trainers.terms import terms
+
+if TYPE_CHECKING:
+    from trainers.training import Training
 
 OTHERS = "name other splits under `train` or `evaluate` in the file of the experiment (harness ls tasks)"
 OURS = {
@@ -80,8 +87,8 @@ def planned(experiment: Experiment, root: Path) -> Planned:
 
 
 def _full(name: str, plan: Plan) -> str:
-    """`task@split`; a user's own file keeps its path."""
-    return name if tasks.divide(name)[0].lower().endswith(tasks.OWN_SUFFIX) else plan.name
+    """`task@split`; a user's own data keeps the path that was typed."""
+    return f"{tasks.divide(name)[0]}@{plan.split}" if plan.task.own_path else plan.name
 
 
 def refuse_overlap(trained: Sequence[Plan], evaluated: Sequence[Plan]) -> None:
@@ -114,6 +121,7 @@ def check_here(found: Planned) -> None:
     """Whether the model and the videos are on this machine. Raises InputError."""
     check_model(found.experiment.model)
     for plan in found.every_plan():
+        plan.check_clear()
         if (lines := missing_videos(plan)) and not (found.experiment.skips_missing and plan.videos):
             step = f"harness data check {plan.name}; or `videos: [DIR]`, or `options: [--skip-missing]` in the file"
             raise InputError(f"the videos of {plan.name}", "\n          ".join(lines), step)
@@ -127,3 +135,78 @@ def check_model(name: str) -> None:
         to_train(name)
     elif name.count("/") != 1 or name.startswith((".", "~", "/")):
         raise InputError("a checkpoint folder or a hub id (owner/name)", f"no folder {name}", "edit `model` in the file")
+
+
+def sharing(trainer: Mapping[str, Any]) -> str | None:
+    """What processes share by the launcher, or by `fsdp` and `deepspeed` of a recipe: `FSDP`, `ZeRO-2` …; None for nothing.
+
+    Read as accelerate reads it, but without it: so it is the same in a dry run, which belongs to no launch. Raises InputError
+    where a configuration of DeepSpeed cannot be read.
+    """
+    if trainer.get("fsdp") or _is_on("ACCELERATE_USE_FSDP"):
+        return "FSDP"
+    asked = trainer.get("deepspeed")
+    if not asked and not _is_on("ACCELERATE_USE_DEEPSPEED"):
+        return None
+    config = asked or os.environ.get("ACCELERATE_DEEPSPEED_CONFIG_FILE", "none")
+    stage = "auto" if config == "none" else _zero_stage(config)
+    return f"ZeRO-{os.environ.get('ACCELERATE_DEEPSPEED_ZERO_STAGE', '2') if stage == 'auto' else stage}"
+
+
+def _is_on(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in ("1", "true", "t", "yes", "y", "on")
+
+
+def _zero_stage(config: Any) -> Any:
+    """The stage in a configuration of DeepSpeed: a table, the path of a JSON file, or JSON."""
+    try:
+        if not isinstance(config, Mapping):
+            text = str(config)
+            config = json.loads(text if text.lstrip().startswith("{") else Path(text).expanduser().read_text(encoding="utf-8"))
+        return config["zero_optimization"].get("stage", "auto")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        step = "accelerate launch --config_file trainers/launch/zero3.yaml"
+        raise InputError("a configuration of DeepSpeed with zero_optimization", f"{config}: {error!r}", step) from error
+
+
+def check_launch(training: "Training") -> None:
+    """Refuse what was never run, would wait for ever, or save a part, under what shares a model. Raises InputError."""
+    recipe, kind = training.recipe, sharing(training.recipe.trainer)
+    by_vllm = bool(recipe.method == "grpo" and recipe.trainer.get("use_vllm"))
+    step = "accelerate launch --config_file trainers/launch/zero3.yaml, zero2.yaml or ddp.yaml"
+    if kind in ("ZeRO-3", "FSDP") and training.dev_every:
+        found = f"--dev-every {training.dev_every} on a sharded one ({kind})"
+        raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
+    if kind == "FSDP" and recipe.lora is not None:
+        raise InputError("DeepSpeed or DDP for adapters", "FSDP, under which merging adapters was never run", step)
+    if kind == "FSDP" and by_vllm:
+        raise InputError("DeepSpeed or DDP for rollouts by vLLM", "FSDP, under which handing weights to vLLM was never run", step)
+    if training.load_in_4bit:
+        _check_four_bits(training, kind, by_vllm)
+    if kind is not None and kind.startswith("ZeRO"):
+        extras.check("deepspeed", "deepspeed")
+    if by_vllm:
+        _check_vllm(recipe.trainer)
+
+
+def _check_four_bits(training: "Training", kind: str | None, by_vllm: bool) -> None:
+    """Refuse four bits without adapters, or where weights are shared or handed to another engine."""
+    if training.recipe.lora is None:
+        raise InputError("adapters, as weights of four bits are not trained", "--load-in-4bit alone", "--lora 16 --load-in-4bit")
+    if kind is not None:
+        found = f"{kind}: DeepSpeed or FSDP, where four bits were never run"
+        step = "accelerate launch --config_file trainers/launch/ddp.yaml"
+        raise InputError("one process or DDP for weights of four bits", found, step)
+    if by_vllm:
+        raise InputError("weights that vLLM can take over", "weights of four bits", "--set use_vllm=false")
+    extras.check("qlora", "bitsandbytes")
+
+
+def _check_vllm(trainer: Mapping[str, Any]) -> None:
+    """Refuse rollouts by a vLLM that is not installed, or by one engine over several processes."""
+    if importlib.util.find_spec("vllm") is None:
+        step = "pip install -c constraints-vllm.txt -e '.[vllm]' in an environment of its own, or --set use_vllm=false"
+        raise InputError("vLLM, for rollouts by it", "not installed", step)
+    size = trainer.get("vllm_tensor_parallel_size", 1)
+    if trainer.get("vllm_mode", "colocate") != "server" and size != 1:
+        raise InputError("an engine in each process", f"an engine over {size} GPUs", "--set vllm_mode=server")

@@ -4,7 +4,6 @@ vLLM, in this process or on a server, gets the token ids, pixels and grids that 
 choose, resize and time frames by rules of their own, and TRL hands it images only.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from accelerate.utils import broadcast_object_list, gather_object
 
 from harness.models import generate, vllm_inputs
 from harness.models.generate import Output, Rules
-from tasks.errors import InputError
 from trainers.examples import Prompt, Row
 
 ATTEMPTS = 32  # To draw a group whose rewards differ, at most
@@ -93,16 +91,6 @@ def draw(model: Any, prompts: Sequence[Prompt], copies: Sequence[int], rules: Ru
     return [[next(outputs) for _ in range(count)] for count in copies]
 
 
-def check_vllm() -> None:
-    """Raises InputError where vLLM is not installed."""
-    if importlib.util.find_spec("vllm") is None:
-        raise InputError(
-            "vLLM, for rollouts by it",
-            "not installed",
-            "pip install -c constraints-vllm.txt -e '.[vllm]' in an environment of its own, or --set use_vllm=false",
-        )
-
-
 def draw_by_vllm(
     generation: Any,
     processor: Any,
@@ -141,10 +129,6 @@ def _here(generation: Any, processor: Any, config: Any, asked: Asked, step: int)
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
-    if generation.tensor_parallel_size > 1:
-        raise InputError(
-            "an engine in each process", f"an engine over {generation.tensor_parallel_size}", "--set vllm_mode=server"
-        )
     # TRL's own calls: asleep, an engine has lost its weights.
     if generation.enable_sleep_mode:
         if generation._llm_weights_sleeping:

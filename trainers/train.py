@@ -24,9 +24,7 @@ from harness.models.hf import HfModel
 from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
-from harness.plan import make_plan
 from harness.run import check_same_run
-from tasks.errors import InputError
 from tasks.question import Question
 from tasks.sample import split_sha256
 from trainers import four_bits
@@ -36,7 +34,7 @@ from trainers.examples import Examples, Row
 from trainers.given_answers import given_answers
 from trainers.methods.callbacks import callbacks, trackers
 from trainers.methods.configs import adapters, arguments, sampling
-from trainers.methods.dev_evaluation import DevEvaluation
+from trainers.methods.dev_evaluation import DevEvaluation, dev_questions
 from trainers.methods.grpo import OffPolicy, VideoGRPOTrainer
 from trainers.methods.rollout_metrics import ParseRateWatch, RolloutMetrics
 from trainers.methods.safe_checkpoints import WHOLE, SafeCheckpoints, check_whole, last_checkpoint
@@ -46,7 +44,6 @@ from trainers.mix import Share, questions_of
 from trainers.reading import frame_reader
 from trainers.recipe import Recipe
 from trainers.rewards import maximum
-from trainers.rollout import check_vllm
 from trainers.terms import terms
 from trainers.training import Training, precision, spec, usable
 
@@ -184,18 +181,6 @@ def opened(training: Training, checkpoint: Checkpoint) -> tuple[Any, Any, Inputs
     return model, processor, inputs
 
 
-def dev_questions(training: Training) -> list[Question]:
-    """Questions of the dev split of each task, in the mode of the last epoch. Raises InputError where one has no videos."""
-    mode, asked = training.recipe.epochs[-1], []
-    for plan in {part.plan.task.name: part.plan for part in training.parts}.values():
-        name = f"{plan.task.name}@dev"
-        dev = make_plan(name, None, plan.protocol, (mode,), plan.data_root, plan.searched, training.dev_limit, seed=0)
-        if not dev.videos:
-            raise InputError(f"videos of {dev.name}", "none", f"harness data check {dev.name}, or --dev-every 0")
-        asked += [Question(sample, mode, dev.protocol, dev.videos.get(sample.video)) for sample in dev.samples]
-    return asked
-
-
 def build(
     training: Training, model: Any, processor: Any, examples: Examples, shares: Sequence[Share]
 ) -> SftTrainer | GrpoTrainer:
@@ -219,8 +204,6 @@ def build(
         assert given is not None
         trainer: SftTrainer | GrpoTrainer = SftTrainer(answer=given, **common)
     else:
-        if args.use_vllm:
-            check_vllm()
         trainer = GrpoTrainer(
             rules=sampling(model, processor, args),
             off_policy=None if given is None else OffPolicy(given, recipe.shaping, partial(top, recipe)),

@@ -72,6 +72,7 @@ def usable(training: Training) -> tuple[list[Share], dict[str, list[str]]]:
     for part in training.parts:
         plan, mode = part.plan, training.recipe.epochs[0]
         flat = [sample.id for sample in plan.samples if _flat(sample, plan.protocol.kind)]
+        plan.check_clear()
         missing = [sample.id for sample in plan.samples if sample.video not in plan.videos]
         if missing and not training.skip_missing:
             found = f"{len(plan.missing()):,} videos of {len(missing):,} samples are missing, e.g. {plan.missing()[0]}"

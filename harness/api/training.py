@@ -10,6 +10,7 @@ from harness import extras
 from harness.paths import AnyPath
 from harness.plan import make_plan
 from tasks.errors import InputError
+from tasks.own import ONE_SPLIT
 from trainers import recipe as recipes
 from trainers.mix import Part, parse
 
@@ -107,8 +108,9 @@ def planned(
     asked = (split, protocol or rules.protocol, tuple(dict.fromkeys(rules.epochs)), data_root, videos)
     parts = tuple(Part(make_plan(name, *asked, ids=ids), weight) for name, weight in named)
     for plan, _ in parts:
-        if not plan.split.startswith(("train", "fit", "fewshot")) and not plan.task.name.endswith(".jsonl"):
-            raise InputError("a split to train on: train, fit, fewshot-K-seedN", plan.name, f"--tasks {plan.task.name}@train")
+        whole = bool(plan.task.own_path) and plan.split == ONE_SPLIT
+        if not whole and not plan.split.startswith(("train", "fit", "fewshot")):
+            raise InputError("a split to train on: train, fit, fewshot-K-seedN", plan.name, f"--tasks {plan.task.typed}@train")
     with extras.needed("train"):
         import trainers.train  # noqa: F401 - every package that a training needs, before anything is written
         from trainers.training import Training

@@ -24,6 +24,8 @@ def parser() -> Parser:
     common.add_argument(
         "--data-root", metavar="DIR", help="Folder of annotations and videos (default: $HARNESS_DATA, else the user cache)."
     )
+    usage = "Annotation file that lies elsewhere, known by its SHA-256: FILE or TASK=FILE. Repeatable."
+    common.add_argument("--annotations", action="append", default=[], metavar="FILE", help=usage)
     usage = "File or folder with your own tasks, protocols, parsers, kinds, models, rewards or recipes. Repeatable."
     common.add_argument("--include", action="append", default=[], metavar="PATH", help=usage)
     usage = "Read options from a YAML file, or from the run.json of a run. Typed options win."

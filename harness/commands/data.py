@@ -9,7 +9,7 @@ from harness import extras
 from harness.arguments import given
 from harness.data.check import TOLERANCE_S, askable, differences, extra_files, lengths, likely_unit, outside
 from harness.data.fetch import fetch, item_is_there, wanted
-from harness.data.notes import chosen_videos, missing_videos
+from harness.data.notes import ambiguous_videos, chosen_videos, matched, missing_videos
 from harness.paths import data_root
 from harness.plan import Plan, listed, make_plan
 from harness.synthetic import kinds, make
@@ -29,7 +29,8 @@ def _check(options: Namespace) -> int:
     """Say what is there, what is missing and what does not fit; files that cannot be read are bad input."""
     if not (names := options.name or options.tasks):
         raise InputError("a task, or a JSONL of your own", "none", "harness data check --task charades")
-    every_plan = [make_plan(**{**given(make_plan, options), "name": name}) for name in listed(names)]
+    named = [one for name in listed(names) for one in _every_split(name, options)]
+    every_plan = [make_plan(**{**given(make_plan, options), "name": name}) for name in named]
     lengths_s = lengths(every_plan)
     for plan in every_plan:
         sys.stdout.write("".join(f"{line}\n" for line in _findings(plan, lengths_s)))
@@ -49,11 +50,20 @@ def _check(options: Namespace) -> int:
     return 0
 
 
+def _every_split(name: str, options: Namespace) -> list[str]:
+    """A user's own data without the name of a split stand for all of theirs, of a benchmark for the one that papers report."""
+    task_name, split = tasks.divide(name)
+    root = data_root(options.data_root)
+    task = None if split or options.split else tasks.find(task_name, root)
+    return [f"{task_name}@{one}" for one in task.splits(root)] if task is not None and task.own_path else [name]
+
+
 def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[str]:
     videos = {sample.video for sample in plan.samples}
     trust = plan.task.splits(plan.data_root)[tasks.origin(plan.task, plan.split, plan.data_root)].trust()
     yield f"{plan.name}: annotations {trust}, {len(videos):,} videos, {len(plan.samples):,} queries"
     yield from missing_videos(plan) or [f"{plan.name}: all videos are there"]
+    yield from ambiguous_videos(plan)
     yield from chosen_videos(plan)
     for path in sorted(set(plan.videos.values())):
         if isinstance(failure := lengths_s[path], Failure):
@@ -67,6 +77,7 @@ def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[st
     ready = askable(plan, lengths_s)
     shares = (_share(len({s.video for s in ready}), len(videos), "videos"), _share(len(ready), len(plan.samples), "queries"))
     yield f"{plan.name}: coverage {', '.join(shares)}"
+    yield from matched(plan)
 
 
 def _outside(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[str]:

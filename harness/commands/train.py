@@ -56,7 +56,7 @@ def summary(training: "Training", record: Mapping[str, Any]) -> str:
 
 def next_step(options: Namespace, parts: Sequence[Part]) -> str:
     """The command that asks the trained model what it was trained for: its tasks, protocol and folders."""
-    tasks = ",".join(dict.fromkeys(part.plan.task.name for part in parts))
+    tasks = ",".join(dict.fromkeys(part.plan.task.typed for part in parts))
     command = ["harness", "run", "--model", options.output, "--tasks", tasks]
     named = {"--protocol": [options.protocol], "--videos": options.videos, "--data-root": [options.data_root]}
     words = (word for flag, values in named.items() for value in values if value for word in (flag, value))
@@ -67,7 +67,10 @@ def evaluations(options: Namespace) -> dict[Path, Plan]:
     """What is evaluated, by run folder: each split of `--evaluate`, planned here so that bad input stops before training."""
     asked = {**given(make_plan, options), "split": None, "ids": (), "seed": 0}
     folder = Path(options.output or "")
-    return {run_beside(folder, name): make_plan(name, **asked) for name in listed(options.evaluate)}
+    found = {run_beside(folder, name): make_plan(name, **asked) for name in listed(options.evaluate)}
+    for plan in found.values():
+        plan.check_clear()
+    return found
 
 
 def _evaluate(options: Namespace, folder: Path, plan: Plan) -> bool:

@@ -1,14 +1,14 @@
 """What `harness data check` finds out about video files: which can be read, how long they are, which nobody asked for."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
 
 from harness import extras
-from harness.data.videos import SUFFIXES, distinct
+from harness.data.videos import SUFFIXES, distinct, other_prefix
 from harness.frames import Job
 from harness.plan import Plan
 from tasks import task as tasks
@@ -115,7 +115,13 @@ def extra_files(plans: Sequence[Plan]) -> list[Path]:
         known |= {video for split in plan.task.splits(plan.data_root) for video in _videos(plan, split)}
     folders = [folder for folder in distinct(folder for plan in plans for folder in plan.searched) if folder.is_dir()]
     files = (path for folder in folders for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in files if not {path.name, path.stem} & known and path.resolve() not in taken)
+    return sorted(path for path in files if not known.intersection(_keys(path)) and path.resolve() not in taken)
+
+
+def _keys(file: Path) -> Iterator[str]:
+    """What videos can be called that this file is."""
+    for name in (file.name, file.stem):
+        yield from (name, other_prefix(name))
 
 
 def _videos(plan: Plan, split: str) -> Iterable[str]:

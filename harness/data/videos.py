@@ -1,38 +1,120 @@
-"""Where the videos are: an index of folders, so that no video name is ever joined to a path; and which file each of them is."""
+"""Where the videos are: listings of folders, so that no video name is ever joined to a path; and which file each of them is."""
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from tasks import folders as folders_
 from tasks.errors import InputError
 
 SUFFIXES = (
     ".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".flv", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".asf",
     ".3gp", ".3g2", ".ogv", ".f4v", ".vob", ".divx", ".gif",
 )  # fmt: skip
-"""What a name without suffix may lack. A file that is named in full is tried under any suffix, or none."""
+"""What a name without suffix may lack. A file that is named in full may have any suffix, or none."""
+
+RULES = ("name", "v_ prefix", "other suffix", "v_ prefix and other suffix")
+"""How a file goes by a key, best first: by the name itself, with or without a suffix; with `v_` before one of the two alone; with
+another suffix than the key's."""
 
 BLOCK = 1 << 16
 
 
-def find_videos(keys: Iterable[str], folders: Sequence[Path]) -> dict[str, Path]:
-    """Files for the video keys that exist, with or without suffix; folders are searched in order, then names as in `_matches`."""
-    wanted = set(keys)
-    found: dict[str, Path] = {}
+class Match(NamedTuple):
+    """The file that a video key stands for."""
+
+    path: Path
+    folder: Path  # The searched folder that it lies in or below
+    rule: str  # One of `RULES`
+    others: tuple[Path, ...] = ()  # Files of that folder that could be meant as well, and are passed over
+
+    @property
+    def below(self) -> str:
+        """The file as seen from the searched folder."""
+        return self.path.relative_to(self.folder).as_posix()
+
+
+class Found(NamedTuple):
+    """What was found of the video keys that were looked for."""
+
+    matches: dict[str, Match]
+    ambiguous: dict[str, tuple[Path, ...]]  # Different files in several folders, of which none is taken
+
+
+def find_videos(keys: Iterable[str], folders: Sequence[Path], flat: Collection[Path] = ()) -> Found:
+    """Files for the video keys that exist; folders are searched in order, each with all below it unless it is `flat`.
+
+    A file in the searched folder itself comes before those below it, then the order of `RULES` counts, then that of `SUFFIXES`.
+    Files in several folders below it must all be the same, or none is taken.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+    left, found = dict.fromkeys(keys), Found({}, {})
     for folder in folders:
-        for key, files in _matches(wanted - found.keys(), folder).items():
-            found[key] = files[0]
+        if not left:
+            break
+        listing = listed(folder, flat)
+        for key in list(left):
+            if candidates := sorted(_candidates(key, listing)):
+                del left[key]
+                files = tuple(folder / one.folder / one.name for one in candidates)
+                if not candidates[0].nested or len({one.folder for one in candidates}) == 1 or _same(files):
+                    found.matches[key] = Match(files[0], folder, RULES[candidates[0].rule], files[1:])
+                else:
+                    found.ambiguous[key] = files
     return found
 
 
-def passed_over(videos: Mapping[str, Path]) -> dict[str, list[Path]]:
-    """Other files that could be meant by a key, in the folder of the one that was taken."""
-    keys: dict[Path, set[str]] = {}
-    for key, path in videos.items():
-        keys.setdefault(path.parent, set()).add(key)
-    matches = (match for folder, some in keys.items() for match in _matches(some, folder).items())
-    return {key: files[1:] for key, files in matches if len(files) > 1}
+def listed(folder: Path, flat: Collection[Path] = ()) -> folders_.Listing:
+    """The files of a folder, with those below it unless it is `flat`. Raises OSError where it cannot be read."""
+    if folder not in flat:
+        return folders_.below(folder)
+    names = sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else ()
+    return folders_.Listing(folder, tuple(("", name) for name in names), ())
+
+
+class _Candidate(NamedTuple):
+    """A file that could be meant; the least is taken."""
+
+    nested: bool
+    rule: int
+    order: int
+    folder: str
+    name: str
+
+
+def _candidates(key: str, listing: folders_.Listing) -> Iterator[_Candidate]:
+    plain, suffix = os.path.splitext(key)  # noqa: PTH122
+    spelled = [key, other_prefix(key), *((plain, other_prefix(plain)) if suffix.lower() in SUFFIXES else ())]
+    seen: set[folders_.File] = set()
+    for rule, name in enumerate(spelled):
+        files = [(int(file[1] != name), file) for file in listing.by_name.get(folders_.folded(name), ())]
+        files += [(2 + SUFFIXES.index(end), file) for file in listing.by_stem.get(name, ()) if (end := _suffix(file)) in SUFFIXES]
+        for order, file in files:
+            if file not in seen:
+                seen.add(file)
+                yield _Candidate(bool(file[0]), rule, order, *file)
+
+
+def other_prefix(name: str) -> str:
+    """The name with `v_` before it, or without it, as files of ActivityNet go by both."""
+    return name[2:] if name.startswith("v_") else f"v_{name}"
+
+
+def _suffix(file: folders_.File) -> str:
+    return os.path.splitext(file[1])[1].lower()  # noqa: PTH122
+
+
+def _same(files: Sequence[Path]) -> bool:
+    """Whether all are one file, or copies of it."""
+    first, *others = files
+    if all(first.samefile(other) for other in others):
+        return True
+    size = first.stat().st_size
+    return all(other.stat().st_size == size for other in others) and len({identity(file) for file in files} - {None}) == 1
 
 
 def distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
@@ -41,32 +123,6 @@ def distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
     for folder in folders:
         found.setdefault(folder.resolve(), folder)
     return tuple(found.values())
-
-
-def _matches(keys: Collection[str], folder: Path) -> dict[str, list[Path]]:
-    """Files of a folder by key, best first: the very name, the name with the suffix in other case, then by `SUFFIXES`."""
-    if not keys or not folder.is_dir():
-        return {}
-    wanted = frozenset(keys)
-    spelled: dict[str, set[str]] = {}
-    for key in keys:
-        spelled.setdefault(_folded(key), set()).add(key)
-    found: dict[str, list[tuple[int, str]]] = {}
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            suffix = Path(entry.name).suffix.lower()
-            stem = entry.name[: -len(suffix)] if suffix in SUFFIXES else None
-            meant = spelled.get(_folded(entry.name), set()) | ({stem} & wanted if stem else set())
-            if meant and entry.is_file():
-                for key in meant:
-                    rank = 0 if entry.name == key else 1 if key != stem else 2 + SUFFIXES.index(suffix)
-                    found.setdefault(key, []).append((rank, entry.name))
-    return {key: [folder / name for _, name in sorted(files)] for key, files in found.items()}
-
-
-def _folded(name: str) -> str:
-    suffix = Path(name).suffix
-    return name[: len(name) - len(suffix)] + suffix.lower()
 
 
 def identity(path: Path) -> str | None:

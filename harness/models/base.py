@@ -89,6 +89,14 @@ class Telling(Protocol):
         """For the session in `run.json`, when all is answered; empty for nothing. No part of the run's identity."""
 
 
+def answered(model: Streaming, frames: Frames | None, questions: Sequence[Question]) -> list[Reply | Failure]:
+    """As `Model.answer`, by a model that can work ahead."""
+    ((_, answers),) = model.stream(iter([Asked(frames, questions)]))
+    if isinstance(answers, AnswerError):
+        raise answers
+    return list(answers)
+
+
 def stream(model: Model, videos: Iterator[Asked]) -> Iterator[tuple[int, Answers]]:
     """As `Streaming.stream`, for every model: one that cannot work ahead answers video by video."""
     if isinstance(model, Streaming):

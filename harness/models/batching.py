@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from transformers import Cache
 
 from harness.models import cache as caches
 from harness.models.base import AnswerError, Answers, Asked, Reply
-from harness.models.generate import Prefix, Row
+from harness.models.generate import Row
 from harness.models.options import Options
 from tasks.errors import Failure
 from tasks.rules import DecodingRules
@@ -27,6 +27,14 @@ ADVICE = "lower --batch-size or the protocol's total_pixels"
 T = TypeVar("T")
 
 
+class Started(Protocol):
+    """What is computed once of a prompt, or of the prompts on one video."""
+
+    @property
+    def cache(self) -> Cache:
+        """Keys and values of its tokens."""
+
+
 class Ready(NamedTuple):
     """A question of which only the reply is to be generated: its whole prompt, and what is computed of it.
 
@@ -34,7 +42,7 @@ class Ready(NamedTuple):
     """
 
     row: Row
-    prefix: Prefix | None
+    prefix: Started | None
     seen: Any
     decoding: DecodingRules
     shown: str
@@ -88,7 +96,11 @@ class Batching:
     def stream(self, videos: Iterator[Asked]) -> Iterator[tuple[int, Answers]]:
         """As `harness.models.base.Streaming.stream`."""
         for place, asked in enumerate(videos):
-            prepared = within_memory(partial(self._prepare, asked))
+            try:
+                prepared = within_memory(partial(self._prepare, asked))
+            except AnswerError as error:
+                yield place, error
+                continue
             if isinstance(prepared, Failure) and self._held:
                 # Perhaps what waits takes the memory.
                 waiting = sum(map(len, self._queues.values()))

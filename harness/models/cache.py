@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch.nn.functional import pad
 from transformers import Cache
 from transformers.cache_utils import DynamicLayer
 
@@ -87,10 +88,32 @@ def join(rows: Sequence[tuple[Cache, int]]) -> Cache:
     return cache
 
 
+def beside(rows: Sequence[Cache]) -> Cache:
+    """Caches of a row each as one, of any kind of layer; the first is changed, the others are read.
+
+    Keys and values of shorter rows get zeros on the left, for a mask to hide. A window ends at the newest token, and the state of
+    linear attention has no length, so that both are right wherever a row begins.
+    """
+    joint: list[Any] = rows[0].layers
+    for index, layer in enumerate(joint):
+        others: list[Any] = [row.layers[index] for row in rows]
+        if getattr(layer, "keys", None) is not None:
+            width = max(one.keys.shape[-2] for one in others)
+            padded = [[pad(states, (0, 0, width - states.shape[-2], 0)) for states in (one.keys, one.values)] for one in others]
+            layer.keys, layer.values = (torch.cat(states) for states in zip(*padded, strict=True))
+        if hasattr(layer, "cumulative_length"):
+            layer.cumulative_length = max(one.cumulative_length for one in others)
+        for name in ("conv_states", "recurrent_states"):
+            for place, state in getattr(layer, name, {}).items():
+                if state is not None:
+                    getattr(layer, name)[place] = torch.cat([getattr(one, name)[place] for one in others])
+    return rows[0]
+
+
 def token_bytes(cache: Cache) -> dict[torch.device, float]:
     """Bytes that one token of one row takes on each device."""
     sizes: dict[torch.device, float] = {}
-    layers: list[Any] = cache.layers
+    layers: list[Any] = [layer for layer in cache.layers if getattr(layer, "keys", None) is not None]
     for layer in layers:
         rows, _, tokens, _ = layer.keys.shape
         share = (layer.keys.nbytes + layer.values.nbytes) / (rows * tokens)

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.models import families
-from harness.models.naming import local
+from harness.models import families, foreign
+from harness.models.naming import HUB_ID, local
 from tasks.errors import InputError
 
 FAMILIES = tuple(name for family in families.every() if family.exact for name in family.types)
 """Values of `model_type` whose ids and positions are built here: these can be trained, others evaluated."""
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-INDEX = "model.safetensors.index.json"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 READ = (
     "config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "chat_template.json",
     "video_preprocessor_config.json", "tokenizer_config.json", "tokenizer.json",
@@ -32,8 +32,13 @@ CHECKPOINTS = "checkpoints"
 ADAPTER = "adapter_config.json"
 """What PEFT writes beside the weights of an adapter."""
 
+LFS = b"version "
+"""How a file begins that stands for a large one in a repository."""
+
 BLOCK = 1 << 20
 BLOCKS = 16
+
+NOWHERE = "the folder of a checkpoint, or a hub id that can be read"
 
 
 class Checkpoint(NamedTuple):
@@ -67,6 +72,11 @@ def locate(model: str, trust_remote_code: bool = False, revision: str | None = N
     """A folder on disk, or that of a hub id (at a revision). Raises InputError where there is neither."""
     if (folder := Path(model).expanduser()).is_dir():
         return Located(local(model), folder, None)
+    if folder.is_file():
+        raise InputError("the folder of a checkpoint", f"{model}: a file", f"--model {folder.parent}")
+    if not HUB_ID.fullmatch(model):
+        found = f"{model}: no folder, and no owner/name either"
+        raise InputError(NOWHERE, found, "name a folder with config.json and *.safetensors, or owner/name of the hub")
     folder = _download(model, trust_remote_code, revision)
     return Located(model, folder, folder.name)
 
@@ -85,11 +95,15 @@ def check(folder: Path, trust_remote_code: bool = False) -> str:
     """The family of a checkpoint folder whose files are complete. Raises InputError, as `find`."""
     config = folder / "config.json"
     check_whole(folder)
+    foreign.refuse_form(folder)
     if not config.is_file():
         raise InputError("a checkpoint folder with config.json", f"no config.json in {folder}", f"ls {folder}")
     check_files(folder, trust_remote_code)
-    family = str(read_json(config).get("model_type"))
+    family = foreign.family_of(read_json(config), config)
     known, stored = families.of(family), shapes(folder)
+    if not any((folder / name).is_file() for name in (INDEX, WHOLE)):
+        step = f"copy {INDEX} of the original model into {folder}"
+        raise InputError(f"{WHOLE}, or {INDEX} beside its parts", ", ".join(sorted(p.name for p in weights(folder))), step)
     if error := families.too_old(known):
         raise error
     if known.exact:
@@ -153,7 +167,8 @@ def weights(folder: Path) -> list[Path]:
         named = {str(name) for name in listed.values()}
         missing = sorted(named - {path.name for path in files})
         if missing or not named:
-            raise InputError(f"every file named in {INDEX}", f"missing: {', '.join(missing) or 'all'}", f"ls {folder}")
+            step = f"copy or download what is missing into {folder}"
+            raise InputError(f"every file named in {INDEX}", f"missing: {', '.join(missing) or 'all'}", step)
     return files
 
 
@@ -164,7 +179,10 @@ def shapes(folder: Path) -> dict[str, list[int]]:
         try:
             size = path.stat().st_size
             with path.open("rb") as file:
-                length = int.from_bytes(file.read(8), "little")
+                begin = file.read(8)
+                if begin == LFS:
+                    raise ValueError("a pointer of Git LFS, not the file, which git lfs pull gets")
+                length = int.from_bytes(begin, "little")
                 if 8 + length > size:
                     raise ValueError(f"header of {length} bytes in {size}")
                 header = json.loads(file.read(length))
@@ -279,4 +297,4 @@ def _download(model: str, trust_remote_code: bool, revision: str | None = None) 
     except (OSError, huggingface_hub.errors.HFValidationError) as error:
         reason = (str(error).splitlines() or [repr(error)])[0]
         step = "name a folder with config.json and *.safetensors, or go online"
-        raise InputError("the folder of a checkpoint, or a hub id that can be read", f"{model}: {reason}", step) from error
+        raise InputError(NOWHERE, f"{model}: {reason}", step) from error

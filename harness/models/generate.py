@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     Cache,
+    LogitsProcessor,
     LogitsProcessorList,
     RepetitionPenaltyLogitsProcessor,
     SuppressTokensLogitsProcessor,
@@ -141,6 +142,19 @@ def generate(
         positions = (following[active] + step)[None, :, None].expand(3, -1, 1)
         logits = _forward(model, chosen[:, None], positions, mask, cache, {})
     return [Output(reply, reply[-1] not in rules.stop, tuple(values)) for reply, values in zip(replies, logprobs, strict=True)]
+
+
+class Chosen(LogitsProcessor):
+    """Leaves, for `generate`, nothing but the token that the rules choose for each row; its random numbers as here."""
+
+    def __init__(self, rows: Sequence[Row], rules: Rules, device: Any) -> None:
+        self._processors = _processors(rules, device)
+        self._draws = _generators(rows, [rules.seed] * len(rows), device) if rules.temperature else []
+
+    def __call__(self, seen: Any, scores: Any) -> Any:
+        """Scores `(rows, vocabulary)` that are minus infinity but for one token."""
+        chosen = _choose(self._processors(seen, scores), self._draws)
+        return torch.full_like(scores, -torch.inf).scatter(1, chosen[:, None], 0.0)
 
 
 def _start(

@@ -1,9 +1,9 @@
-"""Checkpoints through their own processor and `generate`: one video is decoded and prefilled once for all its questions."""
+"""Checkpoints through their own processor and `generate`: a video is prefilled once for its questions, replies come together."""
 
-import copy
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -11,14 +11,14 @@ import torch
 import transformers
 
 from harness.frames import Frames
-from harness.models import adapters, families, loading, sight, template
-from harness.models.base import AnswerError, Reply
+from harness.models import adapters, continued, families, loading, sight, template
+from harness.models.base import AnswerError, Answers, Asked, Reply, answered
+from harness.models.batching import Batching, Limit, Ready
 from harness.models.checkpoint import Checkpoint, trained_on
-from harness.models.generate import Row, shared_length
+from harness.models.generate import Output, Row, Rules, shared_length
 from harness.models.options import Options
 from harness.models.processed import Given, Processed
 from harness.models.prompt import special_token
-from harness.models.spread import home
 from harness.models.verdict import right_to
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
@@ -58,6 +58,7 @@ class GenericModel:
         self.inputs = Processed(processor, self.family)
         self.pixel_factor = self.inputs.pixel_factor
         self.sight = self.verdict = "not probed"
+        self._limit = Limit(options)
         stop = model.generation_config.eos_token_id
         self.stop = [stop] if isinstance(stop, int) else list(stop)
         # The checkpoint's own decoding is not the protocol's, and would fill what that leaves open.
@@ -78,7 +79,7 @@ class GenericModel:
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "device": self.model.device.type,
             "attention": self.model.config._attn_implementation,
-            "batch_size": 1,
+            "batch_size": self.options.batch_size,
             "shared_prefix": self.options.share,
             "seed": self.options.seed,
             "clock": self.family.clock,
@@ -91,22 +92,15 @@ class GenericModel:
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:
         """A reply to each question, a failure to one with a special token. Raises AnswerError, and as `Processed.build`."""
-        if frames is None:
-            raise InputError(f"frames with sides divisible by {self.pixel_factor}", "no frames", "harness show default")
-        outcomes: dict[int, Reply | Failure] = {}
-        groups: dict[int, list[int]] = {}
-        for index, question in enumerate(questions):
-            if (failure := special_token(self.processor, question.text, self.family)) is not None:
-                outcomes[index] = failure
-            else:
-                groups.setdefault(id(question.protocol), []).append(index)
-        try:
-            for members in groups.values():
-                outcomes |= zip(members, self._answer(frames, [questions[index] for index in members]), strict=True)
-        except torch.OutOfMemoryError as error:
-            found = f"{str(error).splitlines()[0]} (lower the protocol's total_pixels)"
-            raise AnswerError(Failure("out-of-memory", found)) from error
-        return [outcomes[index] for index in range(len(questions))]
+        return answered(self, frames, questions)
+
+    def stream(self, videos: Iterator[Asked], /) -> Iterator[tuple[int, Answers]]:
+        """As `harness.models.base.Streaming`: questions of several videos are generated together. Raises as `Processed.build`."""
+        return Batching(self._prepare, self._answers, self._limit).stream(videos)
+
+    def told(self) -> dict[str, Any]:
+        """That memory did not hold the batches that were asked for."""
+        return self._limit.told()
 
     def look(self, protocol: Protocol, frames: Frames) -> torch.Tensor:
         """Logits `(passes, vocabulary)` behind the first token of replies, computed as `answer` does."""
@@ -115,13 +109,26 @@ class GenericModel:
             self._replies(prompts, DecodingRules(max_new_tokens=1))
         return torch.cat(heard)
 
-    def _answer(self, frames: Frames, questions: list[Question]) -> list[Reply | Failure]:
-        rules = questions[0].protocol
-        prompts = self.inputs.build(frames, rules.prompt, [question.text for question in questions])
-        frames_json = json.dumps(frames.fingerprint(), sort_keys=True)
-        self._check_length(prompts, rules.decoding)
-        replies = self._replies(prompts, rules.decoding)
-        return [self._reply(given, ids, frames_json) for given, ids in zip(prompts, replies, strict=True)]
+    def _prepare(self, asked: Asked) -> list[Ready | Failure]:
+        """Compute once what questions of one protocol share of a video; without sharing, each is on its own."""
+        frames, questions = asked
+        if frames is None:
+            raise InputError(f"frames with sides divisible by {self.pixel_factor}", "no frames", "harness show default")
+        found: dict[int, Ready | Failure] = {}
+        groups: dict[int, list[int]] = {}
+        for index, question in enumerate(questions):
+            if (failure := special_token(self.processor, question.text, self.family)) is not None:
+                found[index] = failure
+            else:
+                groups.setdefault(id(question.protocol), []).append(index)
+        shown = json.dumps(frames.fingerprint(), sort_keys=True)
+        for members in groups.values():
+            rules, texts = questions[members[0]].protocol, [questions[index].text for index in members]
+            prompts = self.inputs.build(frames, rules.prompt, texts)
+            self._check_length(prompts, rules.decoding)
+            for index, given, start in zip(members, prompts, self._starts(prompts), strict=True):
+                found[index] = Ready(_row(given), start, given if start is None else None, rules.decoding, shown)
+        return [found[index] for index in range(len(questions))]
 
     def _check_length(self, prompts: Sequence[Given], rules: DecodingRules) -> None:
         """Raises AnswerError where a prompt and its reply have more tokens than the model has positions."""
@@ -131,48 +138,38 @@ class GenericModel:
             found = f"{longest:,} tokens of prompt and reply, the model takes {limit:,} (lower the protocol's max_frames)"
             raise AnswerError(Failure("prompt-too-long", found))
 
-    @torch.no_grad()
-    def _replies(self, prompts: Sequence[Given], rules: DecodingRules) -> list[list[int]]:
-        """New token ids of each prompt, one after another; what they all begin with, the video in it, is computed once."""
-        length = shared_length([Row(given["input_ids"][0].tolist(), given["input_ids"]) for given in prompts])
-        share = self.options.share and len(prompts) > 1 and length >= self.inputs.visual_end(prompts[0])
-        prefix = self._prefix(prompts[0], length) if share else None
-        return [self._generate(given, rules, copy.deepcopy(prefix)) for given in prompts]
+    def _starts(self, prompts: Sequence[Given]) -> Sequence[continued.Start | None]:
+        """What is computed of each prompt on one video: all share it, unless they differ before the video ends."""
+        if not self.options.share:
+            return [None] * len(prompts)
+        rows = [_row(given) for given in prompts]
+        if (length := shared_length(rows)) >= self.inputs.visual_end(prompts[0]):
+            return [continued.start(self.model, prompts[0], length)] * len(prompts)
+        return [continued.start(self.model, given, len(row.ids) - 1) for given, row in zip(prompts, rows, strict=True)]
 
-    def _prefix(self, given: Given, length: int) -> Any:
-        """The cache of the first tokens of a prompt, which contain its video."""
-        shape = given["input_ids"].shape
-        beside = {name for name, value in given.items() if torch.is_tensor(value) and value.shape == shape}
-        cut = {name: value[:, :length] if name in beside else value for name, value in given.items()}
-        config = _CONFIG(max_new_tokens=1, do_sample=False, return_dict_in_generate=True)
-        return self.model.generate(**self._placed(cut), generation_config=config).past_key_values
+    def _replies(self, prompts: Sequence[Given], decoding: DecodingRules) -> list[list[int]]:
+        """New token ids of each prompt on one video."""
+        starts = self._starts(prompts)
+        return [output.ids for output in self._outputs([_row(given) for given in prompts], starts, prompts, decoding)]
 
-    def _generate(self, given: Given, rules: DecodingRules, cache: Any) -> list[int]:
-        """Behind a cache, only text is left: the video is in it."""
-        ids = given["input_ids"]
-        kept = given if cache is None else {"input_ids": ids, "attention_mask": torch.ones_like(ids), "past_key_values": cache}
-        sampled = rules.temperature > 0
-        config = _CONFIG(
-            max_new_tokens=rules.max_new_tokens,
-            do_sample=sampled,
-            repetition_penalty=rules.repetition_penalty,
-            suppress_tokens=list(self.inputs.visual),
-            **({"temperature": rules.temperature, "top_p": rules.top_p, "top_k": 0} if sampled else {}),
-        )
-        digest = hashlib.sha256(f"{self.options.seed} {ids[0].tolist()}".encode()).digest()
-        with torch.random.fork_rng():
-            # The random numbers of a reply follow from the seed and its own prompt.
-            torch.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-            made = self.model.generate(**self._placed(kept), generation_config=config)
-        return [int(token) for token in made[0, ids.shape[1] :]]
+    def _outputs(self, rows: Sequence[Row], starts: Sequence[Any], given: Sequence[Any], decoding: DecodingRules) -> list[Output]:
+        chosen = {**asdict(decoding), "seed": self.options.seed}
+        rules = Rules(stop=frozenset(self.stop), suppress=self.inputs.visual, **chosen)
+        if starts[0] is None:
+            return [continued.whole(self.model, one, row, rules) for one, row in zip(given, rows, strict=True)]
+        return continued.together(self.model, rows, starts, rules)
 
-    def _placed(self, given: Given) -> Given:
-        """What floats in the model's dtype, all on its device."""
-        placed = transformers.BatchFeature(given).to(home(self.model), self.model.dtype)
-        return dict(placed.items())
+    def _answers(self, batch: Sequence[Ready]) -> list[Reply]:
+        rows, starts, given, (decoding, *_), shown = zip(*batch, strict=True)
+        outputs = self._outputs(rows, starts, given, decoding)
+        return [self._reply(row, output, frames) for row, output, frames in zip(rows, outputs, shown, strict=True)]
 
-    def _reply(self, given: Given, new: list[int], frames_json: str) -> Reply:
-        ids = given["input_ids"][0].tolist()
-        text = self.processor.tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        digest = hashlib.sha256(f"{ids}\n{frames_json}".encode()).hexdigest()
-        return Reply(text, digest, len(ids), len(new), new[-1] not in self.stop)
+    def _reply(self, row: Row, output: Output, frames_json: str) -> Reply:
+        text = self.processor.tokenizer.decode(output.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        digest = hashlib.sha256(f"{row.ids}\n{frames_json}".encode()).hexdigest()
+        return Reply(text, digest, len(row.ids), len(output.ids), output.truncated)
+
+
+def _row(given: Given) -> Row:
+    """The ids of a prompt; `generate` finds the positions."""
+    return Row(given["input_ids"][0].tolist(), torch.empty(0))

@@ -11,7 +11,7 @@ import torch
 
 from harness.frames import Frames
 from harness.models import adapters, families, generate, generic, loading, prompt, remote, sight, template
-from harness.models.base import AnswerError, Answers, Asked, Reply
+from harness.models.base import Answers, Asked, Reply, answered
 from harness.models.batching import Batching, Limit, Ready
 from harness.models.checkpoint import Checkpoint, trained_on
 from harness.models.inputs import Inputs
@@ -92,10 +92,7 @@ class HfModel:
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:
         """A reply to each question, a failure to one with a special token. Raises AnswerError (memory), and as `Inputs.build`."""
-        ((_, answers),) = self.stream(iter([Asked(frames, questions)]))
-        if isinstance(answers, AnswerError):
-            raise answers
-        return list(answers)
+        return answered(self, frames, questions)
 
     def stream(self, videos: Iterator[Asked], /) -> Iterator[tuple[int, Answers]]:
         """As `harness.models.base.Streaming`: questions of several videos are generated together. Raises as `Inputs.build`."""

@@ -74,23 +74,23 @@ def read(checkpoint: Checkpoint, options: Options, quantized: Mapping[str, Any] 
     models: Any = transformers.AutoModelForImageTextToText
     processors: Any = transformers.AutoProcessor
     with refused(checkpoint, options):
-        check_size(checkpoint, trust)
+        empty = check_size(checkpoint, trust)
+        processor = processors.from_pretrained(adapters.processor_folder(checkpoint), trust_remote_code=trust)
+        check_processor(empty, processor, checkpoint)
         asked = {"dtype": dtype, "attn_implementation": options.attn, "use_safetensors": True, "trust_remote_code": trust}
         asked |= spread.arguments(options) if quantized is None else quantized
         stored = adapters.weights_folder(checkpoint)
         if quantized is None:
             spread.check_room(shapes(stored).values(), dtype, device, options)
         model, report = models.from_pretrained(stored, **asked, output_loading_info=True)
-        processor = processors.from_pretrained(adapters.processor_folder(checkpoint), trust_remote_code=trust)
-        check_processor(model, processor, checkpoint)
         attention.by_windows(model)
         model = spread.settle(merging.merged(model, checkpoint), device, options).eval()
         check_weights(model, report, checkpoint)
     return model, processor, sorted(report["unexpected_keys"])
 
 
-def check_size(checkpoint: Checkpoint, trust: bool) -> None:
-    """Refuse a configuration of a far larger model than is stored, before its weights are made up, and an adapter of another.
+def check_size(checkpoint: Checkpoint, trust: bool) -> Any:
+    """The model without weights; refuse one far larger than is stored, before weights are made up, and an adapter of another.
 
     Raises InputError.
     """
@@ -107,6 +107,10 @@ def check_size(checkpoint: Checkpoint, trust: bool) -> None:
         raise InputError("a config.json of the size of the weights", found, f"look at config.json in {folder}")
     if checkpoint.base is not None:
         merging.fitted(model, checkpoint)
+    if (folder / "generation_config.json").is_file():
+        generation: Any = transformers.GenerationConfig
+        model.generation_config = generation.from_pretrained(folder)
+    return model
 
 
 def check_weights(model: Any, report: Mapping[str, Any], checkpoint: Checkpoint) -> None:

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from harness.paths import last_part
 
-_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
+HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
+"""What can be the name of a model of the hub."""
 
 
 def local(model: str) -> str:
@@ -54,4 +55,4 @@ def title(model: Mapping[str, Any]) -> str:
 
 
 def _marked(folder: str) -> str:
-    return f"./{folder}" if _HUB_ID.fullmatch(folder) else folder
+    return f"./{folder}" if HUB_ID.fullmatch(folder) else folder

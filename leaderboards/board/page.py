@@ -6,11 +6,13 @@ from pathlib import Path
 
 from leaderboards import web
 from leaderboards.board.glossary import meaning
-from leaderboards.board.grid import BOUNDS, MODE, RANK, Cell, Grid, Line, grid, plain
+from leaderboards.board.grid import BOUNDS, MODE, RANK, REASONS, Cell, Grid, Line, grid, plain
 from leaderboards.board.ranking import Board, board_title
 from leaderboards.board.rows import PUBLISHED, RUN, Row
 
 WRAP = {"best": "<b>{}</b>", "second": "<u>{}</u>", "": "{}"}
+SAID = (MODE, "protocol", "trained on", "commit", "source", REASONS)
+"""Columns of words: they stand to the left, and their lines may break."""
 HEAD = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
 
 
@@ -54,9 +56,9 @@ def _section(found: Grid, number: int, board: Board) -> str:
 
 
 def _order(found: Grid) -> list[int]:
-    """The score beside the name, its interval and its rank after it, and the mode behind the metrics: phones show few columns."""
+    """The score beside the name, its interval and its rank after it, as phones show few; reasons stand behind the metrics."""
     first = [found.head.index(name) for name in ("model", found.main, BOUNDS, RANK) if name in found.head]
-    mode = [i for i, name in enumerate(found.head) if name == MODE]
+    mode = [found.head.index(name) for name in (REASONS, MODE) if name in found.head]
     metrics = [i for i, name in enumerate(found.head) if i not in (*first, *mode) and "@" in name]
     rest = [i for i in range(len(found.head)) if i not in (*first, *mode, *metrics)]
     return [*first, *metrics, *mode, *rest]
@@ -65,7 +67,7 @@ def _order(found: Grid) -> list[int]:
 def _head(name: str, main: str) -> str:
     sort = ' aria-sort="descending"' if name == main else ""
     told = f' title="{escape(meaning(name))}"' if meaning(name) else ""
-    return f'<th scope="col"{sort}{told}>{escape(name)}</th>'
+    return f'<th scope="col"{sort}{told}{_said(name)}>{escape(name)}</th>'
 
 
 def _group(title: str, lines: tuple[Line, ...], order: list[tuple[int, str]], pages: Mapping[Path, str]) -> str:
@@ -87,12 +89,16 @@ def _cell(cell: Cell, name: str, row: Row, pages: Mapping[Path, str]) -> str:
     if name == "source":
         text = _sources(row, cell.text, pages)
     if name != "model":
-        return f"<td{value}>{text}</td>"
+        return f"<td{value}{_said(name)}>{text}</td>"
     known = [pages[folder] for folder in row.folders if folder in pages]
     text = escape(plain(row.model))
     linked = f'<a href="{escape(known[0])}">{text}</a>' if known else text
     told = f' title="{escape(meaning(row.model))}"' if meaning(row.model) else ""
     return f'<th scope="row"{told}><bdi>{linked}</bdi></th>'
+
+
+def _said(name: str) -> str:
+    return ' class="said"' if name in SAID else ""
 
 
 def _sources(row: Row, text: str, pages: Mapping[Path, str]) -> str:

@@ -4,29 +4,35 @@ function path(text) {
   return el("bdi", { class: "path" }, ...text.split("/").flatMap((part, k) => k ? ["/", el("wbr"), part] : [part]));
 }
 
-function rowOf(row, tick) {
+const SAID = ["mode", "trained on", "commit", "not comparable"];
+
+function said(column) {
+  return SAID.includes(column) ? "said" : null;
+}
+
+function rowOf(row, tick, columns) {
   const name = [row.href ? el("a", { href: row.href }, el("bdi", {}, row.model)) : el("bdi", {}, row.model), path(row.name)];
-  return el("tr", {}, el("td", {}, tick), el("th", { scope: "row" }, ...name), ...row.cells.map((cell) => el("td", {}, cell || MISSING)));
+  return el("tr", {}, el("td", {}, tick), el("th", { scope: "row" }, ...name), ...row.cells.map((cell, k) => el("td", { class: said(columns[k + 1]) }, cell || MISSING)));
 }
 
 // The columns of numbers side by side, and what may be said of the two.
 function together(one, [i, j]) {
   const [a, b] = [one.rows[i], one.rows[j]], said = one.verdicts[`${i},${j}`];
   const rows = one.columns.slice(1).flatMap((name, k) => !/^-?\d+(\.\d+)?(%| \u00b1.*)?$/.test(a.cells[k]) ? [] : [[name, a.cells[k], b.cells[k]]]);
-  return [said ? el("p", { class: "verdict" }, said) : el("p", { class: "hint" }, "Nothing is said of these two here: one of them was not asked all of the split, or there are too many runs."),
-    table("A and B", ["", "A " + a.model, "B " + b.model], rows, { class: "figures" }),
+  return [said ? el("p", { class: "verdict" }, said) : el("p", { class: "hint" }, "This list says nothing of these two: one of them lacks replies to a part of the split, or there are too many runs."),
+    table("A and B", ["", "A " + a.model, "B " + b.model], rows, { class: "figures two" }),
     el("p", { class: "hint" }, "Query by query: ", el("code", {}, `harness view ${a.name} ${b.name}`), " in the folder of this page.")];
 }
 
 function runsTable(one, number) {
-  const head = ["compare", ...one.columns].map((name, k) => el("th", { scope: "col", class: k ? null : "tick", "aria-sort": name === one.main ? "descending" : null }, name));
+  const head = ["compare", ...one.columns].map((name, k) => el("th", { scope: "col", class: said(name), "aria-sort": name === one.main ? "descending" : null }, name));
   const body = el("tbody", {}), place = el("div", { role: "status" }), ticked = [], count = el("p", { role: "status" });
   const found = el("table", { class: "figures runs" }, el("caption", {}, one.title), el("thead", {}, el("tr", {}, ...head)), body);
   const tick = (row, i) => el("input", { type: "checkbox", "aria-label": `compare ${row.model}, ${row.name}`, onchange: (event) => {
     if (event.target.checked) ticked.push(i); else ticked.splice(ticked.indexOf(i), 1);
     place.replaceChildren(...(ticked.length === 2 ? together(one, [...ticked].sort((a, b) => a - b)) : []));
   } });
-  const lines = one.rows.map((row, i) => rowOf(row, tick(row, i))), joined = one.joined?.map((row) => rowOf(row, ""));
+  const lines = one.rows.map((row, i) => rowOf(row, tick(row, i), one.columns)), joined = one.joined?.map((row) => rowOf(row, "", one.columns));
   const filter = () => { count.textContent = searched(found, search.value).join(" of ") + " rows"; };
   const fill = (some) => { body.replaceChildren(...some.sort((a, b) => compared(valueOf(a, 2), valueOf(b, 2), -1))); filter(); };
   const search = el("input", { type: "search", id: "search" + number, autocomplete: "off", spellcheck: "false", oninput: filter });

@@ -32,7 +32,7 @@ function sampleTable(data, series, wanted, choose) {
   const status = el("p", { role: "status", id: "found" });
   const heads = columns.map((column) => el("th", { scope: "col", class: column.css },
     el("button", { type: "button", onclick: () => { state.down = state.key === column ? !state.down : column.css === "c-value"; state.key = column; changed(); } }, column.name)));
-  grid.style.minWidth = (NARROW ? 46 : 40) + 4.4 * (columns.length - 5) + "rem";
+  grid.style.minWidth = (NARROW ? 46 : 36) + 4.4 * (columns.length - 5) + "rem";
   grid.append(el("thead", {}, el("tr", { "aria-rowindex": 1 }, ...heads)), body);
 
   let words = null;

@@ -36,7 +36,7 @@ TASK = Task(
         "test": _split("test", "dataset/charades-sta/charades_test.json", 1334, 3720),
     },
     default_split="test",
-    video_folders=("charades_sta/videos", "charades/videos", "videos/charades", "videos"),
+    video_folders=("charades_sta/videos", "charades/videos", "videos/charades", "videos", "Charades_v1_480", "Charades_v1"),
     obtain="harness data fetch --task charades",
     licence="Charades: non-commercial research use (Allen Institute for AI); Charades-STA states none of its own",
     homepage="https://github.com/jiyanggao/TALL",

@@ -1,8 +1,9 @@
 """A user's own data: JSON Lines, described in docs/own-data.md. Stricter than the readers of published files."""
 
+import re
 from collections.abc import Iterable
 from string import ascii_uppercase
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks.answer import Answer
 from tasks.errors import InputError
@@ -13,7 +14,7 @@ from tasks.span import Span
 
 FORMAT = (
     'a JSON object a line: {"video": file name, "duration": seconds, "query": text, "spans": [[start, end], …]}, '
-    'and if you like "id" and "clip"; for other kinds of question other fields (see docs/own-data.md)'
+    'and if you like "id", "clip" and "split"; for other kinds of question other fields (see docs/own-data.md)'
 )
 MOMENTS = ("moment", "instances", "union", "retrieval", "windows")
 SHAPES: dict[frozenset[str], tuple[str, ...]] = {
@@ -30,18 +31,35 @@ FIELDS = ("query", "queries", "options", "answer", "scores", "clips", "spans")
 HIGHEST_SCORE = 1e15
 LONGEST_LINE = 2**20
 SHOWN = 10
+RESERVED = ("all", "fit")
+_SPLIT = re.compile(r"[\w.-]+")
 CLIP_SLACK_S = 1.0
 
 
-def read_own(text: str, where: str) -> list[Sample]:
+class _First(NamedTuple):
+    """What the first good row says of all."""
+
+    line: int
+    shape: frozenset[str]
+    split: str | None
+
+
+def read_own(text: str, where: str, split: str | None = None, in_file_of: str | None = None) -> list[Sample]:
     """Rows of a user's file, which messages call `where`; blank lines are passed over.
 
-    Raises InputError that names the first ten bad lines and what is wrong with each.
+    Args:
+        text: The content of the file.
+        where: Its name.
+        split: Which of its rows are wanted; None for all.
+        in_file_of: The split that the whole file is, None where its rows may say it.
+
+    Raises:
+        InputError: A row is none; the first ten are named, and what is wrong with each.
     """
     rows: list[Sample] = []
     problems: list[str] = []
     line_of_id: dict[str | None, int] = {}
-    first_shape: tuple[int, frozenset[str]] | None = None
+    first: _First | None = None
     # Not splitlines: it also splits at characters that JSON allows inside a string.
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if not line.strip():
@@ -49,15 +67,14 @@ def read_own(text: str, where: str) -> list[Sample]:
         try:
             entry = _object(line)
             shape = _shape(entry)
-            row = _row(entry, shape)
-            first_shape = first_shape or (number, shape)
-            if shape != first_shape[1]:
-                other = f"line {first_shape[0]} has {_named(first_shape[1])}"
-                raise ValueError(f"the fields {_named(shape)}, but {other}: all rows of a file have the same")
-            first = line_of_id.setdefault(row.native_id, number)
-            if row.native_id is not None and first != number:
-                raise ValueError(f"id {row.native_id!r} is already that of line {first}")
-            rows.append(row)
+            row, of = _row(entry, shape), _split(entry)
+            first = first or _First(number, shape, of)
+            _check_like(first, shape, of, in_file_of)
+            same = line_of_id.setdefault(row.native_id, number)
+            if row.native_id is not None and same != number:
+                raise ValueError(f"id {row.native_id!r} is already that of line {same}")
+            if split in (None, of):
+                rows.append(row)
         except ValueError as error:
             problems.append(f"line {number}: {error}")
     if not rows and not problems:
@@ -68,6 +85,33 @@ def read_own(text: str, where: str) -> list[Sample]:
             FORMAT, f"{where}\n          " + "\n          ".join(shown), f"correct the file, then: harness data check {where}"
         )
     return rows
+
+
+def _check_like(first: _First, shape: frozenset[str], split: str | None, in_file_of: str | None) -> None:
+    """Refuse a row that differs from the first in what all have in common. Raises ValueError."""
+    if shape != first.shape:
+        other = f"line {first.line} has {_named(first.shape)}"
+        raise ValueError(f"the fields {_named(shape)}, but {other}: all rows of a file have the same")
+    if (split is None) != (first.split is None):
+        mine, other = ("none" if one is None else repr(one) for one in (split, first.split))
+        raise ValueError(f"split: {mine}, but line {first.line} has {other}: all rows of a file have one, or none has")
+    if in_file_of is not None and split not in (None, in_file_of):
+        raise ValueError(f"split {split!r}, but the file is that of {in_file_of!r}")
+
+
+def splits_of(lines: Iterable[str]) -> tuple[str, ...]:
+    """Splits that the rows of a file name; none where its first row names none. Lines that are no rows are left to `read_own`."""
+    found: dict[str, None] = {}
+    for line in filter(str.strip, lines):
+        try:
+            split = _split(_object(line))
+        except ValueError:
+            continue
+        if split is not None:
+            found[split] = None
+        elif not found:
+            return ()
+    return tuple(found)
 
 
 def kinds_of(lines: Iterable[str]) -> tuple[str, ...]:
@@ -214,6 +258,17 @@ def _video(value: Any) -> str:
     if not name.isprintable() or not name.strip(". ") or "/" in name or "\\" in name:
         raise ValueError(f"video {name[:80]!r} is not a plain file name; folders are given with --videos")
     return name
+
+
+def _split(entry: dict[str, Any]) -> str | None:
+    value = entry.get("split")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _SPLIT.fullmatch(value):
+        raise ValueError(f"expected the name of a split (letters, digits, . _ -), such as train or test, found {shown(value)}")
+    if value in RESERVED or value.startswith("fewshot-"):
+        raise ValueError(f"a split cannot be called {value!r}: the harness makes splits of that name")
+    return value
 
 
 def _id(value: Any) -> str | None:

@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 
 from tasks.answer import Answer
+from tasks.parsers.common import strange
 from tasks.parsers.reading.characters import near_numbers, plain
 from tasks.parsers.reading.pairs import read
 from tasks.parsers.reading.tokens import tokens
@@ -62,6 +63,8 @@ def last_tag(text: str, tag: re.Pattern[str]) -> str | Answer | None:
 def _scope(text: str, place: str) -> str | None:
     if place == "whole":
         return text
+    if place != "after-think":
+        raise strange(place, ("answer", "after-think", "whole"))
     ends = [match.end() for match in _THINK_END.finditer(text)]
     return text[ends[-1] :] if ends else None
 

@@ -5,9 +5,10 @@ the start of its run of digits and without giving digits back, which finds the s
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tasks.answer import Answer
+from tasks.errors import InputError, unknown
 from tasks.span import Span
 
 Pairs = Sequence[tuple[str | float, str | float]]
@@ -24,8 +25,18 @@ _LINE_TOKEN = re.compile(r"<answer>\s*+|(?<!\s)\s++</answer>|</answer>|\n")
 
 
 def scope(text: str, where: Sequence[str]) -> str | None:
-    """The part of a reply that is read: the first of the named places that exists, None if none does."""
-    return next((found for place in where if (found := SCOPES[place](text)) is not None), None)
+    """The part of a reply that is read: the first of the named places that exists, None if none does. Raises InputError."""
+    for place in where:
+        if place not in SCOPES:
+            raise strange(place, SCOPES)
+        if (found := SCOPES[place](text)) is not None:
+            return found
+    return None
+
+
+def strange(place: str, known: Iterable[str]) -> InputError:
+    """The error of a place that a parser does not know."""
+    return InputError(f"places that the parser knows in where: {', '.join(known)}", unknown(place, known), "edit the protocol")
 
 
 def number(text: str | float) -> float:

@@ -18,6 +18,7 @@ SCRIPTS = (
     "loss_by_layout",
     "sft_rows",
     "server_concurrency",
+    "generic_families",
 )
 
 

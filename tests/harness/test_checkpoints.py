@@ -17,6 +17,8 @@ import pytest
 from harness.cli import main
 from harness.models.checkpoint import trained_on
 from harness.models.tiny import build
+from harness.synthetic.kinds import KINDS
+from harness.synthetic.kinds import make as make_kinds
 from harness.synthetic.make import make
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
@@ -55,10 +57,10 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.shared_data
 def test_one_real_video_of_charades(
-    shared_data: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+    shared_data: Path, tmp_path: Path, one_checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--tasks", "charades", "--split", "test", "--data-root", shared_data, "--output", tmp_path / "run"]
-    assert harness("run", "--model", checkpoint, *options) == 0
+    assert harness("run", "--model", one_checkpoint, *options) == 0
     shown = capsys.readouterr()
     assert "6/3720" in shown.out
     assert "1,333 of 1,334 videos are missing" in shown.err
@@ -99,24 +101,27 @@ def test_other_weights_do_not_continue_a_run(data_root: Path, tmp_path: Path, ca
     assert (tmp_path / "run" / "scores.json").read_bytes() == before
 
 
-def test_killed_and_divided_runs_give_identical_scores(data_root: Path, tmp_path: Path, one_checkpoint: Path) -> None:
-    command = ["run", "--model", str(one_checkpoint), "--tasks", "synthetic", "--data-root", str(data_root)]
-    assert harness(*command, "--output", tmp_path / "whole") == 0
-    expected = (tmp_path / "whole" / "scores.json").read_bytes()
+def test_killed_and_divided_runs_give_identical_scores(tmp_path: Path, one_checkpoint: Path) -> None:
+    """One command over five kinds of question: killed at a moment that chance chooses, and ended by two processes."""
+    make_kinds(tmp_path, 0, {"train": 1, "dev": 1, "test": 3})
+    tasks = ",".join(f"synthetic-{kind}" for kind in KINDS)
+    command = ["run", "--model", str(one_checkpoint), "--tasks", tasks, "--data-root", str(tmp_path)]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert harness(*command, "--output", whole) == 0
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    killed = tmp_path / "killed"
-    for wanted in sorted(random.Random(2).sample(range(1, 18), 2)):
-        process = subprocess.Popen([HARNESS, *command, "--output", str(killed)], env=environment, stderr=subprocess.DEVNULL)
-        while process.poll() is None:
-            path = killed / "samples.jsonl"
-            if path.exists() and path.read_bytes().count(b"\n") >= wanted:
-                process.kill()
-            time.sleep(0.002)
-        assert process.returncode in (-signal.SIGKILL, 0)
+    wanted = random.Random(2).randrange(1, 15)
+    process = subprocess.Popen([HARNESS, *command, "--output", str(killed)], env=environment, stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        if sum(path.read_bytes().count(b"\n") for path in killed.glob("*/samples.jsonl")) >= wanted:
+            process.kill()
+        time.sleep(0.002)
+    assert process.returncode in (-signal.SIGKILL, 0)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     subprocess.run([*torchrun, HARNESS, *command, "--output", str(killed)], env=environment, check=True, capture_output=True)
-    assert (killed / "scores.json").read_bytes() == expected
-    assert len(lines(killed)) == 18
+    scores = [{path.parent.name: path.read_bytes() for path in folder.glob("*/scores.json")} for folder in (whole, killed)]
+    assert scores[0] == scores[1] and len(scores[0]) == len(KINDS)
+    asked = [(line["id"], line["mode"]) for folder in killed.iterdir() for line in lines(folder)]
+    assert len(asked) == len(set(asked)) == 15
 
 
 def damaged(data_root: Path, root: Path) -> dict[str, str]:

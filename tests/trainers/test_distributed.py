@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from safetensors.torch import load_file
 from harness.cli import main
 from harness.synthetic.kinds import make
 from tasks.errors import InputError
-from trainers.methods.configs import check_launch
+from trainers.preflight import check_launch, sharing
 from trainers.recipe import load as load_recipe
 from trainers.training import Training
 
@@ -160,30 +161,89 @@ def test_adapters_under_zero_3_train_as_one(checkpoints: dict[str, Path], data: 
     assert_can_be_run(two, data)
 
 
+def test_fsdp_2_trains_as_one(alone: Path, checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    """Weights are shared but for the drawing of replies, which end at different lengths; the head is gathered by TRL."""
+    model = checkpoints["qwen3_vl"]
+    arguments = {recipe: typed(recipe, model, data, tmp_path / recipe, 1) for recipe in ("sft", "tempsamp")}
+    options = ["--config_file", str(LAUNCH / "fsdp2.yaml"), "--num_processes", "2", "--main_process_port", "0"]
+    jobs = [job(arguments["sft"], interrupt=3), job(arguments["sft"]), job(arguments["tempsamp"])]
+    launch(["accelerate.commands.launch", *options], jobs)
+    for recipe in arguments:
+        assert_same(alone / recipe, tmp_path / recipe, model)
+    assert_can_be_run(tmp_path / "tempsamp", data)
+
+
+STAGE_3 = '{"zero_optimization": {"stage": 3}}'
+ZERO = {"ACCELERATE_USE_DEEPSPEED": "true"}
+ZERO_3 = {**ZERO, "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3"}
+FSDP = {"ACCELERATE_USE_FSDP": "True"}
+FOUR = ["--load-in-4bit", "--lora", "4"]
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry run", "training"])
 @pytest.mark.parametrize(
-    ("recipe", "changes", "args", "message"),
+    ("recipe", "more", "launched", "message"),
     [
-        ("sft", {"dev_every": 2}, {"deepspeed_plugin": SimpleNamespace(zero_stage=3)}, "(?s)each process holds whole.*ZeRO-3"),
-        ("sft", {"dev_every": 2}, {"fsdp": True}, "(?s)each process holds whole.*FSDP"),
-        ("grpo", {}, {"fsdp": True}, "(?s)recipes that generate.*gathers weights at every token"),
-        ("grpo", {}, {"fsdp": True, "use_vllm": True}, "(?s)recipes that generate.*handing weights to vLLM was never run"),
-        ("lora", {}, {"fsdp": True}, "(?s)DDP for adapters.*merging adapters was never run"),
+        ("sft", ["--dev-every", "2"], ZERO_3, "(?s)each process holds whole.*ZeRO-3"),
+        ("sft", ["--dev-every", "2"], {**ZERO, "ACCELERATE_DEEPSPEED_CONFIG_FILE": "FILE"}, "(?s)holds whole.*ZeRO-3"),
+        ("sft", ["--dev-every", "2", "--set", "deepspeed={zero_optimization: {stage: 3}}"], {}, "(?s)holds whole.*ZeRO-3"),
+        ("sft", ["--dev-every", "2"], FSDP, "(?s)each process holds whole.*FSDP"),
+        ("sft", ["--dev-every", "2", "--set", "fsdp=true"], {}, "(?s)each process holds whole.*FSDP"),
+        ("sft", FOUR, ZERO, "(?s)weights of four bits.*ZeRO-2: DeepSpeed or FSDP"),
+        ("tempsamp", FOUR, ZERO_3, "(?s)weights of four bits.*ZeRO-3: DeepSpeed or FSDP"),
+        ("sft", FOUR, FSDP, "DDP for adapters"),
+        ("sft", ["--load-in-4bit"], {}, "adapters, as weights of four bits are not trained"),
+        ("sft", ["--lora", "4"], FSDP, "(?s)DDP for adapters.*merging adapters was never run"),
+        ("grpo", ["--set", "use_vllm=true"], FSDP, "(?s)rollouts by vLLM.*handing weights to vLLM was never run"),
+        ("grpo", ["--set", "use_vllm=true", *FOUR], {}, "weights that vLLM can take over"),
+        (
+            "grpo",
+            ["--set", "use_vllm=true", "--set", "vllm_tensor_parallel_size=2"],
+            {},
+            "engine in each process",
+        ),
+        ("sft", [], {**ZERO, "ACCELERATE_DEEPSPEED_CONFIG_FILE": "missing.json"}, "a configuration of DeepSpeed"),
+        ("sft", ["--set", "report_to=nowhere"], {}, "a tracker that is installed"),
     ],
 )
-def test_what_would_wait_for_ever_is_refused(recipe: str, changes: dict[str, Any], args: dict[str, Any], message: str) -> None:
-    chosen = load_recipe("sft", ["lora={r: 4}"]) if recipe == "lora" else load_recipe(recipe)
-    training = Training(chosen, (), "m", Path("out"), **changes)
-    plain: Any = SimpleNamespace(deepspeed_plugin=None, fsdp=False, use_vllm=False)
-    check_launch(training, plain)
-    with pytest.raises(InputError, match=message):
-        check_launch(training, SimpleNamespace(**{**vars(plain), **args}))
-
-
-def test_it_is_refused_before_anything_is_loaded(
-    checkpoints: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+def test_a_dry_run_refuses_what_a_training_refuses_before_anything_loads(
+    recipe: str, more: list[str], launched: dict[str, str], message: str, dry: list[str],
+    checkpoints: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "zero.json").write_text(STAGE_3)
+    for name, value in launched.items():
+        monkeypatch.setenv(name, str(tmp_path / "zero.json") if value == "FILE" else value)
+    monkeypatch.setattr(
+        "trainers.preflight.importlib", SimpleNamespace(util=SimpleNamespace(find_spec=lambda _: "vllm is there"))
+    )
     monkeypatch.setattr("harness.models.loading.read", lambda *_: pytest.fail("loaded"))
-    assert main(typed("grpo", checkpoints["qwen3_vl"], data, tmp_path / "out", 1)) == 2
-    assert "DeepSpeed or DDP for recipes that generate" in capsys.readouterr().err
+    monkeypatch.setattr("trainers.dry_run.plan.empty_model", lambda *_: pytest.fail("made"))
+    assert main([*typed(recipe, checkpoints["qwen3_vl"], data, tmp_path / "out", 1), *more, *dry]) == 2
+    assert re.search(message, capsys.readouterr().err)
     assert not (tmp_path / "out" / "train.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("trainer", "launched", "kind"),
+    [
+        ({}, {}, None),
+        ({}, {"ACCELERATE_USE_DEEPSPEED": "false", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3"}, None),
+        ({}, ZERO, "ZeRO-2"),
+        ({}, {**ZERO, "ACCELERATE_DEEPSPEED_ZERO_STAGE": "1"}, "ZeRO-1"),
+        ({}, {**ZERO_3, "ACCELERATE_DEEPSPEED_CONFIG_FILE": '{"zero_optimization": {"stage": "auto"}}'}, "ZeRO-3"),
+        ({"deepspeed": STAGE_3}, {}, "ZeRO-3"),
+    ],
+)
+def test_what_is_shared_is_read_as_accelerate_reads_it(
+    trainer: dict[str, Any], launched: dict[str, str], kind: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in launched.items():
+        monkeypatch.setenv(name, value)
+    assert sharing(trainer) == kind
+
+
+def test_vllm_that_is_not_installed_is_named_before_anything_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = Training(load_recipe("grpo", ["use_vllm=true"]), (), "m", Path("out"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"(?s)vLLM, for rollouts by it.*constraints-vllm\.txt"):
+        check_launch(training)

@@ -5,7 +5,6 @@ import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from tasks.errors import InputError
 from trainers import four_bits
 from trainers.dry_run.memory import Load, memory, shape_of
 from trainers.methods.configs import adapters
+from trainers.preflight import check_launch
 from trainers.recipe import load as recipe
 from trainers.training import Training
 
@@ -117,24 +117,8 @@ def test_the_saved_model_is_the_one_that_was_trained(
     assert main([*run, "--output", str(tmp_path / "run")]) == 0
 
 
-@pytest.mark.parametrize(
-    ("asked", "args", "message"),
-    [
-        (training(lora=None), {}, "adapters, as weights of four bits are not trained"),
-        (training(), {"deepspeed_plugin": SimpleNamespace(zero_stage=2)}, "DeepSpeed or FSDP"),
-        (training(), {"fsdp": True}, "DeepSpeed or FSDP"),
-        (training("grpo"), {"use_vllm": True}, "weights that vLLM can take over"),
-    ],
-)
-def test_where_it_was_never_run_it_is_refused(asked: Training, args: dict[str, Any], message: str) -> None:
-    values: Any = SimpleNamespace(**{"deepspeed_plugin": None, "fsdp": False, "use_vllm": False, **args})
-    with pytest.raises(InputError, match=message):
-        four_bits.check(asked, values)
-
-
 def test_without_the_package_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     find_spec: Callable[..., Any] = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "bitsandbytes" else find_spec(name))
-    values: Any = SimpleNamespace(deepspeed_plugin=None, fsdp=False, use_vllm=False)
     with pytest.raises(InputError, match=r"(?s)extra qlora.*vtg-harness\[qlora\]"):
-        four_bits.check(training(), values)
+        check_launch(training())

@@ -1,8 +1,9 @@
 """Every argument of TRL is used, refused, fixed by us, or harmless; and its private methods are as we override them."""
 
 import inspect
+import math
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 from tasks.errors import InputError
 from trainers import recipe as recipes
 from trainers.examples import Examples
+from trainers.methods import trl_values
 from trainers.methods.configs import accumulation, arguments
 from trainers.methods.trl_arguments import FIXED, HARMLESS, REASONS
 from trainers.mix import Share
@@ -50,6 +52,47 @@ def test_every_argument_is_known(config: type) -> None:
     groups = {"used": USED, "refused": set(REASONS), "fixed": set(FIXED), "harmless": set(HARMLESS)}
     found = {f.name: [name for name, group in groups.items() if f.name in group] for f in fields(config)}
     assert {name: places for name, places in found.items() if len(places) != 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"learning_rate": "abc"}, "a number as learning_rate"),
+        ({"learning_rate": -1e-6}, "learning_rate of at least 0"),
+        ({"learning_rate": math.nan}, "learning_rate of at least 0"),
+        ({"max_steps": 2.5}, "an integer as max_steps"),
+        ({"max_steps": 0}, "max_steps of at least 1, or -1"),
+        ({"beta": True}, "a number as beta"),
+        ({"temperature": 0}, "temperature above 0"),
+        ({"top_p": 1.5}, "top_p above 0, at most 1"),
+        ({"num_iterations": 0}, "num_iterations of at least 1"),
+        ({"max_completion_length": None}, "max_completion_length of at least 1"),
+        ({"adam_beta2": 2}, "adam_beta2 from 0 to 1"),
+        ({"gradient_checkpointing": "perhaps"}, "true or false as gradient_checkpointing"),
+        ({"loss_type": "dapoo"}, "loss_type, one of grpo, dapo"),
+        ({"scale_rewards": "batches"}, "scale_rewards, one of group"),
+        ({"importance_sampling_level": 1}, "importance_sampling_level, one of token"),
+    ],
+)
+def test_a_value_that_trl_would_only_stumble_over_is_refused(values: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InputError) as refused:
+        trl_values.check(GRPOConfig, values)
+    assert refused.value.expected.startswith(expected)
+    assert refused.value.found.startswith(next(iter(values)))
+
+
+@pytest.mark.parametrize("config", [GRPOConfig, SFTConfig])
+def test_the_defaults_of_trl_pass(config: type) -> None:
+    """So do values that people set, whole numbers for fractions among them."""
+    defaults = {f.name: f.default for f in fields(config) if f.name in USED and f.default is not MISSING}
+    trl_values.check(config, {**defaults, "learning_rate": 1, "max_steps": 3, "weight_decay": 0})
+
+
+def test_words_are_those_of_trl() -> None:
+    """Its trainer and its configuration name each of them, so that one that is gone is noticed."""
+    known = {**trl_values.WORDS, **trl_values.LOSSES}
+    text = "".join(map(inspect.getsource, (GRPOTrainer, GRPOConfig, SFTTrainer)))
+    assert all(f"'{word}'" in text or f'"{word}"' in text for words in known.values() for word in words)
 
 
 def test_no_list_names_what_trl_does_not_have() -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from tasks.errors import InputError
 from trainers.base.curriculum import STAGES
 from trainers.base.model import FAMILIES
-from trainers.base.train import WEAK_COOLDOWN, Settings, build
+from trainers.base.train import WEAK_COOLDOWN, WEAK_STEPS, Settings, build
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,8 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # Matrices this small gain nothing from threads, and one thread adds up in the same order every time.
     torch.set_num_threads(1)
-    cooldown = WEAK_COOLDOWN[options.kinds] if options.weak else None
-    settings = Settings(family=options.family, seed=options.seed, kinds=options.kinds, cooldown=cooldown)
+    settings = Settings(family=options.family, seed=options.seed, kinds=options.kinds)
+    if options.weak:
+        settings = replace(settings, steps=WEAK_STEPS, cooldown=WEAK_COOLDOWN[options.kinds])
     try:
         build(options.folder, settings, _report)
     except InputError as error:

@@ -99,7 +99,7 @@ def lessons(rng: np.random.Generator, count: int, shares: Mapping[Level, float],
 def _lesson(rng: np.random.Generator, duration_s: int, level: Level, factor: int) -> Lesson:
     if not level.called:
         return _of_every_kind(rng, level, factor)
-    scene = _simplify(plan(rng, [duration_s]), level, rng)
+    scene = simplify(plan(rng, [duration_s]), level, rng)
     pixels = _fill(scene, rng) if level.fills else draw(scene, rng)
     asked = tuple(_question(scene.duration_s, event, level) for event in scene.events)
     return Lesson(sample_frames(pixels, factor), scene.events, asked, level)
@@ -112,7 +112,7 @@ def _question(duration_s: int, event: Event, level: Level) -> Question:
 
 
 def _of_every_kind(rng: np.random.Generator, level: Level, factor: int) -> Lesson:
-    scene = _simplify(kinds.plan(rng, int(rng.choice(kinds.TIMES_SEEN))), level, rng)
+    scene = simplify(kinds.plan(rng, int(rng.choice(kinds.TIMES_SEEN))), level, rng)
     first, *others = [kinds.ask("drawn", scene, letter, rng) for letter in rng.permutation(list(kinds.LETTERS)).tolist()]
     # Letters are learned last, so the choice is asked once for each.
     rows = [*first.items(), *(("choice", other["choice"]) for other in others)]
@@ -132,7 +132,7 @@ def sample_frames(pixels: NDArray[np.uint8], factor: int) -> Frames:
     return Frames(np.stack(resized)[new.cumsum() - 1], times_s[chosen.indices], *chosen[1:], "drawn")
 
 
-def _simplify(scene: Scene, level: Level, rng: np.random.Generator) -> Scene:
+def simplify(scene: Scene, level: Level, rng: np.random.Generator) -> Scene:
     """The scene with the looks and edges of the level."""
     count = len(scene.events)
     if level.looks == "shapes":

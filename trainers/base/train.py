@@ -30,6 +30,7 @@ SCHEMA = "vtg-harness/base/1"
 SAVE_EVERY_S = 20.0
 REPORT_EVERY = 200
 STREAM = 0xBA5E  # Keeps the random numbers of lessons apart from those of the benchmark's own videos
+WEAK_STEPS = 2000  # Length of the schedule that a weak base leaves early
 WEAK_COOLDOWN = {"moment": 40, "all": 250}  # Steps of the last stage, by kinds
 
 
@@ -40,7 +41,7 @@ class Settings:
     family: str = "qwen3_vl"  # One of `model.FAMILIES`
     seed: int = 0  # Initial weights and all lessons
     kinds: str = "moment"  # A key of `curriculum.STAGES`: what is asked in the end
-    steps: int = 2000  # Length of the schedule
+    steps: int = 2600  # Length of the schedule
     # A weak base: steps of the last stage, in which the learning rate falls to 0. None for the whole schedule.
     cooldown: int | None = None
     videos: int = 16  # Videos a step; each is asked about all its events
@@ -50,9 +51,11 @@ class Settings:
     decay: float = 0.01  # Weight decay of both
     clip: float = 1.0  # Largest norm of the gradient
     naming: float = 0.5  # Weight of the loss that has visual tokens named; without it shapes are not learned
-    # A stage is learned when the loss per answer token is below this. An answer that ignores the query cannot get below
+    # The opening is learned when the loss per answer token is below this. An answer that ignores the query cannot get below
     # ln(3) / 4 = 0.275: three events, four answer tokens.
     gate: float = 0.26
+    # So is a later stage. One that tells all words apart but three cannot get below 0.06; those three would then stay alike.
+    later_gate: float = 0.1
     window: int = 30  # Steps over which that loss is averaged
 
 
@@ -75,6 +78,11 @@ class Trainer:
     def passed(self) -> int | None:
         """The step at which the last stage began; None before."""
         return self.learned[-1] if len(self.learned) == len(self._stages) - 1 else None
+
+    @property
+    def gate(self) -> float:
+        """The loss per answer token below which the present stage is learned."""
+        return self.settings.later_gate if self.learned else self.settings.gate
 
     @property
     def finished(self) -> bool:
@@ -103,7 +111,7 @@ class Trainer:
         self.step += 1
         self.losses = [*self.losses, answers.item()][-settings.window :]
         learning_for = self.step - max(self.learned, default=0)
-        if self.passed is None and learning_for >= settings.window and np.mean(self.losses) < settings.gate:
+        if self.passed is None and learning_for >= settings.window and np.mean(self.losses) < self.gate:
             self.learned.append(self.step)
 
     def state(self) -> dict[str, Any]:
@@ -136,11 +144,13 @@ def build(folder: Path, settings: Settings, report: Callable[[str], None], save_
     if (folder / RECORD).is_file():
         _check_same(folder, json.loads((folder / RECORD).read_text(encoding="utf-8")), settings)
         return
+    began_s = time.process_time()
     trainer = Trainer(settings)
     if (folder / STATE).is_file():
         state = torch.load(folder / STATE, weights_only=True)
         _check_same(folder, state, settings)
         trainer.restore(state)
+        began_s -= state["cpu_s"]
     saved_s = time.monotonic()
     while not trainer.finished:
         trainer.advance()
@@ -148,13 +158,13 @@ def build(folder: Path, settings: Settings, report: Callable[[str], None], save_
             report(f"step {trainer.step}, loss {np.mean(trainer.losses):.4f}")
         if time.monotonic() - saved_s > save_every_s:
             # Replaced at once, so that a cut leaves the old state or the new one.
-            torch.save(trainer.state(), folder / f"{STATE}.partial")
+            torch.save(trainer.state() | {"cpu_s": time.process_time() - began_s}, folder / f"{STATE}.partial")
             (folder / f"{STATE}.partial").replace(folder / STATE)
             saved_s = time.monotonic()
     if trainer.passed is None:
         found = f"{np.mean(trainer.losses):.3f} after {trainer.step} steps"
-        raise InputError(f"a loss per answer token below {settings.gate}", found, "another --seed, in another folder")
-    _publish(trainer, folder)
+        raise InputError(f"a loss per answer token below {trainer.gate}", found, "another --seed, in another folder")
+    _publish(trainer, folder, time.process_time() - began_s)
     (folder / STATE).unlink(missing_ok=True)
 
 
@@ -165,7 +175,7 @@ def _check_same(folder: Path, found: Mapping[str, Any], settings: Settings) -> N
         raise InputError(f"the training that {folder} was started with", "; ".join(changed), "name another folder")
 
 
-def _publish(trainer: Trainer, folder: Path) -> None:
+def _publish(trainer: Trainer, folder: Path, cpu_s: float) -> None:
     """Write the checkpoint, then its record: a folder with a record is complete."""
     trainer.model.save_pretrained(folder)
     trainer.processor.save_pretrained(folder)
@@ -174,6 +184,7 @@ def _publish(trainer: Trainer, folder: Path) -> None:
         "settings": asdict(trainer.settings),
         "stages_learned_at_steps": trainer.learned,
         "steps": trainer.step,
+        "cpu_s": round(cpu_s, 1),
         "loss": round(float(np.mean(trainer.losses)), 4),
         "parameters": trainer.model.num_parameters(),
         "fingerprint": fingerprint(folder),

@@ -25,6 +25,7 @@ from trainers.dry_run.memory import Load, shape_of, table
 from trainers.examples import columns
 from trainers.given_answers import GROUND_TRUTH, given_answers
 from trainers.methods import packed
+from trainers.methods.callbacks import trackers
 from trainers.methods.configs import adapters, arguments
 from trainers.mix import Part, Share
 from trainers.recipe import Recipe
@@ -69,8 +70,9 @@ def forecast(training: Training) -> str:
     recipe = training.recipe
     shares, dropped = usable(replace(training, skip_missing=True))
     checkpoint = to_train(training.model)
-    args = arguments(training, alone=True)
+    trackers(recipe.trainer.get("report_to"))
     check(training, alone=True)
+    args = arguments(training, alone=True)
     model, processor = empty_model(training)
     rows = len(curriculum(shares, recipe.epochs, training.seed))
     found = [seen_of(training, share, model.config, processor) for share in shares]

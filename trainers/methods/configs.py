@@ -1,6 +1,6 @@
 """A recipe in the words of TRL, PEFT and our own generation."""
 
-import os
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import fields
 from typing import Any
@@ -11,8 +11,8 @@ from trl import GRPOConfig, SFTConfig
 from harness import environment, extras
 from harness.models import generate
 from tasks.errors import InputError, unknown
-from trainers.methods import trl_arguments
-from trainers.recipe import Recipe
+from trainers.methods import trl_arguments, trl_values
+from trainers.recipe import KEYS, Recipe
 from trainers.training import Training, precision
 
 CHECKPOINTS = "checkpoints"
@@ -37,7 +37,7 @@ def arguments(training: Training, alone: bool = False) -> GRPOConfig | SFTConfig
     """TRL's configuration; `alone` does not wait for the other processes of a launch.
 
     Raises:
-        InputError: An argument is none of TRL's, or would have no effect.
+        InputError: An argument is none of TRL's, has a value that TRL does not take, or would have no effect.
     """
     recipe, sft = training.recipe, training.recipe.method == "sft"
     kind = SFTConfig if sft else GRPOConfig
@@ -45,7 +45,9 @@ def arguments(training: Training, alone: bool = False) -> GRPOConfig | SFTConfig
     trl_arguments.refuse(recipe.name, recipe.trainer)
     for key in recipe.trainer:
         if key not in known:
-            raise InputError(f"an argument of trl.{kind.__name__}", unknown(key, known), f"edit recipe {recipe.name}, or --set")
+            found = _named(recipe, recipe.trainer, key, {*known, *KEYS})
+            raise InputError(f"an argument of trl.{kind.__name__}", found, f"edit recipe {recipe.name}, or --set")
+    trl_values.check(kind, recipe.trainer)
     accumulated = accumulation(recipe, environment.launch().world)
     per_method: dict[str, Any] = {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
     if not sft:
@@ -87,27 +89,10 @@ def accumulation(recipe: Recipe, world: int) -> int:
     return recipe.prompts_per_step // together
 
 
-def sharding(args: GRPOConfig | SFTConfig) -> str | None:
-    """What leaves each process a part of the model, `ZeRO-3` or `FSDP`, by the launcher or the recipe; None for nothing."""
-    if args.deepspeed_plugin is not None and args.deepspeed_plugin.zero_stage == 3:
-        return "ZeRO-3"
-    return "FSDP" if args.fsdp or os.environ.get("ACCELERATE_USE_FSDP") == "true" else None
-
-
-def check_launch(training: Training, args: GRPOConfig | SFTConfig) -> None:
-    """Refuse what would wait for ever, or save a part, where no process holds the whole model. Raises InputError."""
-    kind = sharding(args)
-    step = "accelerate launch --config_file trainers/launch/zero3.yaml, zero2.yaml or ddp.yaml"
-    if kind is not None and training.dev_every:
-        found = f"--dev-every {training.dev_every} on a sharded one ({kind})"
-        raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
-    if kind == "FSDP" and training.recipe.lora is not None:
-        raise InputError("DeepSpeed or DDP for adapters", "FSDP, under which merging adapters was never run", step)
-    if kind == "FSDP" and training.recipe.method == "grpo":
-        why = "under which handing weights to vLLM was never run"
-        if not args.use_vllm:
-            why = "which gathers weights at every token: processes whose replies end earlier would not answer"
-        raise InputError("DeepSpeed or DDP for recipes that generate", f"FSDP, {why}", step)
+def _named(recipe: Recipe, values: Any, key: str, known: Collection[str]) -> str:
+    """An unknown key with the nearest, and with its line where the recipe's own file holds it."""
+    line = getattr(values, "lines", {}).get(key)
+    return f"recipe {recipe.name} line {line}: {unknown(key, known)}" if line else unknown(key, known)
 
 
 def sampling(model: Any, processor: Any, args: GRPOConfig) -> generate.Rules:
@@ -125,6 +110,11 @@ def adapters(recipe: Recipe) -> Any:
         raise InputError("settings of peft.LoraConfig: r of at least 1", str(rank), "--lora 16")
     with extras.needed("train"):
         from peft import LoraConfig
+    known = {f.name for f in fields(LoraConfig)}
+    for key in recipe.lora:
+        if key not in known:
+            found = _named(recipe, recipe.lora, key, known)
+            raise InputError("settings of peft.LoraConfig", found, f"edit recipe {recipe.name}, or --lora")
     try:
         return LoraConfig(**{"task_type": "CAUSAL_LM", "target_modules": LORA_TARGETS, **recipe.lora})
     except (TypeError, ValueError) as error:

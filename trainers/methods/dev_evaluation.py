@@ -11,13 +11,17 @@ from transformers import TrainerCallback
 from harness.asking import answer_job
 from harness.frames import Job
 from harness.models.hf import HfModel
+from harness.plan import make_plan
 from harness.records import Record
 from harness.scoring import judge
+from tasks.errors import InputError
+from tasks.own import dev_split
 from tasks.question import Question
 from tasks.rules import VideoRules
 from tasks.span import Span
 from trainers.examples import ReadFrames, protocols_of
 from trainers.methods.callbacks import LOG
+from trainers.training import Training
 
 
 class DevEvaluation(TrainerCallback):
@@ -47,6 +51,18 @@ class DevEvaluation(TrainerCallback):
         entry = {f"dev/{name}": round(value, 4) for name, value in figures.items()}
         with (self.folder / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": state.global_step, **entry, "dev/n": len(self.questions)}) + "\n")
+
+
+def dev_questions(training: Training) -> list[Question]:
+    """Questions of the dev split of each task, in the mode of the last epoch. Raises InputError where one has no videos."""
+    mode, asked = training.recipe.epochs[-1], []
+    for plan in {part.plan.task.name: part.plan for part in training.parts}.values():
+        name = f"{plan.task.typed}@{dev_split(plan.task, plan.data_root)}"
+        dev = make_plan(name, None, plan.protocol, (mode,), plan.data_root, plan.searched, training.dev_limit, seed=0)
+        if not dev.videos:
+            raise InputError(f"videos of {dev.name}", "none", f"harness data check {dev.name}, or --dev-every 0")
+        asked += [Question(sample, mode, dev.protocol, dev.videos.get(sample.video)) for sample in dev.samples]
+    return asked
 
 
 def main_metrics(model: HfModel, questions: Sequence[Question], read: ReadFrames) -> dict[str, float]:

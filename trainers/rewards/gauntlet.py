@@ -3,10 +3,10 @@
 The tests run it over every reward of the project, `harness rewards check` over a user's own.
 """
 
-import copy
 import inspect
 import itertools
 import math
+import pickle
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -112,7 +112,7 @@ def _call(reward: Callable[..., Any], cases: Sequence[tuple[str, Row]]) -> Any:
     table["prompts"] = [[{"role": "user", "content": row.query}] for _, row in cases]
     table["completions"] = [[{"role": "assistant", "content": text}] for text, _ in cases]
     table["completion_ids"] = [[0] for _ in cases]
-    given = copy.deepcopy(table)
+    given = pickle.loads(pickle.dumps(table))  # A copy as deep as `deepcopy` makes of plain data, in a tenth of the time
     values = reward(**given, trainer_state=None, log_extra=lambda *_: None, log_metric=lambda *_: None)
     if given != table:
         raise _ChangedError

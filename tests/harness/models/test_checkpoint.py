@@ -1,12 +1,15 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import save_file
 
-from harness.models import checkpoint
+from harness.models import checkpoint, hf
+from harness.models.options import Options
 from tasks.errors import InputError
 
 
@@ -56,6 +59,75 @@ def test_unsupported_families(folder: Path, family: str | None) -> None:
         checkpoint.find(str(folder))
 
 
+@pytest.mark.parametrize(
+    ("files", "found", "step"),
+    [
+        (["model-q4_k_m.gguf", "mmproj.gguf"], "GGUF", "--backend openai"),
+        (["decoder.onnx"], "ONNX", "--backend openai"),
+        (["flax_model.msgpack"], "Flax", "made from"),
+        (["__0_0.distcp"], "under FSDP", "accelerate merge-weights"),
+        (["global_step4/mp_rank_00_model_states.pt"], "under DeepSpeed", "zero_to_fp32.py"),
+    ],
+)
+@pytest.mark.parametrize("configured", [True, False])
+def test_weights_in_another_form_are_named_with_what_helps(
+    files: list[str], found: str, step: str, configured: bool, folder: Path
+) -> None:
+    (folder / "model.safetensors").unlink()
+    if not configured:
+        (folder / "config.json").unlink()
+    for name in files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    with pytest.raises(InputError, match="safetensors weights") as caught:
+        checkpoint.find(str(folder))
+    assert found in caught.value.found and step in caught.value.next_command
+
+
+def test_a_pointer_of_a_repository_and_parts_without_their_index_are_named(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.rename(folder / "model-00001-of-00002.safetensors")
+    with pytest.raises(InputError, match=r"(?s)model\.safetensors\.index\.json.*model-00001-of-00002"):
+        checkpoint.find(str(folder))
+    weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 99\n")
+    with pytest.raises(InputError, match="git lfs pull"):
+        checkpoint.find(str(folder))
+
+
+@pytest.mark.parametrize("place", [(), ("text_config",)])
+@pytest.mark.parametrize(
+    "settings", [{"quant_method": "awq", "bits": 4}, {"quant_method": "fp8"}, {"load_in_4bit": True}], ids=str
+)
+def test_quantized_weights_are_refused_before_anything_loads(
+    settings: dict[str, object], place: tuple[str, ...], folder: Path
+) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    table = config[place[0]] if place else config
+    table["quantization_config"] = settings
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="weights of 16 or 32 bits") as caught:
+        checkpoint.find(str(folder))
+    assert str(settings.get("quant_method", "unknown")) in caught.value.found and "made from" in caught.value.next_command
+
+
+@pytest.mark.parametrize(("model_type", "found"), [("qwen3", "without a vision tower"), ("", "no model_type in")])
+def test_a_text_model_and_a_configuration_without_a_type_are_told_apart(model_type: str, found: str, folder: Path) -> None:
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type} if model_type else {}))
+    with pytest.raises(InputError, match=found):
+        checkpoint.find(str(folder))
+
+
+@pytest.mark.parametrize("missing", ["processor_config.json", "tokenizer.json", "chat_template.jinja"])
+def test_a_file_of_the_processor_is_missed_before_the_weights_load(
+    missing: str, folder: Path, make_protocol: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / missing).unlink()
+    kind = transformers.AutoModelForImageTextToText
+    monkeypatch.setattr(kind, "from_pretrained", lambda *_, **__: pytest.fail("loaded"))
+    with pytest.raises(InputError):
+        hf.load(str(folder), make_protocol(), Options(device="cpu"))
+
+
 @pytest.mark.parametrize("text", ["{", "[1]"])
 def test_broken_configuration(folder: Path, text: str) -> None:
     (folder / "config.json").write_text(text)
@@ -67,6 +139,20 @@ def test_broken_configuration(folder: Path, text: str) -> None:
 def test_what_is_no_folder_and_cannot_be_downloaded(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match="a hub id that can be read"):
+        checkpoint.find(model)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_file_is_no_folder(name: str, folder: Path) -> None:
+    with pytest.raises(InputError, match="a file") as caught:
+        checkpoint.find(str(folder / name))
+    assert caught.value.next_command == f"--model {folder}"
+
+
+@pytest.mark.parametrize("model", ["./gone", "~/gone", "a/b/c", "https://hub.example/owner/name"])
+def test_what_cannot_be_an_id_is_asked_of_no_hub(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "_download", lambda *_: pytest.fail("asked"))
+    with pytest.raises(InputError, match="no folder, and no owner/name"):
         checkpoint.find(model)
 
 

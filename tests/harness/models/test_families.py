@@ -15,7 +15,9 @@ import transformers
 from transformers.models.smolvlm import processing_smolvlm
 
 from harness.frames import Frames
-from harness.models import clock, families, generic, hf, loading, processed, tiny
+from harness.models import clock, families, generic, hf, loading, processed, sight, tiny
+from harness.models.base import Asked
+from harness.models.batching import Limit
 from harness.models.checkpoint import check, find, to_train
 from harness.models.families import Family
 from harness.models.generic import GenericModel
@@ -159,6 +161,28 @@ def test_replies_are_those_of_the_processor_and_generate(name: str, opened: Open
         new = made[0, inputs["input_ids"].shape[1] :]
         assert reply.text == processor.tokenizer.decode(new, skip_special_tokens=True)
         assert reply.prompt_tokens == inputs["input_ids"].shape[1] and reply.new_tokens == len(new)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_several_videos_together_give_the_numbers_of_one_by_one(
+    name: str, opened: Open, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prompts of all lengths, also longer and shorter than the window of Gemma 4: every logit of three new tokens."""
+    model, asked, steps = opened(name), ask(max_new_tokens=3), 3
+    monkeypatch.setattr(model, "_limit", Limit(Options(batch_size="auto")))
+    videos = [Asked(frames_of(model, TIMES_S[:4], seed=4), asked[:3]), Asked(frames_of(model, TIMES_S[:2]), asked[2:4])]
+    numbers, expected = [], dict[int, Any]()
+    for place, (frames, some) in enumerate(videos):
+        for one in some:
+            with sight.listening(model.model) as heard:
+                expected[place] = [*expected.get(place, []), *model.answer(frames, [one])]
+            numbers.append(torch.stack(heard[-steps:], dim=1))
+    with sight.listening(model.model) as heard:
+        assert dict(model.stream(iter(videos))) == expected
+    together, alone = torch.stack(heard[-steps:], dim=1), torch.cat(numbers)
+    assert len(together) == 5
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
+    assert (alone[0] - alone[1]).abs().max() > 0.01, "numbers that depend on nothing prove nothing"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -109,6 +109,19 @@ def test_frames_go_with_their_times_in_the_order_of_the_protocol(server: Server)
     assert (body["temperature"], body["max_tokens"], body["model"]) == (0.0, 2048, "served")
 
 
+def test_only_fields_that_both_documented_servers_know_are_sent(server: Server) -> None:
+    """`ChatCompletionRequest` of SGLang 0.5.23 and vLLM 0.32.0: others are dropped there without a word, or refused."""
+    known = {"model", "messages", "max_tokens", "temperature", "top_p", "seed"}
+    parts = {"text": {"type", "text"}, "image_url": {"type", "image_url"}}
+    ask(server)
+    _, body = server.requests[0]
+    assert set(body) == known
+    for message in body["messages"]:
+        assert set(message) == {"role", "content"}
+        assert all(set(part) == parts[part["type"]] for part in message["content"])
+    assert {"url"} == {key for part in body["messages"][0]["content"] for key in part.get("image_url", ())}
+
+
 def test_a_busy_server_is_asked_again(server: Server) -> None:
     server.script = [429, 500, 503]
     assert all(isinstance(reply, Reply) for reply in ask(server))

@@ -17,7 +17,7 @@ from trainers.base.curriculum import COLOURS_FIRST, STAGES, Lesson, Level
 from trainers.base.model import FAMILIES
 from trainers.base.train import Settings, Trainer, build, schedule
 
-MICRO = Settings(steps=10, videos=2, warmup=2, gate=100.0, window=3)
+MICRO = Settings(steps=10, videos=2, warmup=2, gate=100.0, later_gate=100.0, window=3)
 
 
 class CutError(Exception):
@@ -63,6 +63,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(kinds: str, tmp_path: 
     assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
     records = [json.loads((tmp_path / name / "training.json").read_text()) for name in ("whole", "cut")]
     assert records[0]["fingerprint"] == records[1]["fingerprint"]
+    assert all(record.pop("cpu_s") > 0 for record in records), "what the trainings took differs"
     assert records[0] == records[1] and records[1]["steps"] == 10
     assert not (tmp_path / "cut" / "state.pt").exists()
 
@@ -111,6 +112,12 @@ def test_a_stage_begins_when_the_one_before_is_learned() -> None:
     while not trainer.finished:
         trainer.advance()
     assert (trainer.learned, trainer.passed, trainer.step) == ([3, 6, 9], 9, 10)
+
+
+def test_stages_after_the_opening_have_a_gate_of_their_own(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"below 0\.1\n.* after 10 steps"):
+        build(tmp_path, replace(MICRO, later_gate=0.1), silent, save_every_s=0.0)
+    assert torch.load(tmp_path / "state.pt", weights_only=True)["progress"][1] == [3]
 
 
 def test_a_weak_base_starts_with_whole_questions_about_colours(monkeypatch: pytest.MonkeyPatch) -> None:
