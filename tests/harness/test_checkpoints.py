@@ -162,7 +162,7 @@ def test_bad_videos_cost_their_samples_only(
     shown = capsys.readouterr()
     for video, kind in expected.items():
         assert f"{video}.mp4: {kind}" in shown.out
-    assert "4 that cannot" in shown.err
+    assert "4 unreadable" in shown.err
     for video, kind in expected.items():
         sample = next(line["id"] for line in lines(tmp_path / "run") if f"/{video}/" in line["id"])
         assert harness("show", "synthetic", "--sample", sample, "--data-root", tmp_path / "data") == 2

@@ -30,7 +30,7 @@ TERSE = {"papers.md"}
 ALONE = r"(?:This|These|That|Those|Both|Nor) (?:is|are|was|were|has|have|needs|means)"
 VAGUE = re.compile(rf"(?:[-*] |\d+\. )?\**(?:It|Its|They|Their|{ALONE})\b")
 """A beginning whose noun stands in another sentence."""
-VAGUE_ONE = re.compile(r"^one (?:that|whose|over)\b|\b(?:another one|that one|none of them|there is none|lack one)\b|\bthem$")
+VAGUE_ONE = re.compile(r"^one (?:that|whose)\b|\b(?:another one|that one|none of them|there is none|lack one)\b|\bthem$")
 """In what an error found: a noun that stands in another line."""
 
 
