@@ -135,6 +135,7 @@ def make_plan(
     limit: int | None = None,
     seed: int = 0,
     ids: AnyPath | Sequence[AnyPath] = (),
+    max_new_tokens: int | None = None,
 ) -> Plan:
     """Load and check everything about `name` (`task`, `task@split` or a user's JSONL) that does not need the model.
 
@@ -148,6 +149,7 @@ def make_plan(
     task = tasks.find(task_name, root)
     split = own_split or split or task.default_split
     rules = protocol if isinstance(protocol, Protocol) else protocols.form(protocol or task.protocol, task.kinds)
+    rules = rules if max_new_tokens is None else _cut(rules, max_new_tokens)
     modes = listed(modes) or ("direct" if "direct" in rules.prompt.modes else next(iter(rules.prompt.modes)),)
     samples = tasks.load(task, split, root)
     _check_fits(rules, modes, samples, f"{task.name}@{split}")
@@ -194,6 +196,14 @@ def _video_folders(task: Task, root: Path) -> list[Path]:
 def listed(words: str | Sequence[str] | None) -> tuple[str, ...]:
     """The words of a list, or of a text that joins them by commas, each once."""
     return tuple(dict.fromkeys(words.split(",") if isinstance(words, str) else words)) if words else ()
+
+
+def _cut(rules: Protocol, max_new_tokens: int) -> Protocol:
+    """The rules with another length limit, under a name that says so: no number of theirs is one of the protocol."""
+    if max_new_tokens < 1:
+        raise InputError("--max-new-tokens of at least 1", str(max_new_tokens), "harness run --max-new-tokens 32 …")
+    decoding = replace(rules.decoding, max_new_tokens=max_new_tokens)
+    return replace(rules, name=f"{rules.name}+{max_new_tokens}-tokens", decoding=decoding)
 
 
 def _check_fits(rules: Protocol, modes: Sequence[str], samples: Sequence[Sample], name: str) -> None:

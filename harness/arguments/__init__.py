@@ -43,9 +43,13 @@ def _run(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     run.add_argument("--tasks", "--task", required=True, help="Task names, comma-separated: charades,anet@val_1.")
     add_question_options(run)
     run.add_argument("--output", metavar="DIR", help="Run folder. Several tasks get one folder each below DIR.")
-    usage = "Evaluate a seeded choice of N samples from many videos. The table marks the run as LIMITED."
+    usage = "Evaluate a seeded choice of N samples, those with a video at hand first. The table marks the run as LIMITED."
     run.add_argument("--limit", type=int, metavar="N", help=usage)
+    usage = "Cut replies at N tokens, for a quick try. The table then names another protocol."
+    run.add_argument("--max-new-tokens", type=int, metavar="N", help=usage)
     add_ids_option(run)
+    usage = "Send the scores to trackers, comma-separated: wandb, tensorboard, mlflow."
+    run.add_argument("--report-to", metavar="NAMES", help=usage)
     run.add_argument("--seed", type=int, default=0, help="Random seed of --limit and of sampled decoding.")
     run.add_argument("--max-errors", type=int, metavar="N", help="Exit with code 1 if more than N samples fail.")
     backends = (
