@@ -189,6 +189,7 @@ FOUR = ["--load-in-4bit", "--lora", "4"]
         ("sft", ["--dev-every", "2", "--set", "fsdp=true"], {}, "(?s)each process holds whole.*FSDP"),
         ("grpo", [], {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "1"}, "FSDP of version 2"),
         ("sft", ["--set", "fsdp=true", "--set", "fsdp_config={version: 1}"], {}, "FSDP of version 2"),
+        ("grpo", [], {**FSDP, "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}, "weights of the reference model"),
         ("sft", FOUR, ZERO, "(?s)weights of four bits.*ZeRO-2: DeepSpeed or FSDP"),
         ("tempsamp", FOUR, ZERO_3, "(?s)weights of four bits.*ZeRO-3: DeepSpeed or FSDP"),
         ("sft", FOUR, FSDP, "DDP for adapters"),
