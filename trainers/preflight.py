@@ -187,8 +187,6 @@ def check_launch(training: "Training") -> None:
         raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
     if kind == "FSDP2" and recipe.lora is not None:
         raise InputError("DeepSpeed or DDP for adapters", "FSDP2, under which merging them was never run", step)
-    if kind == "FSDP2" and by_vllm:
-        raise InputError("DeepSpeed or DDP for rollouts by vLLM", "FSDP2, under which a training by vLLM was another one", step)
     if training.load_in_4bit:
         _check_four_bits(training, kind, by_vllm)
     if kind is not None and kind.startswith("ZeRO"):

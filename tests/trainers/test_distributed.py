@@ -195,7 +195,6 @@ FOUR = ["--load-in-4bit", "--lora", "4"]
         ("sft", FOUR, FSDP, "DDP for adapters"),
         ("sft", ["--load-in-4bit"], {}, "adapters, as weights of four bits are not trained"),
         ("sft", ["--lora", "4"], FSDP, "(?s)DDP for adapters.*merging them was never run"),
-        ("grpo", ["--set", "use_vllm=true"], FSDP, "(?s)rollouts by vLLM.*a training by vLLM was another one"),
         ("grpo", ["--set", "use_vllm=true", *FOUR], {}, "weights that vLLM can take over"),
         (
             "grpo",
