@@ -180,13 +180,14 @@ def check_launch(training: "Training") -> None:
     if kind == "FSDP1":
         step = "accelerate launch --config_file trainers/launch/fsdp2.yaml"
         raise InputError("FSDP of version 2", "version 1, which was never run", step)
+    if kind == "FSDP2" and recipe.method == "grpo" and _is_on("FSDP_CPU_RAM_EFFICIENT_LOADING"):
+        found = "fsdp_cpu_ram_efficient_loading: transformers before 5.23 makes up a reference model's weights then"
+        raise InputError("every process with the weights of the reference model", found, "fsdp_cpu_ram_efficient_loading: false")
     if kind in ("ZeRO-3", "FSDP2") and training.dev_every:
         found = f"--dev-every {training.dev_every} on a sharded one ({kind})"
         raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
     if kind == "FSDP2" and recipe.lora is not None:
         raise InputError("DeepSpeed or DDP for adapters", "FSDP2, under which merging adapters was never run", step)
-    if kind == "FSDP2" and by_vllm:
-        raise InputError("DeepSpeed or DDP for rollouts by vLLM", "FSDP2, under which a training by vLLM was another one", step)
     if training.load_in_4bit:
         _check_four_bits(training, kind, by_vllm)
     if kind is not None and kind.startswith("ZeRO"):

@@ -189,12 +189,12 @@ FOUR = ["--load-in-4bit", "--lora", "4"]
         ("sft", ["--dev-every", "2", "--set", "fsdp=true"], {}, "(?s)each process holds whole.*FSDP"),
         ("grpo", [], {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "1"}, "FSDP of version 2"),
         ("sft", ["--set", "fsdp=true", "--set", "fsdp_config={version: 1}"], {}, "FSDP of version 2"),
+        ("grpo", [], {**FSDP, "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}, "weights of the reference model"),
         ("sft", FOUR, ZERO, "(?s)weights of four bits.*ZeRO-2: DeepSpeed or FSDP"),
         ("tempsamp", FOUR, ZERO_3, "(?s)weights of four bits.*ZeRO-3: DeepSpeed or FSDP"),
         ("sft", FOUR, FSDP, "DDP for adapters"),
         ("sft", ["--load-in-4bit"], {}, "adapters, as weights of four bits are not trained"),
         ("sft", ["--lora", "4"], FSDP, "(?s)DDP for adapters.*merging adapters was never run"),
-        ("grpo", ["--set", "use_vllm=true"], FSDP, "(?s)rollouts by vLLM.*a training by vLLM was another one"),
         ("grpo", ["--set", "use_vllm=true", *FOUR], {}, "weights that vLLM can take over"),
         (
             "grpo",
