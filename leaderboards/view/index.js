@@ -4,7 +4,7 @@ function path(text) {
   return el("bdi", { class: "path" }, ...text.split("/").flatMap((part, k) => k ? ["/", el("wbr"), part] : [part]));
 }
 
-const SAID = ["mode", "trained on", "commit", "not comparable"];
+const SAID = ["mode", "trained on", "commit", "not comparable", "notes"];
 
 function said(column) {
   return SAID.includes(column) ? "said" : null;

@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harness import __version__
-from leaderboards.board.cells import NONE, facts, head, interval, number
+from leaderboards.board.cells import NONE, facts, head, interval, notes, number
 from leaderboards.board.grid import BOUNDS, REASONS
 from leaderboards.board.rows import Identity, Row
 from leaderboards.board.seeds import grouped
 
 Told = Callable[[Sequence[Row]], Mapping[str, str]]
 """What may be said of pairs of rows, by their places `i,j`."""
-FACTS = ("seeds", "coverage", "parsed", "gap", "trained on", "commit")
+FACTS = ("seeds", "coverage", "parsed", "gap", REASONS, "notes", "trained on", "commit")
+"""Columns of facts; one in which nothing is known is left out."""
 
 
 class Listed(NamedTuple):
@@ -46,21 +47,27 @@ def _table(identity: Identity | None, rows: Sequence[tuple[Listed, Row]], told: 
     known = identity and f"v{identity.task_version} ({identity.split_sha256[:8]}), protocol {identity.rules}"
     numbers = [name for metric in metrics for name in ((metric, BOUNDS) if metric == main else (metric,))]
     joined = grouped(row for _, row in rows)
+    told_of = [_told(row) for row in (*joined, *(row for _, row in rows))]
+    shown = [name for name in FACTS if any(one[name] not in ("", "-") for one in told_of)]
     return {
         "title": known or "unknown rules",
         "main": main,
-        "columns": ["model", *numbers, "mode", *map(head, FACTS), REASONS],
-        "rows": [_object(row, metrics, main, run) for run, row in rows],
-        "joined": [_object(row, metrics, main) for row in joined] if len(joined) < len(rows) else None,
+        "columns": ["model", *numbers, "mode", *map(head, shown)],
+        "rows": [_object(row, metrics, shown, main, run) for run, row in rows],
+        "joined": [_object(row, metrics, shown, main) for row in joined] if len(joined) < len(rows) else None,
         "verdicts": told([row for _, row in rows]),
     }
 
 
-def _object(row: Row, metrics: Sequence[str], main: str, run: Listed | None = None) -> dict[str, Any]:
+def _told(row: Row) -> dict[str, str]:
+    return {**facts(row), REASONS: "; ".join(row.reasons), "notes": "; ".join(notes(row))}
+
+
+def _object(row: Row, metrics: Sequence[str], shown: Sequence[str], main: str, run: Listed | None = None) -> dict[str, Any]:
     """A line: its model, the folder of a run with the address of its page, and the text of every other cell."""
-    known, cells = facts(row), []
+    known, cells = _told(row), []
     for name in metrics:
         cells += [number(row.metrics.get(name, NONE)), *([interval(row.metrics.get(name, NONE))] if name == main else [])]
-    cells += [row.mode, *(known[key] for key in FACTS), "; ".join(row.reasons)]
+    cells += [row.mode, *(known[key] for key in shown)]
     place = {"name": run.name, "href": run.href} if run else {"name": known["source"], "href": None}
     return {"model": row.model, **place, "cells": cells}

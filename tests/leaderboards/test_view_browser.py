@@ -210,7 +210,7 @@ def test_what_a_run_could_not_answer_says_why(
     page.wait_for_selector("main[aria-busy=false]")
     assert chosen(page) == "red circle"
     page.locator('tr[data-sample="2"]').click()
-    page.wait_for_function("() => location.hash.length > 2")
+    page.wait_for_function("id => location.hash.includes(encodeURIComponent(id))", arg=page.evaluate("unpack()")["samples"]["id"][2])
     page.reload()
     page.wait_for_selector("main[aria-busy=false]")
     assert chosen(page) == "white cross"
