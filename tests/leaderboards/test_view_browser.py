@@ -210,7 +210,9 @@ def test_what_a_run_could_not_answer_says_why(
     page.wait_for_selector("main[aria-busy=false]")
     assert chosen(page) == "red circle"
     page.locator('tr[data-sample="2"]').click()
-    page.wait_for_function("id => location.hash.includes(encodeURIComponent(id))", arg=page.evaluate("unpack()")["samples"]["id"][2])
+    page.wait_for_function(
+        "id => location.hash.includes(encodeURIComponent(id))", arg=page.evaluate("unpack()")["samples"]["id"][2]
+    )
     page.reload()
     page.wait_for_selector("main[aria-busy=false]")
     assert chosen(page) == "white cross"
@@ -410,9 +412,13 @@ def test_the_strip_shows_the_frames_of_their_times(filmed: Callable[..., Any], t
         for time, button in zip(times, buttons, strict=True):
             seen = image.open(io.BytesIO(button.locator("canvas").screenshot())).convert("RGB")
             near = [next(each for start, each in reversed(frames) if start <= time + lag) for lag in (-0.01, 0.01)]
-            expected = [np.asarray(image.fromarray(each).resize(seen.size), dtype=int) for each in near]
             shown.append(np.asarray(seen, dtype=int))
-            assert min(np.abs(shown[-1] - each).mean() for each in expected) < 10, time
+            far = [
+                np.abs(shown[-1] - np.asarray(image.fromarray(each).resize(seen.size), dtype=int)).mean() for _, each in frames
+            ]
+            own = min(distance for distance, (_, each) in zip(far, frames, strict=True) if any(each is one for one in near))
+            # The videos have noise, which a thumbnail of another size than 64 pixels smooths.
+            assert own < 16 and own <= min(far) + 0.5, time
             inside = {"truth": data["samples"]["targets"][sample], "answer": [2, 6]}
             marks = [name for name, (start, end) in inside.items() if start <= time <= end]
             assert button.locator(".moment").all_inner_texts() == marks
