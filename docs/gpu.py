@@ -96,8 +96,9 @@ The same step takes longer when the prompt is repeated for each reply ({"; ".joi
 
 Six questions were asked on one video of {prefix["visual_tokens"]:,} visual tokens, {prefix["new_tokens"]} tokens a reply,
 7B, bfloat16. The replies took {prefix["shared_s"]:.2f} s with a shared prefix and
-{prefix["independent_s"]:.2f} s with independent calls: {prefix["ratio"]:.2f} times as fast.
-With random weights in bfloat16 the replies differ ({prefix["first_tokens_equal"]} of {prefix["questions"]} first tokens are equal); in float32 on a CPU they are equal.
+{prefix["independent_s"]:.2f} s with independent calls: {prefix["ratio"]:.2f} times as fast. With random weights in bfloat16
+the replies differ ({prefix["first_tokens_equal"]} of {prefix["questions"]} first tokens are equal); in float32 on a CPU they are
+equal.
 """
     (ROOT / "docs" / "gpu.md").write_text(text, encoding="utf-8")
 

@@ -67,9 +67,9 @@ def open_jobs(plans: Sequence[Plan], records: Sequence[Records], launch: Launch)
 
 
 def answer(
-    parts: Sequence[Part], model: Model, decoder: Decoder, launch: Launch, secrets: Sequence[str]
+    parts: Sequence[Part], model: Model, decoder: Decoder, launch: Launch, secrets: Sequence[str], began_s: float | None = None
 ) -> list[dict[str, float]]:
-    """Ask what is open, and write every reply to the folder of its part.
+    """Ask what is open, and write every reply to the folder of its part; `began_s` is when the run began, by `time.monotonic`.
 
     Frames are decoded as the model takes them; it may take several videos before it answers, and answer them in any order.
 
@@ -80,7 +80,7 @@ def answer(
     jobs = open_jobs([plan for plan, _ in parts], records, launch)
     seen = [seen_files(part.plan, found) for part, found in zip(parts, records, strict=True)]
     total = sum(len(plan.samples) * len(plan.modes) for plan, _ in parts)
-    with Progress(total, [plan for plan, _ in parts]) as progress:
+    with Progress(total, [plan for plan, _ in parts], began_s) as progress:
         for place, (plan, folder) in enumerate(parts):
             asked = {(sample.id, mode) for sample in plan.samples for mode in plan.modes}
             answered = [new for key, new in records[place].items() if key in asked and new["error"] is None]
@@ -143,6 +143,7 @@ class _UnderWay:
         self._effort.asking()
         job, frames, since = self._given.pop(place)
         seconds = self._effort.take_back(job.owners, since)
+        self._progress.replied()
         outcomes = [answers.failure] * len(job.questions) if isinstance(answers, AnswerError) else answers
         self._write(job, outcomes, seconds, frames)
 

@@ -25,14 +25,20 @@ class Place(NamedTuple):
 
     file: Path
     parts: tuple[str, ...] = ()
+    line: int = 0  # 0 where it is not known
 
     def at(self, *parts: str) -> "Place":
         """A place inside this one."""
-        return Place(self.file, (*self.parts, *parts))
+        return self._replace(parts=(*self.parts, *parts))
+
+    def of(self, values: Any, key: str) -> "Place":
+        """The place of a key of a mapping, with its line where the mapping was read from a file (`yaml_file.Lined`)."""
+        return self._replace(line=getattr(values, "lines", {}).get(key, self.line))
 
     def refuse(self, expected: str, found: str) -> InputError:
         """The error to raise."""
-        return InputError(f"{expected} in {', '.join(self.parts) or 'the file'}", f"{self.file}: {found}", f"edit {self.file}")
+        where = f"{self.file} line {self.line}" if self.line else self.file
+        return InputError(f"{expected} in {', '.join(self.parts) or 'the file'}", f"{where}: {found}", f"edit {self.file}")
 
 
 def mapping(value: Any, place: Place, kinds: Kinds, required: Sequence[str] = ()) -> Mapping[str, Any]:
@@ -41,9 +47,10 @@ def mapping(value: Any, place: Place, kinds: Kinds, required: Sequence[str] = ()
         raise place.refuse(f"a mapping with the keys {', '.join(kinds)}", shown(value))
     for key, one in value.items():
         if key not in kinds:
-            raise place.refuse(f"one of the keys {', '.join(kinds)}", unknown(str(key)[:80], kinds))
+            raise place.of(value, key).refuse(f"one of the keys {', '.join(kinds)}", unknown(str(key)[:80], kinds))
         if not isinstance(one, kinds[key]) or (isinstance(one, bool) and bool not in kinds[key]):
-            raise place.refuse(f"{' or '.join(dict.fromkeys(NAMES[kind] for kind in kinds[key]))} as {key}", shown(one))
+            expected = f"{' or '.join(dict.fromkeys(NAMES[kind] for kind in kinds[key]))} as {key}"
+            raise place.of(value, key).refuse(expected, shown(one))
     if missing := [key for key in required if key not in value]:
         raise place.refuse(f"the keys {', '.join(required)}", f"no {', '.join(missing)}")
     return value
@@ -64,5 +71,6 @@ def word(value: str, known: Sequence[str], place: Place, what: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A wrong value for a message; containers by their type alone, as an alias can stand in one a million times."""
-    return repr(value[:80]) if isinstance(value, str) else f"a {type(value).__name__}"
+    """A wrong value for a message; containers by their kind alone, as an alias can stand in one a million times."""
+    kind = next((kind for kind in (dict, list, tuple) if isinstance(value, kind)), None)
+    return NAMES[kind] if kind else repr(value[:80] if isinstance(value, str) else value)

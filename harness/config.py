@@ -1,8 +1,8 @@
-"""`--config FILE`: the options of a verb from a YAML file, or from the `run.json` of a run; what is typed beside it wins."""
+"""The options of a verb, as they are typed and from `--config FILE`, a YAML file or a `run.json`. What is typed wins."""
 
 import argparse
+import itertools
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ def parse(build: Callable[[], Parser], arguments: Sequence[str] | None, typed: S
     first = Parser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", action="append", default=[])
     named: list[str] = first.parse_known_args(typed)[0].config
-    if not named:
-        return build().parse_args(arguments)
-    if len(named) > 1:
-        raise InputError("one --config", " ".join(named), f"--config {named[0]}")
     built = build()
     verb, parser = _deepest(built, typed)
+    _refuse_unknown(verb, parser, typed)
+    if not named:
+        return built.parse_args(arguments)
+    if len(named) > 1:
+        raise InputError("one --config", " ".join(named), f"--config {named[0]}")
     values = _values(Path(named[0]), verb, build, {action.dest: action for action in _actions(parser)})
     for action in _actions(parser):
         if action.dest in values:
@@ -40,6 +41,18 @@ def parse(build: Callable[[], Parser], arguments: Sequence[str] | None, typed: S
         if not hasattr(options, key):
             setattr(options, key, value)
     return options
+
+
+def _refuse_unknown(verb: str, parser: Parser, typed: Sequence[str]) -> None:
+    """Raises InputError, with the nearest, where an option is typed that the verb does not have; argparse may begin one short."""
+    known = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
+    for word in itertools.takewhile(lambda word: word != "--", typed):
+        name = word.partition("=")[0]
+        if verb and name.startswith("--") and not any(one.startswith(name) for one in known):
+            step = f"harness {verb} --help"
+            if verb == "train":
+                step += f", or --set {name.lstrip('-')}=VALUE for a value of the recipe"
+            raise InputError(f"an option of harness {verb}: {', '.join(known)}", unknown(name, known), step)
 
 
 def _actions(parser: Parser) -> list[argparse.Action]:
@@ -62,16 +75,16 @@ def _values(path: Path, verb: str, build: Callable[[], Parser], actions: Mapping
     if path.suffix == ".json":
         return _of_run(path, verb, build, actions)
     what = f"a YAML file with options of harness {verb}: a mapping with some of the keys {', '.join(_keys(actions))}"
-    content, text = yaml_file.read(path, what, STEP.format(verb)), path.read_text(encoding="utf-8")
+    content = yaml_file.read(path, what, STEP.format(verb))
     found = {}
     for key, value in content.items():
         action = next((one for one in actions.values() if key.replace("_", "-") in _names(one)), None)
+        where = f"{path} line {content.lines[key]}"
         if action is None:
-            line = next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*[\"']?{re.escape(key)}\b", row)), 0)
             known = _keys(actions)
             expected = f"an option of harness {verb}: {', '.join(known)}"
-            raise InputError(expected, f"{path} line {line}: {unknown(key, known)}", STEP.format(verb))
-        found[action.dest] = _value(action, value, f"{path}: {key}", verb)
+            raise InputError(expected, f"{where}: {unknown(key, known)}", STEP.format(verb))
+        found[action.dest] = _value(action, value, f"{where}: {key}", verb)
     return found
 
 
@@ -103,7 +116,8 @@ def _value(action: argparse.Action, value: Any, where: str, verb: str) -> Any:
         raise InputError("a value that the option takes", f"{where}: {error}", STEP.format(verb)) from error
     for part in made:
         if action.choices is not None and part not in action.choices:
-            raise InputError(f"one of {', '.join(map(str, action.choices))}", f"{where}: {part!r}", STEP.format(verb))
+            known = list(map(str, action.choices))
+            raise InputError(f"one of {', '.join(known)}", f"{where}: {unknown(str(part), known)}", STEP.format(verb))
     return made if many else made[0]
 
 

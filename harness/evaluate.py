@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from harness import environment, extras, paths, secret
+from harness import environment, extras, paths, secret, store, trackers
 from harness.again import Asked
 from harness.asking import NO_VIDEO, Decoder, Part
 from harness.data.notes import video_notes
@@ -19,7 +19,7 @@ from harness.models.options import Options
 from harness.models.own import OwnModel
 from harness.models.replay import ReplayModel
 from harness.paths import AnyPath
-from harness.plan import Plan
+from harness.plan import Plan, listed
 from harness.run import run_together
 from harness.summary import Summary
 from tasks import task as tasks
@@ -60,11 +60,13 @@ def evaluate(
     output: AnyPath | None = None,
     workers: int = 1,
     deadline: float = 120.0,
+    report_to: str | Sequence[str] | None = None,
 ) -> Iterator[tuple[Plan, Summary]]:
     """Run all plans; each continues where it stopped. Plans under the same video rules are asked together, video by video.
 
-    Options are those of `harness run`. Raises InputError where the model cannot be used, or a run folder holds another run.
+    Options are those of `harness run`. Raises InputError where a model or tracker cannot be used, or a folder holds another run.
     """
+    senders = trackers.chosen(listed(report_to))
     if not isinstance(model, str) or is_checkpoint(model):
         for plan in plans:
             plan.check_clear()
@@ -74,12 +76,20 @@ def evaluate(
     groups: dict[Hashable, list[Part]] = {}
     for plan in plans:
         folder = paths.run_folder(output, name, _run_name(plan), len(plans) == 1)
-        groups.setdefault(loader.alike(plan), []).append(Part(plan, folder))
+        groups.setdefault(loader.alike(plan), []).append(Part(_continued(plan, folder), folder))
     for parts in groups.values():
         plan = parts[0].plan
         load, decoder = partial(loader.load, plan), partial(_decoder, plan, workers, deadline, settings.window)
         for part, summary in zip(parts, run_together(parts, load, decoder, loader.asked, secrets), strict=True):
+            if summary.scores is not None and (document := store.read_run(part.folder)) is not None:
+                trackers.send(senders, name, part.folder, document["spec"], summary.scores)
             yield part.plan, replace(summary, notes=loader.notes)
+
+
+def _continued(plan: Plan, folder: Path) -> Plan:
+    """The plan with the samples that a run in this folder chose by its videos, before more of them came."""
+    document = store.read_run(folder)
+    return plan if document is None else plan.with_choice_of(document["spec"])
 
 
 def _run_name(plan: Plan) -> str:

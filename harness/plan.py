@@ -40,6 +40,8 @@ class Plan:
     seed: int  # Seed of the limit and of models that draw
     ids_sha256: str | None = None  # Hash of the ids that `--ids` left of the split, None for all
     flat: Collection[Path] = ()
+    split_samples: Sequence[Sample] = ()  # All of the split, of which `--limit` chooses
+    chosen_by_videos: bool = False  # Whether `--limit` took samples whose videos are there before others
     matches: Mapping[str, Match] = field(default_factory=dict)  # How each of `videos` was found
     ambiguous: Mapping[str, tuple[Path, ...]] = field(
         default_factory=dict
@@ -79,9 +81,22 @@ class Plan:
             raise InputError("--limit or --ids, not both", f"--limit {self.limit}", "leave one out")
         if not (samples := [sample for sample in self.samples if sample.id in ids]):
             step = f"harness data check {self.name} --ids-out FILE"
-            raise InputError(f"ids of {self.name}", f"{len(ids):,} ids, none of them", step)
+            raise InputError(f"ids of {self.name}", f"{len(ids):,} ids, none of which is in the split", step)
         digest = hashlib.sha256("\n".join(sorted(sample.id for sample in samples)).encode())
         return replace(self, samples=samples, ids_sha256=digest.hexdigest())
+
+    def with_choice_of(self, spec: Mapping[str, Any]) -> "Plan":
+        """This plan with the samples that a run of this spec chose by its videos, which may be others by now."""
+        if self.limit is None or any(spec.get(key) != value for key, value in self._draw().items()):
+            return self
+        ids = set(spec.get("limit_ids", ()))
+        if not ids:
+            # It was begun when every video of the choice was there, or none.
+            return replace(self, samples=spread(self.split_samples, self.limit, self.seed), chosen_by_videos=False)
+        return replace(self, samples=[s for s in self.split_samples if s.id in ids], chosen_by_videos=True)
+
+    def _draw(self) -> dict[str, Any]:
+        return {"task": self.task.name, "split_sha256": self.split_sha256, "limit": self.limit, "seed": self.seed}
 
     def spec(self) -> dict[str, Any]:
         """What makes two runs the same run; the model's part is added once it is loaded."""
@@ -96,6 +111,7 @@ class Plan:
             "limit": self.limit,
             "ids_sha256": self.ids_sha256,
             "seed": self.seed,
+            **({"limit_ids": sorted(sample.id for sample in self.samples)} if self.chosen_by_videos else {}),
             **({"outside": files} if (files := self._outside()) else {}),
         }
 
@@ -119,6 +135,7 @@ def make_plan(
     limit: int | None = None,
     seed: int = 0,
     ids: AnyPath | Sequence[AnyPath] = (),
+    max_new_tokens: int | None = None,
 ) -> Plan:
     """Load and check everything about `name` (`task`, `task@split` or a user's JSONL) that does not need the model.
 
@@ -132,6 +149,7 @@ def make_plan(
     task = tasks.find(task_name, root)
     split = own_split or split or task.default_split
     rules = protocol if isinstance(protocol, Protocol) else protocols.form(protocol or task.protocol, task.kinds)
+    rules = rules if max_new_tokens is None else _cut(rules, max_new_tokens)
     modes = listed(modes) or ("direct" if "direct" in rules.prompt.modes else next(iter(rules.prompt.modes)),)
     samples = tasks.load(task, split, root)
     _check_fits(rules, modes, samples, f"{task.name}@{split}")
@@ -141,11 +159,12 @@ def make_plan(
     flat = own_folder - {path.absolute() for path in paths.listed(videos)}
     found = find_videos((sample.video for sample in samples), folders, flat)
     there = {video: match.path for video, match in found.matches.items()}
+    chosen = samples if limit is None else spread(samples, limit, seed, there)
     plan = Plan(
         task=task,
         split=split,
         split_sha256=split_sha256(samples),
-        samples=samples if limit is None else spread(samples, limit, seed),
+        samples=chosen,
         protocol=rules,
         modes=modes,
         videos=there,
@@ -154,6 +173,8 @@ def make_plan(
         limit=limit,
         seed=seed,
         flat=flat,
+        split_samples=samples,
+        chosen_by_videos=limit is not None and chosen != spread(samples, limit, seed),
         matches=found.matches,
         ambiguous=found.ambiguous,
     )
@@ -175,6 +196,14 @@ def _video_folders(task: Task, root: Path) -> list[Path]:
 def listed(words: str | Sequence[str] | None) -> tuple[str, ...]:
     """The words of a list, or of a text that joins them by commas, each once."""
     return tuple(dict.fromkeys(words.split(",") if isinstance(words, str) else words)) if words else ()
+
+
+def _cut(rules: Protocol, max_new_tokens: int) -> Protocol:
+    """The rules with another length limit, under a name that says so: no number of theirs is one of the protocol."""
+    if max_new_tokens < 1:
+        raise InputError("--max-new-tokens of at least 1", str(max_new_tokens), "harness run --max-new-tokens 32 …")
+    decoding = replace(rules.decoding, max_new_tokens=max_new_tokens)
+    return replace(rules, name=f"{rules.name}+{max_new_tokens}-tokens", decoding=decoding)
 
 
 def _check_fits(rules: Protocol, modes: Sequence[str], samples: Sequence[Sample], name: str) -> None:
@@ -202,8 +231,11 @@ def read_ids(files: Iterable[Path]) -> set[str]:
     return set.intersection(*found)
 
 
-def spread(samples: Sequence[Sample], limit: int, seed: int) -> list[Sample]:
-    """A seeded choice of samples: one query of each video before a second of any. Raises InputError for a limit below 1."""
+def spread(samples: Sequence[Sample], limit: int, seed: int, there: Collection[str] = ()) -> list[Sample]:
+    """A seeded choice of samples: one query of each video before a second of any, and videos that are there before others.
+
+    Raises InputError for a limit below 1.
+    """
     if limit < 1:
         raise InputError("--limit of at least 1", str(limit), "harness run --limit 50 …")
 
@@ -213,6 +245,6 @@ def spread(samples: Sequence[Sample], limit: int, seed: int) -> list[Sample]:
     by_video: dict[str, list[Sample]] = {}
     for sample in sorted(samples, key=lambda s: rank(s.id)):
         by_video.setdefault(sample.video, []).append(sample)
-    rounds = [(turn, rank(video), s.id) for video, group in by_video.items() for turn, s in enumerate(group)]
+    rounds = [(video not in there, turn, rank(video), s.id) for video, group in by_video.items() for turn, s in enumerate(group)]
     chosen = {identifier for *_, identifier in sorted(rounds)[:limit]}
     return [sample for sample in samples if sample.id in chosen]

@@ -106,7 +106,7 @@ def check_duplicates(plan: Plan, duplicates: str) -> None:
         raise InputError(f"--duplicates: {', '.join(known)}", unknown(duplicates, known), f"{USAGE} --duplicates last")
     if duplicates == MEAN and plan.samples[0].truth.clips is not None:
         expected = "--duplicates first, last or refuse for a task with the official metrics of QVHighlights"
-        raise InputError(expected, "mean, which is not defined for them", f"{USAGE} --duplicates last")
+        raise InputError(expected, "mean, which is not defined for such replies", f"{USAGE} --duplicates last")
 
 
 def reads_little(share: float | None) -> bool:

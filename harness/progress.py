@@ -23,19 +23,27 @@ EVERY_S = 1.0
 class Progress:
     """Done of total, the main metric so far, parse rate, errors and the share of time spent waiting for frames, on stderr."""
 
-    def __init__(self, total: int, plans: Sequence[Plan]) -> None:
+    def __init__(self, total: int, plans: Sequence[Plan], began_s: float | None = None) -> None:
         interval_s = 1 if sys.stderr.isatty() else 30
         names = ", ".join(plan.name for plan in plans)
         self._bar = tqdm(total=total, desc=names, unit="q", file=sys.stderr, mininterval=interval_s)
         self._counts: Counter[str] = Counter()
         self._sums = [_Sum(plan) for plan in plans]
         self._start = self._judged = time.monotonic()
+        self._began_s: float | None = self._start if began_s is None else began_s
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.close()
+
+    def replied(self) -> None:
+        """Say, once, how long the first reply took from the start, and what of it was spent before the first question."""
+        if self._began_s is not None:
+            now, began_s, self._began_s = time.monotonic(), self._began_s, None
+            loading = f"{self._start - began_s:.1f} s of these before the first video was read"
+            tqdm.write(f"first reply after {now - began_s:.1f} s, {loading}", file=sys.stderr)
 
     @property
     def values(self) -> list[float]:

@@ -24,7 +24,7 @@ from harness.predictions.collect import LAST
 from harness.records import Record
 from harness.scoring import Scored
 from harness.store import AGAIN
-from harness.summary import Summary, conclusion, judge_plan, scores_for
+from harness.summary import Summary, conclusion, judge_plan, scores_for, tells_whole_seconds
 from tasks import protocol as protocols
 from tasks.errors import InputError
 from tasks.protocol import Protocol
@@ -124,7 +124,9 @@ class Recorded:
         return conclusion(self.name, self.plan, Summary(self.path, self.scores, 0, max_new_tokens=limit)).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        return html([report.heading(self.plan)], [*report.rows(self.name, self.scores), *report.floor_rows(self.plan)])
+        clock = [f"clock: {self.clock}"] if self.clock else []
+        floors = report.floor_rows(self.plan, report.floors(self.plan, tells_whole_seconds(self.path)))
+        return html([report.heading(self.plan), *clock], [*report.rows(self.name, self.scores), *floors])
 
 
 def named(protocol: Protocol) -> str:
@@ -180,7 +182,7 @@ def check_whole(run: Recorded) -> Recorded:
         total = len(run.plan.samples) * len(run.plan.modes)
         if missing := sum((s.id, mode) not in run.records for s in run.plan.samples for mode in run.plan.modes):
             expected = f"a reply or an error for every question in {run.path / store.SAMPLES}"
-            raise InputError(expected, f"{missing:,} of {total:,} lack one", _again(run.document))
+            raise InputError(expected, f"{missing:,} of {total:,} questions lack a record", _again(run.document))
     return run
 
 
@@ -209,7 +211,7 @@ def plan_of(spec: Mapping[str, Any], task: str | None = None, **options: Any) ->
     if plan.split_sha256 != spec["split_sha256"]:
         made_on = f"the samples of {plan.name} that the run was made on, {spec['split_sha256'][:8]}"
         raise InputError(made_on, f"{plan.split_sha256[:8]} below {plan.data_root}", "--data-root DIR")
-    return plan
+    return plan.with_choice_of(spec)
 
 
 @contextmanager

@@ -111,7 +111,8 @@ def render(table: Sequence[Mapping[str, str]]) -> str:
 
 def heading(plan: Plan) -> str:
     """The identity of the numbers below it."""
-    limited = f", LIMITED to {len(plan.samples)} samples: not for a leaderboard" if plan.limit is not None else ""
+    how = ", those with a video at hand first" if plan.chosen_by_videos else ""
+    limited = f", LIMITED to {len(plan.samples)} samples{how}: not for a leaderboard" if plan.limit is not None else ""
     return (
         f"{plan.name} v{plan.task.version} ({plan.split_sha256[:8]}), "
         f"protocol {plan.protocol.name} ({plan.protocol.sha256[:8]}), 95 % intervals clustered by video{limited}"

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
@@ -59,7 +60,7 @@ def run_together(
     Raises:
         InputError: A folder holds another run, a video was replaced since, or it is in use or cannot be written.
     """
-    launch, told = environment.launch(), dict[Path, Summary]()
+    launch, told, began_s = environment.launch(), dict[Path, Summary](), time.monotonic()
     with ExitStack() as held:
         for part in parts:
             if (summary := _closed(part, load_model, asked, launch, held)) is not None:
@@ -71,7 +72,7 @@ def run_together(
                 check_same_run(folder, store.read_run(folder), spec)
                 _open_session(folder, spec, plan, launch, asked, secrets)
             with open_decoder(model) if model.needs_video else nullcontext(NO_VIDEO) as decoder:
-                timings = answer(still, model, decoder, launch, secrets)
+                timings = answer(still, model, decoder, launch, secrets, began_s)
             news = model.told() if isinstance(model, Telling) else {}
             told |= {part.folder: _finish(*part, times, news, launch) for part, times in zip(still, timings, strict=True)}
     return [told[part.folder] for part in parts]

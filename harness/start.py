@@ -21,9 +21,12 @@ def _check() -> None:
         spec = importlib.util.find_spec(name)
         origin = None if spec is None or spec.origin is None else Path(spec.origin).resolve()
         if origin != HERE / name / "__init__.py":
+            own = "pip uninstall what brought that package, or use an environment of its own: python -m venv .venv"
+            # Another distribution that wrote over ours took it along when it was uninstalled.
+            step = own if origin else "pip install --force-reinstall --no-deps vtg-harness"
             sys.stderr.write(
                 f"harness: bad input\nexpected: the package {name} of vtg-harness, in {HERE / name}\n"
                 f"found:    {origin or 'none'}\n"
-                "next:     pip uninstall what brought that package, or use an environment of its own: python -m venv .venv\n"
+                f"next:     {step}\n"
             )
             sys.exit(2)

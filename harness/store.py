@@ -74,7 +74,7 @@ def read_scores(folder: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
         expected = f"a {SCORES} of schema {SCHEMA} in {folder}"
         raise InputError(expected, repr(error)[:200], f"remove {SCORES}, or {AGAIN}") from error
     if identity != (spec["task"], spec["split_sha256"], spec["protocol"]["sha256"]):
-        raise InputError(f"the scores of the run in {folder}", f"{SCORES} of another one", f"remove {SCORES}, or {AGAIN}")
+        raise InputError(f"the scores of the run in {folder}", f"{SCORES} of another run", f"remove {SCORES}, or {AGAIN}")
     return scores
 
 

@@ -1,7 +1,7 @@
 """The one reader of YAML: plain values only, no key twice, and nothing that grows when it is read."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -15,6 +15,18 @@ DEEPEST, LARGEST = 50, 100_000
 """Levels of a file, and values in it with every alias written out."""
 
 _MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+
+
+class Lined(dict[str, Any]):
+    """A mapping of a file, with the line of each of its keys in `lines`."""
+
+    lines: Mapping[str, int] = MappingProxyType({})
+
+    def over(self, below: Mapping[str, Any]) -> "Lined":
+        """A mapping in which its values win over those below."""
+        made = Lined({**below, **self})
+        made.lines = self.lines
+        return made
 
 
 class _Checked(yaml.composer.Composer):  # type: ignore[misc]
@@ -47,14 +59,16 @@ class _Checked(yaml.composer.Composer):  # type: ignore[misc]
         seen = set()
         for key, _ in node.value:
             if not isinstance(key, ScalarNode) or key.value in seen:
-                self._refuse("names as keys, each once", key.value if isinstance(key, ScalarNode) else "a list or mapping")
+                found = f"{key.value!r} again" if isinstance(key, ScalarNode) else "a list or mapping"
+                self._refuse("names as keys, each once", found, key.start_mark)
             seen.add(key.value)
             # `no` and `2024` are names as well.
             key.tag = key.tag if key.tag == _MERGE else _TEXT
         return node
 
-    def _refuse(self, expected: str, found: str) -> None:
-        raise yaml.YAMLError(f"expected {expected}, found {found} before line {self.peek_event().start_mark.line + 1}")
+    def _refuse(self, expected: str, found: str, mark: yaml.Mark | None = None) -> None:
+        problem = f"expected {expected}, found {found}"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark or self.peek_event().start_mark)
 
 
 class _Texts(_Checked, yaml.BaseLoader):  # type: ignore[misc]
@@ -70,8 +84,19 @@ class _Values(_Checked, yaml.SafeLoader):  # type: ignore[misc]
     }
 
 
-def read(path: Path, what: str, next_command: str, texts: bool = False) -> dict[str, Any]:
-    """The mapping that a YAML file holds; with `texts`, every value as the text that was written.
+def _lined(loader: Any, node: MappingNode) -> Iterator[Lined]:
+    made = Lined()
+    yield made  # before its values are there, as the constructors of PyYAML do
+    made.update(loader.construct_mapping(node))
+    made.lines = {key.value: key.start_mark.line + 1 for key, _ in node.value}
+
+
+for _loader in (_Texts, _Values):
+    _loader.add_constructor("tag:yaml.org,2002:map", _lined)
+
+
+def read(path: Path, what: str, next_command: str, texts: bool = False) -> Lined:
+    """The mapping that a YAML file holds, as are those inside it; with `texts`, every value as the text that was written.
 
     Raises InputError, which says `what` was expected (`a YAML file with a recipe: a mapping with the keys …`), where it is no
     regular file that can be read, no YAML in UTF-8, no mapping; it has tags, a key twice, or values that are NaN or infinite; it
@@ -80,11 +105,13 @@ def read(path: Path, what: str, next_command: str, texts: bool = False) -> dict[
     try:
         if not path.is_file():
             raise FileNotFoundError("there is no such file")
-        if isinstance(values := _load(path.read_text(encoding="utf-8-sig"), texts), dict):
+        if isinstance(values := _load(path.read_text(encoding="utf-8-sig"), texts), Lined):
             return values
-        raise ValueError(f"a {type(values).__name__}")
+        raise ValueError({type(None): "nothing", list: "a list"}.get(type(values), f"only {str(values)[:80]!r}"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(what, f"{path}: {_short(error)}", next_command) from error
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path} line {mark.line + 1}" if mark else path
+        raise InputError(what, f"{where}: {_short(error)}", next_command) from error
 
 
 def value(text: str) -> Any:
@@ -109,4 +136,5 @@ def _check_finite(found: Any) -> None:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    text = getattr(error, "problem", None) or str(error)
+    return " ".join(text.split())[:300]

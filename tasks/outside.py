@@ -83,7 +83,7 @@ def added(group: str, known: Collection[str]) -> dict[str, Thing]:
     found: dict[str, Thing] = {}
     for thing in _things(os.environ.get(VARIABLE, "")):
         if thing.group == group:
-            other = f"one that comes with the harness and {thing.path}" if thing.name in known else None
+            other = f"a file of the harness and {thing.path}" if thing.name in known else None
             if other is None and thing.name in found and found[thing.name].path != thing.path:
                 other = f"{found[thing.name].path} and {thing.path}"
             if other is not None:

@@ -22,7 +22,7 @@ def run(path: Path, step: str, module: str | None = None) -> ModuleType:
     with the line where there is no such file or it raises.
     """
     if path.suffix != ".py" or not path.is_file():
-        raise InputError("a Python file", f"{path}: there is none", step)
+        raise InputError("a Python file", f"{path}: no such file", step)
     try:
         return _run(path) if module is None else importlib.import_module(module)
     except (Exception, SystemExit) as error:
@@ -44,12 +44,13 @@ def _run(path: Path) -> ModuleType:
 
 def told(error: BaseException, path: Path) -> str:
     """An error with the last line of the file that it came through: `mine.py, line 7: ValueError: …`."""
+    said = str(error)
     if isinstance(error, SyntaxError) and error.filename and _same(error.filename, path):
-        lines = [error.lineno]
+        lines, said = [error.lineno], error.msg
     else:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if _same(frame.filename, path)]
     where = f"{path}, line {lines[-1]}" if lines else str(path)
-    return textwrap.shorten(f"{where}: {type(error).__name__}: {error}", SHOWN)
+    return textwrap.shorten(f"{where}: {type(error).__name__}: {said}", SHOWN)
 
 
 def _same(name: str, path: Path) -> bool:

@@ -6,7 +6,12 @@ import json
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# On a busy machine what is right can be slow.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Tiny tensors gain nothing from threads, and the workers of pytest wait for each other's. Children inherit the setting."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import extras, paths, yaml_file
-from harness.checked import Kinds, Place, mapping
+from harness.checked import NAMES, Kinds, Place, mapping, shown, word
 from harness.models import trivial
 from tasks import task as tasks
 from tasks.errors import unknown
@@ -102,9 +102,10 @@ def load(name: str, without: Sequence[str] = ()) -> Experiment:
     values = yaml_file.read(path, what, "harness experiment FILE")
     place = Place(path)
     mapping(values, place, KINDS, ("model", "evaluate", "recipes"))
-    lists: dict[str, Any] = {key: _several(key, values[key], place, str) for key in TEXTS if key in values}
-    seeds = _several("seeds", values.get("seeds", 0), place, int)
-    grid = {key: _several("grid", tried, place, str, int, float, bool) for key, tried in (values.get("grid") or {}).items()}
+    lists: dict[str, Any] = {key: _several(key, values[key], place.of(values, key), str) for key in TEXTS if key in values}
+    seeds = _several("seeds", values.get("seeds", 0), place.of(values, "seeds"), int)
+    tries, at_grid = values.get("grid") or {}, place.of(values, "grid")
+    grid = {key: _several("grid", tried, at_grid.of(tries, key), str, int, float, bool) for key, tried in tries.items()}
     lists["without"] = (*lists.get("without", ()), *without)
     lists["videos"] = tuple(str(paths.folder(folder, "--videos")) for folder in lists.get("videos", ()))
     experiment = Experiment(
@@ -112,7 +113,7 @@ def load(name: str, without: Sequence[str] = ()) -> Experiment:
         **lists,
         name=path.stem,
         model=_model(values["model"]),
-        train=_rows(values.get("train"), place),
+        train=_rows(values.get("train"), place.of(values, "train")),
         recipes=_variants(values["recipes"], place),
         contrasts=_contrasts(values, place),
         seeds=seeds,
@@ -133,7 +134,7 @@ def _several(key: str, value: Any, place: Place, *kinds: type) -> tuple[Any, ...
     found = tuple(value) if isinstance(value, list) else (value,)
     for one in found:
         if not isinstance(one, kinds) or (isinstance(one, bool) and bool not in kinds):
-            raise place.refuse(f"{key}: {' or '.join(kind.__name__ for kind in kinds)}", f"a {type(one).__name__}")
+            raise place.refuse(f"{key}: {' or '.join(NAMES[kind] for kind in kinds)}", shown(one))
     if key not in ("set", "options") and (twice := [one for one in found if found.count(one) > 1]):
         raise place.refuse(f"each of {key} once", f"{twice[0]} twice")
     return found
@@ -144,7 +145,7 @@ def _rows(train: Any, place: Place) -> dict[str, str]:
         return {"own": ""}
     if isinstance(train, dict):
         if wrong := [label for label, mix in train.items() if not isinstance(mix, str)]:
-            raise place.refuse("a mix behind each label of train", f"{wrong[0]}: a {type(train[wrong[0]]).__name__}")
+            raise place.refuse("a mix behind each label of train", f"{wrong[0]}: {shown(train[wrong[0]])}")
         return dict(train)
     return {short(mix): mix for mix in _several("train", train, place, str)}
 
@@ -162,8 +163,11 @@ def _variants(entries: Mapping[str, Any], place: Place) -> dict[str, Variant]:
     variants = {}
     for label, entry in entries.items():
         one: Any = {"recipe": entry} if isinstance(entry, str) else entry
-        mapping(one, place.at(f"recipes: {label}"), VARIANT_KINDS, ("recipe",))
-        variants[label] = Variant(one["recipe"], _several("set", one.get("set", []), place, str), one.get("train"))
+        here = place.of(entries, label).at(f"recipes: {label}")
+        mapping(one, here, VARIANT_KINDS, ("recipe",))
+        if not one["recipe"].endswith((".yaml", ".yml")):
+            word(one["recipe"], recipes.names(), here.of(one, "recipe"), "a recipe")
+        variants[label] = Variant(one["recipe"], _several("set", one.get("set", []), here.of(one, "set"), str), one.get("train"))
     return variants
 
 
@@ -171,19 +175,19 @@ def _contrasts(values: Mapping[str, Any], place: Place) -> tuple[tuple[str, str]
     """Pairs of labels; without them, every recipe against the baseline."""
     labels, baseline = values["recipes"], values.get("baseline")
     if ("contrasts" in values) == (baseline is not None):
-        raise place.refuse("either a baseline or contrasts", "both" if baseline is not None else "none of them")
+        raise place.refuse("either a baseline or contrasts", "both" if baseline is not None else "neither")
     if baseline is not None:
         if baseline not in labels:
-            raise place.refuse(f"a baseline among {', '.join(labels)}", unknown(baseline, labels))
+            raise place.of(values, "baseline").refuse(f"a baseline among {', '.join(labels)}", unknown(baseline, labels))
         return tuple((label, baseline) for label in labels if label != baseline)
-    found = []
+    found, here = [], place.of(values, "contrasts")
     for pair in values["contrasts"]:
-        two = _several("contrasts", pair, place.at("contrasts"), str)
+        two = _several("contrasts", pair, here.at("contrasts"), str)
         for label in two:
             if label not in labels:
-                raise place.refuse(f"contrasts between {', '.join(labels)}", unknown(label, labels))
+                raise here.refuse(f"contrasts between {', '.join(labels)}", unknown(label, labels))
         if len(two) != 2:
-            raise place.refuse("contrasts of two labels, as [tempsamp, grpo]", f"{', '.join(two) or 'none'}")
+            raise here.refuse("contrasts of two labels, as [tempsamp, grpo]", f"{', '.join(two) or 'none'}")
         found.append((two[0], two[1]))
     if twice := [f"{a}, {b}" for (a, b), other in combinations(found, 2) if {a, b} == set(other)]:
         raise place.refuse("each contrast once", f"{twice[0]} twice")

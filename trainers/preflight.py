@@ -138,13 +138,16 @@ def check_model(name: str) -> None:
 
 
 def sharing(trainer: Mapping[str, Any]) -> str | None:
-    """What processes share by the launcher, or by `fsdp` and `deepspeed` of a recipe: `FSDP`, `ZeRO-2` …; None for nothing.
+    """What processes share by the launcher, or by `fsdp` and `deepspeed` of a recipe: `FSDP2`, `ZeRO-2` …; None for nothing.
 
     Read as accelerate reads it, but without it: so it is the same in a dry run, which belongs to no launch. Raises InputError
     where a configuration of DeepSpeed cannot be read.
     """
-    if trainer.get("fsdp") or _is_on("ACCELERATE_USE_FSDP"):
-        return "FSDP"
+    if trainer.get("fsdp"):
+        settings = trainer.get("fsdp_config")
+        return f"FSDP{settings.get('version', settings.get('fsdp_version', 2)) if isinstance(settings, Mapping) else 2}"
+    if _is_on("ACCELERATE_USE_FSDP"):
+        return f"FSDP{os.environ.get('FSDP_VERSION', '1')}"
     asked = trainer.get("deepspeed")
     if not asked and not _is_on("ACCELERATE_USE_DEEPSPEED"):
         return None
@@ -174,16 +177,17 @@ def check_launch(training: "Training") -> None:
     recipe, kind = training.recipe, sharing(training.recipe.trainer)
     by_vllm = bool(recipe.method == "grpo" and recipe.trainer.get("use_vllm"))
     step = "accelerate launch --config_file trainers/launch/zero3.yaml, zero2.yaml or ddp.yaml"
-    if kind in ("ZeRO-3", "FSDP") and training.dev_every:
+    if kind == "FSDP1":
+        step = "accelerate launch --config_file trainers/launch/fsdp2.yaml"
+        raise InputError("FSDP of version 2", "version 1, which was never run", step)
+    if kind == "FSDP2" and recipe.method == "grpo" and _is_on("FSDP_CPU_RAM_EFFICIENT_LOADING"):
+        found = "fsdp_cpu_ram_efficient_loading: transformers before 5.23 makes up a reference model's weights then"
+        raise InputError("every process with the weights of the reference model", found, "fsdp_cpu_ram_efficient_loading: false")
+    if kind in ("ZeRO-3", "FSDP2") and training.dev_every:
         found = f"--dev-every {training.dev_every} on a sharded one ({kind})"
         raise InputError("an evaluation of a model that each process holds whole", found, "--dev-every 0")
-    if kind == "FSDP" and recipe.lora is not None:
-        raise InputError("DeepSpeed or DDP for adapters", "FSDP, under which merging them was never run", step)
-    if kind == "FSDP" and recipe.method == "grpo":
-        why = "under which handing weights to vLLM was never run"
-        if not by_vllm:
-            why = "which gathers weights at every token: processes whose replies end earlier would not answer"
-        raise InputError("DeepSpeed or DDP for recipes that generate", f"FSDP, {why}", step)
+    if kind == "FSDP2" and recipe.lora is not None:
+        raise InputError("DeepSpeed or DDP for adapters", "FSDP2, under which merging adapters was never run", step)
     if training.load_in_4bit:
         _check_four_bits(training, kind, by_vllm)
     if kind is not None and kind.startswith("ZeRO"):
@@ -197,7 +201,7 @@ def _check_four_bits(training: "Training", kind: str | None, by_vllm: bool) -> N
     if training.recipe.lora is None:
         raise InputError("adapters, as weights of four bits are not trained", "--load-in-4bit alone", "--lora 16 --load-in-4bit")
     if kind is not None:
-        found = f"{kind}: DeepSpeed or FSDP, where they were never run"
+        found = f"{kind}: DeepSpeed or FSDP, where four bits were never run"
         step = "accelerate launch --config_file trainers/launch/ddp.yaml"
         raise InputError("one process or DDP for weights of four bits", found, step)
     if by_vllm:
@@ -212,4 +216,4 @@ def _check_vllm(trainer: Mapping[str, Any]) -> None:
         raise InputError("vLLM, for rollouts by it", "not installed", step)
     size = trainer.get("vllm_tensor_parallel_size", 1)
     if trainer.get("vllm_mode", "colocate") != "server" and size != 1:
-        raise InputError("an engine in each process", f"one over {size}", "--set vllm_mode=server")
+        raise InputError("an engine in each process", f"an engine over {size} GPUs", "--set vllm_mode=server")

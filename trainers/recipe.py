@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import yaml_file
-from harness.checked import Kinds, Place, mapping
+from harness.checked import Kinds, Place, mapping, shown, word
 from tasks import kinds, outside
+from tasks import protocol as protocols
 from tasks.errors import InputError, unknown
 from trainers.rewards import MODES
+from trainers.rewards import names as reward_names
 
 FOLDER = Path(__file__).parent / "recipes"
 METHODS = ("sft", "grpo")
@@ -40,13 +42,8 @@ class RewardPart:
     settings: dict[str, Any] = field(default_factory=dict)  # Keyword arguments of the reward
 
     def __post_init__(self) -> None:
-        for key, known in (("modes", MODES), ("kinds", kinds.names())):
-            chosen = tuple(getattr(self, key))
-            object.__setattr__(self, key, chosen)
-            for one in chosen:
-                if one not in known:
-                    found = unknown(str(one)[:80], known)
-                    raise InputError(f"{key} of reward {self.name}: {', '.join(known)}", found, "edit the recipe")
+        for key in ("modes", "kinds"):
+            object.__setattr__(self, key, tuple(getattr(self, key)))
 
     def counts(self, kind: str, mode: str) -> bool:
         """Whether it counts for rows of this kind in this mode."""
@@ -110,7 +107,7 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: There is no such recipe, a key is unknown (the nearest is named), or values contradict each other.
     """
-    values = _read(name)
+    values = dict(_read(name))  # without the lines of the file, which say nothing of --set
     recipe = from_mapping(Path(name).stem, values)
     keys = [change.partition("=")[0] for change in changes]
     if ACCUMULATION in keys and "prompts_per_step" in keys:
@@ -128,29 +125,46 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
         if key == ACCUMULATION:
             values["prompts_per_step"] = None
         try:
-            recipe = from_mapping(recipe.name, values)
+            recipe = from_mapping(recipe.name, values, f"--set {change}")
         except InputError as error:
             lone = list in KINDS.get(key, ()) and isinstance(parsed, str)
             step = f"--set '{key}=[{value}]'" if lone else f"correct --set {key}=…"
-            found = error.found.removeprefix(f"{recipe.name}.yaml: ")
-            raise InputError(error.expected, f"--set {change[:80]}: {found}", step) from error
+            raise InputError(error.expected, error.found, step) from error
     return check(recipe)
 
 
-def from_mapping(name: str, values: Mapping[str, Any]) -> Recipe:
-    """Build a recipe from the mapping of its file. Raises InputError on an unknown key or a value of another kind."""
-    place = Place(Path(f"{name}.yaml"), ("a recipe",))
-    mapping(values, place, KINDS)
-    parts = []
-    for part in values.get("rewards", ()):
-        part = mapping({"name": part} if isinstance(part, str) else part, place.at("a reward"), REWARD_KINDS, ("name",))
-        parts.append(RewardPart(**part))
+def from_mapping(name: str, values: Mapping[str, Any], source: str = "") -> Recipe:
+    """Build a recipe from the mapping of `source`, a file or an option. Raises InputError on an unknown key or a wrong value."""
+    _check_keys(values, Place(Path(source or f"{name}.yaml"), ("a recipe",)))
+    parts = [RewardPart(**({"name": part} if isinstance(part, str) else part)) for part in values.get("rewards", ())]
     epochs = values.get("epochs", ("direct",))
     try:
-        trainer = {key: number(value) for key, value in (values.get("trainer") or {}).items()}
+        given = values.get("trainer") or {}
+        trainer = yaml_file.Lined({key: number(value) for key, value in given.items()})
+        trainer.lines = getattr(given, "lines", trainer.lines)
     except ValueError as error:
         raise InputError("finite numbers for the trainer", f"{name}: {error}", f"edit {name}.yaml") from error
     return Recipe(**{**values, "name": name, "rewards": tuple(parts), "epochs": tuple(epochs), "trainer": trainer})
+
+
+def _check_keys(values: Mapping[str, Any], place: Place) -> None:
+    mapping(values, place, KINDS)
+    rewards = place.of(values, "rewards").at("a reward")
+    for part in values.get("rewards", ()):
+        mapping(part := {"name": part} if isinstance(part, str) else part, rewards, REWARD_KINDS, ("name",))
+        if ".py" not in part["name"]:
+            word(part["name"], reward_names(), rewards.of(part, "name"), "a reward")
+        for key, known in (("modes", MODES), ("kinds", kinds.names())):
+            for one in part.get(key, ()):
+                word(str(one), known, rewards.of(part, key), key)
+    if (protocol := values.get("protocol")) is not None and not protocol.endswith(protocols.SUFFIX):
+        word(protocol, protocols.names(), place.of(values, "protocol"), "a protocol")
+    for key, known in (("method", METHODS), ("shaping", SHAPINGS)):
+        if key in values:
+            word(values[key], known, place.of(values, key), key)
+    if strange := [str(mode) for mode in values.get("epochs", ()) if mode not in MODES]:
+        expected = f"epochs: the mode of each, {' or '.join(MODES)},"
+        raise place.of(values, "epochs").refuse(expected, unknown(strange[0][:80], MODES))
 
 
 def check(recipe: Recipe) -> Recipe:
@@ -159,11 +173,8 @@ def check(recipe: Recipe) -> Recipe:
     def refuse(expected: str, found: str, step: str) -> InputError:
         return InputError(f"recipe {recipe.name}: {expected}", found, step)
 
-    for value, known, key in ((recipe.method, METHODS, "method"), (recipe.shaping, SHAPINGS, "shaping")):
-        if value not in known:
-            raise refuse(f"{key}: {', '.join(known)}", unknown(value, known), f"--set {key}={known[0]}")
-    if not recipe.epochs or any(mode not in MODES for mode in recipe.epochs):
-        raise refuse(f"epochs: the mode of each, {' or '.join(MODES)}", f"{recipe.epochs or 'none'}", "--set epochs=[direct,cot]")
+    if not recipe.epochs:
+        raise refuse(f"epochs: the mode of each, {' or '.join(MODES)}", "none", "--set epochs=[direct,cot]")
     if recipe.prompts_per_device < 1:
         raise refuse("prompts_per_device of at least 1", str(recipe.prompts_per_device), "--set prompts_per_device=1")
     if recipe.prompts_per_step is not None and "gradient_accumulation_steps" in recipe.trainer:
@@ -208,9 +219,15 @@ def _read(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
         raise InputError(f"a recipe: {', '.join(sorted(files))}, or a YAML file", unknown(name, files), "harness ls recipes")
     path = Path(name) if own else files[name]
     values = yaml_file.read(path, f"a YAML file with a recipe: a mapping with the keys {', '.join(KEYS)}", "harness ls recipes")
-    if (base := values.pop("base", None)) is None:
+    place = Place(path, ("a recipe",))
+    base = values.pop("base", None)
+    _check_keys(values, place)
+    if base is None:
         return values
     if not isinstance(base, str):
-        raise InputError("the name of a recipe or of a file as base", f"{path}: a {type(base).__name__}", f"edit {path}")
+        raise place.of(values, "base").refuse("the name of a recipe or of a file as base", shown(base))
+    if not base.endswith((".yaml", ".yml")):
+        word(base, names(), place.of(values, "base"), "a recipe")
     below = _read(base, (*above, name))
-    return {**below, **values, "trainer": {**(below.get("trainer") or {}), **(values.get("trainer") or {})}}
+    trainer = (values.get("trainer") or yaml_file.Lined()).over(below.get("trainer") or {})
+    return {**below, **values, "trainer": trainer}

@@ -30,6 +30,7 @@ def run(
     videos: AnyPath | Sequence[AnyPath] = (),
     output: AnyPath | None = None,
     limit: int | None = None,
+    max_new_tokens: int | None = None,
     ids: AnyPath | Sequence[AnyPath] = (),
     seed: int = 0,
     backend: str = "hf",
@@ -47,6 +48,7 @@ def run(
     max_model_len: int | None = None,
     workers: int = 1,
     deadline: float = 120,
+    report_to: str | Sequence[str] | None = None,
     data_root: AnyPath | None = None,
 ) -> Run:
     """What `harness run` does, on one task; the same call continues an interrupted run. `harness run --help` tells the options.
@@ -56,7 +58,7 @@ def run(
     """
     if "," in task:
         raise InputError("one task", task, "api.run(MODEL, TASK) for each")
-    plan = make_plan(task, split, protocol, modes, data_root, videos, limit, seed, ids)
+    plan = make_plan(task, split, protocol, modes, data_root, videos, limit, seed, ids, max_new_tokens)
     settings = Options(
         device=device,
         dtype=dtype,
@@ -74,7 +76,7 @@ def run(
     )
     asked = os.fspath(model) if isinstance(model, str | os.PathLike) else own.in_memory(model, backend)
     name = asked if isinstance(asked, str) else asked.name
-    ((_, summary),) = evaluate([plan], asked, settings, backend, output, workers, deadline)
+    ((_, summary),) = evaluate([plan], asked, settings, backend, output, workers, deadline, report_to)
     folder, notes = summary.folder, (*notes_before(name, [plan]), *summary.notes)
     return Run(folder, name, plan, store.read_records(folder), plan.protocol, store.read_run(folder), notes)
 

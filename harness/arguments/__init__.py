@@ -43,9 +43,13 @@ def _run(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     run.add_argument("--tasks", "--task", required=True, help="Task names, comma-separated: charades,anet@val_1.")
     add_question_options(run)
     run.add_argument("--output", metavar="DIR", help="Run folder. Several tasks get one folder each below DIR.")
-    usage = "Evaluate a seeded choice of N samples from many videos. The table marks the run as LIMITED."
+    usage = "Evaluate a seeded choice of N samples, those with a video at hand first. The table marks the run as LIMITED."
     run.add_argument("--limit", type=int, metavar="N", help=usage)
+    usage = "Cut replies at N tokens, for a quick try. The table then names another protocol."
+    run.add_argument("--max-new-tokens", type=int, metavar="N", help=usage)
     add_ids_option(run)
+    usage = "Send the scores to trackers, comma-separated: wandb, tensorboard, mlflow."
+    run.add_argument("--report-to", metavar="NAMES", help=usage)
     run.add_argument("--seed", type=int, default=0, help="Random seed of --limit and of sampled decoding.")
     run.add_argument("--max-errors", type=int, metavar="N", help="Exit with code 1 if more than N samples fail.")
     backends = (
@@ -197,9 +201,9 @@ def _ls(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
 
 def _show(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     show = verbs.add_parser(
-        "show", parents=[common], help="Show a task or a protocol, with the prompt and frame times of one sample."
+        "show", parents=[common], help="Show a protocol, a recipe, or a task with the prompt and frame times of one sample."
     )
-    show.add_argument("name", help="Task, task@split, or protocol. protocol:NAME is a protocol with the name of a task.")
+    show.add_argument("name", help="Task, task@split, recipe, or protocol. protocol:NAME is a protocol with the name of a task.")
     show.add_argument("--sample", metavar="ID", help="Sample to show (default: the first).")
     show.add_argument("--model", help="Show the prompt as this checkpoint reads it, with all times.")
     add_question_options(show)

@@ -46,7 +46,7 @@ def _check(options: Namespace) -> int:
     if options.ids_out:
         _write_ids(Path(options.ids_out), every_plan, lengths_s)
     if broken := sum(1 for length in lengths_s.values() if isinstance(length, Failure)):
-        raise InputError("videos that can be read", f"{broken} that cannot, listed above", "replace these files and check again")
+        raise InputError("videos that can be read", f"{broken} unreadable, listed above", "replace these files and check again")
     return 0
 
 

@@ -18,7 +18,7 @@ def main(options: Namespace) -> int:
     output = Path(options.output) if options.output else None
     kind = options.format or (output.suffix.removeprefix(".") if output else "")
     if kind not in (*export.FORMATS, MODEL_CARD):
-        raise InputError(f"--format: {', '.join((*export.FORMATS, MODEL_CARD))}, or a file named so", repr(kind), USAGE)
+        raise InputError(f"--format: {', '.join((*export.FORMATS, MODEL_CARD))}, or a file with that ending", repr(kind), USAGE)
     run = api.load_run(**given(api.load_run, options))
     sys.stderr.write("".join(f"{note}\n" for note in run.notes))
     content = f"---\n{run.model_card()}\n---\n".encode() if kind == MODEL_CARD else export.encode(run.samples, kind)

@@ -32,5 +32,5 @@ def main(options: Namespace) -> int:
         write(path, text.replace(PLACE, options.name).encode())
         sys.stdout.write(f"{path}\n")
     use = f"--model {folder / options.name}.py:Model" if options.what == "model" else f"--include {folder} with any command"
-    sys.stdout.write(f"next:  python -m pytest {folder}, then {use}\n")
+    sys.stdout.write(f"next:  python -m pytest {folder} (pip install pytest), then {use}\n")
     return 0

@@ -1,7 +1,11 @@
 """`harness show`."""
 
+import json
 import sys
 from argparse import Namespace
+from dataclasses import asdict
+
+import yaml
 
 from harness import extras
 from harness.arguments import given
@@ -22,16 +26,36 @@ SHOWN = 3
 
 
 def main(options: Namespace) -> int:
-    """Show a protocol, or the card of a task: its baselines, its upper bounds, and one sample as a model would be asked it."""
+    """Show a protocol, a recipe with every key that --set takes, or the card of a task.
+
+    A card holds baselines and upper bounds, and one sample as a model would be asked it.
+    """
     name = options.name.removeprefix(PROTOCOL)
     own = name.endswith(protocol.SUFFIX)
     if own or name != options.name or (name in protocol.names() and name not in task.all_tasks()):
         sys.stdout.write("\n".join(describe(protocol.load(name))) + "\n")
         return 0
+    if name in _recipes() and name not in task.all_tasks():
+        sys.stdout.write(_recipe(name))
+        return 0
     plan = make_plan(**given(make_plan, options))
     floors = [heading(plan), render(floor_rows(plan))]
     sys.stdout.write("\n".join([*_card(plan), "", *floors, "", *_sample(plan, options.sample, options.model)]) + "\n")
     return 0
+
+
+def _recipes() -> list[str]:
+    """Names of recipes; what they bring with them is imported for this alone."""
+    from trainers import recipe
+
+    return recipe.names()
+
+
+def _recipe(name: str) -> str:
+    from trainers import recipe
+
+    plain = json.loads(json.dumps(asdict(recipe.load(name))))  # without types of our own, which YAML would tag
+    return str(yaml.safe_dump(plain, sort_keys=False, width=130, allow_unicode=True))
 
 
 def _card(plan: Plan) -> list[str]:

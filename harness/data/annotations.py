@@ -74,7 +74,9 @@ def _by_name(task: Task, places: Sequence[_Place], file: Path) -> str:
     if len(set(known.values())) == 1:
         return next(iter(known.values()))
     expected = f"a file of {task.name}, by its name: {', '.join(known)}"
-    raise InputError(expected, f"{file.parent}/{unknown(file.name, known)}", "rename the file, or put it below the data root")
+    raise InputError(
+        expected, f"{file.parent}/{unknown(file.name, known)}", "rename the file, or put the file below the data root"
+    )
 
 
 def _refused(file: Path, sha256: str, places: Sequence[_Place], task: Task | None) -> InputError:

@@ -53,8 +53,10 @@ def settings_of(folder: Path) -> dict[str, Any]:
     if not isinstance(kind := settings.get("peft_type"), str):
         raise InputError("peft_type: the kind of the adapter", f"{place}: {kind!r}", f"edit {place}")
     if isinstance(start := settings.get("init_lora_weights"), str) and _CHANGES_ITS_BASE.match(start):
-        step = "merge it with the code that trained it, and name the folder of the merged model"
-        raise InputError("an adapter of a base model as it is published", f"one whose start, {start}, changed the base", step)
+        step = "merge the adapter with the code of its training, and name the folder of the merged model"
+        raise InputError(
+            "an adapter of a base model as it is published", f"an adapter whose start, {start}, changed the base", step
+        )
     return settings
 
 
@@ -63,7 +65,7 @@ def check_weights(folder: Path) -> None:
     others = sorted(path.name for path in folder.glob("*.safetensors") if path.name != WEIGHTS)
     others += [BESIDE] if (folder / BESIDE).exists() else []
     if others:
-        step = f"merge it with the code that trained it; or, if they belong to something else, move them out of {folder}"
+        step = f"merge the adapter with the code of its training, or move files that belong elsewhere out of {folder}"
         raise InputError(f"an adapter whose weights all lie in {WEIGHTS}", f"{', '.join(others)} beside it", step)
     if not (folder / WEIGHTS).is_file() and (folder / PICKLE).exists():
         code = f"save_file(torch.load('{folder / PICKLE}', weights_only=True), '{folder / WEIGHTS}')"
@@ -130,7 +132,9 @@ def _base(adapter: Located, settings: Mapping[str, Any], trust_remote_code: bool
     except InputError as error:
         raise InputError(f"{expected}: {error.expected}", error.found, step) from error
     if (base.folder / ADAPTER).is_file():
-        raise InputError(f"{expected}, with all weights of its own", f"{named}: an adapter too", "merge_and_unload() that one")
+        raise InputError(
+            f"{expected}, with all weights of its own", f"{named}: an adapter too", "call merge_and_unload() on that adapter"
+        )
     return base
 
 

@@ -63,7 +63,7 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
     except InputError:
         raise
     except Exception as error:
-        step = "look at the arguments of that class; give them with --model-args"
+        step = "look at the arguments of that class; --model-args gives arguments"
         raise InputError(f"a model that {name} of lmms-eval can open", f"{type(error).__name__}: {error}", step) from error
     opened = LmmsModel(model, name, lm, options)
     opened.clock, opened.sight = opened.probe(protocol)

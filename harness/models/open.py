@@ -42,6 +42,7 @@ def open_model(
     rows name. `backend`, one of `BACKENDS`, runs other names: `lmms:NAME` in the model class of lmms-eval, its chat variant if it
     has one, `lmms-simple:NAME` in its simple one. `check_videos` is called before weights load. Raises InputError, also as that.
     """
+    named = (*trivial.NAMES, *own.added())  # a file from outside that takes the name of ours is refused
     if backend != "vllm" or not is_checkpoint(name):
         _refuse_engine_options(options, f"--backend {backend}" if is_checkpoint(name) else f"--model {name}")
     if name.startswith(REPLAY):
@@ -58,7 +59,7 @@ def open_model(
         raise InputError("--model-args with --backend lmms:NAME", f"--backend {backend}", "leave --model-args out")
     if backend in ("hf", "vllm") and "/" not in name and not Path(name).exists():
         expected = "a checkpoint folder, a hub id (owner/name), FILE.py:CLASS, replay:FILE or a baseline"
-        raise InputError(expected, unknown(name, trivial.NAMES), "harness ls models")
+        raise InputError(expected, unknown(name, named), "harness ls models")
     if kind not in AUTO and (options.batch_size == "auto" or options.device_map):
         raise InputError("a number for --batch-size, and no --device-map", f"--backend {backend}", "--batch-size 8")
     if backend == "openai":

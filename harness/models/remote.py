@@ -48,7 +48,7 @@ def check(inputs: Inputs, rules: PromptRules, checkpoint: Checkpoint) -> dict[st
             raise InputError(expected, f"{type(error).__name__}: {error}"[:500], STEP) from error
         if said != row.ids:
             ours, theirs = (inputs.processor.tokenizer.decode(ids)[:400] for ids in (row.ids, said))
-            raise InputError(expected, f"one that writes {theirs!r}, where {ours!r} would be asked", STEP)
+            raise InputError(expected, f"the template writes {theirs!r}, where {ours!r} would be asked", STEP)
     return {"classes": classes, "sha256": _sha256(checkpoint)}
 
 
@@ -88,7 +88,7 @@ def _check_text(inputs: Inputs, ids: list[int], expected: str) -> None:
     texts = prompt.texts_before_blocks(inputs.processor.tokenizer, ids)
     if not families.of(inputs.family).blocks and len(texts) != 1:
         shown = ", ".join(repr(text) for text in texts[1:4])
-        found = f"one that writes {shown} … between {len(texts)} visual blocks: a clock that is not the family's"
+        found = f"the template writes {shown} … between {len(texts)} visual blocks: a clock that is not the family's"
         raise InputError(expected, found, STEP)
 
 

@@ -37,9 +37,9 @@ def check(processor: Any, rules: PromptRules, slot: str = prompt.SLOT) -> None:
     except InputError:
         raise
     except TimeoutError as error:
-        raise InputError(expected, f"one that takes longer than {SECONDS:g} s", STEP) from error
+        raise InputError(expected, f"a template that takes longer than {SECONDS:g} s", STEP) from error
     except MemoryError as error:
-        raise InputError(expected, f"one that takes more than {BYTES // 2**30} GiB", STEP) from error
+        raise InputError(expected, f"a template that takes more than {BYTES // 2**30} GiB", STEP) from error
     except Exception as error:  # a template can raise whatever Python can
         raise InputError(expected, f"{type(error).__name__}: {error}", STEP) from error
     place, other = (after, before) if rules.order == "video-text" else (before, after)

@@ -38,7 +38,7 @@ class Collected:
     def _repeat(self, key: Key, row: Row, before: Record, record: Record) -> None:
         if self._rule == REFUSE:
             step = "leave one, or choose with --duplicates first, last or mean"
-            raise InputError("one row for each sample", f"{row.where} is another one for {key[0]}", step)
+            raise InputError("one row for each sample", f"{row.where} is another row for {key[0]}", step)
         last = {name: value for name, value in before.items() if name != "earlier"}
         self._repeated[key] = self._repeated.get(key, False) or record != last
         if self._rule == MEAN:

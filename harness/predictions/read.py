@@ -139,7 +139,7 @@ class Predictions:
             self._numbered.add(found.named_by, bool(found.ids))
         if found.doubt == "other-sample":
             expected = "an id that names the same sample as video and query"
-            raise self._refused(expected, where, f"{shown(found.name)} is another one than {found.ids[0]}")
+            raise self._refused(expected, where, f"{shown(found.name)} is another sample than {found.ids[0]}")
         if found.doubt:
             self._tell(DOUBTS[found.doubt], where)
 

@@ -161,7 +161,7 @@ def _protocols(section: Section) -> list[str]:
     counted = {name: sum(row.protocol == name for row in other) for name in sorted({row.protocol for row in other})}
     return [
         f"{count} published row{'s' if count > 1 else ''} under {name}: `harness board RUN --protocol {name}` scores the same "
-        f"replies by its rules; `harness run --protocol {name}` also asks by them"
+        f"replies by its rules; `harness run --protocol {name}` also asks by these rules"
         for name, count in counted.items()
     ]
 

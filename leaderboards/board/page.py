@@ -56,7 +56,7 @@ def _section(found: Grid, number: int, board: Board) -> str:
 
 
 def _order(found: Grid) -> list[int]:
-    """The score beside the name, its interval and its rank after it; why a row is not ranked stands behind the metrics: phones show few."""
+    """The score beside the name, its interval and its rank after it, as phones show few; reasons stand behind the metrics."""
     first = [found.head.index(name) for name in ("model", found.main, BOUNDS, RANK) if name in found.head]
     mode = [found.head.index(name) for name in (REASONS, MODE) if name in found.head]
     metrics = [i for i, name in enumerate(found.head) if i not in (*first, *mode) and "@" in name]

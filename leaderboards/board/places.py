@@ -61,7 +61,8 @@ def places(rows: Sequence[Row], main: str, judged: Judged) -> list[str]:
         for j, paper in enumerate(cells):
             if rows[i].kind == RUN != rows[j].kind and run.interval is not None and paper.value is not None and not paper.flag:
                 better[i, j], better[j, i] = paper.value < run.interval[0], paper.value > run.interval[1]
-    first, last = 1 + better.sum(axis=0), len(rows) - better.sum(axis=1)
+    ranked = sum(cell.value is not None and not cell.flag for cell in cells)
+    first, last = 1 + better.sum(axis=0), ranked - better.sum(axis=1)
     shown = [f"{low}" if low == high else f"{low}–{high}" for low, high in zip(first.tolist(), last.tolist(), strict=True)]
     return ["-" if cell.value is None or cell.flag else place for cell, place in zip(cells, shown, strict=True)]
 

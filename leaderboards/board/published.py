@@ -93,7 +93,7 @@ def _table(file: Mapping[str, Any], content: Any, place: checked.Place) -> Table
     for name, benchmark in benchmarks.items():
         checked.mapping(benchmark, place.at(name), KINDS["benchmark"], ("split", "metrics"))
         for metric in benchmark["metrics"].split():
-            checked.word(metric, METRICS, place.at(name), "a metric")
+            checked.word(metric, METRICS, place.of(benchmark, "metrics").at(name), "a metric")
     rows = enumerate(checked.items(table["rows"], place, dict, "rows"), 1)
     return Table(
         name=f"{place.file.stem}-{table['table']}",
@@ -113,14 +113,14 @@ def _row(file: Mapping[str, Any], table: Mapping[str, Any], content: Any, place:
     checked.mapping(footnotes, place, dict.fromkeys(footnotes, TEXT))
     notes = [f"{before}{row[key]}" for key, before in (("note", ""), ("training_time", "training time ")) if key in row]
     notes += [note for mark, note in footnotes.items() if row["method"].endswith(mark)]
-    zero_shot = checked.word(row["zero_shot"], ANSWERS, place, "zero_shot") == "yes"
-    oracle = checked.word(row.get("oracle", "no"), ("yes", "no"), place, "oracle") == "yes"
+    zero_shot = checked.word(row["zero_shot"], ANSWERS, place.of(row, "zero_shot"), "zero_shot") == "yes"
+    oracle = checked.word(row.get("oracle", "no"), ("yes", "no"), place.of(row, "oracle"), "oracle") == "yes"
     rows = []
     for name, content in checked.mapping(row["results"], place, dict.fromkeys(table["benchmarks"], MAPPING)).items():
         at, benchmark = place.at(name), table["benchmarks"][name]
         result = checked.mapping(content, at, KINDS["result"], ("trained", "protocol", "values"))
         own, common = ([part["note"]] if "note" in part else [] for part in (result, benchmark))
-        trained = TRAINED[checked.word(result["trained"], ANSWERS, at, "trained")]
+        trained = TRAINED[checked.word(result["trained"], ANSWERS, at.of(result, "trained"), "trained")]
         rows.append(
             Row(
                 kind=PUBLISHED,
@@ -129,7 +129,7 @@ def _row(file: Mapping[str, Any], table: Mapping[str, Any], content: Any, place:
                 model=", ".join(row[key] for key in ("method", "setting") if row.get(key)),
                 mode="-",
                 metrics=_values(benchmark["metrics"].split(), result, at),
-                protocol=checked.word(result["protocol"], (*protocols.names(), UNKNOWN), at, "a protocol"),
+                protocol=checked.word(result["protocol"], (*protocols.names(), UNKNOWN), at.of(result, "protocol"), "a protocol"),
                 trained_on=f"{trained} (zero-shot)" if zero_shot else trained,
                 source=f"{file['paper']}, {'Table ' if table['table'].isdigit() else ''}{table['table']}",
                 reasons=("chosen with the ground truth",) if oracle else (),

@@ -65,24 +65,27 @@ def of_file(path: Path) -> Request:
     what = f"a YAML file with a board: a mapping with some of the keys {', '.join(KINDS)}"
     content, place = yaml_file.read(path, what, "harness board RUN", texts=True), checked.Place(path)
     values = checked.mapping(content, place, KINDS)
-    labels = checked.mapping(values.get("labels", {}), place.at("labels"), dict.fromkeys(values.get("labels", {}), WORD))
+    named = values.get("labels", {})
+    labels = checked.mapping(named, place.of(values, "labels").at("labels"), dict.fromkeys(named, WORD))
 
     def found(pattern: str) -> list[Path]:
         return matches(path.parent / pattern, f"edit {path}")
 
     def words(key: str) -> Sequence[str]:
-        given = values.get(key, ())
-        return [given] if isinstance(given, str) else checked.items(given, place, str, key) if key in values else ()
+        if key not in values:
+            return ()
+        given = values[key]
+        return [given] if isinstance(given, str) else checked.items(given, place.of(values, key), str, key)
 
     names = [str(path.parent / word) if word.endswith(FILES) else word for word in words("published")]
     return Request(
         runs=tuple(folder for pattern in words("runs") for folder in found(pattern)),
         labels=tuple((folder, label) for pattern, label in labels.items() for folder in found(pattern)),
-        group=checked.word(values.get("group", SEEDS), GROUPS, place, "group"),
+        group=checked.word(values.get("group", SEEDS), GROUPS, place.of(values, "group"), "group"),
         layout=values.get("layout", GENERAL),
         published=",".join(names) if "published" in values else None,
-        format=checked.word(values.get("format", "text"), tuple(FORMATS), place, "format"),
-        force=checked.word(values.get("force", "no"), ("yes", "no"), place, "force") == "yes",
+        format=checked.word(values.get("format", "text"), tuple(FORMATS), place.of(values, "format"), "format"),
+        force=checked.word(values.get("force", "no"), ("yes", "no"), place.of(values, "force"), "force") == "yes",
         task=values.get("task"),
         protocol=values.get("protocol"),
         columns=tuple(words("columns")),

@@ -135,7 +135,7 @@ def main() -> None:
     for title, (make, name) in works.items():
         cells = []
         for axis, sizes in AXES.items():
-            few, rounds = (tuple(size // 10 for size in sizes), 1) if options.tiny else (sizes, 5)
+            few, rounds = (tuple(max(1, size // 40) for size in sizes), 1) if options.tiny else (sizes, 5)
             found = grown(make, name, axis, few, rounds)
             cells.append(f"{found[0]:.2f} / {found[1]:.2f}")
             wrong += [f"{title}, {axis}: {cells[-1]}"] if max(found) > MOST else []

@@ -57,10 +57,10 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.shared_data
 def test_one_real_video_of_charades(
-    shared_data: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+    shared_data: Path, tmp_path: Path, one_checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--tasks", "charades", "--split", "test", "--data-root", shared_data, "--output", tmp_path / "run"]
-    assert harness("run", "--model", checkpoint, *options) == 0
+    assert harness("run", "--model", one_checkpoint, *options) == 0
     shown = capsys.readouterr()
     assert "6/3720" in shown.out
     assert "1,333 of 1,334 videos are missing" in shown.err
@@ -162,7 +162,7 @@ def test_bad_videos_cost_their_samples_only(
     shown = capsys.readouterr()
     for video, kind in expected.items():
         assert f"{video}.mp4: {kind}" in shown.out
-    assert "4 that cannot" in shown.err
+    assert "4 unreadable" in shown.err
     for video, kind in expected.items():
         sample = next(line["id"] for line in lines(tmp_path / "run") if f"/{video}/" in line["id"])
         assert harness("show", "synthetic", "--sample", sample, "--data-root", tmp_path / "data") == 2

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from harness import api
 from harness.cli import main
 from harness.models.tiny import build
 from harness.models.trivial import trivial
@@ -58,6 +59,8 @@ def test_a_run_says_how_right_its_clock_is(
         )
         assert (f": clock: {VERDICTS[family]}" in shown) == limited, command[0]
         assert command[0] != "board" or ("oracle-seconds" in shown) == (family == "glm4v")
+    cell = api.load_run(run, data_root=data_root)._repr_html_()
+    assert f"clock: {VERDICTS[family]}" in cell and ("oracle-seconds" in cell) == (family == "glm4v")
 
 
 def test_the_times_are_in_the_text_where_the_protocol_writes_them(

@@ -80,6 +80,10 @@ def test_every_verb_takes_one(words: list[str], text: str, parsed: Parsed) -> No
         ("videos: {a: b}\n", "videos"),
         ("model: null\n", "model"),
         ("- model\n", "a mapping"),
+        ("limit: 3\n\ndtype: float33\n", r"line 3: dtype: 'float33' \(nearest: float32\)"),
+        ("model: a\nlimit: many\n", "line 2: limit: invalid literal"),
+        ("model: a\nmodel: b\n", "line 2: .* 'model' again"),
+        ("model: a\n  tasks: b\n", "line 2: mapping values are not allowed here"),
     ],
 )
 def test_what_the_option_would_not_take_is_refused(text: str, expected: str, parsed: Parsed) -> None:
@@ -106,3 +110,17 @@ def test_what_is_no_run_is_refused(text: str, parsed: Parsed, capsys: pytest.Cap
         parsed(text, "run", name="run.json")
     assert harness(["run", "--config", str(tmp_path / "run.json")]) == 2
     assert "expected: a YAML file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("run --modell oracle --tasks synthetic", "'--modell' (nearest: --model)"),
+        ("run --model=oracle --tasks=synthetic --ouptut=x", "'--ouptut' (nearest: --output)"),
+        ("data check synthetic --split x --protocoll y", "'--protocoll' (nearest: --protocol)"),
+        ("train --recipe sft --model m --tasks t --lr 1", "or --set lr=VALUE"),
+    ],
+)
+def test_an_unknown_option_is_named_with_the_nearest(typed: str, found: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert harness(typed.split()) == 2
+    assert found in capsys.readouterr().err

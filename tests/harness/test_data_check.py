@@ -64,7 +64,7 @@ def test_missing_unreadable_and_extra_files(root: Path, tmp_path: Path, capsys: 
         capsys, "data", "check", "--task", "synthetic", "--data-root", root, "--ids-out", tmp_path / "ids"
     )
     assert code == 2
-    assert "1 that cannot" in message
+    assert "1 unreadable" in message
     assert f"synthetic@test: {broken}: video-" in shown
     assert "1 of 4 videos are missing (3 queries, each scored 0)" in shown
     assert "synthetic@test: coverage 2 of 4 videos (50.0 %), 6 of 12 queries (50.0 %)" in shown
@@ -168,7 +168,7 @@ def test_ids_are_part_of_what_a_run_is(benchmark_root: Path, tmp_path: Path, cap
         code, _, message = harness(capsys, *run, *other)
         assert code == 2 and "ids_sha256 was" in message
     for wrong, words in (
-        (["--ids", write_ids(tmp_path / "none", ["x"])], "none of them"),
+        (["--ids", write_ids(tmp_path / "none", ["x"])], "none of which is in the split"),
         (["--ids", tmp_path / "nowhere"], "a file of ids"),
         (["--ids", some, "--limit", "3"], "not both"),
     ):
@@ -215,7 +215,7 @@ def test_pictures_that_do_not_decode_are_found(root: Path, tmp_path: Path, capsy
         content[start:end] = random.Random(0).randbytes(end - start)
         path.write_bytes(content)
     code, shown, message = harness(capsys, "data", "check", "synthetic", "--data-root", root)
-    assert code == 2 and "2 that cannot" in message
+    assert code == 2 and "2 unreadable" in message
     assert f"{first}: video-truncated" in shown and f"{last}: video-truncated" in shown
     assert "the first and the last picture were decoded" in shown
 

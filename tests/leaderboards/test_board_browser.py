@@ -1,5 +1,7 @@
 """The page of a board and the list of runs in a real browser: sorting, filters, columns, links, keyboard, phones, contrast."""
 
+import json
+import statistics
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
@@ -130,6 +132,30 @@ def test_two_ticked_runs_are_compared_in_the_list(listed: Path, opened: Callable
     assert "harness view a b" in page.locator("code").inner_text()
     page.get_by_label("search").fill("no such run")
     assert page.get_by_text("0 of 2 rows").count() == 1
+
+
+def test_seeds_are_one_row_of_the_list_where_that_is_ticked(
+    benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path, opened: Callable[..., Any]
+) -> None:
+    for seed, said in enumerate(("1 to 4", "1 to 5", "2 to 5")):
+        file = said_run(benchmark_root, lambda _, said=said: said, f"runs/seed-{seed}") / "run.json"
+        content = json.loads(file.read_text())
+        learned = {"split": "synthetic@fit", "split_sha256": "3" * 64, "used_sha256": "3" * 64, "samples": 108, "recipe": "grpo"}
+        learned |= {"seed": seed, "seconds": 10.0, "training_sha256": "5" * 64}
+        content["spec"]["model"] |= {"backend": "hf", "name": f"models/seed-{seed}", "trained_on": learned}
+        file.write_text(json.dumps(content))
+    options = {"protocol": None, "videos": [], "force": False, "data_root": str(benchmark_root), "output": None}
+    assert view.main(Namespace(runs=[str(tmp_path / "runs")], **options)) == 0
+    page = opened(tmp_path / "runs" / "index.html")
+    lines = page.locator("table.runs tbody tr")
+    values = [float(one.split()[0]) for one in page.locator("table.runs tbody tr td:nth-child(3)").all_inner_texts()]
+    assert lines.count() == 3 and len(set(values)) > 1
+    page.get_by_label("seeds as one row").check()
+    assert lines.count() == 1
+    mean, sd = (float(x) for x in lines.locator("td:nth-child(3)").inner_text().split("±"))
+    assert mean == pytest.approx(statistics.fmean(values), abs=0.01) and sd == pytest.approx(statistics.stdev(values), abs=0.01)
+    page.get_by_label("seeds as one row").uncheck()
+    assert lines.count() == 3
 
 
 def test_the_address_keeps_what_was_chosen(

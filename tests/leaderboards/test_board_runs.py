@@ -255,7 +255,7 @@ def newer(folder: Path, file: str, schema: str) -> None:
         (lambda run: cut(run / "run.json", 200), "vtg-harness/run/1"),
         (lambda run: (run / "scores.json").write_text("[]"), "vtg-harness/scores/2"),
         (lambda run: (run / "scores.json").write_text("[" * 100_000), "vtg-harness/scores/2"),
-        (lambda run: change(run, lambda s: s.update(split_sha256="0" * 64), "scores.json"), "of another one"),
+        (lambda run: change(run, lambda s: s.update(split_sha256="0" * 64), "scores.json"), "of another run"),
         (lambda run: change(run, lambda s: s["modes"]["direct"].pop("coverage"), "scores.json"), "coverage"),
         (lambda run: change(run, lambda r: r["spec"].pop("model")), "model"),
         (lambda run: change(run, lambda r: r.update(sessions=[])), "as the harness writes them"),
@@ -271,7 +271,7 @@ def test_a_finished_run_that_lost_lines_is_not_scored_on_the_spot(runs: Path, sh
     (runs / "run1" / "scores.json").unlink()
     lines = (runs / "run1" / "samples.jsonl").read_text().splitlines(keepends=True)
     (runs / "run1" / "samples.jsonl").write_text("".join(lines[:-4]))
-    with pytest.raises(InputError, match="4 of 36 lack one"):
+    with pytest.raises(InputError, match="4 of 36 questions lack a record"):
         show(runs)
 
 

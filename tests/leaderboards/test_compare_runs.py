@@ -315,7 +315,7 @@ def test_a_broken_run_is_refused_and_left_as_it_is(
     elsewhere = {**document["spec"], "split_sha256": "0" * 64}
     cases = {
         "torn": ({"samples.jsonl": text[:-20]}, "cut short"),
-        "short": ({"samples.jsonl": "".join(lines[:-2])}, "2 of 36 lack one"),
+        "short": ({"samples.jsonl": "".join(lines[:-2])}, "2 of 36 questions lack a record"),
         "bad": ({"samples.jsonl": lines[0] + "{]\n" + "".join(lines[1:])}, "line 2"),
         "newer": ({"run.json": json.dumps({**document, "schema": "vtg-harness/run/2"})}, "vtg-harness/run/2"),
         "going on": ({"run.json": json.dumps({**document, "status": "running"})}, "is running"),

@@ -101,7 +101,7 @@ FORGED: dict[str, tuple[str, Change, str]] = {
     "a count": ("scores.json", lambda d: d["modes"]["direct"]["counts"].update(parsed=1), "modes"),
     "a reply": ("samples.jsonl", lambda d: d.update(text="from 1.00 to 2.00"), "modes"),
     "an error that was a reply": ("samples.jsonl", lambda d: d.update(text=None, error={"type": "oom", "message": ""}), "modes"),
-    "a reply that is gone": ("samples.jsonl", lambda d: d.update(id="another"), "lack one"),
+    "a reply that is gone": ("samples.jsonl", lambda d: d.update(id="another"), "lack a record"),
     "the rules": ("run.json", lambda d: d["spec"]["protocol"]["score"].update(failure="skip"), "protocol"),
     "the split": ("run.json", lambda d: d["spec"].update(split_sha256="0" * 64), "00000000"),
 }

@@ -98,7 +98,7 @@ def test_broken_runs_are_refused(benchmark_root: Path, said_run: Callable[..., P
     without_model = {**run, "spec": {key: value for key, value in run["spec"].items() if key != "model"}}
     cases = {
         "torn": ({"samples.jsonl": samples[:-20]}, "cut short"),
-        "short": ({"samples.jsonl": samples.partition("\n")[2]}, "1 of 36 lack one"),
+        "short": ({"samples.jsonl": samples.partition("\n")[2]}, "1 of 36 questions lack a record"),
         "newer": ({"run.json": json.dumps({**run, "schema": "vtg-harness/run/2"})}, "vtg-harness/run/2"),
         "going on": ({"run.json": json.dumps({**run, "status": "running"})}, "is running"),
         "other shape": ({"run.json": json.dumps(without_model)}, "model"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,13 @@ def early(completions, *, targets, late: float = 0.0, **_):
     """1 for a reply that begins with 0, `late` for any other."""
     return [1.0 if text.startswith("0") else late for text, _ in zip(texts(completions), targets, strict=True)]
 '''
+
+MODEL = """class Mine:
+    needs_video = False
+
+    def answer(self, frames, questions):
+        return [f"<answer> 0 to {question.sample.duration_s} </answer>" for question in questions]
+"""
 
 RECIPE = """summary: GRPO in groups of eight.
 base: grpo
@@ -149,3 +157,21 @@ def test_a_kind_is_one_file_and_a_protocol(clone: Path, harness: Callable[..., s
     assert "Recall" in harness("compare", "runs/oracle", "runs/whole-video", "--data-root", str(benchmark_root))
     assert "Recall" in harness("board", "runs/oracle", "runs/whole-video", "--data-root", str(benchmark_root))
     assert harness("view", "runs/oracle", "--data-root", str(benchmark_root))
+
+
+def test_a_model_is_one_file(clone: Path, harness: Callable[..., str], benchmark_root: Path) -> None:
+    (clone / "mine.py").write_text(MODEL)
+    common = ("--tasks", "synthetic", "--data-root", str(benchmark_root))
+    table = harness("run", "--model", "mine.py:Mine", *common, "--output", "runs/mine").splitlines()
+    rows = {line.split()[0]: line.split() for line in table if line.strip()}
+    mine, baseline = rows["mine.py:Mine"], rows["whole-video"]
+    assert "100.0%" in mine and (mine[-6], mine[-4:-1]) == (baseline[-6], baseline[-4:-1])
+
+
+def test_contributing_tells_each_errand_in_five_lines(project: Path) -> None:
+    told = (project / "CONTRIBUTING.md").read_text().partition("## Six errands")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| an? ([a-z ]+?) \|", told, flags=re.MULTILINE)
+    assert [row.split()[0] for row in rows] == ["benchmark", "protocol", "reward", "recipe", "kind", "model"]
+    items = re.split(r"^- ", told, flags=re.MULTILINE)[1:]
+    assert {row.split()[0] for row in rows} == {re.match(r"\*\*An? (\w+)", item)[1] for item in items}  # type: ignore[index]
+    assert all(len(item.rstrip().splitlines()) <= 5 for item in items)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness import start
+
 
 @pytest.mark.parametrize("name", ["tasks", "trainers", "leaderboards"])
 @pytest.mark.parametrize("form", ["{}/__init__.py", "{}.py"])
@@ -20,3 +22,11 @@ def test_a_package_before_ours_is_named(name: str, form: str, project: Path, tmp
     assert done.returncode == 2
     assert f"the package {name} of vtg-harness" in done.stderr and str(file) in done.stderr
     assert "the wrong one ran" not in done.stderr
+
+
+def test_a_package_that_is_gone_is_installed_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as stopped:
+        start.main()
+    assert stopped.value.code == 2
+    assert "found:    none" in (said := capsys.readouterr().err) and "pip install --force-reinstall" in said

@@ -27,7 +27,11 @@ LATER = {"base.md", "decisions.md"}
 """Pages that are left as they were written: decisions are a record, and the page of the base changes with its training."""
 TERSE = {"papers.md"}
 """Notes beside tables, which speak of the paper above them."""
-VAGUE = re.compile(r"(?:It|Its|They|Their)\b")
+ALONE = r"(?:This|These|That|Those|Both|Nor) (?:is|are|was|were|has|have|needs|means)"
+VAGUE = re.compile(rf"(?:[-*] |\d+\. )?\**(?:It|Its|They|Their|{ALONE})\b")
+"""A beginning whose noun stands in another sentence."""
+VAGUE_ONE = re.compile(r"^one (?:that|whose)\b|\b(?:another one|that one|none of them|there is none|lack one)\b|\bthem$")
+"""In what an error found: a noun that stands in another line."""
 
 
 def read(page: Path) -> str:
@@ -74,4 +78,5 @@ def test_errors_are_short_and_say_what_to_do_with_what() -> None:
         for sentence in re.split(r"(?<=[.;:]) ", text):
             assert len(sentence.split()) <= WORDS, f"{place}: {sentence}"
             assert re.match(r"(it|its|they|their)\b", sentence, re.IGNORECASE) is None, f"{place}: {sentence}"
+            assert part != 1 or VAGUE_ONE.search(sentence) is None, f"{place}: {sentence}"
             assert part < 2 or re.search(r"\b(it|them)\b", sentence) is None, f"{place}: {sentence}"

@@ -121,10 +121,10 @@ def wrong(tmp_path: Path) -> Wrong:
         ("x.py", "print()\n", "nothing of the kind"),
         ("x.toml", "[prompt\n", "line 1"),
         ("x.txt", "", "a file that ends in .py"),
-        ("default.toml", "[prompt]\n[answer]\n", "'default': one that comes with the harness"),
-        ("iou.py", "def iou(completions): ...\n", "'iou': one that comes with the harness"),
-        ("grpo.yaml", "method: grpo\n", "'grpo': one that comes with the harness"),
-        ("moment.py", "KIND = 1\n", "'moment': one that comes with the harness"),
+        ("default.toml", "[prompt]\n[answer]\n", "'default': a file of the harness"),
+        ("iou.py", "def iou(completions): ...\n", "'iou': a file of the harness"),
+        ("grpo.yaml", "method: grpo\n", "'grpo': a file of the harness"),
+        ("moment.py", "KIND = 1\n", "'moment': a file of the harness"),
     ],
 )
 def test_what_cannot_be_included_is_refused_with_its_place(name: str, text: str, expected: str, wrong: Wrong) -> None:
@@ -134,7 +134,7 @@ def test_what_cannot_be_included_is_refused_with_its_place(name: str, text: str,
 def test_a_parser_of_a_known_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "careful.py").write_text("def parse(text, where): ...\n")
     outside.include([str(tmp_path)])
-    with pytest.raises(InputError, match="'careful': one that comes with the harness"):
+    with pytest.raises(InputError, match="'careful': a file of the harness"):
         parser(protocol.load("default").answer)
 
 
@@ -144,6 +144,13 @@ def test_a_task_of_a_known_name_is_refused(own: Path) -> None:
     outside.include([str(own)])
     with pytest.raises(InputError, match=r"'charades': an earlier one and .*my_task\.py"):
         task.all_tasks()
+
+
+def test_a_model_of_a_known_name_is_refused(tmp_path: Path, benchmark_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "oracle.py").write_text("class Model:\n    def answer(self, frames, questions): ...\n")
+    typed = ["run", "--model", "oracle", "--tasks", "synthetic", "--data-root", str(benchmark_root)]
+    assert harness([*typed, "--output", str(tmp_path / "run"), "--include", str(tmp_path / "oracle.py")]) == 2
+    assert "'oracle': a file of the harness" in capsys.readouterr().err
 
 
 def test_two_files_of_one_name_are_refused(own: Path) -> None:

@@ -35,7 +35,25 @@ def main(jobs: list[dict[str, Any]]) -> None:
         assert code == job["expect"], f"{code}: {job['arguments']}"
 
 
+def share_on_cpus() -> None:
+    """accelerate 1.15 makes DDP of FSDP2 where there is no GPU; torch itself shards over gloo."""
+    from accelerate.state import AcceleratorState, PartialState
+    from accelerate.utils import DistributedType
+
+    made = AcceleratorState.__init__
+
+    def make(self: Any, *given: Any, fsdp_plugin: Any = None, **more: Any) -> None:
+        made(self, *given, fsdp_plugin=fsdp_plugin, **more)
+        if fsdp_plugin is not None:
+            PartialState._shared_state["distributed_type"] = self.distributed_type = DistributedType.FSDP
+            self.fsdp_plugin = fsdp_plugin
+
+    AcceleratorState.__init__ = make
+
+
 if __name__ == "__main__":
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        share_on_cpus()
     if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3":
         import deepspeed
 

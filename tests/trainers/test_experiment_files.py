@@ -1,5 +1,6 @@
 """The experiments that come with the project, and what they would train."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from harness.arguments import parser
 from harness.commands import experiment as command
 from harness.synthetic.make import annotate
 from tasks import task as tasks
+from tasks.errors import InputError
 from trainers import cells, experiment
 
 NAMES = sorted(path.stem for path in experiment.FOLDER.glob("*.yaml"))
@@ -23,6 +25,24 @@ def test_every_file_can_be_read(name: str) -> None:
         assert tasks.divide(split)[1] and tasks.find(tasks.divide(split)[0])
     if name != "demo":
         assert all("gradient_accumulation_steps" not in change for change in loaded.changes(next(iter(loaded.recipes))))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "found"),
+    [
+        ("sedes: [0]", "seeds: [0]", "line 5: 'sedes' (nearest: seeds)"),
+        ("seeds: [zero]", "seeds: [0]", "line 5: 'zero'"),
+        ("grpo: gpro", "grpo: grpo", "line 3: 'gpro' (nearest: "),
+        ("[grop, sft]", "[grpo, sft]", "line 4: 'grop' (nearest: grpo)"),
+    ],
+)
+def test_what_is_wrong_in_a_file_has_its_line(wrong: str, right: str, found: str, tmp_path: Path) -> None:
+    text = (
+        "model: m\nevaluate: synthetic\nrecipes: {sft: sft, grpo: grpo}\ncontrasts: [[grpo, sft]]\nseeds: [0]\ntrain: synthetic\n"
+    )
+    (tmp_path / "mine.yaml").write_text(text.replace(right, wrong), encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(f"mine.yaml {found}")):
+        experiment.load(str(tmp_path / "mine.yaml"))
 
 
 def _place(one: cells.Cell) -> tuple[str, str, int]:

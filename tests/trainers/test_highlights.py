@@ -53,19 +53,20 @@ def test_own_replies_earn_more_reward(
         "prompts_per_step=2",
     ]
     epochs = ["--set", f"epochs={['direct'] * 200}", "--set", "lr_scheduler_type=constant", "--set", "save_strategy='no'"]
+    epochs += ["--set", "gradient_checkpointing=False"]
     sft = ["train", "--recipe", "sft", "--model", str(checkpoints["qwen3_vl"]), "--protocol", "qvh-hl-aligned", *common, *epochs]
-    assert main([*sft, "--output", str(tmp_path / "sft"), "--set", "learning_rate=0.003", "--set", "max_steps=36"]) == 0
+    assert main([*sft, "--output", str(tmp_path / "sft"), "--set", "learning_rate=0.003", "--set", "max_steps=70"]) == 0
     out = tmp_path / "out"
     rl = ["train", "--recipe", "tempsamp-highlights", "--model", str(tmp_path / "sft"), *common, *epochs, "--output", str(out)]
     rl += [
         part
-        for change in ("learning_rate=0.001", "max_steps=26", "max_completion_length=80", "beta=0")
+        for change in ("learning_rate=0.0005", "max_steps=10", "max_completion_length=80", "beta=0")
         for part in ("--set", change)
     ]
     assert main(rl) == 0
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     steps = [entry for entry in log if "loss" in entry]
     own, parsed = ([entry[name] for entry in steps] for name in ("own/reward", "parse_rate"))
-    assert np.mean(own[-8:]) > np.mean(own[:8]) + 0.05
-    assert np.mean(parsed[-8:]) >= np.mean(parsed[:8])
+    assert np.mean(own[-4:]) > np.mean(own[:4]) + 0.05
+    assert np.mean(parsed[-4:]) >= np.mean(parsed[:4])
     assert json.loads((out / "train.json").read_text())["spec"]["protocol"]["name"] == "qvh-hl-aligned"

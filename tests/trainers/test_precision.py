@@ -24,7 +24,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(model: Path, data: Path, output: Path, recipe: str, dtype: str, rate: float) -> list[dict[str, Any]]:
-    sets = {"max_steps": 4, "learning_rate": rate, "warmup_steps": 0, "max_completion_length": 6}
+    sets = {"max_steps": 4, "learning_rate": rate, "warmup_steps": 0, "prompts_per_step": 2, "max_completion_length": 6}
     if recipe == "sft":
         del sets["max_completion_length"]
     typed = ["train", "--recipe", recipe, "--model", str(model), "--task", "synthetic@train", "--data-root", str(data)]

@@ -1,7 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from harness import yaml_file
+from harness.cli import main as harness
 from tasks.errors import InputError
 from trainers import recipe
 
@@ -58,6 +62,14 @@ def test_bad_recipes(name: str, changes: list[str], message: str) -> None:
         ("- 1", "a mapping with the keys"),
         ("base: nothing", "a recipe: dapo"),
         ("a: b: c", "a YAML file"),
+        ("base: grpo\n\ngroup_siez: 8", r"mine\.yaml line 3: 'group_siez' \(nearest: group_size\)"),
+        ("base: grpo\ngroup_size: many", r"mine\.yaml line 2: 'many'"),
+        ("base: grpo\nrewards:\n  - name: iou\n    wieght: 1", r"mine\.yaml line 4: 'wieght' \(nearest: weight\)"),
+        ("base: grpo\nrewards:\n  - name: iuo", r"mine\.yaml line 3: 'iuo' \(nearest: iou\)"),
+        ("base: grpo\nepochs: [direkt]", r"mine\.yaml line 2: 'direkt' \(nearest: direct\)"),
+        ("summary: x\nbase: gropo", r"mine\.yaml line 2: 'gropo' \(nearest: grpo\)"),
+        ("base: grpo\nprotocol: defualt", r"mine\.yaml line 2: 'defualt' \(nearest: default\)"),
+        ("base: grpo\nbeta: 1\nbeta: 2", r"mine\.yaml line 3: .* 'beta' again"),
     ],
 )
 def test_bad_files(text: str, message: str, tmp_path: Path) -> None:
@@ -65,6 +77,24 @@ def test_bad_files(text: str, message: str, tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         recipe.load(str(path))
+
+
+def test_a_key_of_the_trainer_keeps_its_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("base: grpo\ntrainer:\n  learnin_rate: 1\n", encoding="utf-8")
+    trainer = recipe.load(str(tmp_path / "mine.yaml")).trainer
+    assert isinstance(trainer, yaml_file.Lined) and trainer.lines == {"learnin_rate": 3}
+
+
+@pytest.mark.parametrize("change", ["group_size=many", "rewards=iou", "rewards=[iuo]", "method=gpro"])
+def test_a_wrong_value_of_set_is_named_by_what_was_typed(change: str) -> None:
+    with pytest.raises(InputError, match=rf"found:    --set {re.escape(change)}: "):
+        recipe.load("grpo", [change])
+
+
+def test_show_prints_what_a_recipe_can_be_changed_in(capsys: pytest.CaptureFixture[str]) -> None:
+    assert harness(["show", "tempsamp"]) == 0
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert shown.keys() == {"name", *recipe.KEYS} and shown["trainer"] == recipe.load("tempsamp").trainer
 
 
 def test_a_file_can_build_on_a_recipe(tmp_path: Path) -> None:

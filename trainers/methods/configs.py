@@ -1,5 +1,6 @@
 """A recipe in the words of TRL, PEFT and our own generation."""
 
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import fields
 from typing import Any
@@ -11,7 +12,7 @@ from harness import environment, extras
 from harness.models import generate
 from tasks.errors import InputError, unknown
 from trainers.methods import trl_arguments, trl_values
-from trainers.recipe import Recipe
+from trainers.recipe import KEYS, Recipe
 from trainers.training import Training, precision
 
 CHECKPOINTS = "checkpoints"
@@ -44,7 +45,8 @@ def arguments(training: Training, alone: bool = False) -> GRPOConfig | SFTConfig
     trl_arguments.refuse(recipe.name, recipe.trainer)
     for key in recipe.trainer:
         if key not in known:
-            raise InputError(f"an argument of trl.{kind.__name__}", unknown(key, known), f"edit recipe {recipe.name}, or --set")
+            found = _named(recipe, recipe.trainer, key, {*known, *KEYS})
+            raise InputError(f"an argument of trl.{kind.__name__}", found, f"edit recipe {recipe.name}, or --set")
     trl_values.check(kind, recipe.trainer)
     accumulated = accumulation(recipe, environment.launch().world)
     per_method: dict[str, Any] = {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
@@ -87,6 +89,12 @@ def accumulation(recipe: Recipe, world: int) -> int:
     return recipe.prompts_per_step // together
 
 
+def _named(recipe: Recipe, values: Any, key: str, known: Collection[str]) -> str:
+    """An unknown key with the nearest, and with its line where the recipe's own file holds it."""
+    line = getattr(values, "lines", {}).get(key)
+    return f"recipe {recipe.name} line {line}: {unknown(key, known)}" if line else unknown(key, known)
+
+
 def sampling(model: Any, processor: Any, args: GRPOConfig) -> generate.Rules:
     """How replies are drawn in training."""
     # As transformers wants them: a whole number from YAML is no float to it.
@@ -102,6 +110,11 @@ def adapters(recipe: Recipe) -> Any:
         raise InputError("settings of peft.LoraConfig: r of at least 1", str(rank), "--lora 16")
     with extras.needed("train"):
         from peft import LoraConfig
+    known = {f.name for f in fields(LoraConfig)}
+    for key in recipe.lora:
+        if key not in known:
+            found = _named(recipe, recipe.lora, key, known)
+            raise InputError("settings of peft.LoraConfig", found, f"edit recipe {recipe.name}, or --lora")
     try:
         return LoraConfig(**{"task_type": "CAUSAL_LM", "target_modules": LORA_TARGETS, **recipe.lora})
     except (TypeError, ValueError) as error:

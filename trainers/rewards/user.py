@@ -23,7 +23,7 @@ def load(source: str) -> Callable[..., Any]:
     name, _, function = source.partition(".py:")
     path = Path(f"{name}.py" if function else source)
     if path.suffix != ".py" or not path.is_file():
-        raise InputError("a Python file with a reward function", f"{path}: there is none", NEXT)
+        raise InputError("a Python file with a reward function", f"{path}: no such file", NEXT)
     module = user_file.run(path, NEXT)
     functions = {key: value for key, value in vars(module).items() if inspect.isfunction(value) and not key.startswith("_")}
     found = {key: value for key, value in functions.items() if value.__module__ == module.__name__}

@@ -1,6 +1,4 @@
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -62,8 +60,7 @@ def test_refuses_what_it_should_not_overwrite(tmp_path: Path) -> None:
         tiny.build(tmp_path / "new", "unheard_of")
 
 
-def test_command_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "harness.models.tiny", str(tmp_path / "x"), "--family", "qwen3_vl"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == str(tmp_path / "x")
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny.main([str(tmp_path / "x"), "--family", "qwen3_vl"])
+    assert capsys.readouterr().out.strip() == str(tmp_path / "x")
     assert (tmp_path / "x" / "model.safetensors").is_file()

@@ -246,7 +246,7 @@ def test_a_reward_that_cannot_be_called_is_not_called(tmp_path: Path, capsys: py
 @pytest.mark.parametrize(
     ("content", "suffix", "words"),
     [
-        (None, "", "there is none"),
+        (None, "", "no such file"),
         ("def f(x): return x", "", "none"),
         ("def a(completions): 0\ndef b(completions): 0", "", "a, b"),
         ("def reward(completions): 0", ":rewrad", "nearest: reward"),
