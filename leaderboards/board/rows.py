@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from harness import report, sessions
 from harness.models import naming, verdict
-from harness.paths import last_part
 from harness.plan import Plan
 from harness.scores import ORACLE_MODE
 from tasks.protocol import from_dict
@@ -135,7 +134,7 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
     found, trivial = judged(scores, rules["score"]), model["backend"] == "trivial"
     # Of the rules themselves: a run of version 0.1 has another hash in its file, and the same rules.
     identity = Identity(spec["task_version"], spec["split_sha256"], rules["name"], from_dict(rules).sha256)
-    called, commit, differ = naming.shown(model), sessions.commits(run["sessions"]), sessions.differences(run["sessions"])
+    called, commit, differ = naming.title(model), sessions.commits(run["sessions"]), sessions.differences(run["sessions"])
     told = model.get("clock_verdict")
     notes = {f"clock: {told}": verdict.limits(told), f"made in sessions that differ: {differ}": differ}
     return [
@@ -143,7 +142,7 @@ def of_run(run: Mapping[str, Any], scores: Mapping[str, Any], folder: Path) -> l
             kind=(CEILING if model["name"] in report.CEILINGS else TRIVIAL) if trivial else RUN,
             task=spec["task"],
             split=spec["split"],
-            model=last_part(called),
+            model=called,
             mode=mode,
             metrics=_metrics(entry, found.headings),
             main=found.headings[found.main],

@@ -1,5 +1,6 @@
 """Runs that differ in their seed alone, as one row."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -51,9 +52,9 @@ def _trained_on(texts: Sequence[str]) -> str:
 
 
 def _shared(models: Sequence[str]) -> str:
-    """The beginning that names have in common: models of one recipe lie in folders that differ at the end."""
+    """The beginning that names have in common: models of one recipe differ at the end. A row of several seeds names none."""
     letters = takewhile(lambda column: len(set(column)) == 1, zip(*models, strict=False))
-    return f"{''.join(column[0] for column in letters)}*"
+    return re.sub(r", seed \d*\*$", "", f"{''.join(column[0] for column in letters)}*")
 
 
 def _means(rows: Sequence[Mapping[str, Number]]) -> dict[str, Number]:

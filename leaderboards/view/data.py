@@ -88,7 +88,7 @@ def page_data(
             for run, name, label in zip(shown, called, named, strict=True)
         ],
         "scores": [
-            *(row for i, label in enumerate(named) for row in report.rows(label, scores[i])),
+            *({**row, "model": label} for i, label in enumerate(named) for row in report.rows(label, scores[i])),
             *report.floor_rows(plan, floors),
         ],
         "kind": first.protocol.kind,

@@ -5,7 +5,7 @@ function scores(data) {
   const rank = (column) => first.includes(column) ? first.indexOf(column) : data.metrics.includes(column) ? 3 : 4;
   const columns = every.sort((a, b) => rank(a) - rank(b));
   const intro = "95 % intervals are clustered by video. The query gap is how much better answers fit their own query than others of the video.";
-  return section("Scores", table("Scores in percent", columns, data.scores.map((row) => columns.map((column) => row[column])), { class: "figures" }), el("p", { class: "hint" }, intro),
+  return section("Scores", table("Scores in percent", columns, data.scores.map((row) => columns.map((column) => row[column])), { class: "figures scores" }), el("p", { class: "hint" }, intro),
     ...data.runs.map((run, i) => el("details", {}, el("summary", {}, (data.runs.length > 1 ? "AB"[i] + ": " : "") + "what identifies the numbers of " + run.name),
       el("dl", { class: "facts" }, ...run.facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, el("bdi", {}, value))])))));
 }

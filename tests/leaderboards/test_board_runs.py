@@ -214,7 +214,7 @@ def test_seeds_of_a_recipe_stand_as_one_row_unless_told_otherwise(runs: Path, sh
     values = [json.loads((runs / f"run{i}" / "scores.json").read_text())["modes"]["direct"]["aggregate"] for i in range(3)]
     assert row["metrics"]["mIoU"]["value"] == pytest.approx(statistics.fmean(v["mIoU"] for v in values))
     assert row["metrics"]["mIoU"]["sd"] == pytest.approx(statistics.stdev(v["mIoU"] for v in values))
-    assert (row["model"], row["source"], row["train s"]) == ("models/run*", "run0, run1, run2", "10")
+    assert (row["model"], row["source"], row["train s"]) == ("grpo on synthetic@fit", "run0, run1, run2", "10")
     assert {row["seeds"] for row in rows(show(runs, format="json", group="none"))["ranked"]} == {"-"}
     trained(runs / "run2", 2, training_sha256="6" * 64)
     assert [row["source"] for row in rows(show(runs, format="json"))["ranked"] if row["seeds"] == "2"] == ["run0, run1"]

@@ -355,11 +355,11 @@ def test_a_video_plays_its_moment(tmp_path: Path, said_run: Callable[..., Path],
     film.evaluate(
         "v => { v.pause(); v.currentTime = 3.5; return new Promise(done => v.addEventListener('seeked', done, {once: true})); }"
     )
-    page.wait_for_function("document.querySelector('#detail svg .playhead').getAttribute('x1') === '3.5'")
+    page.wait_for_function("() => document.querySelector('#detail svg .playhead').getAttribute('x1') === '3.5'")
     timeline = page.locator("#detail svg.seekable").first
     box = timeline.bounding_box()
     timeline.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
-    page.wait_for_function("document.querySelector('#detail svg .playhead').getAttribute('x1') > 4")
+    page.wait_for_function("() => document.querySelector('#detail svg .playhead').getAttribute('x1') > 4")
     assert film.evaluate("v => v.currentTime") == pytest.approx(duration / 2, abs=0.3)
     assert float(line.get_attribute("x1")) == pytest.approx(duration / 2, abs=0.3)
     assert film.evaluate("v => v.duration") == pytest.approx(duration, abs=0.6)

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from harness.commands import plot, view
+from harness.models.verdict import right_to
 from leaderboards.view.page import unpacked
 from leaderboards.web import address
 from tasks.errors import InputError
@@ -50,6 +51,30 @@ def test_two_runs_go_into_one_page(
     monkeypatch.chdir(tmp_path)
     look(benchmark_root, said_run(benchmark_root, whole, "a"), said_run(benchmark_root, lambda _: "1 to 4", "b"))
     assert len(unpacked((tmp_path / "comparison.html").read_text())["runs"]) == 2
+
+
+def test_a_trained_model_is_called_by_its_recipe_wherever_it_is_listed(
+    benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The whole name, with its comma, and the seeds of one recipe as one row without them; a clock that tells no seconds."""
+    for seed in (10, 11):
+        file = said_run(benchmark_root, whole, f"runs/seed-{seed}") / "run.json"
+        run = json.loads(file.read_text())
+        told = {"recipe": "grpo", "split": "synthetic@train", "seed": seed, "training_sha256": "5" * 64, "samples": 9}
+        run["spec"]["model"] |= {"trained_on": told, "clock_verdict": right_to(None)}
+        file.write_text(json.dumps(run))
+    look(benchmark_root, tmp_path / "runs")
+    page = unpacked((tmp_path / "runs" / "seed-10" / "view.html").read_text())
+    name = "grpo on synthetic@train, seed 10"
+    assert (page["title"], page["scores"][0]["model"]) == (f"synthetic@test: {name}", name)
+    (table,) = unpacked((tmp_path / "runs" / "index.html").read_text())["splits"][0]["tables"]
+    assert [row["model"] for row in table["rows"]] == [name, name.replace("10", "11")]
+    assert [row["model"] for row in table["joined"]] == ["grpo on synthetic@train"]
+    cells = [dict(zip(table["columns"][1:], row["cells"], strict=True)) for row in (*table["rows"], *table["joined"])]
+    assert {one["notes"] for one in cells} == {f"clock: {right_to(None)}"}
+    look(benchmark_root, *(tmp_path / "runs" / f"seed-{seed}" for seed in (10, 11)), output=str(tmp_path / "two.html"))
+    both = unpacked((tmp_path / "two.html").read_text())["scores"][:2]
+    assert [row["model"] for row in both] == [f"A {name}", f"B {name.replace('10', '11')}"]
 
 
 def test_a_folder_of_runs_gets_a_page_each_and_one_that_lists_them(
