@@ -1,5 +1,6 @@
 """What a comparison allows to be said: what is better, by how much, beyond noise or not, and of what it speaks. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from os.path import commonprefix
 from typing import Any
@@ -84,9 +85,11 @@ def called(names: Sequence[str]) -> list[str]:
 
     >>> called(["runs/sft/seed-0/test,runs/sft/seed-1/test", "runs/grpo/seed-0/test"])
     ['A sft/seed-*', 'B grpo/seed-0/test']
+    >>> called(["sft on tacos@train, seed 0"])
+    ['sft on tacos@train, seed 0']
     """
     # Letters, not folders: seed-0 and seed-1 share "seed-".
-    shared = [f"{commonprefix(parts)}*" if len(parts := name.split(",")) > 1 else name for name in names]  # noqa: RUF071
+    shared = [f"{commonprefix(parts)}*" if len(parts := re.split(",(?! )", name)) > 1 else name for name in names]  # noqa: RUF071
     if len(names) < 2:
         return shared
     split = [name.split("/") for name in shared]
