@@ -1,6 +1,6 @@
-"""Takes the pictures of pages that the docs show, in a headless Chromium: on a screen, light or dark, and on a phone.
+"""Takes the pictures of pages that the docs show, in a headless Chromium: a run, two runs, their list, a board, and phones.
 
-python docs/screenshots.py --data-root demo/data demo/experiment RUN RUN2   # after `harness demo`; writes docs/screenshots
+python docs/screenshots.py --data-root demo/data RUN RUN2   # runs in one folder; writes docs/screenshots/*.png
 """
 
 import argparse
@@ -11,33 +11,33 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 FOLDER = Path(__file__).resolve().parent / "screenshots"
-SCREEN, PHONE, COLOURS = {"width": 1280, "height": 1170}, {"width": 390, "height": 844}, 160
-SCHEMES = {"run": "light", "comparison": "dark", "runs": "light", "board": "dark"}
-PHONES = ("run", "board")
-"""Pages that the docs also show as a phone does."""
+WIDTH, HEIGHT, COLOURS = 1280, 1170, 160
 
 
-def build(given: argparse.Namespace, folder: Path) -> None:
-    """Write every page through the command line."""
-    harness, data = Path(sys.executable).with_name("harness"), ["--data-root", given.data_root]
-    typed = {
-        "run": ["view", given.run],
-        "comparison": ["view", given.run, given.other],
-        "runs": ["view", given.folder],
-        "board": ["board", given.folder, "--format", "html"],
-    }
-    for name, command in typed.items():
-        output = ["--output", folder / f"{name}.html"]
-        subprocess.run([harness, *command, *data, *output], check=True, stdout=subprocess.DEVNULL)
+PHONE = {"width": 390, "height": 844}
+
+
+def typed(*words: str | Path) -> None:
+    """Write a page through the command line."""
+    subprocess.run([sys.executable, "-m", "harness", *words], check=True, stdout=subprocess.DEVNULL)
+
+
+def opened(browser: Browser, page_file: Path, scheme: Literal["light", "dark"], size: dict[str, int]) -> Page:
+    """A page once it is drawn."""
+    page = browser.new_page(viewport={"width": size["width"], "height": size["height"]}, color_scheme=scheme)
+    page.goto(page_file.as_uri())
+    page.wait_for_selector("main[aria-busy=false]")
+    return page
 
 
 def choose(page: Page, sample: int) -> None:
-    """Show a sample whose true moment has been played up to a second and a half before its end."""
+    """Choose a sample and play its moment."""
     page.locator(f'tr[data-sample="{sample}"]').click()
     page.locator("#detail button.truth").first.click()
     page.wait_for_function("() => document.querySelector('#detail video').paused === false")
@@ -45,51 +45,47 @@ def choose(page: Page, sample: int) -> None:
     page.locator("#detail video").evaluate("v => { v.currentTime -= 1.5; }")
     page.mouse.move(0, 0)
     page.wait_for_timeout(3000)  # until the controls of the video are gone and its frames drawn
-
-
-def tick(page: Page) -> None:
-    """Compare the two best runs of different recipes, or the two best."""
-    boxes = page.locator("td input[type=checkbox]")
-    for i in (0, min(2, boxes.count() - 1)):
-        boxes.nth(i).check()
-
-
-def take(browser: Browser, file: Path, phone: bool, sample: int) -> bytes:
-    """The upper part of a page, in a palette so that the file is small."""
-    scheme = "light" if phone or SCHEMES[file.stem] == "light" else "dark"
-    page = browser.new_page(viewport=PHONE if phone else SCREEN, color_scheme=scheme)
-    page.goto(file.as_uri())
-    page.wait_for_selector("main[aria-busy=false]")
-    if not phone and file.stem in ("run", "comparison"):
-        choose(page, sample)
-    if not phone and file.stem == "runs":
-        tick(page)
     page.evaluate("window.scrollTo(0, 0)")
-    end = page.evaluate("Math.min(innerHeight, Math.ceil(document.querySelector('main').getBoundingClientRect().bottom))")
-    shot = page.screenshot(clip={"x": 0, "y": 0, "width": (PHONE if phone else SCREEN)["width"], "height": end})
+
+
+def picture_of(page: Page) -> bytes:
+    """What is on the screen, in a palette so that the file is small."""
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     content = io.BytesIO()
-    Image.open(io.BytesIO(shot)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(content, "PNG", optimize=True)
+    picture.save(content, "PNG", optimize=True)
     return content.getvalue()
 
 
 def main() -> None:
-    """Take every picture."""
+    """Take all pictures."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("folder", help="folder of runs, for the list and the board")
-    options.add_argument("run")
-    options.add_argument("other", help="the run beside the first")
+    options.add_argument("runs", nargs=2, metavar="RUN", type=Path)
     options.add_argument("--data-root", required=True)
     options.add_argument("--sample", type=int, default=2, help="place of the sample that is chosen")
     given = options.parse_args()
     FOLDER.mkdir(exist_ok=True)
     sandbox = [] if os.getuid() else ["--no-sandbox"]
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
-        build(given, Path(folder))
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as started:
+        folder, data = Path(place), ("--data-root", given.data_root)
+        runs = [Path(shutil.copytree(run, folder / "runs" / run.name)) for run in given.runs]
+        typed("view", runs[0], *data, "--output", folder / "run.html")
+        typed("view", *runs, *data, "--output", folder / "comparison.html")
+        typed("board", folder / "runs", *data, "--format", "html", "--output", folder / "board.html")
+        typed("view", folder / "runs", *data)
         browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=sandbox)
-        for name in SCHEMES:
-            for phone in (False, True) if name in PHONES else (False,):
-                content = take(browser, Path(folder, f"{name}.html"), phone, given.sample)
-                (FOLDER / f"{name}{'-phone' if phone else ''}.png").write_bytes(content)
+        desk, low = {"width": WIDTH, "height": HEIGHT}, {"width": WIDTH, "height": 560}
+        for name, file, scheme, size in (
+            ("run", "run.html", "light", desk),
+            ("comparison", "comparison.html", "dark", desk),
+            ("list", "runs/index.html", "light", low),
+            ("board", "board.html", "dark", low),
+            ("run-phone", "run.html", "light", PHONE),
+            ("board-phone", "board.html", "dark", PHONE),
+        ):
+            page = opened(browser, folder / file, scheme, size)
+            if size == desk:
+                choose(page, given.sample)
+            (FOLDER / f"{name}.png").write_bytes(picture_of(page))
         browser.close()
 
 

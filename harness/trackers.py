@@ -1,6 +1,7 @@
 """`--report-to`: the scores of runs to a tracker that the user has, under the name of the model."""
 
 import os
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 from harness import extras
 from tasks.errors import InputError, unknown
 
+SHOWN = 500
+"""Characters of a tracker's error that are shown."""
 PROJECT = "vtg-harness"
 """What a tracker files runs under, where its own variable (`WANDB_PROJECT`, `MLFLOW_EXPERIMENT_NAME`) names nothing else."""
 
@@ -32,9 +35,17 @@ def send(names: Sequence[str], model: str, folder: Path, spec: Mapping[str, Any]
         folder: Of the run; TensorBoard writes its files there.
         spec: Of `run.json`.
         scores: Of `scores.json`.
+
+    Raises:
+        InputError: A tracker refused them, whatever it raised.
     """
     for name in names:
-        SENDERS[name](f"{model} {folder.name}", folder, settings(spec), values(scores))
+        try:
+            SENDERS[name](f"{model} {folder.name}", folder, settings(spec), values(scores))
+        except Exception as error:
+            found = textwrap.shorten(f"{name}: {type(error).__name__}: {error}", SHOWN)
+            step = f"mend that and type the same command: {folder} has all replies and scores"
+            raise InputError("a tracker that takes the scores", found, step) from error
 
 
 def values(scores: Mapping[str, Any]) -> dict[str, float]:

@@ -66,8 +66,8 @@ def read(task: Task, name: str, data_root: Path) -> list[Sample]:
 def locate(task: Task, name: str, data_root: Path) -> tuple[Source, dict[str, Path]]:
     """The source of a published split that is read, and where each of its files lies.
 
-    A source with a file that the user named comes first. Each file is looked for among those, then at its place below the data
-    root, and last under its own or its published name anywhere below the data root, where only its hash makes it the one.
+    A source with a file that the user named comes first. Each file is looked for among those, then beside them, then at its place
+    below the data root, and last under its own or its published name anywhere below it, where only its hash makes it the one.
 
     Raises:
         InputError: There is no source whose files are all there.
@@ -83,8 +83,12 @@ def locate(task: Task, name: str, data_root: Path) -> tuple[Source, dict[str, Pa
 
 
 def _places(task: Task, source: Source, data_root: Path, anywhere: bool) -> Iterator[tuple[str, Path | None]]:
+    beside = {file.parent for one in source.files.items() if (file := _named(task, *one)) is not None}
     for path, sha256 in source.files.items():
         place = _named(task, path, sha256)
+        if place is None:
+            known = (folder / name for folder in sorted(beside) for name in names(source, path))
+            place = next((file for file in known if file.is_file() and sha256 in (None, digest(file))), None)
         if place is None and (data_root / path).is_file():
             place = data_root / path
         if place is None and anywhere and sha256 is not None:

@@ -4,14 +4,16 @@ vLLM, in this process or on a server, gets the token ids, pixels and grids that 
 choose, resize and time frames by rules of their own, and TRL hands it images only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
+from torch.distributed.fsdp import FSDPModule
 
 from harness.models import generate, vllm_inputs
 from harness.models.generate import Output, Rules
@@ -198,3 +200,31 @@ def _ask(client: Any, request: Request) -> list[Reply]:
     answer = client._post(f"{client.base_url}/inference/v1/generate", json=asked)
     choices = sorted(answer["choices"], key=lambda choice: int(choice["index"]))
     return [(choice["token_ids"], [entry["logprob"] for entry in choice["logprobs"]["content"]]) for choice in choices]
+
+
+def share(model: Any) -> None:
+    """Share what a forward pass left whole, as TRL 1.16 wants weights that it hands to vLLM."""
+    for part in model.modules():
+        if isinstance(part, FSDPModule):
+            part.reshard()
+
+
+@contextmanager
+def gathered(model: Any, state: Any) -> Iterator[None]:
+    """Within, every process holds the whole model, so that one may stop earlier than another: no pass waits for the others.
+
+    `state` is accelerate's, which knows whether weights are shared again after a forward pass of training. Does nothing to a
+    model that is not shared.
+    """
+    parts = [module for module in model.modules() if isinstance(module, FSDPModule)]
+    for part in parts:
+        part.set_reshard_after_forward(False, recurse=False)
+        part.unshard()
+    try:
+        yield
+    finally:
+        reshard = bool(parts and state.fsdp_plugin.reshard_after_forward)
+        share(model)
+        for part in parts:
+            # The outermost part is needed again at once.
+            part.set_reshard_after_forward(reshard and part is not model, recurse=False)

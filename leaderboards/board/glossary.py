@@ -34,7 +34,7 @@ ROWS = {
     "majority-option": "Always chooses the option that is right most often in the train split.",
     "zero-saliency": "Gives every clip the same score.",
     "oracle": "Upper bound: the truth itself, said in the words of the protocol.",
-    "oracle-grid": "Upper bound: the truth, moved to the times of the sampled frames.",
+    "oracle-grid": "Upper bound of answers at the times of sampled frames; naming times between frames can pass this bound.",
     "oracle-rounded": "Upper bound: the truth, rounded as the protocol rounds answers.",
     "oracle-seconds": "Upper bound: the truth in whole seconds.",
     "oracle-clamped": "Upper bound: the truth, cut to the length of the video.",

@@ -119,3 +119,15 @@ def test_a_tracker_that_cannot_be_used_stops_the_run_before_it_begins(
     run(tmp_path, data, "--report-to", names, code=2)
     assert words in capsys.readouterr().err
     assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_what_a_tracker_raises_loses_nothing(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no such server")
+
+    monkeypatch.setattr("harness.trackers.SENDERS", {"wandb": refuse})
+    run(tmp_path, data, "--report-to", "wandb", code=2)
+    assert "wandb: RuntimeError: no such server" in capsys.readouterr().err
+    assert (tmp_path / "run" / "scores.json").is_file()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-VIDEOS = {"train": ("a", "b", "c"), "test": ("d", "e")}
+VIDEOS = {"train": ("a", "b", "c", *(f"t{i:03}" for i in range(240))), "test": ("d", "e")}
 EVENTS = {"a red circle": [0.5, 4.0], "a blue square": [5.0, 9.25]}
 
 

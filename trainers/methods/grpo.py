@@ -29,7 +29,7 @@ from trl.trainer.utils import split_tensor_dict
 from harness.models import attention, generate
 from trainers import rollout
 from trainers.examples import Examples, Prompt, Row
-from trainers.methods import advantages, fsdp, packed
+from trainers.methods import advantages, packed
 from trainers.rollout import Turn
 
 logger = logging.getLogger(__name__)
@@ -193,7 +193,7 @@ class VideoGRPOTrainer(GRPOTrainer):
         """Replies to each prompt, by vLLM or by the model itself."""
         if self.use_vllm:
             if self.state.global_step != self._last_loaded_step:
-                fsdp.share(self.model)
+                rollout.share(self.model)
                 self.vllm_generation.sync_weights()
                 self._last_loaded_step = self.state.global_step
             config, step = self.accelerator.unwrap_model(self.model).config, self.state.global_step
@@ -206,7 +206,7 @@ class VideoGRPOTrainer(GRPOTrainer):
                 gather_deepspeed3_params=self.args.ds3_gather_for_generation,
                 gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
             ) as unwrapped,
-            fsdp.gathered(unwrapped, self.accelerator.state),
+            rollout.gathered(unwrapped, self.accelerator.state),
             self.accelerator.autocast(),
         ):
             model = unwrapped.get_base_model() if is_peft_model(unwrapped) else unwrapped
@@ -262,7 +262,7 @@ class VideoGRPOTrainer(GRPOTrainer):
             for name in packed.LAYOUTS:
                 self._measure(f"layout/{name}", float(name == layout))
             router = {"output_router_logits": True} if compute_aux_loss else {}
-            with self.accelerator.autocast(), fsdp.averaged_head():
+            with self.accelerator.autocast(), packed.averaged_head():
                 inputs = packed.pack(groups, next(model.parameters()).dtype, input_ids.device, layout)
                 outputs = model(**inputs, **router, fused_lm_head=True)
             order = [row for rows in chunk for row in rows]

@@ -7,11 +7,15 @@ Rotary positions restart after the prefix. Exact under activation checkpointing,
 There are three layouts, see `LAYOUTS`, which give the same log-probabilities; `cheapest` says which of them takes the least time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partialmethod
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import torch
+from torch.distributed.tensor import DTensor, Partial
 
 from harness.models import attention
 from harness.models.generate import Row
@@ -197,3 +201,15 @@ def _mask(segments: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     for row, mask in zip(segments, made, strict=True):
         mask.masked_fill_((row[:, None] == row).logical_or_(row == 0).tril_().logical_not_(), torch.finfo(dtype).min)
     return made
+
+
+@contextmanager
+def averaged_head() -> Iterator[None]:
+    """Within, gathering a shared weight averages its gradient over processes, as FSDP2 does with all other gradients.
+
+    TRL 1.16 multiplies by the head's weight itself, outside of the module that FSDP2 watches, and gathers it by `full_tensor()`.
+    That takes its gradient for the same everywhere: each process would keep its own, in its own part of the rows.
+    """
+    whole = partialmethod(DTensor.full_tensor, grad_placements=[Partial("avg")])
+    with patch.object(DTensor, "full_tensor", whole):
+        yield

@@ -10,7 +10,7 @@ from trl import SFTTrainer
 
 from harness.models import attention
 from trainers.examples import Examples
-from trainers.methods import fsdp, packed
+from trainers.methods import packed
 
 
 class VideoSFTTrainer(SFTTrainer):
@@ -50,7 +50,7 @@ class VideoSFTTrainer(SFTTrainer):
         layout = packed.cheapest([packed.lengths(group) for group in groups], self.layouts, self.prices)
         self._metrics["train"]["layout/branches"].append(float(layout == "branches"))
         rows = packed.pack(groups, next(model.parameters()).dtype, self.accelerator.device, layout)
-        with fsdp.averaged_head():
+        with packed.averaged_head():
             return super().compute_loss(model, rows, return_outputs, num_items_in_batch)
 
     def _set_signature_columns_if_needed(self) -> None:

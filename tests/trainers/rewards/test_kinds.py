@@ -212,7 +212,7 @@ def test_rows_that_nothing_scores_are_refused(parts: list[RewardPart], words: st
     ("part", "words"),
     [
         ("kinds: [choise]", "nearest: choice"),
-        ("kinds: [tal]", "kinds of reward iou"),
+        ("kinds: [tal]", "kinds: choice, clips"),
         ("kinds: moment", "a list"),
         ("modes: [ct]", "nearest: cot"),
     ],
