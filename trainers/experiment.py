@@ -151,7 +151,10 @@ def _rows(train: Any, place: Place) -> dict[str, str]:
 
 
 def short(mix: str) -> str:
-    """A mix as the name of a folder."""
+    """A mix as the name of a folder, without the folders of own data; a hash tells these apart."""
+    if "/" in mix:
+        names = ",".join(part.rpartition("/")[2] for part in mix.split(","))
+        return f"{short(names)}-{hashlib.sha256(mix.encode()).hexdigest()[:8]}"
     text = mix.replace(SEED, "N").replace(" ", "").replace(",", "+").replace(":", "x")
     first, plus, others = text.partition("+")
     if len(text) <= LONGEST or not plus:

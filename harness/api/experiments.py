@@ -182,7 +182,8 @@ def _rehearse(found: preflight.Planned, output: Path, root: Path) -> list[str]:
 
 def _few(plan: Plan, limit: int) -> Plan:
     """A plan of a few of its samples, as `--limit` chooses them."""
-    return replace(plan, samples=spread(plan.samples, limit, plan.seed), limit=limit)
+    chosen, blind = (spread(plan.samples, limit, plan.seed, there) for there in (plan.videos, ()))
+    return replace(plan, samples=chosen, limit=limit, split_samples=plan.samples, chosen_by_videos=chosen != blind)
 
 
 def _try_table(plan: Plan, experiment: Experiment, run: Path, root: Path) -> None:

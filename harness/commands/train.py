@@ -56,7 +56,9 @@ def summary(training: "Training", record: Mapping[str, Any]) -> str:
 
 def next_step(options: Namespace, parts: Sequence[Part]) -> str:
     """The command that asks the trained model what it was trained for: its tasks, protocol and folders."""
-    tasks = ",".join(dict.fromkeys(part.plan.task.typed for part in parts))
+    # Own data without a test split name no split by themselves.
+    named_splits = (part.plan.task.typed + ("" if part.plan.task.default_split else f"@{part.plan.split}") for part in parts)
+    tasks = ",".join(dict.fromkeys(named_splits))
     command = ["harness", "run", "--model", options.output, "--tasks", tasks]
     named = {"--protocol": [options.protocol], "--videos": options.videos, "--data-root": [options.data_root]}
     words = (word for flag, values in named.items() for value in values if value for word in (flag, value))

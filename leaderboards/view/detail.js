@@ -70,7 +70,7 @@ function videoOf(data, i, lanes) {
   let stop = null;
   const failed = () => { note.hidden = false; };
   const go = (time) => { film.currentTime = from + time; stop = null; };
-  film.addEventListener("error", failed);
+  film.addEventListener("error", () => { film.hidden = true; failed(); });
   film.addEventListener("timeupdate", () => { if (stop !== null && film.currentTime >= stop) { film.pause(); stop = null; } });
   const play = (start, end) => {
     go(Math.max(0, Math.min(start, end)));
