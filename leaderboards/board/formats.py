@@ -164,4 +164,5 @@ _LATEX = str.maketrans(
 
 
 def _in_latex(value: str) -> str:
-    return value.translate(_LATEX)
+    # After `\\` and `\midrule` LaTeX takes a bracket or a star at the start of a row for an argument of theirs.
+    return re.sub(r"^[\[*]", r"{\g<0>}", value.translate(_LATEX))

@@ -374,17 +374,44 @@ def latex_is_here() -> bool:
     )
 
 
-@pytest.mark.skipif(not latex_is_here(), reason="pdflatex with booktabs and geometry is not installed")
-@pytest.mark.parametrize("paper", ["tempsamp", "tempr1", "timelens"])
-def test_latex_compiles(paper: str, tmp_path: Path) -> None:
-    """Every printed row of a paper, and names that mean something to LaTeX, in a document of their own."""
-    hostile = [row(name, 30.0 + index) for index, name in enumerate((r"\input{x}", "100 % of $x_1$ & #2", "~^{}", "été … † <b>"))]
-    tables = read(Path(FOLDER) / f"{paper}.yaml")
-    document = FORMATS["latex"](build(hostile, tables, floors, None))
+needs_latex = pytest.mark.skipif(not latex_is_here(), reason="pdflatex with booktabs and geometry is not installed")
+HOSTILE_TO_LATEX = (r"\input{x}", "100 % of $x_1$ & #2", "~^{}", "été … † <b>", "[ours] of two", "*starred", '(a|b) "c" `d\'')
+
+
+def compiled(document: str, folder: Path) -> None:
+    """Compile a board as it stands in a document of its own; each character must have a shape in the font."""
     packages = ("[paperwidth=2000mm,paperheight=2000mm]{geometry}", "[T1]{fontenc}", "{booktabs}")
     head = r"\documentclass{article}" + "".join(rf"\usepackage{package}" for package in packages)
-    (tmp_path / "board.tex").write_text(f"{head}\n\\begin{{document}}\n{document}\\end{{document}}\n", encoding="utf-8")
+    (folder / "board.tex").write_text(f"{head}\n\\begin{{document}}\n{document}\\end{{document}}\n", encoding="utf-8")
     typed = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "board.tex"]
-    done = subprocess.run(typed, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(typed, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     assert done.returncode == 0, done.stdout[-2000:]
-    assert (tmp_path / "board.pdf").stat().st_size > 10_000
+    assert "Missing character" not in (folder / "board.log").read_text(errors="replace")
+    assert (folder / "board.pdf").stat().st_size > 10_000
+
+
+@needs_latex
+@pytest.mark.parametrize("paper", ["tempsamp", "tempr1", "timelens"])
+def test_latex_compiles(paper: str, tmp_path: Path) -> None:
+    """Every printed row of a paper, and names that mean something to LaTeX."""
+    hostile = [row(name, 30.0 + index) for index, name in enumerate(HOSTILE_TO_LATEX)]
+    assert r"{*}starred" in FORMATS["latex"](build(hostile, [], floors, None))
+    compiled(FORMATS["latex"](build(hostile, read(Path(FOLDER) / f"{paper}.yaml"), floors, None)), tmp_path)
+
+
+@needs_latex
+@pytest.mark.parametrize("force", [False, True])
+def test_latex_of_a_whole_board_compiles(force: bool, tmp_path: Path) -> None:
+    """Seeds, places, modes and reasons: as a paper prints them, and with every column that somebody chooses."""
+    seeds = grouped([seeded(seed, 40.0 + seed) for seed in range(3)])
+    rows = [*seeds, row("a", 30.0), replace(row("a", 35.0), mode="cot"), row(r"50%_\of", 9.0, reasons=["limited to 5 & 6"])]
+    board = build(rows, [], floors, None, force)
+    (section,) = board.sections
+    told = section._replace(places=tuple("1–2" for _ in section.ranked), verdict="a is better by 1 % (95 %: 0–2).")
+    every = ("rank", "mode", "mIoU", "95 %", *FACTS, "not comparable")
+    check_columns(board._replace(columns=every))
+    printed, chosen = (FORMATS["latex"](board._replace(sections=(told,), columns=columns)) for columns in ((), every))
+    for document in (printed, chosen):
+        assert r"\textbf{41.00 ± 1.00}" in document and r"limited to 5 \& 6" in document
+    assert "1–2" in chosen.split(r"\toprule")[1] and "1–2" not in printed.split(r"\toprule")[1]
+    compiled(f"{printed}\n\n{chosen}", tmp_path)
