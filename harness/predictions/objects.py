@@ -94,8 +94,22 @@ def _inside(text: Text) -> Iterator[Where]:
             yield where, _row(f"{where} (line {line})", value, "a list of JSON objects")
         elif _are_rows(value):
             yield from ((f"{where}, {n}", {**row, KEY: key}) for n, row in enumerate(value, 1))
+        elif _by_query(value):
+            for query, said in value.items():
+                reply = said if isinstance(said, dict) else {"pred_spans" if isinstance(said, list) else "text": said}
+                yield f"{where}, {query[:80]!r}", {**reply, "query": query, KEY: key}
         else:
             yield where, {**(value if isinstance(value, dict) else {"text": value}), KEY: key}
+
+
+def _by_query(value: Any) -> bool:
+    """Whether this is what was said to each query of a video: an object without a key that a row has."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and not {plain_key(key) for key in value} & (OF_A_REPLY | OF_A_SAMPLE | OF_A_FILE | {"doc"})
+        and all(isinstance(said, str | list) or (isinstance(said, dict) and not names_sample(said)) for said in value.values())
+    )
 
 
 def _are_rows(value: Any) -> bool:

@@ -51,6 +51,18 @@ def refused(folder: Path, content: bytes | str) -> InputError:
     return error.value
 
 
+def test_what_is_said_by_video_and_query_is_a_row_each(tmp_path: Path) -> None:
+    said = {"v1": {"a dog": [1, 2], "a cat": "3 to 4", "a bird": {"start": 5, "end": 6}}, "v2": {"a dog": [[1, 2], [3, 4]]}}
+    assert read(tmp_path, json.dumps(said)) == [
+        {"pred_spans": [1, 2], "query": "a dog", "_key": "v1"},
+        {"text": "3 to 4", "query": "a cat", "_key": "v1"},
+        {"start": 5, "end": 6, "query": "a bird", "_key": "v1"},
+        {"pred_spans": [[1, 2], [3, 4]], "query": "a dog", "_key": "v2"},
+    ]
+    # An object with a key that rows have stays one row, whatever else it tells.
+    assert read(tmp_path, json.dumps({"v1": {"text": "1 to 2", "note": "x"}})) == [{"text": "1 to 2", "note": "x", "_key": "v1"}]
+
+
 @pytest.mark.parametrize("indent", [None, 1, 4, "\t"])
 @pytest.mark.parametrize("ascii_", [True, False])
 @pytest.mark.parametrize(
