@@ -21,6 +21,7 @@ OPTIONS = {
 }
 """Options that are paths, or can be, and how a user knows them."""
 _ABSOLUTE = re.compile(r"(?<![^=,:])(?!//)(?:~|/)(?:[^=,]*/)?")
+_FOLDERS = re.compile(r"(?<![^\s'\"(\[,=:])(?!//)(?:~/|/)(?:[^\s'\",:;()/]+/)*(?=[^\s/])")
 
 
 def cache() -> Path:
@@ -107,3 +108,12 @@ def last_part(text: str) -> str:
     ('replay:a.jsonl', '--output=runs', 'Qwen/Qwen3-VL-2B')
     """
     return _ABSOLUTE.sub("", text.rstrip("/"))
+
+
+def without_folders(sentence: str) -> str:
+    """A sentence for other people, with the last part alone of every absolute path in it.
+
+    >>> without_folders("no <b>file</b> in /home/me/films, ~/more/ or 'https://a.b/c/d' at 1/2 s")
+    "no <b>file</b> in films, more/ or 'https://a.b/c/d' at 1/2 s"
+    """
+    return _FOLDERS.sub("", sentence)

@@ -24,5 +24,14 @@ def address(file: Path, page: Path) -> str:
     return quote(os.fsencode(os.path.relpath(file.resolve(), page.parent.resolve())))
 
 
+def is_apart(file: Path, page: Path) -> bool:
+    """Whether an address of a file would name folders of the machine: it shares no tree with the page.
+
+    They lie in one tree if one folder holds both, and it is neither the root nor the folder of all users' homes.
+    """
+    common = Path(os.path.commonpath([file.resolve(), page.parent.resolve()]))
+    return common in (Path(common.anchor), Path("~").expanduser().parent)
+
+
 def _hashed(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

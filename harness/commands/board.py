@@ -12,7 +12,7 @@ from leaderboards.board.grid import check_columns
 from leaderboards.board.ranking import Board
 from leaderboards.board.request import FILES, Request, make, matches, of_file
 from leaderboards.results import verify
-from leaderboards.web import address
+from leaderboards.web import address, is_apart
 from tasks.errors import InputError
 
 KEYS = ("layout", "published", "format", "group", "task", "protocol")
@@ -38,10 +38,11 @@ def main(options: Namespace) -> int:
 
 
 def _pages(board: Board, output: Path) -> dict[Path, str]:
-    """Addresses of the pages that `harness view` wrote into the runs of a board."""
+    """Addresses of the pages that `harness view` wrote into the runs of a board; those that lie apart from it have none."""
     rows = (row for section in board.sections for row in (*section.ranked, *section.below, *section.floors))
     folders = {folder for row in rows for folder in row.folders}
-    return {folder: address(folder / PAGE, output) for folder in folders if (folder / PAGE).is_file()}
+    pages = {folder: page for folder in folders if (page := folder / PAGE).is_file() and not is_apart(page, output)}
+    return {folder: address(page, output) for folder, page in pages.items()}
 
 
 def asked(options: Namespace) -> Request:

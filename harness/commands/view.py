@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import store
 from harness.arguments import given
 from harness.output import write
-from harness.paths import data_root
+from harness.paths import data_root, without_folders
 from leaderboards.board import runs as board
 from leaderboards.board.places import MOST, verdicts
 from leaderboards.board.rows import Row
@@ -56,7 +56,7 @@ def _folder(options: Namespace, folder: Path) -> int:
             entries[run] = board.load(run, root)
             _write_page(options, [run], page)
         except InputError as error:
-            refused.append((name, error.found))
+            refused.append((name, without_folders(error.found)))
             sys.stderr.write(f"no page for {run}: {error.found}\n")
         else:
             listed.append(Listed(name, address(page, output), entries[run].rows))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.paths import without_folders
 from harness.records import Record
 from harness.scoring import Scored
 from leaderboards.compare.errors import THRESHOLD
@@ -60,7 +61,7 @@ def answers(
         "type": [None if name is None else named.index(name) for name in types],
         "failure": [outcome.failure for outcome in found.outcomes],
         "text": [record.get("text") for record in given],
-        "error": [record["error"]["message"] if record.get("error") else None for record in given],
+        "error": [without_folders(record["error"]["message"]) if record.get("error") else None for record in given],
         "cut_off": [outcome.cut_off for outcome in found.outcomes],
         "tokens": [record["tokens"]["new"] if record.get("tokens") else None for record in given],
         "seconds": [finite(float(record.get("seconds", 0)), 2) for record in given],

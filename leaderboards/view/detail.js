@@ -1,9 +1,9 @@
 // One sample: what was asked, what was true, what was answered, and the video where its file is at hand.
-const MOST_SIBLINGS = 40;
+const MOST_SIBLINGS = 40, GONE = false;
 
 function detail(data, series, i, open) {
   const samples = data.samples, video = samples.video[i], duration = samples.duration_s[i];
-  const lanes = lanesOf(data, series, i), player = videoOf(data, i, lanes), line = (picture) => player ? player.follow(picture, duration) : picture;
+  const lanes = lanesOf(data, series, i), player = videoOf(data, i, lanes, open), line = (picture) => player ? player.follow(picture, duration) : picture;
   const moments = ({ name, css, spans, looks, notes }) => spans.map(([start, end], k) => {
     const said = `${name} ${seconds(start)}\u2013${seconds(end)} s${notes[k] ? " " + notes[k] : ""}`, look = css + (looks[k] === "lone" ? " lone" : "");
     return player && start !== null && end !== null
@@ -16,7 +16,7 @@ function detail(data, series, i, open) {
     el("p", { class: "hint" }, el("bdi", {}, samples.id[i])),
     el("p", {}, "video ", el("bdi", {}, data.videos.name[video]), `, ${seconds(duration)} s`),
     options(data, series, i),
-    player ? player.place : el("p", { class: "hint" }, "No file of this video was at hand when the page was made."),
+    player ? player.place : noVideo(data.videos.url[video] === GONE),
     el("div", { class: "big" }, clips && !lanes.some((lane) => lane.spans.length) ? null : line(timeline(duration, lanes)),
       el("ul", { class: "lanes", "aria-hidden": "true" }, el("li", { class: "truth" }, "truth"), ...series.map((one) => el("li", { class: one.css }, one.name)))),
     el("p", { class: "scale", "aria-hidden": "true" }, el("span", {}, "0 s"), el("span", {}, seconds(duration) + " s")),
@@ -60,24 +60,32 @@ function reply(data, text) {
     el("pre", { dir: "auto", tabindex: "0" }, head, el("mark", {}, ` \u2026 ${left.toLocaleString("en")} characters \u2026 `), tail));
 }
 
-// A player that stops where the moment ends, and frames to choose from.
-function videoOf(data, i, lanes) {
+function noVideo(gone) {
+  if (gone) return el("p", { class: "warning", role: "status" }, "This browser cannot play the file, or the file is not where the page was written.");
+  return el("p", { class: "hint" }, "This page has no link to the video: no file was at hand, or the file lies in another folder tree. ", el("code", {}, "harness view RUN --videos DIR"), " links it.");
+}
+
+// A player that stops where the moment ends, and frames to choose from. Where the file cannot be played, the sample is drawn
+// again without them.
+function videoOf(data, i, lanes, open) {
   const url = data.videos.url[data.samples.video[i]];
   if (!url) return null;
   const from = data.samples.from_s?.[i] ?? 0, duration = data.samples.duration_s[i];
-  const note = el("p", { class: "warning", role: "status", hidden: true }, "This browser cannot play the file, or it is no longer there.");
   const film = el("video", { controls: true, preload: "auto", playsinline: true, src: url + "#t=" + from, "aria-label": "video" });
   let stop = null;
-  const failed = () => { note.hidden = false; };
   const go = (time) => { film.currentTime = from + time; stop = null; };
-  film.addEventListener("error", () => { film.hidden = true; failed(); });
+  film.addEventListener("error", () => {
+    data.videos.url[data.samples.video[i]] = GONE;
+    if (film.isConnected) open(i);
+  });
   film.addEventListener("timeupdate", () => { if (stop !== null && film.currentTime >= stop) { film.pause(); stop = null; } });
   const play = (start, end) => {
     go(Math.max(0, Math.min(start, end)));
     stop = from + Math.max(start, end);
-    film.play().catch(failed);
+    // What cannot be played is told by its error; a play that the next one breaks off is none.
+    film.play().catch(() => {});
   };
-  const frames = duration ? frameStrip(url, from, duration, lanes, go, failed) : null;
+  const frames = duration ? frameStrip(url, from, duration, lanes, go) : null;
   // A line on a timeline shows where the player is; a click on the timeline goes there.
   const follow = (picture, end) => {
     const head = shape("line", { class: "playhead", y1: 0, y2: 1000, x1: 0, x2: 0, "aria-hidden": "true" });
@@ -89,5 +97,5 @@ function videoOf(data, i, lanes) {
     picture.append(head);
     return picture;
   };
-  return { place: el("div", {}, film, note, frames), play, follow };
+  return { place: el("div", {}, film, frames), play, follow };
 }

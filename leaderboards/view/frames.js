@@ -10,8 +10,8 @@ function frameWindow(duration, lanes) {
   return [Math.max(low - margin, 0), Math.min(high + margin, duration)];
 }
 
-// `go` is told the time of a frame that is chosen; `failed` is called where the file cannot be played, and no frame is left then.
-function frameStrip(url, from, duration, lanes, go, failed) {
+// `go` is told the time of a frame that is chosen. Where the file cannot be played, no frame is left.
+function frameStrip(url, from, duration, lanes, go) {
   const [low, high] = frameWindow(duration, lanes);
   const times = Array.from({ length: FRAMES }, (_, k) => low + ((k + 0.5) / FRAMES) * (high - low));
   const canvases = times.map(() => el("canvas", { width: FRAME_PX, height: FRAME_PX, "aria-hidden": "true" }));
@@ -21,7 +21,7 @@ function frameStrip(url, from, duration, lanes, go, failed) {
     ...times.map((time, k) => el("li", {}, el("button", { type: "button", onclick: () => go(time) }, canvases[k], el("span", {}, seconds(time) + " s"), ...marks(time)))));
   const film = el("video", { muted: true, preload: "auto", playsinline: true });
   const release = () => { film.removeAttribute("src"); film.load(); };
-  const fail = () => { release(); place.remove(); failed(); };
+  const fail = () => { release(); place.remove(); };
   let drawn = 0;
   const next = () => { if (drawn < FRAMES) film.currentTime = from + times[drawn]; else release(); };
   film.addEventListener("loadeddata", () => {

@@ -134,6 +134,30 @@ def test_two_ticked_runs_are_compared_in_the_list(listed: Path, opened: Callable
     assert page.get_by_text("0 of 2 rows").count() == 1
 
 
+def test_keys_alone_sort_the_list_tick_two_runs_and_reach_their_pages(listed: Path, opened: Callable[..., Any]) -> None:
+    page = opened(listed)
+    here = "document.activeElement.getAttribute('aria-label') || document.activeElement.textContent"
+
+    def tab_to(name: str) -> None:
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if name in page.evaluate(here):
+                return
+        pytest.fail(f"no stop at {name}")
+
+    before = page.locator("th .path").all_inner_texts()
+    tab_to("mIoU")
+    page.keyboard.press("Enter")
+    assert page.get_by_role("columnheader", name="mIoU").get_attribute("aria-sort") == "ascending"
+    assert page.locator("th .path").all_inner_texts() == before[::-1]
+    for name in before[::-1]:
+        tab_to(f", {name}")
+        page.keyboard.press("Space")
+    assert "these two checkpoints" in page.locator(".verdict").inner_text()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == f"{before[0]}/view.html"
+
+
 def test_seeds_are_one_row_of_the_list_where_that_is_ticked(
     benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path, opened: Callable[..., Any]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -451,9 +452,26 @@ def test_frames_of_a_sample_that_was_left_are_not_drawn(filmed: Callable[..., An
 
 def test_a_file_that_cannot_be_played_has_no_frames(filmed: Callable[..., Any]) -> None:
     page = filmed(lambda file: file.write_bytes(b"no video"))
-    page.get_by_text("This browser cannot play the file, or it is no longer there.").wait_for()
-    page.locator("#detail .frames").wait_for(state="detached")
+    page.get_by_text("This browser cannot play the file").wait_for()
+    assert page.locator("#detail .frames, #detail video, #detail .moments button").count() == 0
     assert page.evaluate("drawn.length") == 0
+
+
+def test_a_page_that_is_passed_on_says_that_its_videos_are_not_there(
+    filmed: Callable[..., Any], opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The page alone in another folder, as somebody else gets it: no player that plays nothing, and no path of this machine."""
+    first = filmed()
+    first.wait_for_function("() => document.querySelector('#detail video').readyState > 0")
+    (tmp_path / "other" / "machine").mkdir(parents=True)
+    moved = shutil.copy(tmp_path / "run" / "view.html", tmp_path / "other" / "machine" / "page.html")
+    page = opened(moved)
+    for sample in (0, 4):
+        page.locator(f'tr[data-sample="{sample}"]').click()
+        page.get_by_text("the file is not where the page was written").wait_for()
+        assert page.locator("#detail video, #detail .frames, #detail .moments button").count() == 0
+        assert page.locator("#detail .moments .moment").count() == 2
+    assert not any(part in json.dumps(page.evaluate("unpack()")) for part in (str(tmp_path), str(Path.home())))
 
 
 def test_frames_of_a_long_video_surround_the_moments(

@@ -11,10 +11,11 @@ from urllib.parse import unquote
 
 import pytest
 
+from harness.cli import main
 from harness.commands import plot, view
 from harness.models.verdict import right_to
 from leaderboards.view.page import unpacked
-from leaderboards.web import address
+from leaderboards.web import address, is_apart
 from tasks.errors import InputError
 from tasks.question import Question
 
@@ -115,6 +116,35 @@ def test_videos_that_are_there_are_linked(benchmark_root: Path, said_run: Callab
     videos = unpacked((folder / "view.html").read_text())["videos"]
     assert dict(zip(videos["name"], videos["url"], strict=True))["test_0001"] == "../films/test_0001.mp4"
     assert sum(url is not None for url in videos["url"]) == 1
+
+
+def test_no_folder_of_the_machine_stands_in_a_page(
+    benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Videos below another user's home are linked only where their folder is named; errors name the last part of a path."""
+    monkeypatch.setenv("HOME", str(tmp_path / "homes" / "jane"))
+    root = shutil.copytree(benchmark_root, tmp_path / "homes" / "bob" / "data")
+    (films := root / "synthetic" / "videos").mkdir(exist_ok=True)
+    (films / "test_0001.mp4").write_bytes(b"")
+    run = said_run(root, whole, "homes/jane/runs/a")
+    lines = [json.loads(line) for line in (run / "samples.jsonl").read_text().splitlines()]
+    lines[0] |= {"text": None, "error": {"type": "missing-video", "message": f"no file for v in {films}, /data/more"}}
+    (run / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    broken = shutil.copytree(run, run.parent / "b")
+    (broken / "run.json").write_text(json.dumps({**json.loads((run / "run.json").read_text()), "sessions": []}))
+    look(root, run.parent)
+    for page in (run / "view.html", run.parent / "index.html"):
+        told = json.dumps(unpacked(page.read_text()))
+        assert not any(part in told for part in (str(tmp_path), "bob", "jane", "/data"))
+    assert "no file for v in videos, more" in json.dumps(unpacked((run / "view.html").read_text()))
+    look(root, run, videos=[str(films)])
+    urls = unpacked((run / "view.html").read_text())["videos"]["url"]
+    assert "../../../bob/data/synthetic/videos/test_0001.mp4" in urls
+    for place, linked in ((tmp_path / "homes" / "jane", True), (tmp_path / "homes" / "bob", False)):
+        typed = ["board", str(run), "--data-root", str(root), "--output", str(place / "board.html")]
+        assert main(typed) == 0
+        assert ("view.html" in (place / "board.html").read_text()) == linked
+    assert is_apart(Path("/data/v.mp4"), Path("/scratch/view.html")) and not is_apart(Path("/data/v.mp4"), Path("/data/r/v.html"))
 
 
 def test_broken_runs_are_refused(benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path) -> None:
