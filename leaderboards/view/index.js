@@ -26,19 +26,25 @@ function together(one, [i, j]) {
 
 function runsTable(one, number) {
   const head = ["compare", ...one.columns].map((name, k) => el("th", { scope: "col", class: said(name), "aria-sort": name === one.main ? "descending" : null }, name));
-  const body = el("tbody", {}), place = el("div", { role: "status" }), ticked = [], count = el("p", { role: "status" });
+  const asked = fromAddress(), body = el("tbody", {}), place = el("div", { role: "status" }), count = el("p", { role: "status" });
   const found = el("table", { class: "figures runs" }, el("caption", {}, one.title), el("thead", {}, el("tr", {}, ...head)), body);
-  const tick = (row, i) => el("input", { type: "checkbox", "aria-label": `compare ${row.model}, ${row.name}`, onchange: (event) => {
+  // By name and mode: the list may have other rows when the address is opened.
+  const keys = one.rows.map((row) => row.name + " " + row.cells[one.columns.indexOf("mode") - 1]);
+  const ticked = (asked["ticked" + number] ?? "").split("\n").map((key) => keys.indexOf(key)).filter((i) => i >= 0);
+  const told = () => place.replaceChildren(...(ticked.length === 2 ? together(one, [...ticked].sort((a, b) => a - b)) : []));
+  const tick = (row, i) => el("input", { type: "checkbox", "aria-label": `compare ${row.model}, ${row.name}`, checked: ticked.includes(i), onchange: (event) => {
     if (event.target.checked) ticked.push(i); else ticked.splice(ticked.indexOf(i), 1);
-    place.replaceChildren(...(ticked.length === 2 ? together(one, [...ticked].sort((a, b) => a - b)) : []));
+    told();
+    toAddress({ ["ticked" + number]: ticked.map((i) => keys[i]).join("\n") });
   } });
   const lines = one.rows.map((row, i) => rowOf(row, tick(row, i), one.columns)), joined = one.joined?.map((row) => rowOf(row, "", one.columns));
   const filter = () => { count.textContent = searched(found, search.value).join(" of ") + " rows"; };
-  const fill = (some) => { body.replaceChildren(...some.sort((a, b) => compared(valueOf(a, 2), valueOf(b, 2), -1))); filter(); };
-  const search = el("input", { type: "search", id: "search" + number, autocomplete: "off", spellcheck: "false", oninput: filter });
-  const seeds = el("input", { type: "checkbox", id: "seeds" + number, onchange: (event) => fill(event.target.checked ? joined : lines) });
-  sortable(found);
-  fill(lines);
+  const fill = () => { body.replaceChildren(...(seeds.checked ? joined : lines)); ordered(); filter(); };
+  const search = el("input", { type: "search", id: "search" + number, autocomplete: "off", spellcheck: "false", value: asked["search" + number] ?? "", oninput: () => { filter(); toAddress({ ["search" + number]: search.value }); } });
+  const seeds = el("input", { type: "checkbox", id: "seeds" + number, checked: Boolean(joined && asked["seeds" + number]), onchange: () => { fill(); toAddress({ ["seeds" + number]: seeds.checked ? "1" : "" }); } });
+  const ordered = sortable(found, number);
+  fill();
+  told();
   return [el("div", { class: "controls", role: "search", "aria-label": "Runs of " + one.title }, field(search, "search"), joined ? field(seeds, "seeds as one row") : null, count,
     one.rows.length > 1 ? el("p", { class: "hint" }, "Tick two runs to compare them.") : null), place,
   el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Table of " + one.title }, found)];

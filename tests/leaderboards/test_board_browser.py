@@ -72,6 +72,31 @@ def test_rows_and_columns_are_chosen_and_explained(page_file: Path, opened: Call
     assert page.locator(".explain").inner_text().startswith("rank: Between which places")
 
 
+def kept(page: Any, *words: str) -> None:
+    """Load a page again once its address holds these words."""
+    page.wait_for_function("words => words.every((word) => location.hash.includes(word))", arg=list(words))
+    page.reload()
+    page.wait_for_selector("main[aria-busy=false]")
+
+
+def test_the_address_of_a_board_keeps_order_filters_and_columns(page_file: Path, opened: Callable[..., Any]) -> None:
+    page = opened(page_file)
+    page.get_by_role("button", name="model").click()
+    page.get_by_label("search").fill("a")
+    page.get_by_label("show").select_option("run")
+    page.get_by_text("columns", exact=True).click()
+    page.get_by_label("R1@0.5").uncheck()
+    before = shown(page)
+    assert before[:3] == ["a", "large", "small"]
+    kept(page, "sort0=model", "up0=1", "search0=a", "show0=run", "hide0=R1")
+    assert shown(page) == before
+    assert page.get_by_role("columnheader", name="R1@0.5").count() == 0
+    assert page.get_by_role("columnheader", name="model").get_attribute("aria-sort") == "ascending"
+    page.get_by_text("columns", exact=True).click()
+    page.get_by_label("R1@0.5").check()
+    assert page.get_by_role("columnheader", name="R1@0.5").count() == 1
+
+
 def test_links_lead_to_pages_of_runs_and_to_papers(page_file: Path, opened: Callable[..., Any]) -> None:
     page = opened(page_file)
     assert page.get_by_role("link", name="large").first.evaluate("a => a.getAttribute('href')") == "large/view.html"
@@ -132,6 +157,19 @@ def test_two_ticked_runs_are_compared_in_the_list(listed: Path, opened: Callable
     assert "harness view a b" in page.locator("code").inner_text()
     page.get_by_label("search").fill("no such run")
     assert page.get_by_text("0 of 2 rows").count() == 1
+
+
+def test_the_address_of_the_list_keeps_order_and_ticked_runs(listed: Path, opened: Callable[..., Any]) -> None:
+    page = opened(listed)
+    page.get_by_role("button", name="mIoU", exact=True).click()
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    said, order = page.locator(".verdict").inner_text(), page.locator("th .path").all_inner_texts()
+    assert order == ["a", "b"]
+    kept(page, "sort0=mIoU", "up0=1", "ticked0=")
+    assert (page.locator(".verdict").inner_text(), page.locator("th .path").all_inner_texts()) == (said, order)
+    page.get_by_role("checkbox").first.uncheck()
+    assert page.locator(".verdict").count() == 0
 
 
 def test_keys_alone_sort_the_list_tick_two_runs_and_reach_their_pages(listed: Path, opened: Callable[..., Any]) -> None:
