@@ -25,7 +25,7 @@ function together(one, [i, j]) {
 }
 
 function runsTable(one, number) {
-  const head = ["compare", ...one.columns].map((name, k) => el("th", { scope: "col", class: said(name), "aria-sort": name === one.main ? "descending" : null }, name));
+  const head = ["compare", ...one.columns].map((name, k) => el("th", { scope: "col", class: said(name), title: k ? one.meanings[k - 1] || null : null, "aria-sort": name === one.main ? "descending" : null }, name));
   const asked = fromAddress(), body = el("tbody", {}), place = el("div", { role: "status" }), count = el("p", { role: "status" });
   const found = el("table", { class: "figures runs" }, el("caption", {}, one.title), el("thead", {}, el("tr", {}, ...head)), body);
   // By name and mode: the list may have other rows when the address is opened.

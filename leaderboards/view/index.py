@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from harness import __version__
 from leaderboards.board.cells import NONE, facts, head, interval, notes, number
+from leaderboards.board.glossary import meaning
 from leaderboards.board.grid import BOUNDS, REASONS
 from leaderboards.board.rows import Identity, Row
 from leaderboards.board.seeds import grouped
@@ -49,10 +50,12 @@ def _table(identity: Identity | None, rows: Sequence[tuple[Listed, Row]], told: 
     joined = grouped(row for _, row in rows)
     told_of = [_told(row) for row in (*joined, *(row for _, row in rows))]
     shown = [name for name in FACTS if any(one[name] not in ("", "-") for one in told_of)]
+    columns = ["model", *numbers, "mode", *map(head, shown)]
     return {
         "title": known or "unknown rules",
         "main": main,
-        "columns": ["model", *numbers, "mode", *map(head, shown)],
+        "columns": columns,
+        "meanings": [meaning(name) for name in columns],
         "rows": [_object(row, metrics, shown, main, run) for run, row in rows],
         "joined": [_object(row, metrics, shown, main) for row in joined] if len(joined) < len(rows) else None,
         "verdicts": told([row for _, row in rows]),

@@ -151,6 +151,8 @@ def listed(benchmark_root: Path, said_run: Callable[..., Path], tmp_path: Path) 
 def test_two_ticked_runs_are_compared_in_the_list(listed: Path, opened: Callable[..., Any]) -> None:
     page = opened(listed)
     assert page.locator("th .path").all_inner_texts() == ["b", "a"]
+    heads = page.get_by_role("columnheader").all()
+    assert [head.inner_text() for head in heads if not head.get_attribute("title")] == ["compare"]
     for box in page.get_by_role("checkbox").all():
         box.check()
     assert "these two checkpoints" in page.locator(".verdict").inner_text()

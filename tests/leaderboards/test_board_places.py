@@ -1,6 +1,7 @@
 """The places of a ranking against pairs compared one by one, and boards whose rows are re-scored, chosen or read from files."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
@@ -135,3 +136,32 @@ def test_files_of_predictions_are_ranked_rows(tmp_path: Path, benchmark_root: Pa
     text = shown(*files.values(), "--tasks", "synthetic", *named, "--columns", "model,mIoU,rank", "--format", "md")
     found = {one["model"]: (one["mIoU"].split()[0], one["rank"]) for one in cells(text) if one["model"] in files}
     assert found == {"Exact": ("**100.00**", "1"), "Half": ("<u>50.00</u>", "2")}
+
+
+PAPER = """
+paper: Mine
+source: here
+tables:
+- table: 1
+  title: T
+  benchmarks: {synthetic: {split: test, metrics: mIoU}}
+  rows:
+  - {method: strong, base: B, zero_shot: no, results: {synthetic: {trained: yes, protocol: timelens, values: "99.90"}}}
+"""
+
+
+def test_the_command_that_a_board_names_puts_a_run_beside_a_published_row(
+    said_run: Callable[..., Path], benchmark_root: Path, tmp_path: Path, shown: Callable[..., str]
+) -> None:
+    run = said_run(benchmark_root, lambda _: "1 to 4")
+    (paper := tmp_path / "mine.yaml").write_text(PAPER)
+
+    def blocks(*typed: str) -> dict[str, str]:
+        (section,) = json.loads(shown(run, "--published", str(paper), "--format", "json", *typed))["sections"]
+        return {row["model"]: row["block"] for row in section["rows"] if row["kind"] in ("run", "published")}
+
+    assert blocks() == {"sayer": "ranked", "strong": "below"}
+    text = shown(run, "--published", str(paper))
+    (named,) = re.findall(r"`harness board RUN (--protocol \w+)`", text)
+    assert "1 published row under timelens" in text and "`harness run --protocol timelens`" in text
+    assert blocks(*named.split()) == {"sayer": "ranked", "strong": "ranked"}
