@@ -39,13 +39,12 @@ class Plan:
     limit: int | None  # Number of samples asked for by `--limit`, None for all
     seed: int  # Seed of the limit and of models that draw
     ids_sha256: str | None = None  # Hash of the ids that `--ids` left of the split, None for all
-    flat: Collection[Path] = ()
+    flat: Collection[Path] = ()  # Folders of `searched` that are searched without what lies below them
     split_samples: Sequence[Sample] = ()  # All of the split, of which `--limit` chooses
     chosen_by_videos: bool = False  # Whether `--limit` took samples whose videos are there before others
     matches: Mapping[str, Match] = field(default_factory=dict)  # How each of `videos` was found
-    ambiguous: Mapping[str, tuple[Path, ...]] = field(
-        default_factory=dict
-    )  # Keys of several different files, which count as missing
+    # Different files by video key, of which none is taken: the key counts as missing
+    ambiguous: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
