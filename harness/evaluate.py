@@ -11,10 +11,11 @@ from harness import environment, extras, paths, secret, store, trackers
 from harness.again import Asked
 from harness.asking import NO_VIDEO, Decoder, Part
 from harness.data.notes import video_notes
-from harness.models import naming
+from harness.models import fitting, naming
 from harness.models.base import Model, Streaming
 from harness.models.checkpoint import taught
-from harness.models.open import is_checkpoint, open_model
+from harness.models.fitting import is_checkpoint
+from harness.models.open import open_model
 from harness.models.options import Options
 from harness.models.own import OwnModel
 from harness.models.replay import ReplayModel
@@ -64,8 +65,10 @@ def evaluate(
 ) -> Iterator[tuple[Plan, Summary]]:
     """Run all plans; each continues where it stopped. Plans under the same video rules are asked together, video by video.
 
-    Options are those of `harness run`. Raises InputError where a model or tracker cannot be used, or a folder holds another run.
+    Options are those of `harness run`. Raises InputError where an option means nothing to the
+    model, a model or tracker cannot be used, or a folder holds another run.
     """
+    fitting.check(model, backend, settings)
     senders = trackers.chosen(listed(report_to))
     if not isinstance(model, str) or is_checkpoint(model):
         for plan in plans:

@@ -17,7 +17,7 @@ from harness.arguments import parser
 from harness.data.notes import missing_videos
 from harness.models import trivial
 from harness.models.checkpoint import to_train
-from harness.models.open import REPLAY
+from harness.models.fitting import REPLAY
 from harness.plan import Plan, make_plan
 from tasks import task as tasks
 from tasks.errors import InputError

@@ -74,7 +74,7 @@ def run(
         gpu_memory=gpu_memory,
         max_model_len=max_model_len,
     )
-    asked = os.fspath(model) if isinstance(model, str | os.PathLike) else own.in_memory(model, backend)
+    asked = os.fspath(model) if isinstance(model, str | os.PathLike) else own.in_memory(model)
     name = asked if isinstance(asked, str) else asked.name
     ((_, summary),) = evaluate([plan], asked, settings, backend, output, workers, deadline, report_to)
     folder, notes = summary.folder, (*notes_before(name, [plan]), *summary.notes)

@@ -12,6 +12,9 @@ from tasks.errors import InputError
 NAMES = ("pretrained", "model_version", "model", "model_name")
 """What lmms-eval's classes call their checkpoint."""
 
+TAKEN_AS = {"dtype": {"dtype"}, "attn": {"attn_implementation"}, "device": {"device", "device_map"}}
+"""Options, and the arguments that hand them on."""
+
 
 def arguments(kind: type, model: str, options: Options) -> dict[str, Any]:
     """Arguments for a model class; those of `--model-args` win. Raises InputError where none fits an option or the model."""
@@ -22,9 +25,12 @@ def arguments(kind: type, model: str, options: Options) -> dict[str, Any]:
         values[checkpoint] = model
     elif not given:
         raise InputError(f"a model class with an argument {' or '.join(NAMES)}", ", ".join(known), "--model-args NAME=CHECKPOINT")
-    if options.dtype != "auto" and "dtype" not in known:
-        raise InputError(f"a model class that takes a dtype, for --dtype {options.dtype}", kind.__name__, "--dtype auto")
     wished = {"attn_implementation": options.attn} | ({} if options.dtype == "auto" else {"dtype": options.dtype})
+    for option, names in TAKEN_AS.items():
+        value, default = getattr(options, option), getattr(Options, option)
+        if value != default and not names & {*known}:
+            expected = f"a model class with an argument {' or '.join(sorted(names))}, for --{option} {value}"
+            raise InputError(expected, kind.__name__, f"--{option} {default}")
     return values | devices(kind, options) | {name: wish for name, wish in wished.items() if name in known} | given
 
 

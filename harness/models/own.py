@@ -52,9 +52,8 @@ def fingerprint(name: str) -> str:
         raise InputError("a Python file with a model", f"{path}: {error.strerror}", STEP) from error
 
 
-def load(name: str, backend: str = "hf") -> "OwnModel":
+def load(name: str) -> "OwnModel":
     """Run the file and make a model of the class. Raises InputError, with the line, where one of them cannot be used."""
-    _refuse_backend(name, backend)
     # Before the file imports transformers, whose video processors need torchvision.
     torchvision_fix.install()
     digest, (path, wanted) = fingerprint(name), _divided(name)
@@ -69,7 +68,7 @@ def load(name: str, backend: str = "hf") -> "OwnModel":
     return OwnModel(name, path, digest, kind.__qualname__, model)
 
 
-def in_memory(model: Answering | Function, backend: str = "hf") -> "OwnModel":
+def in_memory(model: Answering | Function) -> "OwnModel":
     """A model of a function, or of an object with `answer`, known by the source of its code. Raises InputError without one.
 
     What the code reads besides, such as weights, is in the identity of a run only where `describe` of the object tells it.
@@ -84,7 +83,6 @@ def in_memory(model: Answering | Function, backend: str = "hf") -> "OwnModel":
     except (TypeError, OSError, IndexError) as error:
         expected = "a function of frames and a question, or an object with `answer`, whose source Python can read"
         raise InputError(expected, f"{name}: {error}", "put the model in FILE.py, as docs/own-model.md shows") from error
-    _refuse_backend(name, backend)
     digest = hashlib.sha256(source.encode()).hexdigest()
     return OwnModel(name, path, digest, name, model if answers else SimpleNamespace(answer=_for_each(model)))  # type: ignore[arg-type]
 
@@ -95,11 +93,6 @@ def _for_each(function: Function) -> Callable[[Frames, Sequence[Question]], list
         return [function(frames, question) for question in questions]
 
     return answer
-
-
-def _refuse_backend(name: str, backend: str) -> None:
-    if backend != "hf":
-        raise InputError(f"{name} without --backend", f"--backend {backend}", "leave --backend out: the code itself answers")
 
 
 class OwnModel:

@@ -66,10 +66,6 @@ def check_options(options: Options) -> None:
         raise InputError(
             "one process, which may use several GPUs", f"{world} processes", "leave the launcher out; --tensor-parallel N"
         )
-    if options.attn != Options.attn:
-        raise InputError("an attention kernel that vLLM chooses itself", f"--attn {options.attn}", "leave --attn out")
-    if options.batch_size != Options.batch_size:
-        raise InputError("an engine that batches by itself", f"--batch-size {options.batch_size}", "leave --batch-size out")
     if ":" in options.device:
         number = options.device.partition(":")[2]
         raise InputError(

@@ -18,13 +18,12 @@ from typing import Any
 import av
 import numpy as np
 import torch
-from ratios import arguments, seconds, show, table
+from ratios import arguments, make_protocol, seconds, show, table
 
 from harness.models import hf, lmms, tiny
 from harness.models.chat import generation
 from harness.models.options import Options
 from harness.video.decode import read_frames
-from tasks import protocol
 from tasks.errors import Failure
 from tasks.protocol import Protocol
 from tasks.question import Question
@@ -53,12 +52,6 @@ def make_video(path: Path, side: int, frames: int) -> None:
         for image in pixels:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-
-
-def make_protocol(new_tokens: int) -> Protocol:
-    """The default protocol with a fixed length of replies."""
-    default = protocol.load("default")
-    return dataclasses.replace(default, decoding=dataclasses.replace(default.decoding, max_new_tokens=new_tokens))
 
 
 def make_questions(rules: Protocol, path: Path, count: int) -> list[Question]:

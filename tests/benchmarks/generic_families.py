@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from against_lmms_eval import make_protocol
-from ratios import arguments, seconds, show, table
+from ratios import arguments, make_protocol, seconds, show, table
 from transformers.models.smolvlm import processing_smolvlm
 
 from harness.frames import Frames

@@ -1,6 +1,7 @@
 """What the scripts beside this file share: how two ways are timed, and how their table comes into docs/measurements.md."""
 
 import argparse
+import dataclasses
 import math
 import os
 import platform
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
+
+from tasks import protocol
+from tasks.protocol import Protocol
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "measurements.md"
 HEAD = """# Measurements
@@ -41,6 +45,12 @@ def seconds(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, flo
             if turn or not rounds:
                 taken[name].append(time.process_time() - begin)
     return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def make_protocol(new_tokens: int) -> Protocol:
+    """The default protocol with a fixed length of replies."""
+    default = protocol.load("default")
+    return dataclasses.replace(default, decoding=dataclasses.replace(default.decoding, max_new_tokens=new_tokens))
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:

@@ -1,68 +1,92 @@
-"""Seconds of the same questions by `--backend vllm` and by `--backend hf`, in one run, without starting either.
+"""Questions answered by `--backend vllm` and by `--backend hf`, without the start of either.
 
-Run where vLLM is installed: .venv-vllm/bin/python tests/benchmarks/vllm_against_hf.py [FAMILY]
+    .venv-vllm/bin/python tests/benchmarks/vllm_against_hf.py [--write]
+
+Random weights, float32, greedy replies; every round asks about new videos, so that nothing is cached from the round before.
+Each way begins with frames in memory and ends with texts. Replies must be equal.
 """
 
-import json
+import itertools
+import os
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # vLLM's own kernels read nothing else
 
 import numpy as np
+import torch
+from ratios import arguments, make_protocol, seconds, show, table
 
 from harness.frames import Frames
 from harness.models import hf, tiny, vllm_start
 from harness.models.base import Asked
 from harness.models.options import Options
-from tasks import protocol
+from harness.models.vllm_checks import FAMILIES, PACKAGES
+from tasks.protocol import Protocol
 from tasks.question import Question
 from tasks.sample import make_samples, one_query
 from tasks.span import Span
 
-VIDEOS, QUESTIONS, NEW, ROUNDS = 8, 6, 24, 3
+CELLS = ((1, 1), (1, 8), (8, 1), (8, 8))
+"""Videos that are asked about together, and questions on each."""
+FRAMES, NEW_TOKENS, ROUNDS = 32, 24, 3
 # Wide enough that computing, not bookkeeping, takes the time.
 SIZE = tiny.Size(hidden=512, layers=8, heads=8, kv_heads=2, inner=1536, vision_hidden=128, vision_layers=2, std=0.05)
+SMALL = tiny.Size(hidden=128, layers=2, heads=4, kv_heads=2, inner=128, vision_hidden=64, vision_layers=2, std=0.08)
+TEXT = """A cell says how many times as fast `--backend vllm` answers as `--backend hf`, on a CPU. Up to {} videos of {} frames are
+asked about together. A reply has up to {} tokens. Text towers have {:.0f} M parameters. All replies are equal token for token."""
+
+
+def make_videos(factor: int, rules: Protocol, videos: int, questions: int, frames: int) -> Iterator[list[Asked]]:
+    """Rounds of other videos each, with 16 tokens each pair of frames."""
+    rows = [one_query("v", frames / 2, f"a person opens door {door}", [Span(1.0, 2.0)]) for door in range(questions)]
+    asked = [Question(sample, "direct", rules) for sample in make_samples("t", rows)]
+    for turn in itertools.count():
+        drawn = np.random.default_rng([turn, videos, questions])
+        shape = (videos, frames, 4 * factor, 4 * factor, 3)
+        pixels = drawn.integers(0, 256, shape, dtype=np.uint8)
+        yield [Asked(Frames(one, np.arange(frames) / 2, 0.5, 0.0, "made"), asked) for one in pixels]
+
+
+def measured(family: str, folder: Path, small: bool) -> tuple[float, list[str]]:
+    """Millions of parameters of the text tower, and the ratio of each cell. Raises ValueError where replies differ."""
+    frames, new, size = (4, 2, SMALL) if small else (FRAMES, NEW_TOKENS, SIZE)
+    checkpoint, rules = str(tiny.build(folder / family, family, size=size)), make_protocol(new)
+    options = Options(device="cpu", dtype="float32")
+    engine = vllm_start.load(checkpoint, rules, replace(options, max_model_len=4096))
+    models: dict[str, Any] = {"hf": hf.load(checkpoint, rules, options), "vllm": engine}
+    ratios = []
+    for videos, questions in CELLS[:1] if small else CELLS:
+        told: dict[str, list[Any]] = {name: [] for name in models}
+
+        def way(name: str, videos: int = videos, questions: int = questions, told: dict[str, list[Any]] = told) -> Any:
+            rounds = make_videos(engine.pixel_factor, rules, videos, questions, frames)
+            return lambda: told[name].append([list(one) for _, one in sorted(models[name].stream(iter(next(rounds))))])
+
+        taken = seconds({name: way(name) for name in models}, 0 if small else ROUNDS)
+        if told["hf"] != told["vllm"]:
+            raise ValueError(f"expected equal replies of {family} by both backends")
+        sys.stderr.write(f"{family}, {videos} x {questions}: {taken}, {engine.told()}\n")
+        ratios.append(f"{taken['hf'] / taken['vllm']:.1f}")
+    engine.close()
+    tower = models["hf"].model.model.language_model
+    return sum(weight.numel() for weight in tower.parameters()) / 1e6, [family, *ratios]
 
 
 def main() -> None:
-    family = sys.argv[1] if len(sys.argv) > 1 else "qwen3_vl"
-    rules = protocol.load("default").rules()
-    rules["decoding"]["max_new_tokens"] = NEW
-    asked = protocol.from_dict({"name": "measured", **rules})
-    queries = [one_query("v", 16.0, f"the dog jumps over {n} chairs", [Span(1.0, 2.0)]) for n in range(QUESTIONS)]
+    """Command line."""
+    options = arguments(__doc__ or "", "the table")
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint = str(tiny.build(Path(folder) / family, family, size=SIZE))
-        options = Options(device="cpu", dtype="float32")
-        engine = vllm_start.load(checkpoint, asked, replace(options, max_model_len=4096))
-        models = {"hf": hf.load(checkpoint, asked, options), "vllm": engine}
-        seconds: dict[str, list[float]] = {name: [] for name in models}
-        equal = True
-        for turn in range(ROUNDS + 1):  # the first one warms up
-            seeds = range(VIDEOS * turn, VIDEOS * (turn + 1))
-            videos = [Asked(clip(engine.pixel_factor, seed), questions(queries, asked)) for seed in seeds]
-            found = {}
-            for name, model in models.items():
-                started = time.perf_counter()
-                found[name] = dict(model.stream(iter(videos)))
-                seconds[name] += [time.perf_counter() - started] * bool(turn)
-            equal = equal and {k: list(v) for k, v in found["hf"].items()} == found["vllm"]
-        result = {name: round(sorted(values)[ROUNDS // 2], 2) for name, values in seconds.items()}
-        told = engine.told()["prefix_cache"]
-        sys.stdout.write(
-            json.dumps({"family": family, **result, "hf/vllm": result["hf"] / result["vllm"], "equal": equal, **told})
-        )
-
-
-def questions(samples: list, rules: protocol.Protocol) -> list[Question]:
-    return [Question(sample, "direct", rules) for sample in make_samples("t", samples)]
-
-
-def clip(factor: int, seed: int) -> Frames:
-    """32 frames of 16 tokens each pair: 256 visual tokens."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (32, 4 * factor, 4 * factor, 3), dtype=np.uint8)
-    return Frames(pixels, np.arange(32) / 2, 0.5, 0.0, "made")
+        families = FAMILIES[:1] if options.tiny else FAMILIES
+        sizes, rows = zip(*(measured(family, Path(folder), options.tiny) for family in families), strict=True)
+    headers = ["family", *(f"{videos} video{'s' * (videos > 1)} x {questions}" for videos, questions in CELLS)]
+    text = f"{TEXT.format(CELLS[-1][0], FRAMES, NEW_TOKENS, max(sizes))}\n\n{table(headers, rows)}"
+    show("vllm_against_hf", "Questions by vLLM", text, options.write, "torch", "transformers", *PACKAGES[1:])
 
 
 if __name__ == "__main__":

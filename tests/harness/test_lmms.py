@@ -388,7 +388,7 @@ def test_errors_that_a_model_class_hides_are_errors_here(
         ("lmms", [], "lmms:NAME"),
         ("vlm", [], "lmms:NAME"),
         ("hf:x", [], "lmms:NAME"),
-        ("hf", ["--model-args", "fps=2"], "--model-args with --backend lmms:NAME"),
+        ("hf", ["--model-args", "fps=2"], "with --backend lmms:NAME"),
         ("lmms:qwen25_vl", [], "nearest: qwen2_5_vl"),
         ("lmms:qwen2_5_vl", ["--protocol", "time-r1"], "a system message in protocol time-r1"),
         ("lmms-simple:qwen2_5_vl", ["--protocol", "videochat-r1"], "a repetition penalty, the text before the video"),

@@ -176,8 +176,6 @@ def test_what_is_no_file_or_names_no_class(write: Write, tmp_path: Path) -> None
     with pytest.raises(InputError, match=r"mine\.py: Mine, Other"):
         own.load(name.removesuffix(":Mine"))
     assert own.load(name).pixel_factor == 28
-    with pytest.raises(InputError, match="without --backend"):
-        own.load(name, "openai")
     (tmp_path / "beside.py").write_text("WORD = 'beside'\n", encoding="utf-8")
     text = RIGHT.replace("class Mine", "from beside import WORD\n\nclass Mine").replace("[1, 2]", "WORD")
     assert own.load(write(text).removesuffix(":Mine")).describe()["described"] == {"weights": "beside"}
