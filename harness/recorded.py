@@ -19,7 +19,7 @@ from harness import export, extras, report, sessions, store
 from harness.output import write
 from harness.paths import AnyPath
 from harness.plan import Plan, make_plan
-from harness.predicted import USAGE, better_protocols, predictions, reads_little
+from harness.predicted import better_protocols, predictions, reads_little
 from harness.predictions.collect import LAST
 from harness.records import Record
 from harness.scoring import Scored
@@ -199,7 +199,11 @@ def planned(path: Path, document: Mapping[str, Any] | None, task: str | None, **
     if path.is_file() and task:
         return make_plan(task, **options)
     found = f"{path}" if path.is_file() else f"no {store.RUN} in {path}" if path.is_dir() else f"no {path}"
-    raise InputError("a run folder, or a file of predictions with --task", found, USAGE)
+    raise InputError(
+        "a run folder, or a file of predictions with --task",
+        found,
+        f"harness score {path} --task TASK, with a name of harness ls tasks",
+    )
 
 
 def plan_of(spec: Mapping[str, Any], task: str | None = None, **options: Any) -> Plan:
