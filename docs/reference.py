@@ -163,12 +163,12 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
         starred = starred or one.kind is one.VAR_POSITIONAL
         if one.kind is one.KEYWORD_ONLY and not starred:
             lines, starred = [*lines, "*"], True
-        lines.append(str(one))
+        lines.append(re.sub(r": (['\"])(.+?)\1(?= = |$)", r": \2", str(one)))
     text = "".join(
         [
             f"{name}(\n",
             *(f"    {line},\n" for line in lines),
-            f") -> {found.return_annotation.__name__.replace('Recorded', 'Run')}",
+            f") -> {found.return_annotation}",
         ]
     )
     return re.sub(r"\b(?:[a-z_]+\.)+([A-Z]\w+)", r"\1", text)

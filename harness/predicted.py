@@ -16,7 +16,6 @@ from tasks.errors import InputError, unknown
 from tasks.parsers import parser
 from tasks.rules import AnswerRules
 
-USAGE = "harness score FILE --task charades@test"
 SHOWN = 5
 TRIED, BETTER = 5_000, 3
 """Replies by which protocols are compared, from the first on, and protocols that are named."""
@@ -52,8 +51,9 @@ class Matching:
                 first[kind].append(row.where)
         if not answered:
             places = "; ".join(f"{count} {kind}: {_few(count, first[kind])}" for kind, count in counts.items())
-            found = f"{rows} rows in {self._path}, none of which names one{f' ({places})' if places else ''}"
-            raise InputError(f"predictions for samples of {self._plan.name}", found, f"{USAGE} (see {DOCUMENT})")
+            found = f"{rows} rows in {self._path}, none of which names a sample{f' ({places})' if places else ''}"
+            step = f"harness show {self._plan.name} prints a sample with id and query; {DOCUMENT} says how rows name samples"
+            raise InputError(f"predictions for samples of {self._plan.name}", found, step)
         strangers = [f"{count} of {rows} rows {kind}: {_few(count, first[kind])}" for kind, count in counts.items()]
         missing = [sample.id for sample in self._plan.samples if sample.id not in answered]
         gaps = [f"{len(missing)} samples have no row: {_few(len(missing), missing[:SHOWN])}"] if missing else []
@@ -103,10 +103,10 @@ def predictions(
 def check_duplicates(plan: Plan, duplicates: str) -> None:
     """Refuse an unknown rule, and the mean where the official metrics need the rows of a sample as one. Raises InputError."""
     if duplicates not in (known := (LAST, FIRST, MEAN, REFUSE)):
-        raise InputError(f"--duplicates: {', '.join(known)}", unknown(duplicates, known), f"{USAGE} --duplicates last")
+        raise InputError(f"--duplicates: {', '.join(known)}", unknown(duplicates, known), "--duplicates last")
     if duplicates == MEAN and plan.samples[0].truth.clips is not None:
         expected = "--duplicates first, last or refuse for a task with the official metrics of QVHighlights"
-        raise InputError(expected, "mean, which is not defined for such replies", f"{USAGE} --duplicates last")
+        raise InputError(expected, "mean, which is not defined for such replies", "--duplicates last")
 
 
 def reads_little(share: float | None) -> bool:

@@ -42,8 +42,8 @@ class Progress:
         """Say, once, how long the first reply took from the start, and what of it was spent before the first question."""
         if self._began_s is not None:
             now, began_s, self._began_s = time.monotonic(), self._began_s, None
-            loading = f"{self._start - began_s:.1f} s of these before the first video was read"
-            tqdm.write(f"first reply after {now - began_s:.1f} s, {loading}", file=sys.stderr)
+            loading = f"{self._start - began_s:.1f} s until the model was ready"
+            tqdm.write(f"first reply after {now - began_s:.1f} s ({loading})", file=sys.stderr)
 
     @property
     def values(self) -> list[float]:

@@ -19,7 +19,7 @@ from harness import export, extras, report, sessions, store
 from harness.output import write
 from harness.paths import AnyPath
 from harness.plan import Plan, make_plan
-from harness.predicted import USAGE, better_protocols, predictions, reads_little
+from harness.predicted import better_protocols, predictions, reads_little
 from harness.predictions.collect import LAST
 from harness.records import Record
 from harness.scoring import Scored
@@ -35,13 +35,13 @@ class Recorded:
     """A run, or a file of predictions; shows itself as the table of `harness score`.
 
     Attributes:
-        path: Where it lies.
-        name: What the table calls it.
-        plan: What was asked, and the protocol that counts.
-        records: Its replies by sample id and mode.
-        asked: The protocol whose prompt and frames it was asked with; of a file, the protocol that counts.
-        document: Content of `run.json`, None for a file.
-        notes: What is to be told of how it was read or asked, a line each.
+        path: The run folder, or the file of predictions.
+        name: The name in tables.
+        plan: Samples, modes, and the protocol that counts.
+        records: The replies by sample id and mode.
+        asked: The protocol of prompts and frames; of a file, the protocol that counts.
+        document: The content of `run.json`; None for a file.
+        notes: How the run was asked or the file was read, a line each.
     """
 
     path: Path
@@ -64,7 +64,7 @@ class Recorded:
 
     @cached_property
     def samples(self) -> list[export.Row]:
-        """One row a question, as `harness.export.rows` describes it."""
+        """A list with one row for each question; docs/api.md names the columns."""
         return export.rows(self.records, self.judged)
 
     def to_datasets(self) -> Any:
@@ -90,14 +90,14 @@ class Recorded:
 
     @cached_property
     def hint(self) -> str | None:
-        """Which protocols read more of the replies of a run, where the one that counts reads less than half; a note of a file."""
+        """Protocols that read more replies, where the protocol of a run reads less than half; None otherwise, and for a file."""
         if self.document is None or not any(reads_little(mode.get("parse_rate")) for mode in self.scores["modes"].values()):
             return None
         return better_protocols(self.plan, (record["text"] for record in self.records.values() if record["error"] is None))
 
     @property
     def identity(self) -> dict[str, str]:
-        """What must agree before two numbers are compared, in words."""
+        """Task, split and protocol, in words: two numbers can be compared where these agree."""
         version = self.plan.task.version if self.document is None else self.document["spec"]["task_version"]
         return {
             "task": f"{self.plan.task.name} v{version}",
@@ -107,12 +107,12 @@ class Recorded:
 
     @property
     def differ(self) -> str:
-        """In what the sessions differ in which a run was made, in words; empty where they do not."""
+        """What differs between the sessions of a run, in words; empty where nothing differs."""
         return "" if self.document is None else sessions.differences(self.document["sessions"])
 
     @property
     def clock(self) -> str | None:
-        """What was read back of the times that the model was told; None where nothing could be. Raises InputError."""
+        """How right the times are that the model was told; None where they cannot be read back. Raises InputError."""
         with as_written(self.path):
             return None if self.document is None else self.document["spec"]["model"].get("clock_verdict")
 
@@ -199,7 +199,11 @@ def planned(path: Path, document: Mapping[str, Any] | None, task: str | None, **
     if path.is_file() and task:
         return make_plan(task, **options)
     found = f"{path}" if path.is_file() else f"no {store.RUN} in {path}" if path.is_dir() else f"no {path}"
-    raise InputError("a run folder, or a file of predictions with --task", found, USAGE)
+    raise InputError(
+        "a run folder, or a file of predictions with --task",
+        found,
+        f"harness score {path} --task TASK, with a name of harness ls tasks",
+    )
 
 
 def plan_of(spec: Mapping[str, Any], task: str | None = None, **options: Any) -> Plan:

@@ -1,1 +1,1 @@
-"""How results are compared and shown: tables made from recorded runs."""
+"""Of vtg-harness: how results are compared and shown: tables made from recorded runs."""

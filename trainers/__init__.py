@@ -1,4 +1,4 @@
-"""Training recipes: SFT, GRPO and TempSamp-R1 on identical splits, through the input builder and parsers of evaluation."""
+"""Of vtg-harness: training recipes on identical splits, through the inputs and parsers of evaluation."""
 
 from harness.models import torchvision_fix
 

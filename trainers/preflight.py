@@ -213,7 +213,7 @@ def _check_vllm(trainer: Mapping[str, Any]) -> None:
     """Refuse rollouts by a vLLM that is not installed, or by one engine over several processes."""
     if importlib.util.find_spec("vllm") is None:
         step = "pip install -c constraints-vllm.txt -e '.[vllm]' in an environment of its own, or --set use_vllm=false"
-        raise InputError("vLLM, for rollouts by it", "not installed", step)
+        raise InputError("vLLM, which draws the replies", "not installed", step)
     size = trainer.get("vllm_tensor_parallel_size", 1)
     if trainer.get("vllm_mode", "colocate") != "server" and size != 1:
         raise InputError("an engine in each process", f"an engine over {size} GPUs", "--set vllm_mode=server")

@@ -7,6 +7,7 @@ from harness.api.boards import Board, board
 from harness.api.experiments import CellsError, Finished, experiment
 from harness.api.pages import Page, view
 from harness.api.runs import compare, load_run, run, score
+from harness.api.told import explain
 from harness.api.training import Trained, train
 from harness.recorded import Recorded as Run
 from leaderboards.compare.text import Comparison
@@ -30,6 +31,8 @@ __all__ = [
     "train",
     "view",
 ]
+
+explain([run, score, compare, board, view, train, experiment])
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,7 @@
 """`board`: runs and published rows in one ranking."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,14 +61,12 @@ def board(
     verify: bool = False,
     data_root: AnyPath | None = None,
 ) -> Board:
-    """What `harness board` does; `harness board --help` tells the options. Raises InputError, as the command says it.
+    """Rank runs and published rows, as `harness board` does. Raises InputError.
 
     Args:
         runs: Run folders, folders of runs, files of replies, or `Run` objects.
-        label: What the runs in a folder are called, by folder.
-        task: Of files of replies.
-        protocol: Under which all replies are scored again.
-        columns: What is shown, in order.
+        label: Names of the runs in the table, by run folder.
+        columns: Columns of the table, in order: `["model", "mIoU", "rank"]`.
     """
     folders, root = tuple(map(Path, runs)), paths.data_root(data_root)
     labels = tuple((Path(folder), text) for folder, text in (label or {}).items())

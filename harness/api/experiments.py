@@ -1,5 +1,7 @@
 """`experiment`: recipes x splits x seeds, trained, evaluated and compared."""
 
+from __future__ import annotations
+
 import contextlib
 import io
 import json
@@ -41,8 +43,8 @@ class Finished:
     """A finished experiment; shows itself as its tables.
 
     Attributes:
-        path: Its folder.
-        table: The board of each split and training set, and its contrasts.
+        path: The folder of the experiment.
+        table: The board of each split and training set, with the contrasts.
         result: The content of `experiment.json`.
     """
 
@@ -70,11 +72,11 @@ def experiment(
     without: str | Sequence[str] | None = None,
     data_root: AnyPath | None = None,
 ) -> Finished:
-    """What `harness experiment` does: train and evaluate every cell, or go on where it stopped; then compare them.
+    """Train, evaluate and compare every cell of an experiment; the same call continues an interrupted experiment.
 
     Raises:
-        InputError: As the command says it.
-        CellsError: Commands of cells failed.
+        InputError: The command would refuse the same.
+        CellsError: Trainings or runs of the experiment failed.
     """
     check_packages()
     if launcher and shutil.which(launcher.split()[0]) is None:

@@ -1,5 +1,7 @@
 """`view`: a run, or two side by side, as a page that a browser opens and a notebook shows."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -38,7 +40,7 @@ def view(
     force: bool = False,
     data_root: AnyPath | None = None,
 ) -> Page:
-    """What `harness view` does with one run, or with two side by side. Raises InputError, as the command says it."""
+    """Write the page of one run, or of two runs side by side, as `harness view` does. Raises InputError."""
     paths = [Path(run) for run in runs]
     if not 1 <= len(paths) <= 2:
         raise InputError("one run, or two runs", f"{len(paths)}", "api.view(RUN)")

@@ -1,5 +1,7 @@
 """`run`, `score`, `load_run` and `compare`."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -51,10 +53,10 @@ def run(
     report_to: str | Sequence[str] | None = None,
     data_root: AnyPath | None = None,
 ) -> Run:
-    """What `harness run` does, on one task; the same call continues an interrupted run. `harness run --help` tells the options.
+    """Evaluate a model on one task, as `harness run` does; the same call continues an interrupted run. Raises InputError.
 
     `model` is what `--model` names, a function of frames and one question that returns a text, or an object with
-    `answer(frames, questions)` (docs/own-model.md). Raises InputError, as the command says it, and for several tasks at once.
+    `answer(frames, questions)` (docs/own-model.md). `task` is a name, such as `charades@test`, or a file of your own.
     """
     if "," in task:
         raise InputError("one task", task, "api.run(MODEL, TASK) for each")
@@ -95,14 +97,13 @@ def score(
     data_root: AnyPath | None = None,
     choices: AnyPath | None = None,
 ) -> Run:
-    """What `harness score` does, on a run or on predictions; writes nothing. `harness score --help` tells the options.
+    """Score a run or predictions, as `harness score` does; this function writes nothing.
 
     Args:
         path: Run folder, file of predictions, or predictions in memory: a data frame, a list of rows, or replies by id.
-        task: Task of predictions.
 
     Raises:
-        InputError: As the command says it.
+        InputError: The command would refuse the same.
     """
     return open_run(
         on_disk(path),
@@ -128,7 +129,7 @@ def load_run(
     duplicates: str = "last",
     data_root: AnyPath | None = None,
 ) -> Run:
-    """A finished run, or predictions: as `score`, which also takes what is not finished. Raises InputError."""
+    """Open a finished run, or predictions. `score` has the same arguments and also opens unfinished runs. Raises InputError."""
     found = score(path, task=task, protocol=protocol, reply_key=reply_key, duplicates=duplicates, data_root=data_root)
     return check_whole(found)
 
@@ -143,10 +144,10 @@ def compare(
     force: bool = False,
     data_root: AnyPath | None = None,
 ) -> Comparison:
-    """What `harness compare` does; `harness compare --help` tells the options. Raises InputError, as the command says it.
+    """Compare every run with the first, as `harness compare` does, or diagnose a single run. Raises InputError.
 
-    Each is a run folder, a file of predictions or a `Run`; a list holds the seeds of one system. One alone is diagnosed. A `Run`
-    is compared as it was opened, but for a `protocol` that is named here.
+    Each argument is a run folder, a file of predictions or a `Run`; a list holds the seeds of one system. A `Run` is compared as
+    it was opened, unless `protocol` names other rules.
     """
     groups = [_seeds(argument) for argument in (first, *others)]
     names = [",".join(os.fspath(one) for one in group) for group in groups]

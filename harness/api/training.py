@@ -1,5 +1,7 @@
 """`train`: one training, from names to a checkpoint."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import fspath
@@ -23,8 +25,8 @@ class Trained:
     """A trained checkpoint; stands wherever a model is named: `api.run(trained, "charades")`.
 
     Attributes:
-        path: Its folder.
-        record: The content of its `train.json`.
+        path: The folder of the checkpoint.
+        record: The content of `train.json`.
     """
 
     path: Path
@@ -60,14 +62,14 @@ def train(
     dev_limit: int = 100,
     data_root: AnyPath | None = None,
 ) -> Trained:
-    """What `harness train` does; the same call continues an interrupted training. `harness train --help` tells the options.
+    """Train a model by a recipe, as `harness train` does; the same call continues an interrupted training.
 
     Args:
         task: One split or a mix of several: `charades@train,nextgqa@train:0.5`.
         set: Changes of the recipe: `["learning_rate=1e-6"]`.
 
     Raises:
-        InputError: As the command says it.
+        InputError: The command would refuse the same.
     """
     training = planned(
         *(recipe, model, task, output, split, protocol, set, lora, videos, ids, data_root, deadline),
@@ -98,7 +100,7 @@ def planned(
     data_root: AnyPath | None,
     deadline: float,
     **settings: Any,
-) -> "Training":
+) -> Training:
     """The training that options of `train` ask for, checked as far as no model is needed; `settings` are of `Training`."""
     rank = [] if lora is None else [f"lora={{r: {lora}, lora_alpha: {2 * lora}}}"]
     rules = recipes.load(fspath(recipe), [*rank, *set])

@@ -83,4 +83,4 @@ def test_rows_that_match_nothing_are_told(benchmark_root: Path, tmp_path: Path, 
     (tmp_path / "other.jsonl").write_text('{"id": "x", "text": "1 to 2"}\n')
     options = ["--task", "synthetic", "--data-root", str(benchmark_root), "--all-protocols"]
     assert main(["score", str(tmp_path / "other.jsonl"), *options]) == 2
-    assert "none of which names one" in capsys.readouterr().err
+    assert "none of which names a sample" in capsys.readouterr().err

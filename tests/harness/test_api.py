@@ -3,6 +3,7 @@
 import doctest
 import inspect
 import json
+import typing
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -121,6 +122,17 @@ def test_names_and_defaults_are_those_of_the_command_line(verb: str) -> None:
     for name in parameters.keys() - only_here:
         default = {"layout": "general", "group": "seeds"}.get(name) if verb == "board" else None
         assert (command[name] or default) == (parameters[name].default or None), name
+
+
+@pytest.mark.parametrize("name", ["run", "score", "compare", "board", "view", "train", "experiment"])
+def test_every_argument_is_explained(name: str) -> None:
+    function = getattr(api, name)
+    told = inspect.getdoc(function) or ""
+    parameters = inspect.signature(function).parameters
+    untold = [one for one in parameters if f"    {one}: " not in told]
+    assert set(untold) <= {"task", "first", "others", "runs"}, "these stand in the first paragraphs"
+    assert typing.get_type_hints(function).keys() == {*parameters, "return"}
+    assert max(map(len, told.splitlines())) <= 130 and "%(default)" not in told
 
 
 def test_a_file_of_predictions_is_scored(benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,14 +1,22 @@
 """The site builds without a warning, loads nothing from elsewhere, and every link inside it leads somewhere."""
 
+import argparse
+import dataclasses
+import html
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+from harness.arguments import parser
 
 ROOT = Path(__file__).parents[2]
 LOADS = {"script": "src", "img": "src", "iframe": "src", "link": "href", "source": "src", "video": "src"}
@@ -59,6 +67,9 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site: P
                 parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors
             ):
                 wrong.append(f"{page.relative_to(site)} leads to {one}")
+    for style in site.rglob("*.css"):
+        found = re.findall(r"(?:url\(|@import )['\"]?((?:https?:)?//[^)'\"]+)", style.read_text(encoding="utf-8"))
+        wrong += [f"{style.name} loads {one}" for one in found]
     assert wrong == []
 
 
@@ -80,11 +91,36 @@ def test_search_works_from_disk(site: Path) -> None:
     assert wrong == []
 
 
-def test_the_reference_holds_what_the_code_has(site: Path) -> None:
-    from tasks import kinds, protocol, task
-    from trainers import recipe, rewards
+def titles(site: Path, name: str) -> set[str]:
+    """What a page of the reference has as a title, or in a cell or an item as code."""
+    text = (site / "reference" / f"{name}.html").read_text(encoding="utf-8")
+    return {html.unescape(one) for one in re.findall(r"<h[23] id=[^>]*>(.+?)<a|<code>([^<]+)</code>", text) for one in one if one}
 
-    named = {"tasks": task.all_tasks(), "protocols": protocol.names(), "kinds": kinds.names(), "recipes": recipe.names()}
-    for name, known in {**named, "rewards": rewards.names()}.items():
-        titles = (site / "reference" / f"{name}.html").read_text(encoding="utf-8")
-        assert [one for one in known if f">{one}<" not in titles] == []
+
+def test_the_reference_holds_what_the_code_has(site: Path) -> None:
+    from harness import api
+    from tasks import kinds, protocol, rules, task
+    from trainers import experiment, recipe, rewards
+
+    parts = [recipe.Recipe, recipe.RewardPart, experiment.Experiment, experiment.Variant, *rules.PARTS.values(), rules.About]
+    schemas = [json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "harness" / "schemas").glob("*.json")]
+    known = {
+        "tasks": set(task.all_tasks()),
+        "protocols": set(protocol.names()),
+        "kinds": set(kinds.names()),
+        "recipes": set(recipe.names()),
+        "rewards": set(rewards.names()),
+        "python": set(dir(api)),
+        "commands": set(commands(parser())),
+        "keys": {field.name for part in parts for field in dataclasses.fields(part)} - {"name"},
+        "files": {key for schema in schemas for key in schema["properties"]},
+    }
+    assert {page: missing for page, names in known.items() if (missing := names - titles(site, page))} == {}
+
+
+def commands(command: argparse.ArgumentParser) -> Iterator[str]:
+    yield command.prog
+    for action in command._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from commands(below)

@@ -72,3 +72,24 @@ def test_the_command_uses_its_own_modules_wherever_it_is_typed(
     done = subprocess.run(typed, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert expected in done.stdout
+
+
+def test_a_distribution_that_was_installed_over_ours_is_named(installed: Path, wheel: Path, tmp_path: Path) -> None:
+    (packages,) = installed.parent.glob("lib/python*/site-packages")
+    ours, other = packages / "tasks" / "__init__.py", packages / "othertasks-1.0.dist-info"
+    kept = ours.read_text(encoding="utf-8")
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: othertasks\nVersion: 1.0\n", encoding="utf-8")
+    (other / "RECORD").write_text("tasks/__init__.py,,\n", encoding="utf-8")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    typed = [installed / "harness", "ls", "tasks"]
+    try:
+        ours.write_text("raise SystemExit('the wrong one ran')\n", encoding="utf-8")
+        done = subprocess.run(typed, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    finally:
+        ours.write_text(kept, encoding="utf-8")
+        shutil.rmtree(other)
+    assert done.returncode == 2 and "the wrong one ran" not in done.stderr
+    assert f"found:    {ours} of othertasks\n" in done.stderr
+    again = f"pip install --force-reinstall --no-deps {wheel.as_uri()}"
+    assert f"next:     pip uninstall othertasks && {again}; or use an environment of its own" in done.stderr

@@ -23,8 +23,6 @@ def sentences(text: str) -> Iterator[str]:
             yield from (found for found in END.split(" ".join(cell.split())) if found)
 
 
-LATER = {"base.md", "decisions.md"}
-"""Pages that are left as they were written: decisions are a record, and the page of the base changes with its training."""
 TERSE = {"papers.md"}
 """Notes beside tables, which speak of the paper above them."""
 ALONE = r"(?:This|These|That|Those|Both|Nor) (?:is|are|was|were|has|have|needs|means)"
@@ -40,7 +38,7 @@ def read(page: Path) -> str:
     return text.split("\n## ")[1] if page.name == "CHANGELOG.md" else text
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in LATER], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_sentences_are_short_and_name_what_they_speak_of(page: Path) -> None:
     said = list(sentences(read(page)))
     assert said, page
