@@ -206,6 +206,7 @@ def _show(verbs: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
     show.add_argument("name", help="Task, task@split, recipe, or protocol. protocol:NAME is a protocol with the name of a task.")
     show.add_argument("--sample", metavar="ID", help="Sample to show (default: the first).")
     show.add_argument("--model", help="Show the prompt as this checkpoint reads it, with all times.")
+    show.add_argument("--trust-remote-code", action="store_true", help="Allow a checkpoint to run its own code.")
     add_question_options(show)
 
 
