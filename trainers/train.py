@@ -18,7 +18,7 @@ from trl.distributed import DistributedBackend
 
 from harness import environment, store
 from harness.data.videos import check_same_file, identity
-from harness.models import loading, template
+from harness.models import loading, tags, template
 from harness.models.checkpoint import RECORD, Checkpoint, fingerprint, to_train
 from harness.models.hf import HfModel
 from harness.models.inputs import Inputs
@@ -174,6 +174,7 @@ def opened(training: Training, checkpoint: Checkpoint) -> tuple[Any, Any, Inputs
     model, processor, _ = loading.read(checkpoint, options, quantized)
     with loading.refused(checkpoint, options):
         check_positions(model)
+        tags.refuse(processor.tokenizer)
         inputs = Inputs(model, processor, checkpoint.family)
         for rules in training.protocols:
             template.check(processor, rules.prompt)

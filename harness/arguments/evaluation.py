@@ -127,6 +127,7 @@ def show(verbs: Verbs) -> None:
     )
     show.add_argument("--sample", metavar="ID", help="Sample to show (default: the first).")
     show.add_argument("--model", help="Show the prompt as this checkpoint reads it, with all times.")
+    show.add_argument("--trust-remote-code", action="store_true", help="Allow a checkpoint to run its own code.")
     add_question_options(show)
 
 

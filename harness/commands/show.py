@@ -40,7 +40,7 @@ def main(options: Namespace) -> int:
         return 0
     plan = make_plan(**given(make_plan, options))
     floors = [heading(plan), render(floor_rows(plan))]
-    sys.stdout.write("\n".join([*_card(plan), "", *floors, "", *_sample(plan, options.sample, options.model)]) + "\n")
+    sys.stdout.write("\n".join([*_card(plan), "", *floors, "", *_sample(plan, options)]) + "\n")
     return 0
 
 
@@ -78,7 +78,8 @@ def _card(plan: Plan) -> list[str]:
     return lines + video_notes(plan)
 
 
-def _sample(plan: Plan, identifier: str | None, model: str | None) -> list[str]:
+def _sample(plan: Plan, options: Namespace) -> list[str]:
+    identifier, model = options.sample, options.model
     by_id = {sample.id: sample for sample in plan.samples}
     if identifier is not None and identifier not in by_id:
         raise InputError(f"the id of a sample of {plan.name}", repr(identifier), f"harness show {plan.name}")
@@ -102,7 +103,7 @@ def _sample(plan: Plan, identifier: str | None, model: str | None) -> list[str]:
     if model is not None:
         with extras.needed("hf"):
             from harness.models.shown import Shown
-        shown = Shown(model, Options())
+        shown = Shown(model, Options(trust_remote_code=options.trust_remote_code))
     with FramePool(plan.protocol.video, 28 if shown is None else shown.pixel_factor) as pool:
         ((_, frames),) = pool.frames([Job(sample.id, path, sample.clip)])
     if isinstance(frames, Failure):

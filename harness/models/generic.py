@@ -19,6 +19,7 @@ from harness.models.generate import Output, Row, Rules, shared_length
 from harness.models.options import Options
 from harness.models.processed import Given, Processed
 from harness.models.prompt import special_token
+from harness.models.tags import said
 from harness.models.verdict import right_to
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
@@ -165,7 +166,7 @@ class GenericModel:
         return [self._reply(row, output, frames) for row, output, frames in zip(rows, outputs, shown, strict=True)]
 
     def _reply(self, row: Row, output: Output, frames_json: str) -> Reply:
-        text = self.processor.tokenizer.decode(output.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text = said(self.processor.tokenizer, output.ids)
         digest = hashlib.sha256(f"{row.ids}\n{frames_json}".encode()).hexdigest()
         return Reply(text, digest, len(row.ids), len(output.ids), output.truncated)
 

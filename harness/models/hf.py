@@ -18,6 +18,7 @@ from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from harness.models.spread import home
+from harness.models.tags import said
 from harness.models.verdict import right_to
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
@@ -168,6 +169,6 @@ class HfModel:
         return [self._reply(row, output, frames) for row, output, frames in zip(rows, outputs, shown, strict=True)]
 
     def _reply(self, row: generate.Row, output: generate.Output, frames_json: str) -> Reply:
-        text = self.processor.tokenizer.decode(output.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text = said(self.processor.tokenizer, output.ids)
         digest = hashlib.sha256(f"{row.ids}\n{frames_json}".encode()).hexdigest()
         return Reply(text, digest, len(row.ids), len(output.ids), output.truncated)

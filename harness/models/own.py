@@ -5,6 +5,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol
@@ -125,8 +126,10 @@ class OwnModel:
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> list[Reply | Failure]:
         """What the class replies. Raises AnswerError where it raises, and InputError where it does not give what it should."""
+        # The class may change what it is given; its clock is held against the times as they were.
+        own = None if frames is None else replace(frames, time_s=frames.time_s.copy())
         try:
-            replies = self._model.answer(frames, questions)
+            replies = self._model.answer(own, list(questions))
             told_s = getattr(self._model, "told_s", None)
         except (InputError, AnswerError):
             raise
@@ -158,7 +161,7 @@ class OwnModel:
             raise self._wrong("told_s: seconds, one for each frame", f"{_kind(told_s)}: {error}") from error
         if times_s.shape != frames.time_s.shape or not np.isfinite(times_s).all():
             expected = f"told_s: {len(frames.time_s)} finite seconds, one for each frame"
-            raise self._wrong(expected, f"values of shape {times_s.shape}")
+            raise self._wrong(expected, f"values of shape {times_s.shape}, {int(np.isfinite(times_s).sum())} of them finite")
         return wrong_by_s(times_s, frames.time_s, float(np.diff(frames.time_s).max(initial=0.0)))
 
     def _setting(self, name: str, default: bool) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from harness.frames import Frames
-from harness.models import clock, families
+from harness.models import clock, families, tags
 from harness.models.chat import messages
 from harness.models.families import Family, Positions
 from harness.models.families.qwen2_vl import PAD, START
@@ -75,8 +75,7 @@ def timed(video: Video, tokenizer: Any, frames: Frames) -> Video:
 
 def special_token(processor: Any, text: str, family: Family | None = None) -> Failure | None:
     """A failure if the text contains a special token, or one that stands for a picture: it changes the prompt's structure."""
-    special = [token.content for token in processor.tokenizer.added_tokens_decoder.values() if token.special]
-    special += [] if family is None else [*family.pictures, *family.around]
+    special = [*tags.special(processor.tokenizer).values(), *(() if family is None else (*family.pictures, *family.around))]
     inside = next((token for token in special if token in text), None)
     return None if inside is None else Failure("special-token", f"the question contains {inside}")
 

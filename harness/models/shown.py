@@ -6,8 +6,8 @@ from typing import Any
 import transformers
 
 from harness.frames import Frames
-from harness.models import clock, families, loading, prompt
-from harness.models.checkpoint import Checkpoint, find
+from harness.models import adapters, clock, families, loading, prompt
+from harness.models.checkpoint import Checkpoint
 from harness.models.options import Options
 from harness.models.processed import Processed
 from tasks.rules import PromptRules
@@ -17,11 +17,12 @@ class Shown:
     """The processor of a checkpoint. Raises InputError where there is none, or it cannot be loaded."""
 
     def __init__(self, name: str, options: Options) -> None:
-        self.checkpoint: Checkpoint = find(name, options.trust_remote_code)
+        self.checkpoint: Checkpoint = adapters.find(name, options.trust_remote_code)
         self.family = families.of(self.checkpoint.family)
         processors: Any = transformers.AutoProcessor
         with loading.refused(self.checkpoint, options):
-            self.processor = processors.from_pretrained(self.checkpoint.folder, trust_remote_code=options.trust_remote_code)
+            folder = adapters.processor_folder(self.checkpoint)
+            self.processor = processors.from_pretrained(folder, trust_remote_code=options.trust_remote_code)
             self._inputs = Processed(self.processor, self.family)
         self.pixel_factor = self._inputs.pixel_factor
 

@@ -20,6 +20,7 @@ from harness.models.checkpoint import Checkpoint, fingerprint, trained_on
 from harness.models.generate import Row, Rules
 from harness.models.inputs import Inputs
 from harness.models.options import Options
+from harness.models.tags import said
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
 from tasks.question import Question
@@ -216,6 +217,6 @@ class VllmModel:
         self._prompted += len(row.ids)
         self._cached += output.num_cached_tokens or 0
         ids = list(output.outputs[0].token_ids)
-        text = self.processor.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text = said(self.processor.tokenizer, ids)
         digest = hashlib.sha256(f"{row.ids}\n{video.frames_json}".encode()).hexdigest()
         video.outcomes[index] = Reply(text, digest, len(row.ids), len(ids), output.outputs[0].finish_reason == "length")

@@ -99,6 +99,13 @@ def test_wrong_times_are_seen(write: Write, ask: Callable[..., int], tmp_path: P
     assert all(record["wrong_clock_s"] > 5 for record in records(tmp_path))
 
 
+def test_what_a_class_does_to_its_arguments_hides_nothing(write: Write, ask: Callable[..., int], tmp_path: Path) -> None:
+    changed = RIGHT.replace("        self.told_s", "        frames.time_s[:] += 4\n        self.told_s")
+    taken = changed.replace("for question in questions]", "for question in [questions.pop() for _ in range(len(questions))]]")
+    assert ask(write(taken)) == 0
+    assert [record["wrong_clock_s"] for record in records(tmp_path)] == [4.0] * 6
+
+
 def test_a_model_that_reads_the_file_itself(write: Write, ask: Callable[..., int], tmp_path: Path) -> None:
     text = """
 class Mine:

@@ -11,7 +11,7 @@ import transformers
 
 from harness import environment
 from harness.frames import Frames, Job
-from harness.models import attention, families, prompt, template
+from harness.models import attention, families, prompt, tags, template
 from harness.models.checkpoint import to_train
 from harness.models.loading import DTYPES, check_processor, refused
 from harness.models.options import Options
@@ -149,6 +149,7 @@ def empty_model(training: Training) -> tuple[Any, Any]:
             model = models.from_config(config, dtype=DTYPES[precision(training).weights])
         processor = transformers.AutoProcessor.from_pretrained(checkpoint.folder)
         check_processor(model, processor, checkpoint)
+        tags.refuse(processor.tokenizer)
         for rules in training.protocols:
             template.check(processor, rules.prompt)
     if training.recipe.freeze_vision:
