@@ -86,7 +86,7 @@ def evaluate(
         for part, summary in zip(parts, run_together(parts, load, decoder, loader.asked, secrets), strict=True):
             if summary.scores is not None and (document := store.read_run(part.folder)) is not None:
                 trackers.send(senders, name, part.folder, document["spec"], summary.scores)
-            yield part.plan, replace(summary, notes=loader.notes)
+            yield part.plan, replace(summary, notes=(*loader.notes, *summary.notes))
 
 
 def _continued(plan: Plan, folder: Path) -> Plan:

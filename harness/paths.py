@@ -50,6 +50,16 @@ def folder(named: str, origin: str) -> Path:
     return path
 
 
+def video_folders(given: AnyPath | Sequence[AnyPath]) -> list[Path]:
+    """The folders of `--videos`. Raises InputError where one is not there: a typo would be searched in vain."""
+    origin = OPTIONS["videos"]
+    found = [folder(os.fspath(each), origin) for each in listed(given)]
+    for path in found:
+        if not path.exists():
+            raise InputError(f"a folder as {origin}", f"{path} does not exist", _step(origin, "DIR"))
+    return found
+
+
 def usable(named: str, origin: str) -> str:
     """A path as a user names it, `~` written out. Raises InputError where the system refuses the name itself."""
     try:
@@ -84,8 +94,7 @@ def check(options: Namespace) -> None:
             setattr(options, name, _each(given, origin))
         elif isinstance(given, list):
             setattr(options, name, [_each(one, origin) for one in given])
-    for named in getattr(options, "videos", ()):
-        folder(named, OPTIONS["videos"])
+    video_folders(getattr(options, "videos", ()))
 
 
 def run_folder(output: AnyPath | None, model: str, run_name: str, only_one: bool) -> Path:

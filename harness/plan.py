@@ -152,10 +152,11 @@ def make_plan(
     modes = listed(modes) or ("direct" if "direct" in rules.prompt.modes else next(iter(rules.prompt.modes)),)
     samples = tasks.load(task, split, root)
     _check_fits(rules, modes, samples, f"{task.name}@{split}")
-    folders = distinct((*paths.listed(videos), *_video_folders(task, root)))
+    own_videos = paths.video_folders(videos)
+    folders = distinct((*own_videos, *_video_folders(task, root)))
     # The folder of a user's file can be anything, the home directory for one: what lies below it is not looked through.
     own_folder = {Path(task.own_path).parent} if task.own_path and Path(task.own_path).is_file() else set()
-    flat = own_folder - {path.absolute() for path in paths.listed(videos)}
+    flat = own_folder - {path.absolute() for path in own_videos}
     found = find_videos((sample.video for sample in samples), folders, flat)
     there = {video: match.path for video, match in found.matches.items()}
     chosen = samples if limit is None else spread(samples, limit, seed, there)

@@ -1,16 +1,18 @@
 """A file of predictions held against a plan: its replies, and notes on how it was read."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from harness.plan import Plan
 from harness.predictions import originals
 from harness.predictions.collect import FIRST, LAST, MEAN, REFUSE, Collected, Records
 from harness.predictions.keys import DOCUMENT
 from harness.predictions.read import Predictions, Row, as_record
+from harness.records import Record
 from tasks import protocol as protocols
 from tasks.errors import InputError, unknown
 from tasks.parsers import parser
@@ -112,6 +114,13 @@ def check_duplicates(plan: Plan, duplicates: str) -> None:
 def reads_little(share: float | None) -> bool:
     """Whether a parser reads so few of the replies that another protocol may be meant."""
     return share is not None and share < 0.5
+
+
+def hint(plan: Plan, scores: Mapping[str, Any], records: Iterable[Record]) -> str | None:
+    """`better_protocols` of the replies of a run, by its `scores.json`; None where enough of them are read."""
+    if not any(reads_little(mode.get("parse_rate")) for mode in scores["modes"].values()):
+        return None
+    return better_protocols(plan, (record["text"] for record in records if record["error"] is None))
 
 
 def better_protocols(plan: Plan, texts: Iterable[str]) -> str:

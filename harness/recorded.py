@@ -5,6 +5,7 @@ rules as they stand in `run.json`, also where the protocol of that name has chan
 protocol of its task.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from harness import export, extras, report, sessions, store
 from harness.output import write
 from harness.paths import AnyPath
 from harness.plan import Plan, make_plan
-from harness.predicted import better_protocols, predictions, reads_little
+from harness.predicted import hint, predictions
 from harness.predictions.collect import LAST
 from harness.records import Record
 from harness.scoring import Scored
@@ -90,10 +91,8 @@ class Recorded:
 
     @cached_property
     def hint(self) -> str | None:
-        """Protocols that read more replies, where the protocol of a run reads less than half; None otherwise, and for a file."""
-        if self.document is None or not any(reads_little(mode.get("parse_rate")) for mode in self.scores["modes"].values()):
-            return None
-        return better_protocols(self.plan, (record["text"] for record in self.records.values() if record["error"] is None))
+        """Which protocols read more of the replies of a run, where the one that counts reads less than half; a note of a file."""
+        return None if self.document is None else hint(self.plan, self.scores, self.records.values())
 
     @property
     def identity(self) -> dict[str, str]:
@@ -168,6 +167,7 @@ def open_run(
         found, notes = predictions(plan, place, reply_key, duplicates, keep_texts, None if choices is None else Path(choices))
         return Recorded(place, place.name, plan, found, plan.protocol, notes=tuple(notes))
     with as_written(place):
+        _check_replies(place, document)
         if whole:
             _check_end(place, document)
         plan, asked = planned(place, document, task, **options), protocols.from_dict(document["spec"]["protocol"])
@@ -245,8 +245,16 @@ def _check_end(folder: Path, run: Mapping[str, Any]) -> None:
     check_last_line(folder, _again(run))
 
 
+def _check_replies(folder: Path, run: Mapping[str, Any]) -> None:
+    """Refuse the scores of a file that `harness score --output` kept: they have no replies. Raises InputError."""
+    model = run["spec"]["model"]
+    if model.get("backend") == store.PREDICTIONS:
+        step = f"give {model['file']} itself, with --task; harness run --model replay:{model['file']} keeps replies as well"
+        raise InputError("a run with its replies", f"{folder}, which keeps the scores of {model['file']} alone", step)
+
+
 def _again(run: Mapping[str, Any]) -> str:
-    return f"{' '.join(run['sessions'][-1]['command'])} (the same command continues the run)"
+    return f"{shlex.join(run['sessions'][-1]['command'])} (the same command continues the run)"
 
 
 def _restricted(plan: Plan, ids_sha256: str, records: Mapping[tuple[str, str], Record]) -> Plan:

@@ -15,6 +15,8 @@ from tasks.errors import InputError
 
 SAMPLES, RUN, SCORES, LOCK = "samples.jsonl", "run.json", "scores.json", ".lock"
 RUN_SCHEMA = "vtg-harness/run/1"
+PREDICTIONS = "predictions"
+"""Backend of a run that keeps the scores of a file of predictions without its replies."""
 AGAIN = "type the command of that run again to continue"
 HALVES = "backslashreplace"
 """UTF-8 cannot hold halves of characters (`"\\ud800"`), which replies may contain; so encoded they are what JSON spells them."""

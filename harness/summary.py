@@ -9,6 +9,7 @@ from harness import sessions, store
 from harness.models import naming
 from harness.models.verdict import WHOLE_S, right_to
 from harness.plan import Plan
+from harness.predicted import hint
 from harness.records import MODEL_ERROR, Record, error_type
 from harness.report import Floor, floor_rows, floors, heading, render, rows
 from harness.scores import scores_of
@@ -27,7 +28,7 @@ class Summary:
         wrong_clocks: For each reply to wrong times, by how many seconds they were wrong.
         again: Whether the run had finished before, and nothing was asked.
         max_new_tokens: The limit on the length of its replies, None where it is not known.
-        notes: What is to be told of how its model read its replies, a line each.
+        notes: What is to be told of how its replies were read, a line each.
     """
 
     folder: Path
@@ -51,8 +52,10 @@ def summarize(plan: Plan, folder: Path, records: Mapping[tuple[str, str], Record
     tokens = [record["tokens"] for record in records.values() if record["tokens"] is not None]
     total = sum(count["prompt"] for count in tokens), sum(count["new"] for count in tokens)
     wrong_clocks = tuple(record["wrong_clock_s"] for record in records.values() if "wrong_clock_s" in record)
-    limit = plan.protocol.decoding.max_new_tokens
-    return Summary(folder, score_plan(plan, records), failed(plan, records), total, wrong_clocks, max_new_tokens=limit)
+    limit, scores = plan.protocol.decoding.max_new_tokens, score_plan(plan, records)
+    better = hint(plan, scores, records.values())
+    notes = () if better is None else (better,)
+    return Summary(folder, scores, failed(plan, records), total, wrong_clocks, max_new_tokens=limit, notes=notes)
 
 
 def failed(plan: Plan, records: Mapping[tuple[str, str], Record]) -> int:

@@ -87,9 +87,8 @@ def added(group: str, known: Collection[str]) -> dict[str, Thing]:
             if other is None and thing.name in found and found[thing.name].path != thing.path:
                 other = f"{found[thing.name].path} and {thing.path}"
             if other is not None:
-                raise InputError(
-                    f"each of the {group} under a name of its own", f"{thing.name!r}: {other}", f"rename {thing.path}"
-                )
+                step = f"pip uninstall {thing.origin}, or rename {thing.path}" if thing.module else f"rename {thing.path}"
+                raise InputError(f"each of the {group} under a name of its own", f"{thing.name!r}: {other}", step)
             found[thing.name] = thing
     return dict(sorted(found.items()))
 

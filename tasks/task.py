@@ -75,7 +75,10 @@ def find(name: str, data_root: Path = Path()) -> Task:
         return own.of_folder(folder, name)
     if any(path.is_file() for path in (Path(name), data_root / name)):
         expected = f"own data as JSON Lines, one object a line, in a file whose name ends in {own.SUFFIX}"
-        step = f"write it so (see docs/own-data.md), then: harness data check NAME{own.SUFFIX}"
+        step = (
+            f"for annotations of a benchmark: --tasks NAME --annotations {name}; "
+            f"for your own data, write them so (see docs/own-data.md): NAME{own.SUFFIX}"
+        )
         raise InputError(expected, f"a file {name}", step)
     step = "harness ls tasks; own data are named by their path: DIR/my.jsonl, or a folder with train.jsonl, test.jsonl …"
     raise InputError("the name of a task", unknown(name, by_name), step)

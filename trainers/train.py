@@ -6,7 +6,8 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -155,15 +156,35 @@ def _run(training: Training, shares: Sequence[Share], record: dict[str, Any], ma
             trainer.add_callback(DevEvaluation(asked, training.dev_every, training.folder, answering, read_frames))
         if whole is not None:
             examples.replaced |= check_whole(whole)["replaced"]
-        result = trainer.train(resume_from_checkpoint=None if whole is None else str(whole))
+        with _tells_where_it_continues(trainer):
+            result = trainer.train(resume_from_checkpoint=None if whole is None else str(whole))
         _save(trainer, training, checkpoint)
         replaced = trainer.replaced()
     return {
-        "from_step": 0 if whole is None else int(whole.name.rpartition("-")[2]),
+        "from_step": 0 if whole is None else _step(whole),
         "steps": trainer.state.global_step,
         "loss": result.training_loss,
         "replaced": replaced,
     }
+
+
+@contextmanager
+def _tells_where_it_continues(trainer: Any) -> Iterator[None]:
+    """Log after which step a training continues that is stopped."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        last, state = last_checkpoint(Path(trainer.args.output_dir)), trainer.state
+        where = "from the start: no checkpoint was saved" if last is None else f"after step {_step(last)}, the last checkpoint"
+        logger.warning(
+            "stopped after step %d of %d; the same command continues %s (--set save_steps=N, now %g)",
+            *(state.global_step, state.max_steps, where, trainer.args.save_steps),
+        )
+        raise
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def opened(training: Training, checkpoint: Checkpoint) -> tuple[Any, Any, Inputs]:

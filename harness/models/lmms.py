@@ -64,6 +64,8 @@ def load(model: str, name: str, simple: bool, protocol: Protocol, options: Optio
         raise
     except Exception as error:
         step = "look at the arguments of that class; --model-args gives arguments"
+        if isinstance(error, ModuleNotFoundError):
+            step = f"install the package that brings {error.name}, often pip install {error.name}"
         raise InputError(f"a model that {name} of lmms-eval can open", f"{type(error).__name__}: {error}", step) from error
     opened = LmmsModel(model, name, lm, options)
     opened.clock, opened.sight = opened.probe(protocol)

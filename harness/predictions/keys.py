@@ -65,6 +65,11 @@ def value(row: Mapping[str, Any], key: str) -> Any:
     return [row[key], row[end]] if end is not None and key in row and end in row else row.get(key)
 
 
+def in_words(key: str) -> str:
+    """The key of a reply; for that of a start, both keys."""
+    return " and ".join(f"`{name}`" for name in (key, _end(key)) if name is not None)
+
+
 @lru_cache(1024)
 def _end(key: str) -> str | None:
     """The key of the end that belongs to a key of a start, None for other keys."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.predictions import files, originals
-from harness.predictions.keys import DOCUMENT, ReplyKey, is_empty, is_of_moments, shape_of, value
+from harness.predictions.keys import DOCUMENT, ReplyKey, in_words, is_empty, is_of_moments, shape_of, value
 from harness.predictions.match import Index, Match, Numbered, names_a_sample
 from harness.predictions.names import KEY, MOMENTS, OFTEN_TRUE_TEXTS, OPTION, SALIENCY, TEXTS, plain_key
 from harness.predictions.originals import letter
@@ -80,7 +80,7 @@ class Predictions:
             return
         key = ReplyKey(self._path, islice(files.rows(self._path), HEAD), self._asked)
         self._key = key.name
-        self._source = f"the reply is read from `{key.name}`" if key.name else ""
+        self._source = f"the reply is read from {in_words(key.name)}" if key.name else ""
         for where, row in files.rows(self._path):
             shape = shape_of(row)
             if shape.exported and self._asked is None:

@@ -49,3 +49,14 @@ def test_the_same_file_is_kept_again_and_another_is_refused(
     assert "model.sha256 was" in capsys.readouterr().err
     assert (tmp_path / "kept" / "scores.json").read_bytes() == before
     assert main(["score", str(tmp_path / "run"), "--data-root", str(benchmark_root), "--output", str(tmp_path / "x")]) == 2
+
+
+@pytest.mark.parametrize("verb", ["score", "compare", "export --format csv", "view"])
+def test_kept_scores_without_replies_are_never_read_as_replies(
+    verb: str, benchmark_root: Path, tmp_path: Path, predictions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert keep(benchmark_root, tmp_path / "kept", predictions, "--system", "My system") == 0
+    capsys.readouterr()
+    assert main([*verb.split(), str(tmp_path / "kept"), "--data-root", str(benchmark_root)]) == 2
+    said = capsys.readouterr()
+    assert not said.out and "keeps the scores of said.jsonl alone" in said.err and "replay:said.jsonl" in said.err

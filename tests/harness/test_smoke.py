@@ -13,6 +13,7 @@ from harness import api
 from harness.cli import main
 from harness.plan import make_plan
 from harness.synthetic.make import make
+from tasks.errors import InputError
 
 LOOKS = """
 class Model:
@@ -131,3 +132,27 @@ def test_what_a_tracker_raises_loses_nothing(
     run(tmp_path, data, "--report-to", "wandb", code=2)
     assert "wandb: RuntimeError: no such server" in capsys.readouterr().err
     assert (tmp_path / "run" / "scores.json").is_file()
+
+
+def test_replies_that_are_not_read_name_the_protocols_that_read_them(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where a model that was asked gives them, not a file."""
+    (tmp_path / "prose.py").write_text(LOOKS.replace("<answer>1 to 4</answer>", "From 1.0 to 4.0 seconds."))
+    typed = ["run", "--model", f"{tmp_path / 'prose.py'}:Model", "--tasks", "synthetic", "--data-root", str(data)]
+    assert main([*typed, "--protocol", "default", "--output", str(tmp_path / "run")]) == 0
+    assert "reads a span in 0 of 18 replies" in (said := capsys.readouterr().err) and "`lmms-charades` reads 18" in said
+
+
+def test_a_folder_of_videos_that_is_not_there_is_refused(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A typo: what lies elsewhere would be taken without a word."""
+    run(tmp_path, data, "--videos", str(tmp_path / "vidoes"), code=2)
+    assert f"{tmp_path / 'vidoes'} does not exist" in capsys.readouterr().err
+    with pytest.raises(InputError, match="vidoes does not exist"):
+        make_plan("synthetic", None, None, None, data, videos=tmp_path / "vidoes")
+
+
+def test_annotations_in_the_place_of_a_task_name_the_option_for_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "charades_sta_test.txt").write_text("3MSZA 24.3 30.4##person turn a light on.\n")
+    assert main(["data", "check", str(tmp_path / "charades_sta_test.txt")]) == 2
+    assert f"--tasks NAME --annotations {tmp_path / 'charades_sta_test.txt'}" in capsys.readouterr().err

@@ -62,7 +62,12 @@ class Interrupt(TrainerCallback):  # type: ignore[misc]
 
 @pytest.mark.parametrize("recipe", ["sft", "tempsamp"])
 def test_twelve_steps_are_six_and_six(
-    recipe: str, checkpoints: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: str,
+    checkpoints: dict[str, Path],
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     arguments = {"max_steps": 12, "save_steps": 3}
     assert main(typed(checkpoints["qwen3_vl"], data, tmp_path / "whole", recipe, **arguments)) == 0
@@ -70,6 +75,7 @@ def test_twelve_steps_are_six_and_six(
     with monkeypatch.context() as patch:
         patch.setattr(training_module, "callbacks", lambda folder: [*made(folder), Interrupt(8)])
         assert main(typed(checkpoints["qwen3_vl"], data, tmp_path / "halves", recipe, **arguments)) == 130
+    assert "stopped after step 8 of 12; the same command continues after step 6" in caplog.text
     assert last_checkpoint(tmp_path / "halves" / "checkpoints").name == "checkpoint-6"
     assert main(typed(checkpoints["qwen3_vl"], data, tmp_path / "halves", recipe, **arguments)) == 0
     whole, halves = weights(tmp_path / "whole"), weights(tmp_path / "halves")

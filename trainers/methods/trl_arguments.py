@@ -41,6 +41,7 @@ REASONS: Mapping[str, str] = {
     **dict.fromkeys(_LOSS, "the loss is computed on packed rows, which do not pass there"),
     "reward_weights": "the weight of each reward stands in `rewards`",
     "local_rank": "the launcher says it",
+    "enable_jit_checkpoint": "a checkpoint amid a step does not continue to the same weights; use save_steps",
 }
 """Arguments that would be ignored, or would break the training, each with the reason."""
 
@@ -50,7 +51,7 @@ HARMLESS = (
     "project", "report_to", "trackio_bucket_id", "trackio_space_id", "trackio_static_space_id", "log_completions",
     "log_multimodal", "num_completions_to_print", "log_unique_prompts", "log_completions_hub_repo", "hub_always_push",
     "hub_model_id", "hub_private_repo", "hub_revision", "hub_strategy", "push_to_hub", "save_on_each_node", "save_only_model",
-    "save_steps", "save_strategy", "save_total_limit", "enable_jit_checkpoint", "restore_callback_states_from_checkpoint",
+    "save_steps", "save_strategy", "save_total_limit", "restore_callback_states_from_checkpoint",
     "dataloader_pin_memory", "torch_empty_cache_steps", "ddp_backend", "ddp_timeout", "ddp_bucket_cap_mb",
     "ddp_broadcast_buffers", "ddp_static_graph", "ddp_find_unused_parameters", "full_determinism",
 )  # fmt: skip
