@@ -16,6 +16,7 @@ from harness.records import Record
 from tasks import protocol as protocols
 from tasks.errors import InputError, unknown
 from tasks.parsers import parser
+from tasks.protocol import Protocol
 from tasks.rules import AnswerRules
 
 SHOWN = 5
@@ -144,6 +145,30 @@ def better_protocols(plan: Plan, texts: Iterable[str]) -> str:
     of = f"{'the first ' if len(tried) == TRIED else ''}{len(tried):,} replies"
     found = f"protocol {own.name} (parser `{own.answer.parser}`) reads a span in {count(own.answer):,} of {of}"
     return f"{found}; {known} (see {DOCUMENT})"
+
+
+def misread(asked: Protocol, used: Protocol, records: Iterable[Record]) -> str | None:
+    """What must be told of replies that were asked under one protocol and are read under another; None where nothing must."""
+    if asked.answer == used.answer:
+        return None
+    if (theirs := asked.answer.unit) != (unit := used.answer.unit):
+        return f"protocol {used.name} reads {unit}, and the replies were asked under {asked.name}, which reads {theirs}"
+    read_here = (one["text"] for one in records if one["text"] is not None and not one.keys() & {"prediction", "read"})
+    tried = list(islice(read_here, TRIED))
+    if not tried or not reads_little((own := _count(used, tried)) / len(tried)) or (best := _count(asked, tried)) <= own:
+        return None
+    of = f"{own:,} of {'the first ' if len(tried) == TRIED else ''}{len(tried):,} replies"
+    better = f"{asked.name} (parser `{asked.answer.parser}`), under which they were asked, reads {best:,}"
+    return f"protocol {used.name} (parser `{used.answer.parser}`) reads {of}; {better}"
+
+
+def _count(rules: Protocol, texts: Iterable[str]) -> int:
+    """How many texts a protocol reads something of; none where its parser is not at hand."""
+    try:
+        read = parser(rules.answer)
+    except InputError:
+        return 0
+    return sum(1 for text in texts if read(text).failure is None)
 
 
 def _few(count: int, examples: list[str]) -> str:

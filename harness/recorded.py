@@ -20,7 +20,7 @@ from harness import export, extras, report, sessions, store
 from harness.output import write
 from harness.paths import AnyPath
 from harness.plan import Plan, make_plan
-from harness.predicted import hint, predictions
+from harness.predicted import hint, misread, predictions
 from harness.predictions.collect import LAST
 from harness.records import Record
 from harness.scoring import Scored
@@ -90,6 +90,16 @@ class Recorded:
             return export.model_card(self.plan, self.scores, self.document["spec"]["model"]["name"])
 
     @cached_property
+    def misread(self) -> str | None:
+        """What must be told of replies that were asked under another protocol and do not fit the one that counts."""
+        return None if self.document is None else misread(self.asked, self.plan.protocol, self.records.values())
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """`notes`, and `misread` with the name of the run."""
+        return (*self.notes, *([f"{self.name}: {self.misread}"] if self.misread else []))
+
+    @cached_property
     def hint(self) -> str | None:
         """Which protocols read more of the replies of a run, where the one that counts reads less than half; a note of a file."""
         return None if self.document is None else hint(self.plan, self.scores, self.records.values())
@@ -120,12 +130,13 @@ class Recorded:
 
     def __repr__(self) -> str:
         limit = None if self.document is None else self.asked.decoding.max_new_tokens
-        return conclusion(self.name, self.plan, Summary(self.path, self.scores, 0, max_new_tokens=limit)).rstrip("\n")
+        table = conclusion(self.name, self.plan, Summary(self.path, self.scores, 0, max_new_tokens=limit)).rstrip("\n")
+        return f"{self.misread}\n{table}" if self.misread else table
 
     def _repr_html_(self) -> str:
-        clock = [f"clock: {self.clock}"] if self.clock else []
+        doubts = [*([self.misread] if self.misread else []), *([f"clock: {self.clock}"] if self.clock else [])]
         floors = report.floor_rows(self.plan, report.floors(self.plan, tells_whole_seconds(self.path)))
-        return html([report.heading(self.plan), *clock], [*report.rows(self.name, self.scores), *floors])
+        return html([report.heading(self.plan), *doubts], [*report.rows(self.name, self.scores), *floors])
 
 
 def named(protocol: Protocol) -> str:

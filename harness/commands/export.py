@@ -20,7 +20,7 @@ def main(options: Namespace) -> int:
     if kind not in (*export.FORMATS, MODEL_CARD):
         raise InputError(f"--format: {', '.join((*export.FORMATS, MODEL_CARD))}, or a file with that ending", repr(kind), USAGE)
     run = api.load_run(**given(api.load_run, options))
-    sys.stderr.write("".join(f"{note}\n" for note in run.notes))
+    sys.stderr.write("".join(f"{note}\n" for note in run.told))
     content = f"---\n{run.model_card()}\n---\n".encode() if kind == MODEL_CARD else export.encode(run.samples, kind)
     if output is not None:
         write(output, content)

@@ -36,8 +36,10 @@ def main(options: Namespace) -> int:
             found = judge(chosen.samples, run.records, run.plan.protocol, mode)
             lines.append(Plotted(name, found, run.training if mode == chosen.modes[0] else ()))
     plan = chosen.shown[0].plan
-    forced = ", FORCED" if chosen.forced else ""
-    title = f"{plan.name}, protocol {plan.protocol.name}, {len(chosen.samples):,} queries{forced}"
+    misread = [f"{run.name}: {run.misread}" for run in chosen.shown if run.misread]
+    sys.stderr.write("".join(f"{note}\n" for note in misread))
+    doubts = "".join([", FORCED" if chosen.forced else "", ", REPLIES OF ANOTHER FORM" if misread else ""])
+    title = f"{plan.name}, protocol {plan.protocol.name}, {len(chosen.samples):,} queries{doubts}"
     write(output, plot(title, lines, kind))
     sys.stdout.write(f"{output}\n")
     return 0

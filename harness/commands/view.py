@@ -53,7 +53,7 @@ def _folder(options: Namespace, folder: Path) -> int:
         name = os.path.relpath(run, folder.resolve())
         page = (run if name.startswith(os.pardir) else output.parent / name) / PAGE
         try:
-            entries[run] = board.load(run, root)
+            entries[run] = board.load(run, root, options.protocol)
             _write_page(options, [run], page)
         except InputError as error:
             refused.append((name, without_folders(error.found)))

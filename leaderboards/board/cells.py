@@ -32,11 +32,11 @@ def head(fact: str) -> str:
 def facts(row: Row) -> dict[str, str]:
     """The text of every fact of `FACTS`."""
     known = {name: found.value for name, found in row.counts.items()}
-    n = "-" if "n" not in known else f"{known['n']:.6g}"
+    n, asked = (f"{known[name]:.6g}" if name in known else "-" for name in ("n", "asked"))
     texts = {
         "seeds": str(row.seeds) if row.seeds > 1 else "-",
         "n": n,
-        "coverage": f"{known['answered']:.6g}/{n} ({percent(known.get('coverage'))})" if "answered" in known else "-",
+        "coverage": f"{known['answered']:.6g}/{asked} ({percent(known.get('coverage'))})" if "answered" in known else "-",
         "parsed": percent(known.get("parsed")),
         "gap": number(row.counts.get("gap", NONE), 1),
         "train s": f"{known['seconds']:.0f}" if "seconds" in known else "-",

@@ -64,7 +64,7 @@ class Row:
         metrics: Numbers by the heading of their column, in order.
         main: Heading of the metric that ranks; empty for papers.
         identity: Of the numbers of a run or of a rule; None for papers.
-        counts: `n`, `answered`, `cut off` questions; `coverage`, `parsed` as shares; query `gap`; `seconds` of training.
+        counts: `n`, `answered`, `asked`, `cut off` questions; `coverage`, `parsed` as shares; query `gap`; `seconds` of training.
             What is not known is absent.
         trained_on: Split, or what a paper says.
         commit: Of the harness.
@@ -194,7 +194,8 @@ def _counts(entry: Mapping[str, Any], seconds: float | None) -> dict[str, Number
     counts = entry.get("counts", {})
     found = {
         "n": entry["aggregate"]["n"],
-        "answered": counts.get("answered"),
+        "answered": (answered := counts.get("answered")),
+        "asked": None if answered is None else answered + sum(counts.get("errors", {}).values()),
         "coverage": entry.get("coverage"),
         "parsed": entry.get("parse_rate"),
         "cut off": counts.get("truncated", 0),

@@ -59,7 +59,11 @@ def load(folder: Path, data_root: Path, protocol: str | None = None) -> Entry:
         again = open_run(folder, protocol=protocol, data_root=data_root, whole=finished)
         spec = spec if protocol is None else {**spec, "protocol": again.plan.spec()["protocol"]}
         note = () if again.asked == again.plan.protocol else (f"asked under {named(again.asked)}, scored again",)
-        rows = [replace(row, notes=(*row.notes, *note)) for row in of_run({**run, "spec": spec}, again.scores, folder)]
+        doubt = (again.misread,) if again.misread else ()
+        rows = [
+            replace(row, notes=(*row.notes, *note), reasons=(*row.reasons, *doubt))
+            for row in of_run({**run, "spec": spec}, again.scores, folder)
+        ]
         return Entry(spec, rows, again.scores)
 
 

@@ -22,6 +22,7 @@ def compare_runs(groups: Mapping[str, Sequence[Recorded]], force: bool = False) 
     result: dict[str, Any] = {"schema": SCHEMA, **every[0].identity, "forced": different}
     result["sessions_differ"] = {str(run.path): run.differ for run in every if run.differ}
     result["clocks"] = {str(run.path): run.clock for run in every if limits(run.clock)}
+    result["misread"] = {str(run.path): run.misread for run in every if run.misread}
     result["asked_under"] = list(dict.fromkeys(named(run.asked) for run in every))
     result |= {"n": len(samples), "videos": len({sample.video for sample in samples})}
     result |= {"limited": any(len(run.plan.samples) > len(samples) or run.plan.is_part for run in every)}
@@ -31,7 +32,10 @@ def compare_runs(groups: Mapping[str, Sequence[Recorded]], force: bool = False) 
             System(name, tuple(judge(samples, run.records, run.plan.protocol, mode) for run in group))
             for name, group in groups.items()
         ]
-        result["modes"][mode] = compare(samples, systems)
+        found = compare(samples, systems)
+        # A difference between replies in the form of the protocol and others says nothing of their models.
+        unsaid = {"comparisons": [{**pair, "verdict": None} for pair in found["comparisons"]]} if result["misread"] else {}
+        result["modes"][mode] = {**found, **unsaid}
     return result
 
 

@@ -86,6 +86,8 @@ def report(result: Mapping[str, Any]) -> str:
 def verdicts(result: Mapping[str, Any]) -> list[str]:
     """What may be said of each later system, a line each; with several modes, their names stand before it."""
     modes, doubt = result["modes"], "FORCED: " if result["forced"] else ""
+    if result["misread"]:
+        return [f"No verdict: {path}: {why}." for path, why in result["misread"].items()]
     where = f"Only of {result['n']:,} queries: " if result["limited"] else ""
     return [
         f"{f'{mode}: ' if len(modes) > 1 else ''}{doubt}{where}{pair['verdict']}"

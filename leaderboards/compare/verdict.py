@@ -34,7 +34,7 @@ def verdict(
     p = figures["p_holm"] if corrected else figures["p"]
     over = f" over {_seeds(runs)} seeds" if min(runs) >= SEEDS else ""
     if p is None or figures["difference"] is None:
-        return f"{one} against {other}{over}: {TOO_FEW} to tell."
+        return f"{one} against {other}{over}: {f'{TOO_FEW} to tell' if figures['n'] else 'no query counts in both'}."
     size, bounds = figures["difference"], f"95 % {interval(figures)}, p {chance(p)}{' after Holm' if corrected else ''}"
     if p <= LEVEL:
         which = "better" if size > 0 else "worse"

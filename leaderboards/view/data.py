@@ -13,6 +13,7 @@ from harness.models import naming
 from harness.models.verdict import limits
 from harness.paths import last_part
 from harness.plan import Plan
+from harness.predicted import misread
 from harness.records import Record
 from harness.scores import scores_of
 from harness.scoring import Scored, judge
@@ -54,6 +55,11 @@ class Shown(NamedTuple):
     training: Sequence[Curve] = ()
     model: str = ""
 
+    @property
+    def misread(self) -> str | None:
+        """See `harness.predicted.misread`."""
+        return misread(self.asked, self.plan.protocol, self.records.values())
+
 
 def page_data(
     samples: Sequence[Sample], shown: Sequence[Shown], modes: Sequence[str], urls: Mapping[str, str], forced: Sequence[str] = ()
@@ -82,7 +88,7 @@ def page_data(
         "title": f"{plan.name}: {' against '.join(named)}",
         "heading": report.heading(plan),
         "warnings": [f"FORCED although these differ: {difference}" for difference in forced] + _warnings(samples, shown, named),
-        "verdicts": _verdicts(called, scores[0], summaries, floors),
+        "verdicts": [] if any(run.misread for run in shown) else _verdicts(called, scores[0], summaries, floors),
         "runs": [
             {"name": name, "label": label, "facts": run.facts, "training": [curve._asdict() for curve in run.training]}
             for run, name, label in zip(shown, called, named, strict=True)
@@ -170,6 +176,8 @@ def _warnings(samples: Sequence[Sample], shown: Sequence[Shown], named: Sequence
     for run, name in zip(shown, named, strict=True):
         if len(run.plan.samples) > len(samples) or run.plan.is_part:
             found.append(f"{name}: only {len(samples):,} samples are shown, not a whole split")
+        if run.misread:
+            found.append(f"No verdict: {name}: {run.misread}")
         if wrong := sum("wrong_clock_s" in record for record in run.records.values()):
             found.append(f"{name}: wrong times were told in {wrong:,} replies")
         if limits(told := dict(run.facts).get("clock")):
