@@ -193,13 +193,19 @@ def planned(path: Path, document: Mapping[str, Any] | None, task: str | None, **
     file, or the annotations are not those of the run.
     """
     if document is not None:
-        plan = plan_of(document["spec"], task, **options)
+        plan = plan_of(document["spec"], task or own_data(document), **options)
         digest = document["spec"].get("ids_sha256")
         return plan if digest is None or plan.ids_sha256 else _restricted(plan, digest, store.read_records(path))
     if path.is_file() and task:
         return make_plan(task, **options)
     found = f"{path}" if path.is_file() else f"no {store.RUN} in {path}" if path.is_dir() else f"no {path}"
     raise InputError("a run folder, or a file of predictions with --task", found, USAGE)
+
+
+def own_data(document: Mapping[str, Any]) -> str | None:
+    """The own data of a run with its split, where they still lie where they were asked last; None otherwise."""
+    place = document["sessions"][-1].get("own_data")
+    return f"{place}@{document['spec']['split']}" if place is not None and Path(place).exists() else None
 
 
 def plan_of(spec: Mapping[str, Any], task: str | None = None, **options: Any) -> Plan:
@@ -210,6 +216,8 @@ def plan_of(spec: Mapping[str, Any], task: str | None = None, **options: Any) ->
     plan = make_plan(name, **{**same, **options, "protocol": rules, "modes": modes})
     if plan.split_sha256 != spec["split_sha256"]:
         made_on = f"the samples of {plan.name} that the run was made on, {spec['split_sha256'][:8]}"
+        if plan.task.own_path:
+            raise InputError(made_on, f"{plan.split_sha256[:8]} in {plan.task.own_path}", f"--task DIR/{plan.task.name}, as it was then")
         raise InputError(made_on, f"{plan.split_sha256[:8]} below {plan.data_root}", "--data-root DIR")
     return plan.with_choice_of(spec)
 

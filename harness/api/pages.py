@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from harness import named_files
+from harness.named_files import Paths
 from harness.output import write
 from harness.paths import AnyPath
 from leaderboards.view.page import run_page
@@ -37,8 +39,11 @@ def view(
     videos: AnyPath | Sequence[AnyPath] = (),
     force: bool = False,
     data_root: AnyPath | None = None,
+    annotations: Paths = (),
+    include: Paths = (),
 ) -> Page:
     """What `harness view` does with one run, or with two side by side. Raises InputError, as the command says it."""
+    named_files.use(include, annotations)
     paths = [Path(run) for run in runs]
     if not 1 <= len(paths) <= 2:
         raise InputError("one run, or two runs", f"{len(paths)}", "api.view(RUN)")

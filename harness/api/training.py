@@ -6,7 +6,8 @@ from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness import extras
+from harness import extras, named_files
+from harness.named_files import Paths
 from harness.paths import AnyPath
 from harness.plan import make_plan
 from tasks.errors import InputError
@@ -59,6 +60,8 @@ def train(
     dev_every: int = 0,
     dev_limit: int = 100,
     data_root: AnyPath | None = None,
+    annotations: Paths = (),
+    include: Paths = (),
 ) -> Trained:
     """What `harness train` does; the same call continues an interrupted training. `harness train --help` tells the options.
 
@@ -69,6 +72,7 @@ def train(
     Raises:
         InputError: As the command says it.
     """
+    named_files.use(include, annotations)
     training = planned(
         *(recipe, model, task, output, split, protocol, set, lora, videos, ids, data_root, deadline),
         seed=seed,
