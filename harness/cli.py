@@ -9,10 +9,8 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from harness import config, paths, secret, stopping
+from harness import config, named_files, paths, secret, stopping
 from harness.arguments import parser
-from harness.data import annotations
-from tasks import outside
 from tasks.errors import InputError
 
 DONE, TOO_MANY_ERRORS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -43,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"harness: bad input\n{secret.redact(secret.hidden(str(error)), secret.of(Namespace()))}\n")
         return BAD_INPUT
     try:
-        outside.include(options.include)
-        annotations.use(options.annotations)
+        named_files.use(options.include, options.annotations)
         paths.check(options)
         return int(importlib.import_module(f"harness.commands.{options.command}").main(options))
     except InputError as error:

@@ -204,7 +204,7 @@ def planned(path: Path, document: Mapping[str, Any] | None, task: str | None, **
     file, or the annotations are not those of the run.
     """
     if document is not None:
-        plan = plan_of(document["spec"], task, **options)
+        plan = plan_of(document["spec"], task or own_data(document), **options)
         digest = document["spec"].get("ids_sha256")
         return plan if digest is None or plan.ids_sha256 else _restricted(plan, digest, store.read_records(path))
     if path.is_file() and task:
@@ -217,6 +217,12 @@ def planned(path: Path, document: Mapping[str, Any] | None, task: str | None, **
     )
 
 
+def own_data(document: Mapping[str, Any]) -> str | None:
+    """The own data of a run with its split, where they still lie where they were asked last; None otherwise."""
+    place = document["sessions"][-1].get("own_data")
+    return f"{place}@{document['spec']['split']}" if place is not None and Path(place).exists() else None
+
+
 def plan_of(spec: Mapping[str, Any], task: str | None = None, **options: Any) -> Plan:
     """What a run was asked, as `planned` says, but for the restriction by `--ids`."""
     name = task or f"{spec['task']}@{spec['split']}"
@@ -225,6 +231,8 @@ def plan_of(spec: Mapping[str, Any], task: str | None = None, **options: Any) ->
     plan = make_plan(name, **{**same, **options, "protocol": rules, "modes": modes})
     if plan.split_sha256 != spec["split_sha256"]:
         made_on = f"the samples of {plan.name} that the run was made on, {spec['split_sha256'][:8]}"
+        if plan.task.own_path:
+            raise InputError(made_on, f"{plan.split_sha256[:8]} in {plan.task.own_path}", f"--task DIR/{plan.task.name}, as it was then")
         raise InputError(made_on, f"{plan.split_sha256[:8]} below {plan.data_root}", "--data-root DIR")
     return plan.with_choice_of(spec)
 

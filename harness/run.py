@@ -142,6 +142,7 @@ def session(plan: Plan, launch: Launch, asked: Asked | None, secrets: Sequence[s
         "environment": environment.describe(plan.protocol.video.decoder),
         "videos_missing": len(plan.missing()),
         "launch": launch.sha256,
+        **({"own_data": plan.task.own_path} if plan.task.own_path else {}),
         **({"asked_sha256": asked.sha256} if asked else {}),
     }
 

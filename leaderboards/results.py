@@ -63,13 +63,14 @@ def place(run: Recorded, replies: bytes) -> Path:
 
 
 def without_paths(document: Mapping[str, Any]) -> dict[str, Any]:
-    """`run.json` with the last part alone of every path that was typed.
+    """`run.json` with the last part alone of every path that was typed, and not where own data lay.
 
     >>> run = {"sessions": [{"command": ["harness", "run", "--output", "/home/me/runs/a", "--model", "Qwen/Qwen3-VL-2B"]}]}
     >>> without_paths(run)["sessions"][0]["command"]
     ['harness', 'run', '--output', 'a', '--model', 'Qwen/Qwen3-VL-2B']
     """
-    sessions = [{**one, "command": [last_part(part) for part in one["command"]]} for one in document["sessions"]]
+    typed = ({key: value for key, value in one.items() if key != "own_data"} for one in document["sessions"])
+    sessions = [{**one, "command": [last_part(part) for part in one["command"]]} for one in typed]
     return {**document, "sessions": sessions}
 
 

@@ -51,16 +51,12 @@ class Thing:
     name: str
     path: Path
     origin: str
+    sha256: str  # Of its file when it was found, as `run.json` keeps it
     module: str | None = None
-
-    @property
-    def sha256(self) -> str:
-        """Of its file, as `run.json` keeps it."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     def load(self) -> ModuleType:
         """Its module, run once a process. Raises InputError, with the line, where the file raises."""
-        return _run(self.path, STEP, self.module)
+        return _run(self.path, self.sha256, self.module)
 
     def made(self, name: str, kind: type[Made]) -> Made:
         """What its module calls `name`. Raises InputError where that is no `kind`."""
@@ -71,11 +67,19 @@ class Thing:
 
 
 def include(paths: Iterable[str]) -> None:
-    """Add files and folders for this process and those that it starts. Raises InputError where there is no such path."""
-    before = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
+    """Add files and folders for this process and those that it starts; all that are included are looked at anew.
+
+    Raises InputError where there is no such path.
+    """
+    _things.cache_clear()
     more = [str(_existing(path).resolve()) for path in paths]
     if more:
-        os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*before, *more]))
+        os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*included(), *more]))
+
+
+def included() -> list[str]:
+    """The paths that are included."""
+    return [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
 
 
 def added(group: str, known: Collection[str]) -> dict[str, Thing]:
@@ -155,11 +159,13 @@ def _modules(name: str, group: str, package: str) -> Iterator[tuple[Path, str]]:
 def _of_file(file: Path, origin: str, module: str | None = None) -> list[Thing]:
     """What a file adds. Raises InputError, with the line, where it cannot be read."""
     try:
-        text = file.read_text(encoding="utf-8")
+        content = file.read_bytes()
+        text = content.decode("utf-8")
         groups = _of_python(text, file.stem) if file.suffix == ".py" else _of_table(text, file.suffix)
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"a {file.suffix} file that can be read", f"{file}{_place(error)}", f"edit {file}") from error
-    return [Thing(group, file.stem, file, origin, module) for group in groups]
+    sha256 = hashlib.sha256(content).hexdigest()
+    return [Thing(group, file.stem, file, origin, sha256, module) for group in groups]
 
 
 def _place(error: Exception) -> str:
@@ -194,4 +200,7 @@ def _of_table(text: str, suffix: str) -> list[str]:
     return ["recipes"] if re.search(r"^(method|base):", text, re.MULTILINE) else []
 
 
-_run = functools.cache(user_file.run)
+@functools.cache
+def _run(path: Path, _sha256: str, module: str | None) -> ModuleType:
+    """Once for each content of a file; whatever else holds what it defines keeps that."""
+    return user_file.run(path, STEP, module)

@@ -26,7 +26,7 @@ def of_file(name: str, data_root: Path) -> Task:
     """The task of a file, as given or below the data root. Raises InputError where there is none."""
     file = next((path.absolute() for path in (Path(name), data_root / name) if path.is_file()), None)
     if file is None:
-        step = f"give its path: --task DIR/{Path(name).name}"
+        step = f"give its path, --task DIR/{Path(name).name}, or the folder that holds it, --data-root DIR"
         raise InputError(f"a file {name}, here or below {data_root}", "no such file", step)
     with file.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines:
         named = _ordered(splits_of(lines))

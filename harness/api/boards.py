@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import extras, paths
+from harness import extras, named_files, paths
+from harness.named_files import Paths
 from harness.paths import AnyPath
 from harness.recorded import html
 from leaderboards.board import formats
@@ -60,6 +61,8 @@ def board(
     force: bool = False,
     verify: bool = False,
     data_root: AnyPath | None = None,
+    annotations: Paths = (),
+    include: Paths = (),
 ) -> Board:
     """Rank runs and published rows, as `harness board` does. Raises InputError.
 
@@ -68,6 +71,7 @@ def board(
         label: Names of the runs in the table, by run folder.
         columns: Columns of the table, in order: `["model", "mIoU", "rank"]`.
     """
+    named_files.use(include, annotations)
     folders, root = tuple(map(Path, runs)), paths.data_root(data_root)
     labels = tuple((Path(folder), text) for folder, text in (label or {}).items())
     request = Request(runs=folders, labels=labels, group=group, layout=layout, published=published, force=force)

@@ -16,11 +16,12 @@ from os import fspath
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness import extras, paths, store
+from harness import extras, named_files, paths, store
 from harness.cli import main as harness
 from harness.evaluate import evaluate
 from harness.models.checkpoint import RECORD
 from harness.models.options import Options
+from harness.named_files import Paths
 from harness.paths import AnyPath, run_beside
 from harness.plan import Plan, listed, spread
 from leaderboards import experiment as tables
@@ -71,6 +72,8 @@ def experiment(
     launcher: str = "",
     without: str | Sequence[str] | None = None,
     data_root: AnyPath | None = None,
+    annotations: Paths = (),
+    include: Paths = (),
 ) -> Finished:
     """Train, evaluate and compare every cell of an experiment; the same call continues an interrupted experiment.
 
@@ -78,14 +81,15 @@ def experiment(
         InputError: The command would refuse the same.
         CellsError: Trainings or runs of the experiment failed.
     """
+    named_files.use(include, annotations)
     check_packages()
     if launcher and shutil.which(launcher.split()[0]) is None:
         raise InputError("a --launcher that can be started", launcher, "--launcher 'torchrun --nproc-per-node 4'")
-    work = prepared(file, output, jobs, without, data_root)
+    work = prepared(file, output, jobs, without, data_root, annotations)
     found, folder, root = work.found, work.folder, work.root
     preflight.check_here(found)
     if any(commands for _, commands in (*work.first, *work.left)):
-        _check(_rehearse(found, folder, root))
+        _check(_rehearse(found, folder, root, work.common))
         _check(cells.execute(work.first, jobs, launcher, _tell))
     tried = _tried(work.grid, work.dev, root)
     chosen = tables.choose(tried)
@@ -105,6 +109,7 @@ class Work(NamedTuple):
     found: preflight.Planned
     folder: Path
     root: Path
+    common: list[str]  # Options of every command
     grid: list[Cell]
     dev: list[str]
     first: list[Job]
@@ -112,29 +117,35 @@ class Work(NamedTuple):
 
     def jobs_of(self, some: Sequence[Cell], splits: Sequence[str]) -> list[Job]:
         """The commands that are left of some cells."""
-        return [(one, cells.commands(self.found.experiment, one, splits, ["--data-root", str(self.root)])) for one in some]
+        return [(one, cells.commands(self.found.experiment, one, splits, self.common)) for one in some]
 
     def show(self) -> str:
         """The commands, a line each; what this machine lacks is told, for another one may have it."""
-        rehearsal = cells.rehearsal_commands(self.found.experiment, self.folder, ["--data-root", str(self.root)])
+        rehearsal = cells.rehearsal_commands(self.found.experiment, self.folder, self.common)
         _warn(self.found)
         listed = (arguments for _, some in (rehearsal, *self.first, *self.left) for arguments in some)
         return "".join(f"harness {shlex.join(arguments)}\n" for arguments in listed)
 
 
 def prepared(
-    file: AnyPath, output: AnyPath | None, jobs: int, without: str | Sequence[str] | None, data_root: AnyPath | None
+    file: AnyPath,
+    output: AnyPath | None,
+    jobs: int,
+    without: str | Sequence[str] | None,
+    data_root: AnyPath | None,
+    annotations: Paths,
 ) -> Work:
     """Read and check an experiment; nothing is started. Raises InputError."""
     if jobs < 1:
         raise InputError("--jobs of at least 1", str(jobs), "--jobs 1")
     asked = load(fspath(file), listed(without))
     folder, root = Path(output or f"experiments/{asked.name}"), paths.data_root(data_root)
+    common = ["--data-root", str(root), *named_files.typed(annotations)]
     found = preflight.planned(asked, root)
     asked = found.experiment
     planned, grid = cells.planned_cells(asked, folder), cells.grid_cells(asked, folder)
-    work = Work(found, folder, root, grid, [asked.dev] if asked.grid and asked.dev else [], [], [])
-    first = [cells.base_commands(asked, folder, ["--data-root", str(root)]), *work.jobs_of(grid, work.dev)]
+    work = Work(found, folder, root, common, grid, [asked.dev] if asked.grid and asked.dev else [], [], [])
+    first = [cells.base_commands(asked, folder, common), *work.jobs_of(grid, work.dev)]
     tried = _tried(grid, work.dev, root)
     left = cells.final_cells(asked, folder, tables.choose(tried)) if tried or not grid else planned[len(grid) :]
     _tell(_size(planned, len(grid), asked))
@@ -157,12 +168,12 @@ def _tried(grid: Sequence[Cell], dev: Sequence[str], root: Path) -> dict[tuple[s
     return tried
 
 
-def _rehearse(found: preflight.Planned, output: Path, root: Path) -> list[str]:
+def _rehearse(found: preflight.Planned, output: Path, root: Path, common: Sequence[str]) -> list[str]:
     """Everything that comes after a training, before the first; what failed is returned.
 
     Every table is made from a model that does not look, every training says what it would do, and the base is asked one sample.
     """
-    experiment, common = found.experiment, ["--data-root", str(root)]
+    experiment = found.experiment
     with tempfile.TemporaryDirectory() as folder:
         for plan in (*found.evaluated, *found.choosing):
             few, run = _few(plan, FEW), run_beside(Path(folder), plan.name)

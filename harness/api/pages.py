@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from harness import named_files
+from harness.named_files import Paths
 from harness.output import write
 from harness.paths import AnyPath
 from leaderboards.view.page import run_page
@@ -39,8 +41,11 @@ def view(
     videos: AnyPath | Sequence[AnyPath] = (),
     force: bool = False,
     data_root: AnyPath | None = None,
+    annotations: Paths = (),
+    include: Paths = (),
 ) -> Page:
     """Write the page of one run, or of two runs side by side, as `harness view` does. Raises InputError."""
+    named_files.use(include, annotations)
     paths = [Path(run) for run in runs]
     if not 1 <= len(paths) <= 2:
         raise InputError("one run, or two runs", f"{len(paths)}", "api.view(RUN)")

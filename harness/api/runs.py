@@ -8,11 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import store
+from harness import named_files, store
 from harness.api.memory import Predictions, on_disk
 from harness.evaluate import evaluate, notes_before
+from harness.kept import keep
 from harness.models import own
 from harness.models.options import Options
+from harness.named_files import Paths
 from harness.paths import AnyPath
 from harness.plan import make_plan
 from harness.recorded import Recorded as Run
@@ -52,6 +54,8 @@ def run(
     deadline: float = 120,
     report_to: str | Sequence[str] | None = None,
     data_root: AnyPath | None = None,
+    annotations: Paths = (),
+    include: Paths = (),
 ) -> Run:
     """Evaluate a model on one task, as `harness run` does; the same call continues an interrupted run. Raises InputError.
 
@@ -60,6 +64,7 @@ def run(
     """
     if "," in task:
         raise InputError("one task", task, "api.run(MODEL, TASK) for each")
+    named_files.use(include, annotations)
     plan = make_plan(task, split, protocol, modes, data_root, videos, limit, seed, ids, max_new_tokens)
     settings = Options(
         device=device,
@@ -95,17 +100,23 @@ def score(
     reply_key: str | None = None,
     duplicates: str = "last",
     data_root: AnyPath | None = None,
+    annotations: Paths = (),
+    include: Paths = (),
     choices: AnyPath | None = None,
+    output: AnyPath | None = None,
+    system: str | None = None,
 ) -> Run:
-    """Score a run or predictions, as `harness score` does; this function writes nothing.
+    """Score a run or predictions, as `harness score` does; this function writes only `output`.
 
     Args:
         path: Run folder, file of predictions, or predictions in memory: a data frame, a list of rows, or replies by id.
+        output: Run folder that keeps the scores of predictions, under the name `system`, for `board`.
 
     Raises:
         InputError: The command would refuse the same.
     """
-    return open_run(
+    named_files.use(include, annotations)
+    found = open_run(
         on_disk(path),
         task=task,
         split=split,
@@ -118,6 +129,9 @@ def score(
         data_root=data_root,
         choices=choices,
     )
+    if output is not None:
+        keep(found, output, system)
+    return found
 
 
 def load_run(
@@ -128,10 +142,13 @@ def load_run(
     reply_key: str | None = None,
     duplicates: str = "last",
     data_root: AnyPath | None = None,
+    annotations: Paths = (),
+    include: Paths = (),
 ) -> Run:
     """Open a finished run, or predictions. `score` has the same arguments and also opens unfinished runs. Raises InputError."""
-    found = score(path, task=task, protocol=protocol, reply_key=reply_key, duplicates=duplicates, data_root=data_root)
-    return check_whole(found)
+    named_files.use(include, annotations)
+    asked: dict[str, Any] = {"task": task, "protocol": protocol, "reply_key": reply_key, "duplicates": duplicates}
+    return open_run(on_disk(path), **asked, data_root=data_root, whole=True)
 
 
 def compare(
@@ -143,12 +160,15 @@ def compare(
     duplicates: str = "last",
     force: bool = False,
     data_root: AnyPath | None = None,
+    annotations: Paths = (),
+    include: Paths = (),
 ) -> Comparison:
     """Compare every run with the first, as `harness compare` does, or diagnose a single run. Raises InputError.
 
     Each argument is a run folder, a file of predictions or a `Run`; a list holds the seeds of one system. A `Run` is compared as
     it was opened, unless `protocol` names other rules.
     """
+    named_files.use(include, annotations)
     groups = [_seeds(argument) for argument in (first, *others)]
     names = [",".join(os.fspath(one) for one in group) for group in groups]
     places = [Path(one).resolve() for group in groups for one in group]
@@ -162,11 +182,12 @@ def compare(
 
 def _opened(one: AnyPath, task: str | None, protocol: str | None, data_root: AnyPath | None, **asked: Any) -> Run:
     if not isinstance(one, Run):
-        return load_run(one, task=task, protocol=protocol, data_root=data_root, **asked)
+        return open_run(one, task=task, protocol=protocol, data_root=data_root, whole=True, **asked)
     if protocol is None:
         return check_whole(one)
     named = f"{one.plan.task.name}@{one.plan.split}" if one.document is None else None
-    return load_run(one, task=task or named, protocol=protocol, data_root=data_root or one.plan.data_root, **asked)
+    root = data_root or one.plan.data_root
+    return open_run(one, task=task or named, protocol=protocol, data_root=root, whole=True, **asked)
 
 
 def _seeds(argument: AnyPath | Sequence[AnyPath]) -> list[AnyPath]:

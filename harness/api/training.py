@@ -8,7 +8,8 @@ from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness import extras
+from harness import extras, named_files
+from harness.named_files import Paths
 from harness.paths import AnyPath
 from harness.plan import make_plan
 from tasks.errors import InputError
@@ -61,6 +62,8 @@ def train(
     dev_every: int = 0,
     dev_limit: int = 100,
     data_root: AnyPath | None = None,
+    annotations: Paths = (),
+    include: Paths = (),
 ) -> Trained:
     """Train a model by a recipe, as `harness train` does; the same call continues an interrupted training.
 
@@ -71,6 +74,7 @@ def train(
     Raises:
         InputError: The command would refuse the same.
     """
+    named_files.use(include, annotations)
     training = planned(
         *(recipe, model, task, output, split, protocol, set, lora, videos, ids, data_root, deadline),
         seed=seed,

@@ -61,6 +61,7 @@ def next_step(options: Namespace, parts: Sequence[Part]) -> str:
     tasks = ",".join(dict.fromkeys(named_splits))
     command = ["harness", "run", "--model", options.output, "--tasks", tasks]
     named = {"--protocol": [options.protocol], "--videos": options.videos, "--data-root": [options.data_root]}
+    named |= {"--annotations": options.annotations, "--include": options.include}
     words = (word for flag, values in named.items() for value in values if value for word in (flag, value))
     return shlex.join([*command, *words])
 

@@ -97,19 +97,20 @@ def make(request: Request, data_root: Path) -> Board:
     tables, layout = _tables(request)
     rows: list[Row] = []
     entries = _entries(request, data_root)
-    specs: dict[Any, Mapping[str, Any]] = {}
+    asked: dict[Any, runs.Entry] = {}
     whole_seconds: set[Any] = set()
     for folder, recorded in entries.items():
-        places = {_place(row): recorded.spec for row in recorded.rows}
-        specs |= places
+        places = {_place(row): recorded for row in recorded.rows}
+        asked |= places
         whole_seconds |= places.keys() if recorded.spec["model"].get("clock_verdict") == right_to(WHOLE_S) else set()
         label = next((label for named, label in request.labels if folder.is_relative_to(named.resolve())), None)
         rows += recorded.rows if label is None else [replace(row, model=label, group=label) for row in recorded.rows]
 
     def floors(row: Row) -> Sequence[Row]:
-        if (spec := specs.get(place := _place(row))) is None:
+        if (entry := asked.get(place := _place(row))) is None:
             return ()
-        return of_floors(plan_of({**spec, "limit": None}, data_root=data_root), place in whole_seconds)
+        plan = plan_of({**entry.spec, "limit": None}, entry.own_data, data_root=data_root)
+        return of_floors(plan, place in whole_seconds)
 
     blind, notes = _without_runs(layout, {row.task for row in rows}, data_root) if layout is not None else ([], [])
     rows = grouped(rows) if request.group == SEEDS else rows

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import store
-from harness.recorded import as_written, check_last_line, named, open_run, plan_of
+from harness.recorded import as_written, check_last_line, named, open_run, own_data, plan_of
 from leaderboards.board.places import Judged, of_samples
 from leaderboards.board.rows import Row, of_run
 from tasks.errors import InputError
@@ -21,11 +21,13 @@ class Entry(NamedTuple):
         spec: What was asked, with the protocol it is scored under; that of `run.json`, but for a protocol that was chosen.
         rows: One a mode.
         scores: With every sample; None where `scores.json` of the run holds them.
+        own_data: The user's own data that was asked, with its split, where it is known where they lie.
     """
 
     spec: Mapping[str, Any]
     rows: list[Row]
     scores: Mapping[str, Any] | None = None
+    own_data: str | None = None
 
 
 def find(paths: Iterable[Path]) -> list[Path]:
@@ -55,7 +57,7 @@ def load(folder: Path, data_root: Path, protocol: str | None = None) -> Entry:
         if finished and (folder / store.SAMPLES).is_file():
             check_last_line(folder)
         if protocol is None and (scores := store.read_scores(folder, spec)) is not None:
-            return Entry(spec, of_run(run, scores, folder))
+            return Entry(spec, of_run(run, scores, folder), own_data=own_data(run))
         again = open_run(folder, protocol=protocol, data_root=data_root, whole=finished)
         spec = spec if protocol is None else {**spec, "protocol": again.plan.spec()["protocol"]}
         note = () if again.asked == again.plan.protocol else (f"asked under {named(again.asked)}, scored again",)
@@ -64,7 +66,7 @@ def load(folder: Path, data_root: Path, protocol: str | None = None) -> Entry:
             replace(row, notes=(*row.notes, *note), reasons=(*row.reasons, *doubt))
             for row in of_run({**run, "spec": spec}, again.scores, folder)
         ]
-        return Entry(spec, rows, again.scores)
+        return Entry(spec, rows, again.scores, own_data(run))
 
 
 def load_file(path: Path, data_root: Path, task: str | None, protocol: str | None = None) -> Entry:
@@ -72,7 +74,8 @@ def load_file(path: Path, data_root: Path, task: str | None, protocol: str | Non
     run = open_run(path, task=task, protocol=protocol, data_root=data_root)
     spec = {**run.plan.spec(), "model": {"name": path.stem, "backend": "file"}}
     rows = of_run({"spec": spec, "sessions": [{"environment": {"harness": "", "commit": None}}]}, run.scores, path)
-    return Entry(spec, [replace(row, commit="-", source=path.name, notes=run.notes) for row in rows], run.scores)
+    own = f"{run.plan.task.own_path}@{run.plan.split}" if run.plan.task.own_path else None
+    return Entry(spec, [replace(row, commit="-", source=path.name, notes=run.notes) for row in rows], run.scores, own)
 
 
 def values(entry: Entry, folder: Path, mode: str) -> dict[str, float]:
@@ -87,5 +90,6 @@ def judged(rows: Mapping[int, Row], entries: Mapping[Path, Entry], data_root: Pa
     """The values of rows of one split under the same rules, by their numbers. Raises InputError."""
     known = {i: [values(entries[one.resolve()], one, row.mode) for one in row.folders] for i, row in rows.items()}
     first = next(iter(rows.values()))
-    plan = plan_of({**entries[first.folders[0].resolve()].spec, "limit": None, "ids_sha256": None}, data_root=data_root)
+    entry = entries[first.folders[0].resolve()]
+    plan = plan_of({**entry.spec, "limit": None, "ids_sha256": None}, entry.own_data, data_root=data_root)
     return of_samples(known, plan.samples, plan.protocol)

@@ -101,20 +101,8 @@ def test_names_and_defaults_are_those_of_the_command_line(verb: str) -> None:
     given = {"run": ["--model", "m", "--tasks", "t"], "train": ["--recipe", "r", "--model", "m", "--tasks", "t", "--output", "o"]}
     command = vars(parser().parse_args([verb, *given.get(verb, ["x"])]))
     typed = {"run": {"model"}, "train": {"recipe", "model", "task", "output"}, "score": {"path"}, "experiment": {"file"}}
-    only_there = {
-        "command",
-        "debug",
-        "tasks",
-        "json",
-        "all_protocols",
-        "max_errors",
-        "price",
-        "include",
-        "config",
-        "dry_run",
-        "annotations",
-    }
-    only_there |= {"score": {"output", "system"}, "train": {"evaluate", "modes"}, "board": {"format", "output"}}.get(verb, set())
+    only_there = {"command", "debug", "tasks", "json", "all_protocols", "max_errors", "price", "config", "dry_run"}
+    only_there |= {"train": {"evaluate", "modes"}, "board": {"format", "output"}}.get(verb, set())
     only_there |= typed.get(verb, {"runs"})
     only_here = {*typed.get(verb, {"runs"}), "first", "others", *({"task"} if verb == "run" else ())}
     parameters = inspect.signature(getattr(api, verb)).parameters
