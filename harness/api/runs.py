@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -66,21 +67,9 @@ def run(
         raise InputError("one task", task, "api.run(MODEL, TASK) for each")
     named_files.use(include, annotations)
     plan = make_plan(task, split, protocol, modes, data_root, videos, limit, seed, ids, max_new_tokens)
-    settings = Options(
-        device=device,
-        dtype=dtype,
-        attn=attn,
-        device_map=device_map,
-        batch_size=batch_size,
-        trust_remote_code=trust_remote_code,
-        seed=seed,
-        base_url=base_url,
-        model_args=model_args,
-        reply_key=reply_key,
-        tensor_parallel=tensor_parallel,
-        gpu_memory=gpu_memory,
-        max_model_len=max_model_len,
-    )
+    settings = Options(device, dtype, attn, batch_size, trust_remote_code=trust_remote_code, seed=seed, device_map=device_map)
+    settings = replace(settings, base_url=base_url, model_args=model_args, reply_key=reply_key)
+    settings = replace(settings, tensor_parallel=tensor_parallel, gpu_memory=gpu_memory, max_model_len=max_model_len)
     asked = os.fspath(model) if isinstance(model, str | os.PathLike) else own.in_memory(model)
     name = asked if isinstance(asked, str) else asked.name
     ((_, summary),) = evaluate([plan], asked, settings, backend, output, workers, deadline, report_to)

@@ -15,6 +15,9 @@ TAKEN = {
 }
 """By backend. The seed is also that of `--limit`, and fits all."""
 
+PLACE = ("device", "dtype", "batch_size")
+"""Fit baselines and recorded replies too: nothing is computed, and scripts run them beside checkpoints."""
+
 
 def is_checkpoint(name: str) -> bool:
     """Whether `--model` names a checkpoint rather than a replay or a trivial model."""
@@ -39,7 +42,8 @@ def check(name: str | own.OwnModel, backend: str, options: Options) -> None:
         raise InputError("--backend hf, vllm, openai, lmms:NAME or lmms-simple:NAME", repr(backend), step)
     taken: tuple[str, ...] = TAKEN["lmms:NAME" if lmms_name else kind]
     if itself:
-        taken = ("reply_key",) if shown.startswith(REPLAY) else ()
+        taken = () if not isinstance(name, str) or own.is_own(name) else PLACE
+        taken += ("reply_key",) if shown.startswith(REPLAY) else ()
     for option, value in vars(options).items():
         if value != getattr(Options, option) and option not in (*taken, "seed"):
             flag = f"--{option.replace('_', '-')}"

@@ -47,7 +47,9 @@ def test_every_option_has_another_value() -> None:
 def test_an_option_fits_what_reads_it_and_nothing_else(option: str) -> None:
     given = replace(Options(seed=3), **{option: VALUES[option]})
     ways = {(backend, "a/b"): names.split() for backend, names in READ.items()}
-    ways |= {("hf", name): [] for name in (*trivial.NAMES, "mine.py:Mine")} | {("hf", "replay:x.jsonl"): ["reply_key"]}
+    place = ["device", "dtype", "batch_size"]
+    ways |= {("hf", name): place for name in trivial.NAMES} | {("hf", "replay:x.jsonl"): ["reply_key", *place]}
+    ways["hf", "mine.py:Mine"] = []
     for (backend, name), read in ways.items():
         if option in read:
             fitting.check(name, backend, given)
