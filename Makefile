@@ -30,9 +30,11 @@ floor: $(FLOOR)/.ready ## install, then run the tests of models on the oldest tr
 # A process a file and test of rollouts: engines in one process share what they allocate.
 vllm: $(VLLM)/.ready ## install vLLM apart, then run the tests that need it
 	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m vllm tests/harness/models/test_vllm.py
+	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m vllm tests/benchmarks/test_scripts.py
 	for name in qwen2_5_vl qwen3_vl; do for test in in_the_process tempsamp grpo server; do \
 	  VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m vllm tests/trainers/test_vllm.py -k "$$test and $$name" || exit 1; \
 	done; done
+	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM)/bin/python -m pytest -m vllm tests/trainers/test_vllm.py -k two_processes
 
 lint: $(READY) ## style, formatting and types
 	$(BIN)/python -m ruff check .

@@ -1,5 +1,6 @@
 """The scripts that write docs/measurements.md run, at sizes that say nothing of speed, and the page holds what they wrote."""
 
+import importlib.util
 import re
 import runpy
 import sys
@@ -19,10 +20,15 @@ SCRIPTS = (
     "sft_rows",
     "server_concurrency",
     "generic_families",
+    "vllm_against_hf",
+)
+NEEDS_VLLM = (
+    pytest.mark.vllm,
+    pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vllm is not installed: it brings a torch of its own"),
 )
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=NEEDS_VLLM if n == "vllm_against_hf" else ()) for n in SCRIPTS])
 def test_a_script_runs_and_leaves_the_page_alone(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,8 @@ launched.py '[{"arguments": ["train", …], "interrupt": null, "expect": 0}, …
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 
@@ -51,6 +53,17 @@ def share_on_cpus() -> None:
     AcceleratorState.__init__ = make
 
 
+def exact_engines(put: Callable[[Any, str, Any], None]) -> None:
+    """Engines in this process, in float32, that other weights can be loaded into; `put` is `setattr`, or one that undoes it."""
+    from torch.nn.functional import linear
+    from trl.generation import vllm_generation
+    from vllm.model_executor.layers import utils
+
+    # On a CPU vLLM packs weights once and throws the originals away; on a GPU it keeps them.
+    put(utils, "dispatch_cpu_unquantized_gemm", lambda layer, **_: setattr(layer, "cpu_linear", linear))
+    put(vllm_generation, "LLM", partial(vllm_generation.LLM, dtype="float32", enforce_eager=True))
+
+
 if __name__ == "__main__":
     if os.environ.get("ACCELERATE_USE_FSDP") == "true":
         share_on_cpus()
@@ -59,4 +72,6 @@ if __name__ == "__main__":
 
         # accelerate starts it before weights are shared, but only on GPUs.
         deepspeed.comm.init_distributed("gloo")
+    if "VLLM_ENABLE_V1_MULTIPROCESSING" in os.environ:
+        exact_engines(setattr)
     main(json.loads(sys.argv[1]))

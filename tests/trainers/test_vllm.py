@@ -5,6 +5,7 @@ import importlib.util
 import itertools
 import json
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ import torch
 from accelerate import Accelerator
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 
 from harness.cli import main
 from harness.models import generate, loading, tiny, vllm_inputs
@@ -35,6 +37,8 @@ from trainers.methods import packed
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 PORT = 8765
+LAUNCHED = Path(__file__).with_name("launched.py")
+SHARED = Path(__file__).parents[2] / "trainers" / "launch" / "fsdp2.yaml"
 needs_vllm = pytest.mark.skipif(
     importlib.util.find_spec("vllm") is None, reason="vllm is not installed: it brings a torch of its own"
 )
@@ -93,16 +97,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines in this process, in float32, that other weights can be loaded into."""
-    from trl.generation import vllm_generation
-    from vllm.model_executor.layers import utils
-
     monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
-    # On a CPU vLLM packs weights once and throws the originals away; on a GPU it keeps them.
-    plain = torch.nn.functional.linear
-    monkeypatch.setattr(utils, "dispatch_cpu_unquantized_gemm", lambda layer, **_: setattr(layer, "cpu_linear", plain))
-    engine = functools.partial(vllm_generation.LLM, dtype="float32", enforce_eager=True)
-    monkeypatch.setattr(vllm_generation, "LLM", engine)
+    runpy.run_path(str(LAUNCHED))["exact_engines"](monkeypatch.setattr)
 
 
 @pytest.mark.vllm
@@ -147,6 +144,32 @@ def test_a_training_draws_by_vllm(
     for entry in log:
         ratios = [entry[f"sampling/importance_sampling_ratio/{name}"] for name in ("min", "mean", "max")]
         assert ratios == pytest.approx([1, 1, 1], abs=0.1) and entry["grad_norm"] > 0
+
+
+@pytest.mark.vllm
+@needs_vllm
+def test_two_processes_that_share_the_weights_draw_as_one(checkpoint: Any, data: Path, tmp_path: Path, exact: None) -> None:
+    """FSDP2 with an engine beside each process: what the engines draw from is gathered for every step."""
+    model, one, two = checkpoint("qwen3_vl"), tmp_path / "one", tmp_path / "two"
+
+    def typed(output: Path, accumulation: int) -> list[str]:
+        sets = {"max_steps": 2, "learning_rate": 1e-3, "warmup_steps": 0, "max_completion_length": 6, "use_vllm": "true"}
+        sets |= {"gradient_accumulation_steps": accumulation, "vllm_max_model_length": 1024, "rewards": f"['{LAUNCHED}:vowels']"}
+        arguments = ["train", "--recipe", "grpo", "--model", str(model), "--task", "synthetic@train"]
+        arguments += ["--data-root", str(data), "--output", str(output)]
+        return arguments + [part for key, value in sets.items() for part in ("--set", f"{key}={value}")]
+
+    assert main(typed(one, 2)) == 0
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(SHARED), "--num_processes", "2"]
+    jobs = json.dumps([{"arguments": typed(two, 1), "interrupt": None, "expect": 0}])
+    command += ["--main_process_port", "0", str(LAUNCHED), jobs]
+    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-9000:]
+    first, second, start = (load_file(folder / "model.safetensors") for folder in (one, two, model))
+    assert first.keys() == second.keys()
+    for name, weight in first.items():
+        torch.testing.assert_close(second[name], weight, atol=2e-4, rtol=0)
+    assert max((first[name] - start[name]).abs().max() for name in first) > 1e-3
 
 
 @pytest.fixture(params=FAMILIES)
