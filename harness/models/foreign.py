@@ -38,6 +38,9 @@ def family_of(config: Mapping[str, Any], place: Path) -> str:
         if not model_type:
             step = f"copy config.json of the original model to {place}"
             raise InputError(error.expected, f"no model_type in {place}", step) from error
+        if same := _by_class(config):
+            step = f'if it is {families.of(same).title} by another name, write "model_type": "{same}" in {place}'
+            raise InputError(error.expected, f"{error.found}, of the class of {families.of(same).title}", step) from error
         if not any("vision" in key for key in config):
             raise InputError(error.expected, f"{error.found}, without a vision tower", error.next_command) from error
         raise
@@ -47,3 +50,11 @@ def family_of(config: Mapping[str, Any], place: Path) -> str:
             method = settings.get("quant_method", "unknown") if isinstance(settings, Mapping) else settings
             raise InputError("weights of 16 or 32 bits", f"quantized ones ({method}) by {place}", ORIGINAL)
     return str(model_type)
+
+
+def _by_class(config: Mapping[str, Any]) -> str | None:
+    """The known `model_type` whose class of transformers `architectures` names, which new names of a model leave as it is."""
+    named = config.get("architectures")
+    classes = [str(name).replace("_", "").lower() for name in (named if isinstance(named, list) else [])]
+    types = [name for family in families.every() for name in family.types]
+    return next((name for name in types for one in classes if one.startswith(f"{name.replace('_', '')}for")), None)

@@ -124,7 +124,7 @@ def check_weights(model: Any, report: Mapping[str, Any], checkpoint: Checkpoint)
 
 
 def check_processor(model: Any, processor: Any, checkpoint: Checkpoint) -> None:
-    """Refuse a processor without chat template or with other token ids than the model's, and sliding attention.
+    """Refuse a processor without chat template, with other token ids or patches than the model's, and sliding attention.
 
     Raises InputError; transformers itself loads, for example, an empty tokenizer where its file is missing.
     """
@@ -134,6 +134,10 @@ def check_processor(model: Any, processor: Any, checkpoint: Checkpoint) -> None:
         found, expected = processor.tokenizer.convert_tokens_to_ids(token), getattr(config, name)
         if found != expected:
             raise InputError(f"a tokenizer with {token} = {expected}", str(found), step)
+    for name in ("patch_size", "temporal_patch_size") if family.exact else ():
+        found, expected = getattr(processor.video_processor, name, None), getattr(config.vision_config, name)
+        if found != expected:
+            raise InputError(f"a processor of {family.title}, with {name} = {expected}", str(found), step)
     if processor.chat_template is None:
         raise InputError("a chat template", "none", step)
     stop = model.generation_config.eos_token_id

@@ -19,6 +19,7 @@ from harness.frames import Frames
 from harness.models import adapters, hf, loading, merging
 from harness.models.checkpoint import find, fingerprint, trained_on
 from harness.models.options import Options
+from harness.models.shown import Shown
 from tasks.errors import InputError
 from tasks.protocol import Protocol
 from tasks.question import Question
@@ -164,6 +165,19 @@ def test_a_processor_beside_the_adapter_is_taken(adapter: Path, checkpoints: dic
     found = adapters.find(str(adapter))
     assert adapters.processor_folder(found) == adapter
     assert adapters.described(found)["adapter"]["processor"] == "the adapter's own"
+
+
+def test_the_prompt_of_an_adapter_is_shown(
+    adapter: Path, checkpoints: dict[str, Path], make_frames: Any, questions: list[Question]
+) -> None:
+    frames, rules, text = make_frames(FAMILY), questions[0].protocol.prompt, questions[0].text
+    told = Shown(str(checkpoints[FAMILY]), Options()).prompt(frames, rules, text)
+    assert Shown(str(adapter), Options()).prompt(frames, rules, text) == told
+    # A processor that was saved beside an adapter is the one that a run takes, too.
+    Shown(str(checkpoints[FAMILY]), Options()).processor.save_pretrained(adapter)
+    template = adapter / "chat_template.jinja"
+    template.write_text(template.read_text().replace("helpful assistant", "careful assistant"))
+    assert Shown(str(adapter), Options()).prompt(frames, rules, text) == told.replace("helpful", "careful") != told
 
 
 def without(folder: Path, part: str) -> None:

@@ -128,6 +128,15 @@ def test_a_file_of_the_processor_is_missed_before_the_weights_load(
         hf.load(str(folder), make_protocol(), Options(device="cpu"))
 
 
+def test_a_processor_of_another_family_is_refused_by_its_patches(
+    folder: Path, checkpoints: dict[str, Path], make_protocol: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(checkpoints["qwen3_vl"] / "processor_config.json", folder)
+    monkeypatch.setattr(transformers.AutoModelForImageTextToText, "from_pretrained", lambda *_, **__: pytest.fail("loaded"))
+    with pytest.raises(InputError, match=r"a processor of Qwen2\.5-VL, with patch_size = 14\nfound: +16"):
+        hf.load(str(folder), make_protocol(), Options(device="cpu"))
+
+
 @pytest.mark.parametrize("text", ["{", "[1]"])
 def test_broken_configuration(folder: Path, text: str) -> None:
     (folder / "config.json").write_text(text)

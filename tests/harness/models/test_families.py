@@ -303,6 +303,16 @@ def test_an_unknown_family_is_refused_with_those_that_are_known(model_type: str,
     assert step in str(caught.value)
 
 
+def test_a_known_model_under_a_new_name_is_recognized_by_its_class(folders: Any, tmp_path: Path) -> None:
+    for name in ("qwen3_5_moe", "glm4v", "video_llama_3"):
+        config = json.loads((folders(name) / "config.json").read_text())
+        place = tmp_path / "config.json"
+        place.write_text(json.dumps({**config, "model_type": "mimo_vl"}))
+        with pytest.raises(InputError, match="of the class of") as caught:
+            check(tmp_path)
+        assert f'write "model_type": "{name}" in {place}' in str(caught.value)
+
+
 def test_training_takes_the_families_that_are_built_here(folders: Any) -> None:
     with pytest.raises(InputError, match="model_type internvl"):
         to_train(str(folders("internvl")))

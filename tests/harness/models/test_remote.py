@@ -11,9 +11,11 @@ import transformers
 from jsonschema import Draft202012Validator
 
 import harness
+from harness.cli import main
 from harness.frames import Frames
 from harness.models import checkpoint, hf
 from harness.models.options import Options
+from harness.synthetic.make import make
 from tasks.errors import InputError
 from tasks.protocol import Protocol
 from tasks.question import Question
@@ -146,3 +148,14 @@ def test_without_the_flag_nothing_is_loaded(
     models: Any = transformers.AutoModelForImageTextToText
     monkeypatch.setattr(models, "from_pretrained", None)
     assert "auto_map" in refusal(folder(TIMED), make_protocol(), trusted=False).found
+
+
+def test_the_prompt_is_shown_where_the_code_is_trusted(
+    folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path / "data", 0, {"train": 1, "test": 1})
+    command = ["show", "synthetic", "--model", str(folder()), "--data-root", str(tmp_path / "data")]
+    assert main(command) == 2
+    assert "--trust-remote-code runs it" in capsys.readouterr().err
+    assert main([*command, "--trust-remote-code"]) == 0
+    assert "<|video_pad|> x " in capsys.readouterr().out
