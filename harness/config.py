@@ -51,7 +51,8 @@ def _refuse_unknown(verb: str, parser: Parser, typed: Sequence[str]) -> None:
         if verb and name.startswith("--") and not any(one.startswith(name) for one in known):
             step = f"harness {verb} --help"
             if verb == "train":
-                step += f", or --set {name.lstrip('-')}=VALUE for a value of the recipe"
+                key = name.lstrip("-").replace("-", "_")
+                step += f", or --set {key}=VALUE for a value of the recipe (harness show RECIPE lists them)"
             raise InputError(f"an option of harness {verb}: {', '.join(known)}", unknown(name, known), step)
 
 

@@ -119,6 +119,7 @@ def test_what_is_no_run_is_refused(text: str, parsed: Parsed, capsys: pytest.Cap
         ("run --model=oracle --tasks=synthetic --ouptut=x", "'--ouptut' (nearest: --output)"),
         ("data check synthetic --split x --protocoll y", "'--protocoll' (nearest: --protocol)"),
         ("train --recipe sft --model m --tasks t --lr 1", "or --set lr=VALUE"),
+        ("train --recipe sft --model m --tasks t --learning-rate 1", "or --set learning_rate=VALUE"),
     ],
 )
 def test_an_unknown_option_is_named_with_the_nearest(typed: str, found: str, capsys: pytest.CaptureFixture[str]) -> None:
