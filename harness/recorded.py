@@ -5,6 +5,7 @@ rules as they stand in `run.json`, also where the protocol of that name has chan
 protocol of its task.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -253,7 +254,7 @@ def _check_end(folder: Path, run: Mapping[str, Any]) -> None:
 
 
 def _again(run: Mapping[str, Any]) -> str:
-    return f"{' '.join(run['sessions'][-1]['command'])} (the same command continues the run)"
+    return f"{shlex.join(run['sessions'][-1]['command'])} (the same command continues the run)"
 
 
 def _restricted(plan: Plan, ids_sha256: str, records: Mapping[tuple[str, str], Record]) -> Plan:

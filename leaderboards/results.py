@@ -7,13 +7,13 @@ the hashes of the other three. `harness board FOLDER` reads it as any folder of 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness import store
 from harness.output import write
-from harness.paths import last_part
+from harness.paths import last_part, without_folders
 from harness.recorded import Recorded, named, open_run
 from leaderboards.board.runs import find
 from tasks import protocol as protocols
@@ -36,7 +36,7 @@ def submit(path: Path, to: Path, data_root: Path | None) -> Path:
             "a run folder", f"the file {path}", "harness score FILE --tasks TASK --output DIR makes a run of the file"
         )
     check_protocol(run)
-    replies = (path / store.SAMPLES).read_bytes()
+    replies = b"".join(map(_without_folders, (path / store.SAMPLES).read_bytes().splitlines(keepends=True)))
     folder = to / place(run, replies)
     contents = {
         store.RUN: _json(without_paths(run.document)),
@@ -58,19 +58,37 @@ def place(run: Recorded, replies: bytes) -> Path:
     """Where a run belongs in a folder of results."""
     assert run.document is not None
     spec, digest = run.document["spec"], hashlib.sha256(replies).hexdigest()
-    model = re.sub(r"[^\w.-]+", "--", str(spec["model"]["name"])).strip("-")
+    model = re.sub(r"[^\w.-]+", "--", last_part(str(spec["model"]["name"]))).strip("-")
     return Path(f"{spec['task']}@{spec['split']}", f"{run.asked.name}-{run.asked.sha256[:8]}", f"{model}-{digest[:8]}")
 
 
 def without_paths(document: Mapping[str, Any]) -> dict[str, Any]:
-    """`run.json` with the last part alone of every path that was typed.
+    """`run.json` with the last part alone of every path that was typed, and of every path that the model names.
 
-    >>> run = {"sessions": [{"command": ["harness", "run", "--output", "/home/me/runs/a", "--model", "Qwen/Qwen3-VL-2B"]}]}
-    >>> without_paths(run)["sessions"][0]["command"]
-    ['harness', 'run', '--output', 'a', '--model', 'Qwen/Qwen3-VL-2B']
+    >>> run = {"spec": {"model": {"name": "/home/me/sft"}}, "sessions": [{"command": ["harness", "--output", "/me/a"]}]}
+    >>> without_paths(run)
+    {'spec': {'model': {'name': 'sft'}}, 'sessions': [{'command': ['harness', '--output', 'a']}]}
     """
     sessions = [{**one, "command": [last_part(part) for part in one["command"]]} for one in document["sessions"]]
-    return {**document, "sessions": sessions}
+    spec = document["spec"]
+    return {**document, "spec": {**spec, "model": _each_text(spec["model"], last_part)}, "sessions": sessions}
+
+
+def _without_folders(line: bytes) -> bytes:
+    """A line of `samples.jsonl` without the folders that its error names; a reply stays as it is."""
+    record = json.loads(line)
+    if record.get("error") is None:
+        return line
+    return (json.dumps(_each_text(record, without_folders), ensure_ascii=False) + "\n").encode(errors=store.HALVES)
+
+
+def _each_text(value: Any, told: Callable[[str], str]) -> Any:
+    """A value of JSON with every text in it as `told` gives it."""
+    if isinstance(value, str):
+        return told(value)
+    if isinstance(value, list):
+        return [_each_text(one, told) for one in value]
+    return {key: _each_text(one, told) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 def verify(paths: Iterable[Path], data_root: Path) -> None:

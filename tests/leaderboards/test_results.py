@@ -74,9 +74,18 @@ def test_honest_runs_pass_and_lie_where_everyone_looks(
     assert code == 0 and "random" in said
 
 
-def test_no_path_of_the_machine_is_submitted(submitted: Path, run: Path, tmp_path: Path) -> None:
-    assert str(tmp_path) in (run / "run.json").read_text()
-    assert not any(str(tmp_path) in file.read_text() for file in submitted.iterdir())
+def test_no_path_of_the_machine_is_submitted(
+    run: Path, benchmark_root: Path, tmp_path: Path, verify: Callable[[], tuple[int, str]]
+) -> None:
+    change(run / "run.json", lambda d: d["spec"]["model"].update(name=f"{tmp_path}/sft", options={"cache": f"{tmp_path}/cache"}))
+    why = f"no file in {tmp_path}/my films, C:\\Users\\{tmp_path.name}\\films or file://{tmp_path}/more"
+    change(run / "samples.jsonl", lambda d: d.update(text=None, error={"type": "missing-video", "message": why}))
+    assert str(tmp_path) in (run / "run.json").read_text() + (run / "samples.jsonl").read_text()
+    assert harness(["submit", str(run), "--to", str(tmp_path / "results"), "--data-root", str(benchmark_root)]) == 0
+    for file in (tmp_path / "results").rglob("*"):
+        assert not file.is_file() or tmp_path.name not in file.read_text(), file
+        assert tmp_path.name not in str(file.relative_to(tmp_path)), file
+    assert verify()[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -92,7 +101,8 @@ def test_no_path_of_the_machine_is_submitted(submitted: Path, run: Path, tmp_pat
     ],
 )
 def test_of_a_path_the_last_part_stays(typed: str, left: str) -> None:
-    assert without_paths({"sessions": [{"command": [typed]}]})["sessions"] == [{"command": [left]}]
+    told = without_paths({"spec": {"model": {"name": typed}}, "sessions": [{"command": [typed]}]})
+    assert told == {"spec": {"model": {"name": left}}, "sessions": [{"command": [left]}]}
 
 
 FORGED: dict[str, tuple[str, Change, str]] = {
