@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,13 @@ FORGED: dict[str, tuple[str, Change, str]] = {
     "an error that was a reply": ("samples.jsonl", lambda d: d.update(text=None, error={"type": "oom", "message": ""}), "modes"),
     "a reply that is gone": ("samples.jsonl", lambda d: d.update(id="another"), "lack a record"),
     "the rules": ("run.json", lambda d: d["spec"]["protocol"]["score"].update(failure="skip"), "protocol"),
+    "a reply beside another": ("samples.jsonl", lambda d: d.update(text="1 to 2", mode="direct"), "several replies"),
+    "spans instead of a reply": ("samples.jsonl", lambda d: d.update(prediction={"spans": [[1, 4]]}), "rows of predictions"),
+    "scores of another shape": ("scores.json", dict.clear, "modes"),
+    "the version of the task": ("run.json", lambda d: d["spec"].update(task_version=99), "task_version"),
+    "the modes": ("run.json", lambda d: d["spec"].update(modes=[]), "modes"),
+    "a model that is none": ("run.json", lambda d: d["spec"].update(model=None), "run.json"),
+    "the hash of the rules": ("run.json", lambda d: d["spec"]["protocol"].update(sha256="0" * 64), "another run"),
     "the split": ("run.json", lambda d: d["spec"].update(split_sha256="0" * 64), "00000000"),
 }
 
@@ -129,6 +137,33 @@ def test_what_was_forged_is_refused(name: str, hashes: str, submitted: Path, ver
     code, said = verify()
     assert code == 2 and submitted.name in said, said
     assert (f"{file} is not the file that was submitted" if hashes == "left" else told) in said, said
+
+
+def test_a_run_stands_once_and_under_the_name_of_its_model(submitted: Path, verify: Callable[[], tuple[int, str]]) -> None:
+    """Another name, a copy, a run that was not submitted, and a link out of the folder."""
+    results = submitted.parents[2]
+    change(submitted / "run.json", lambda d: d["spec"]["model"].update(name="best"))
+    rehash(submitted)
+    code, said = verify()
+    assert code == 2 and f"belong in synthetic@test/{submitted.parent.name}/best-" in said
+    change(submitted / "run.json", lambda d: d["spec"]["model"].update(name="random"))
+    rehash(submitted)
+    assert verify()[0] == 0
+    copy = shutil.copytree(submitted, submitted.with_name(submitted.name.replace("random", "best")))
+    change(copy / "run.json", lambda d: d["spec"]["model"].update(name="best"))
+    rehash(copy)
+    code, said = verify()
+    assert code == 2 and "the same replies as" in said
+    shutil.move(copy, results / "mine")
+    (results / "mine" / SUBMISSION).unlink()
+    code, said = verify()
+    assert code == 2 and f"mine: no {SUBMISSION}" in said
+    shutil.move(results / "mine" / "samples.jsonl", results.parent / "elsewhere.jsonl")
+    shutil.rmtree(results / "mine")
+    (submitted / "samples.jsonl").unlink()
+    (submitted / "samples.jsonl").symlink_to(results.parent / "elsewhere.jsonl")
+    code, said = verify()
+    assert code == 2 and "samples.jsonl is a link" in said
 
 
 def test_the_same_run_twice_is_one_and_another_is_not_written_over_it(
