@@ -20,8 +20,13 @@ OPTIONS = {
     "runs": "RUN",
 }
 """Options that are paths, or can be, and how a user knows them."""
-_ABSOLUTE = re.compile(r"(?<![^=,:])(?!//)(?:~|/)(?:[^=,]*/)?")
-_FOLDERS = re.compile(r"(?<![^\s'\"(\[,=:])(?!//)(?:~/|/)(?:[^\s'\",:;()/]+/)*(?=[^\s/])")
+_ROOT = r"(?:file:/+|(?:\\\\+[?.]\\+)?(?<![A-Za-z])[A-Za-z]:[\\/]+|\\\\+(?=[\w.$-]+\\)|(?<!:)//|(?!//)(?:~[\w.-]*/|/))"
+"""How an absolute path begins: as an address, on a drive, on a share, below the user's home, below the root."""
+_WORD = re.compile(rf"(?:(?<![^=,:])|(?<=file:)){_ROOT}(?:[^=,]*[\\/])?")
+_PART = r"(?:[^\s'\"`<>|,:;()\[\]{}\\/=]|(?<=\w)'(?=\w))+"
+_NAMED = rf"(?:{_PART}(?: (?!~){_PART})*[\\/]+)"
+_QUOTED = re.compile(rf"(?P<quote>['\"`]){_ROOT}(?:(?!(?P=quote)).)*?[\\/]+(?=[^\\/\n]+?[\\/]*(?P=quote))")
+_FOLDERS = re.compile(rf"(?<![\w/\\.~%)\]-])(?:{_ROOT}{_NAMED}+(?=[^\s\\/])|~[\w.-]*/(?=\w))")
 
 
 def cache() -> Path:
@@ -116,13 +121,17 @@ def last_part(text: str) -> str:
     >>> last_part("replay:/home/me/a.jsonl"), last_part("--output=/home/me/runs/"), last_part("Qwen/Qwen3-VL-2B")
     ('replay:a.jsonl', '--output=runs', 'Qwen/Qwen3-VL-2B')
     """
-    return _ABSOLUTE.sub("", text.rstrip("/"))
+    return without_folders(_WORD.sub("", text.rstrip("/\\")))
 
 
 def without_folders(sentence: str) -> str:
-    """A sentence for other people, with the last part alone of every absolute path in it.
+    r"""A sentence for other people, with the last part alone of every absolute path in it.
+
+    Names may hold blanks, so that a sentence can lose words between a folder and the next slash.
 
     >>> without_folders("no <b>file</b> in /home/me/films, ~/more/ or 'https://a.b/c/d' at 1/2 s")
     "no <b>file</b> in films, more/ or 'https://a.b/c/d' at 1/2 s"
+    >>> without_folders(r"file:///home/me/a.mp4, C:\Users\Jane Doe\a.mp4, \\server\films\a.mp4 and '/media/my (old) disk/a.mp4'")
+    "a.mp4, a.mp4, a.mp4 and 'a.mp4'"
     """
-    return _FOLDERS.sub("", sentence)
+    return _FOLDERS.sub("", _QUOTED.sub(r"\g<quote>", sentence))

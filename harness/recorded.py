@@ -233,7 +233,7 @@ def plan_of(spec: Mapping[str, Any], task: str | None = None, **options: Any) ->
         made_on = f"the samples of {plan.name} that the run was made on, {spec['split_sha256'][:8]}"
         if plan.task.own_path:
             raise InputError(
-                made_on, f"{plan.split_sha256[:8]} in {plan.task.own_path}", f"--task FILE, with the samples of the run"
+                made_on, f"{plan.split_sha256[:8]} in {plan.task.own_path}", "--task FILE, with the samples of the run"
             )
         raise InputError(made_on, f"{plan.split_sha256[:8]} below {plan.data_root}", "--data-root DIR")
     return plan.with_choice_of(spec)

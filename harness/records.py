@@ -71,6 +71,7 @@ def check(record: Any) -> Record:
         "tokens": tokens is None or (isinstance(tokens, dict) and _count(tokens.get("prompt")) and _count(tokens.get("new"))),
         "seconds": _number(record.get("seconds", 0.0)),
         "wrong_clock_s": _number(record.get("wrong_clock_s", 0.0)),
+        "what only rows of predictions may hold": record.keys().isdisjoint(("prediction", "read", "earlier")),
     }
     if wrong := [key for key, right in as_written.items() if not right]:
         raise ValueError(f"{wrong[0]}: not as the harness writes it")

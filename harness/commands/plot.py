@@ -10,6 +10,7 @@ from harness.scoring import judge
 from leaderboards.compare.words import letters
 from leaderboards.plot import FORMATS, Plotted, plot
 from leaderboards.trainings import read, trainings
+from leaderboards.view.data import called
 from leaderboards.view.runs import choose
 from tasks.errors import InputError
 
@@ -30,13 +31,14 @@ def main(options: Namespace) -> int:
         return 0
     chosen = choose([Path(path) for path in options.runs], **given(choose, options))
     lines = []
-    for letter, run in zip(letters(len(chosen.shown)), chosen.shown, strict=True):
+    names = called(chosen.shown)
+    for letter, run, model in zip(letters(len(chosen.shown)), chosen.shown, names, strict=True):
         for mode in chosen.modes:
-            name = " ".join([*([letter] if len(chosen.shown) > 1 else []), run.name, mode])
+            name = " ".join([*([letter] if len(chosen.shown) > 1 else []), model, mode])
             found = judge(chosen.samples, run.records, run.plan.protocol, mode)
             lines.append(Plotted(name, found, run.training if mode == chosen.modes[0] else ()))
     plan = chosen.shown[0].plan
-    misread = [f"{run.name}: {run.misread}" for run in chosen.shown if run.misread]
+    misread = [f"{name}: {run.misread}" for run, name in zip(chosen.shown, names, strict=True) if run.misread]
     sys.stderr.write("".join(f"{note}\n" for note in misread))
     doubts = "".join([", FORCED" if chosen.forced else "", ", REPLIES OF ANOTHER FORM" if misread else ""])
     title = f"{plan.name}, protocol {plan.protocol.name}, {len(chosen.samples):,} queries{doubts}"

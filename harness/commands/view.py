@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 
 from harness import store
 from harness.arguments import given
@@ -56,7 +57,7 @@ def _folder(options: Namespace, folder: Path) -> int:
             entries[run] = board.load(run, root, options.protocol)
             _write_page(options, [run], page)
         except InputError as error:
-            refused.append((name, without_folders(error.found)))
+            refused.append((name, without_folders(f"{error.found} (expected {shorten(error.expected, 160, placeholder=' …')})")))
             sys.stderr.write(f"no page for {run}: {error.found}\n")
         else:
             listed.append(Listed(name, address(page, output), entries[run].rows))

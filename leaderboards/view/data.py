@@ -11,7 +11,7 @@ import numpy as np
 from harness import __version__, report, sessions
 from harness.models import naming
 from harness.models.verdict import limits
-from harness.paths import last_part
+from harness.paths import last_part, without_folders
 from harness.plan import Plan
 from harness.predicted import misread
 from harness.records import Record
@@ -78,20 +78,20 @@ def page_data(
     meanings = {name: meaning for one in reversed(every) for name, meaning in one.meanings.items()}
     plan = replace(shown[0].plan, samples=samples)
     videos = list(dict.fromkeys(sample.video for sample in samples))
-    called = _called(shown)
-    named, floors = verdict.called(called), report.floors(plan)
+    names = called(shown)
+    named, floors = verdict.called(names), report.floors(plan)
     scores = [scores_of({mode: found[mode][i] for mode in modes}) for i in range(len(shown))]
-    summaries = {mode: _summary(samples, called, found[mode], errors[mode]) for mode in modes}
+    summaries = {mode: _summary(samples, names, found[mode], errors[mode]) for mode in modes}
     return {
         "schema": SCHEMA,
         "harness": __version__,
         "title": f"{plan.name}: {' against '.join(named)}",
         "heading": report.heading(plan),
         "warnings": [f"FORCED although these differ: {difference}" for difference in forced] + _warnings(samples, shown, named),
-        "verdicts": [] if any(run.misread for run in shown) else _verdicts(called, scores[0], summaries, floors),
+        "verdicts": [] if any(run.misread for run in shown) else _verdicts(names, scores[0], summaries, floors),
         "runs": [
             {"name": name, "label": label, "facts": run.facts, "training": [curve._asdict() for curve in run.training]}
-            for run, name, label in zip(shown, called, named, strict=True)
+            for run, name, label in zip(shown, names, named, strict=True)
         ],
         "scores": [
             *({**row, "model": label} for i, label in enumerate(named) for row in report.rows(label, scores[i])),
@@ -138,10 +138,10 @@ def facts(run: Mapping[str, Any], plan: Plan, asked: Protocol) -> list[tuple[str
         "started": session["started"],
         "command": shlex.join(map(last_part, session["command"])),
     }
-    return [(key, str(value)) for key, value in named.items() if value is not None]
+    return [(key, without_folders(str(value))) for key, value in named.items() if value is not None]
 
 
-def _called(shown: Sequence[Shown]) -> list[str]:
+def called(shown: Sequence[Shown]) -> list[str]:
     """What runs are called: by their models, and where two have the same model also by their folders, without their paths."""
     models = [run.model or Path(run.name).name for run in shown]
     if len(set(models)) == len(models):

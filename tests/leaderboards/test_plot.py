@@ -34,7 +34,7 @@ def test_an_svg_names_its_runs_and_figures(benchmark_root: Path, said_run: Calla
     output = tmp_path / "figure.svg"
     draw(benchmark_root, output, first, second)
     text = output.read_text()
-    for words in ("IoU threshold", "R1, %", "reward", "step", "36 queries", "$x_$&lt;b&gt; direct", "B ", "second direct"):
+    for words in ("IoU threshold", "R1, %", "reward", "step", "36 queries", "($x_$&lt;b&gt;) direct", "B ", "(second) direct"):
         assert words in text, words
     draw(benchmark_root, tmp_path / "again.svg", first, second)
     assert (tmp_path / "again.svg").read_text() == text

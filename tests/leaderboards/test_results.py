@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,18 @@ def test_honest_runs_pass_and_lie_where_everyone_looks(
     assert code == 0 and "random" in said
 
 
-def test_no_path_of_the_machine_is_submitted(submitted: Path, run: Path, tmp_path: Path) -> None:
-    assert str(tmp_path) in (run / "run.json").read_text()
-    assert not any(str(tmp_path) in file.read_text() for file in submitted.iterdir())
+def test_no_path_of_the_machine_is_submitted(
+    run: Path, benchmark_root: Path, tmp_path: Path, verify: Callable[[], tuple[int, str]]
+) -> None:
+    change(run / "run.json", lambda d: d["spec"]["model"].update(name=f"{tmp_path}/sft", options={"cache": f"{tmp_path}/cache"}))
+    why = f"no file in {tmp_path}/my films, C:\\Users\\{tmp_path.name}\\films or file://{tmp_path}/more"
+    change(run / "samples.jsonl", lambda d: d.update(text=None, error={"type": "missing-video", "message": why}))
+    assert str(tmp_path) in (run / "run.json").read_text() + (run / "samples.jsonl").read_text()
+    assert harness(["submit", str(run), "--to", str(tmp_path / "results"), "--data-root", str(benchmark_root)]) == 0
+    for file in (tmp_path / "results").rglob("*"):
+        assert not file.is_file() or tmp_path.name not in file.read_text(), file
+        assert tmp_path.name not in str(file.relative_to(tmp_path)), file
+    assert verify()[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -92,7 +102,8 @@ def test_no_path_of_the_machine_is_submitted(submitted: Path, run: Path, tmp_pat
     ],
 )
 def test_of_a_path_the_last_part_stays(typed: str, left: str) -> None:
-    assert without_paths({"sessions": [{"command": [typed]}]})["sessions"] == [{"command": [left]}]
+    told = without_paths({"spec": {"model": {"name": typed}}, "sessions": [{"command": [typed]}]})
+    assert told == {"spec": {"model": {"name": left}}, "sessions": [{"command": [left]}]}
 
 
 FORGED: dict[str, tuple[str, Change, str]] = {
@@ -103,6 +114,13 @@ FORGED: dict[str, tuple[str, Change, str]] = {
     "an error that was a reply": ("samples.jsonl", lambda d: d.update(text=None, error={"type": "oom", "message": ""}), "modes"),
     "a reply that is gone": ("samples.jsonl", lambda d: d.update(id="another"), "lack a record"),
     "the rules": ("run.json", lambda d: d["spec"]["protocol"]["score"].update(failure="skip"), "protocol"),
+    "a reply beside another": ("samples.jsonl", lambda d: d.update(text="1 to 2", mode="direct"), "several replies"),
+    "spans instead of a reply": ("samples.jsonl", lambda d: d.update(prediction={"spans": [[1, 4]]}), "rows of predictions"),
+    "scores of another shape": ("scores.json", dict.clear, "modes"),
+    "the version of the task": ("run.json", lambda d: d["spec"].update(task_version=99), "task_version"),
+    "the modes": ("run.json", lambda d: d["spec"].update(modes=[]), "modes"),
+    "a model that is none": ("run.json", lambda d: d["spec"].update(model=None), "run.json"),
+    "the hash of the rules": ("run.json", lambda d: d["spec"]["protocol"].update(sha256="0" * 64), "another run"),
     "the split": ("run.json", lambda d: d["spec"].update(split_sha256="0" * 64), "00000000"),
 }
 
@@ -119,6 +137,33 @@ def test_what_was_forged_is_refused(name: str, hashes: str, submitted: Path, ver
     code, said = verify()
     assert code == 2 and submitted.name in said, said
     assert (f"{file} is not the file that was submitted" if hashes == "left" else told) in said, said
+
+
+def test_a_run_stands_once_and_under_the_name_of_its_model(submitted: Path, verify: Callable[[], tuple[int, str]]) -> None:
+    """Another name, a copy, a run that was not submitted, and a link out of the folder."""
+    results = submitted.parents[2]
+    change(submitted / "run.json", lambda d: d["spec"]["model"].update(name="best"))
+    rehash(submitted)
+    code, said = verify()
+    assert code == 2 and f"belong in synthetic@test/{submitted.parent.name}/best-" in said
+    change(submitted / "run.json", lambda d: d["spec"]["model"].update(name="random"))
+    rehash(submitted)
+    assert verify()[0] == 0
+    copy = shutil.copytree(submitted, submitted.with_name(submitted.name.replace("random", "best")))
+    change(copy / "run.json", lambda d: d["spec"]["model"].update(name="best"))
+    rehash(copy)
+    code, said = verify()
+    assert code == 2 and "the same replies as" in said
+    shutil.move(copy, results / "mine")
+    (results / "mine" / SUBMISSION).unlink()
+    code, said = verify()
+    assert code == 2 and f"mine: no {SUBMISSION}" in said
+    shutil.move(results / "mine" / "samples.jsonl", results.parent / "elsewhere.jsonl")
+    shutil.rmtree(results / "mine")
+    (submitted / "samples.jsonl").unlink()
+    (submitted / "samples.jsonl").symlink_to(results.parent / "elsewhere.jsonl")
+    code, said = verify()
+    assert code == 2 and "samples.jsonl is a link" in said
 
 
 def test_the_same_run_twice_is_one_and_another_is_not_written_over_it(
