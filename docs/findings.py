@@ -52,7 +52,7 @@ LOOKED = (
 HEAD = """# Findings
 
 Written by `python docs/findings.py DATA_ROOT`, from public annotations and public prediction files; only scores are kept here.
-Numbers are percentages. Intervals are at 95 %, over videos. Nothing was tuned; no system was run by us.
+Numbers are percentages. Intervals are at 95 %, over videos. We tuned nothing and ran no system ourselves.
 """
 BLIND = """
 ## What blind baselines score
@@ -109,7 +109,7 @@ def _systems(task: str, runs: Mapping[str, Recorded], data_root: Path) -> Iterat
         entry = run.scores["modes"][run.plan.modes[0]]
         values = {title: _two(entry["aggregate"][key]) for key, title in headings.items()}
         said = f"{entry['counts']['parsed']:,} of {entry['counts']['answered']:,}"
-        table.append({"system": name, **values, f"95 % of {headings[main]}": _bounds(entry, main), "said a time": said})
+        table.append({"system": name, **values, f"95 % of {headings[main]}": _bounds(entry, main), "with a time": said})
     for name, kind, entry in floors(plan):
         values = {title: _two(entry["aggregate"].get(key)) for key, title in headings.items()}
         table.append({"system": f"{name} ({CALLED[kind]})", **values})

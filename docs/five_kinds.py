@@ -27,10 +27,10 @@ COUNTED = "synthetic-instances@test"
 HEAD = """# TempR1 in miniature
 
 Written by `python docs/five_kinds.py`, from `harness experiment five-kinds`. TempR1's rewards train five kinds of question about
-the same drawn videos. The weak base has less than a million weights and speaks all five forms. Tables 3 and 5 of the paper
-leave parts out. `moments` trains on one kind, `no-number` has no reward for the number of spans, and `sequential` has no
-matching that may skip.
-Nothing is left out of this page. Figures differ between processors; the same command on one machine gives the same numbers.
+the same drawn videos. The weak base has less than a million weights and answers all five kinds of question. Tables 3 and 5 of
+the paper leave out parts of the method, and so does this experiment. `moments` trains on one kind. `no-number` has no reward for
+the number of spans, and `sequential` pairs the i-th predicted span with the i-th true span.
+The page shows every result. Figures differ between processors; the same command on one machine gives the same numbers.
 
 ## Against the base
 

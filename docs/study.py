@@ -93,8 +93,8 @@ def how(experiment: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> 
     grid = ", ".join(f"{key} of {_listed(values)}" for key, values in spec["grid"].items())
     chosen = f"The grid ({grid}) was chosen on {spec['dev']} with seeds {_listed(spec['grid_seeds'])}. " if grid else ""
     return (
-        f"## How it was made\n\n`harness experiment {spec['name']}`: {len(records)} trainings, {hours:.1f} hours of them in all. "
-        f"{chosen}Reported are seeds {_listed(spec['seeds'])}. Machine: {'; '.join(sorted(machines))}. "
+        f"## How it was made\n\n`harness experiment {spec['name']}`: {len(records)} trainings, {hours:.1f} hours in all. "
+        f"{chosen}The tables report seeds {_listed(spec['seeds'])}. Machine: {'; '.join(sorted(machines))}. "
         f"{'; '.join(sorted(versions))}; commit {', '.join(sorted(commits))}.\n"
     )
 

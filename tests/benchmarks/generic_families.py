@@ -32,9 +32,11 @@ FRAMES, NEW_TOKENS, MANY = 16, 48, 8
 SIZE = tiny.Size(hidden=384, layers=6, heads=6, kv_heads=2, inner=1024, vision_hidden=192, vision_layers=4, std=0.05)
 WAYS = {"alone": Options(device="cpu", share=False), "one by one": Options(device="cpu", batch_size=1)}
 WAYS |= {"together": Options(device="cpu", batch_size="auto")}
-TEXT = """How many times as fast a question is answered as by the processor and `generate` for each question on its own. First
-come {} questions on a video, then {} videos with a question each, of {} frames. A reply has {} tokens. In brackets stands
-`--batch-size 1`: questions share what is computed of their video, and replies come one after another. All replies are equal."""
+TEXT = """\
+A cell says how many times as fast a question is answered as with calls of the processor and `generate` for each question.
+First come {} questions on a video, then {} videos with a question each, of {} frames. A reply has {} tokens. Figures in
+brackets are those of `--batch-size 1`: questions share the computation of their video, and replies come one by one. All
+replies are equal."""
 
 
 def make_videos(model: GenericModel, rules: Protocol, counts: Sequence[int], frames: int) -> list[Asked]:

@@ -27,8 +27,8 @@ WAYS = ("branches", "mask", "repeated")
 REPLIES, PROMPT, GROUP = (20, 100, 400, 1_000), 1_000, 8
 SAME, DEARER = 1e-5, 1.1
 TEXT = """A cell says how many times as long the loss of {} replies to {:,} tokens takes as in one row without a mask. TRL's
-own code repeats the prompt for each reply; the other layout has a mask over pairs of tokens. In brackets stands what a
-training takes by itself.
+own code repeats the prompt for each reply; the other layout has a mask over pairs of tokens. The layout in
+brackets is the one that a training chooses.
 The largest difference of a log-probability from TRL's is {:.0e}, and of a gradient {:.0e} of the largest.
 
 {}"""

@@ -22,8 +22,8 @@ from tasks.protocol import Protocol
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "measurements.md"
 HEAD = """# Measurements
 
-All figures are ratios of two ways that one process timed in turn, in processor time of one thread unless the section says
-wall time. Every section is written by its command.
+Every figure is a ratio: one process runs two ways in turn and measures both. Times are processor time of one thread, unless the
+section says wall time. The command below each section writes the section.
 """
 
 

@@ -42,7 +42,7 @@ SERVICE_S, QUESTIONS, FRAMES, ROUNDS, SIDE = 0.25, 48, 8, 3, 56
 PORT, START_S = 8766, 400
 TEXT = f"""A cell says how many times as many questions a second `--backend openai` asks, in wall time, by `--batch-size`. Each
 question is on another video of {FRAMES} frames. The stand-in answers {SERVICE_S:g} s after each question, however many there are.
-The server of vLLM computes a tiny model on the cores of the client, so its row says nothing of a GPU."""
+The server of vLLM computes a tiny model on the cores of the client, so its row says nothing about a GPU."""
 
 
 class Server(ThreadingHTTPServer):

@@ -25,7 +25,7 @@ ANSWER, ROUNDS, SAME = 20, 2, 1e-5
 WAYS = ("repeated", "branches")
 TEXT = """A cell says how many times as fast the loss of {} videos is in one row as in padded rows. Rows of the table are
 tokens of the prompts; answers have {} tokens. Loss and gradients differ by {:.0e} at most, relative to the largest gradient.
-`harness train --recipe sft --set prompts_per_device=4` takes the layout in brackets by itself."""
+`harness train --recipe sft --set prompts_per_device=4` chooses the layout in brackets."""
 
 
 def groups_of(inputs: Any, lengths: Sequence[int]) -> list[packed.Group]:
