@@ -40,8 +40,9 @@ SMALL = tiny.Size(hidden=128, layers=2, heads=4, kv_heads=2, inner=128, vision_h
 TEXT = """A cell says how many times as fast `--backend vllm` answers as `--backend hf`, on a CPU. Up to {} videos of {} frames
 are asked about together. A reply has up to {} tokens. Text towers have {:.0f} M parameters. All replies are equal by token.
 
-The gain grows with the number of questions in the engine. One question alone is slower. The products
-of matrices by oneDNN, which vLLM uses, take {:.1f} times as long as those of torch for one row. For eight rows it is {:.1f} times."""
+The gain grows with the number of questions in the engine. One question alone is slower.
+The products of matrices by oneDNN, which vLLM uses, take {:.1f} times as long as those of torch for one row.
+For eight rows they take {:.1f} times as long."""
 
 
 def product(rows: int, outputs: int, inputs: int) -> float:
