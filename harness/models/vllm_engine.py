@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from harness.frames import Frames
-from harness.models import clock, families, generate, prompt, sight, vllm_inputs
+from harness.models import clock, families, generate, prompt, sight, vllm_checks, vllm_inputs
 from harness.models.base import Answers, Asked, Reply, answered
 from harness.models.batching import by_protocol, reply, shown
 from harness.models.checkpoint import Checkpoint, fingerprint, trained_on
@@ -131,6 +131,7 @@ class VllmModel:
         return torch.tensor([[found[name][token].logprob for token in range(size)] for name in names])
 
     def _rules(self, decoding: DecodingRules) -> Rules:
+        vllm_checks.check_temperature(decoding.temperature)
         return generate.rules_of(self.model, self.processor, seed=self.options.seed, **asdict(decoding))
 
     def _begin(self, asked: Asked) -> _Video:
