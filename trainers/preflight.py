@@ -1,7 +1,6 @@
 """What can be known of an experiment, or of a launch, before it trains: bad input stops here and not after a night."""
 
 import contextlib
-import importlib.util
 import io
 import json
 import os
@@ -210,10 +209,11 @@ def _check_four_bits(training: "Training", kind: str | None, by_vllm: bool) -> N
 
 
 def _check_vllm(trainer: Mapping[str, Any]) -> None:
-    """Refuse rollouts by a vLLM that is not installed, or by one engine over several processes."""
-    if importlib.util.find_spec("vllm") is None:
-        step = "pip install -c constraints-vllm.txt -e '.[vllm]' in an environment of its own, or --set use_vllm=false"
-        raise InputError("vLLM, which draws the replies", "not installed", step)
+    """Refuse rollouts by one engine over several processes, at a temperature it changes, or by no vLLM or one too old."""
+    from harness.models import vllm_checks
+
     size = trainer.get("vllm_tensor_parallel_size", 1)
     if trainer.get("vllm_mode", "colocate") != "server" and size != 1:
         raise InputError("an engine in each process", f"an engine over {size} GPUs", "--set vllm_mode=server")
+    vllm_checks.check_temperature(float(trainer.get("temperature", 1.0)))
+    vllm_checks.check_version("rollouts by it")

@@ -1,5 +1,7 @@
 """Questions of several videos answered in one batch: which wait for one another, and how many of them memory holds."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -7,11 +9,14 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import torch
 from transformers import Cache
 
+from harness.frames import Frames
 from harness.models import cache as caches
 from harness.models.base import AnswerError, Answers, Asked, Reply
 from harness.models.generate import Row
 from harness.models.options import Options
-from tasks.errors import Failure
+from harness.models.tags import said
+from tasks import protocol
+from tasks.errors import Failure, InputError
 from tasks.rules import DecodingRules
 
 ROWS = 64
@@ -25,6 +30,45 @@ SHARE = 0.5
 
 ADVICE = "lower --batch-size or the protocol's total_pixels"
 T = TypeVar("T")
+
+
+class Group(NamedTuple):
+    """Questions of one protocol on a video: its rules, their places among all on the video, and their texts."""
+
+    rules: protocol.Protocol
+    places: list[int]
+    texts: list[str]
+
+
+def by_protocol(
+    asked: Asked, factor: int, refused: Callable[[str], Failure | None], apart: bool = False
+) -> tuple[Frames, list[Group], dict[int, Failure]]:
+    """The frames, the questions to answer in groups (`apart`: each its own), and by their place those that are `refused`.
+
+    Raises InputError without frames; `factor` is what their sides are divisible by.
+    """
+    if asked.frames is None:
+        raise InputError(f"frames with sides divisible by {factor}", "no frames", "harness show default")
+    failures, groups = dict[int, Failure](), dict[int, Group]()
+    for place, question in enumerate(asked.questions):
+        if (failure := refused(question.text)) is not None:
+            failures[place] = failure
+            continue
+        group = groups.setdefault(place if apart else id(question.protocol), Group(question.protocol, [], []))
+        group.places.append(place)
+        group.texts.append(question.text)
+    return asked.frames, list(groups.values()), failures
+
+
+def shown(frames: Frames) -> str:
+    """Which frames were seen, for the hash of a prompt."""
+    return json.dumps(frames.fingerprint(), sort_keys=True)
+
+
+def reply(processor: Any, row: Row, ids: Sequence[int], truncated: bool, frames: str) -> Reply:
+    """A reply of these tokens to a prompt; `frames` as `shown` tells them."""
+    digest = hashlib.sha256(f"{row.ids}\n{frames}".encode()).hexdigest()
+    return Reply(said(processor.tokenizer, ids), digest, len(row.ids), len(ids), truncated)
 
 
 class Started(Protocol):

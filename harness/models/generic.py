@@ -1,7 +1,5 @@
 """Checkpoints through their own processor and `generate`: a video is prefilled once for its questions, replies come together."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -13,15 +11,14 @@ import transformers
 from harness.frames import Frames
 from harness.models import adapters, continued, families, loading, sight, template
 from harness.models.base import AnswerError, Answers, Asked, Reply, answered
-from harness.models.batching import Batching, Limit, Ready
+from harness.models.batching import Batching, Limit, Ready, by_protocol, reply, shown
 from harness.models.checkpoint import Checkpoint, trained_on
 from harness.models.generate import Output, Row, Rules, shared_length
 from harness.models.options import Options
 from harness.models.processed import Given, Processed
 from harness.models.prompt import special_token
-from harness.models.tags import said
 from harness.models.verdict import right_to
-from tasks.errors import Failure, InputError
+from tasks.errors import Failure
 from tasks.protocol import Protocol
 from tasks.question import Question
 from tasks.rules import DecodingRules
@@ -112,24 +109,15 @@ class GenericModel:
 
     def _prepare(self, asked: Asked) -> list[Ready | Failure]:
         """Compute once what questions of one protocol share of a video; without sharing, each is on its own."""
-        frames, questions = asked
-        if frames is None:
-            raise InputError(f"frames with sides divisible by {self.pixel_factor}", "no frames", "harness show default")
-        found: dict[int, Ready | Failure] = {}
-        groups: dict[int, list[int]] = {}
-        for index, question in enumerate(questions):
-            if (failure := special_token(self.processor, question.text, self.family)) is not None:
-                found[index] = failure
-            else:
-                groups.setdefault(id(question.protocol), []).append(index)
-        shown = json.dumps(frames.fingerprint(), sort_keys=True)
-        for members in groups.values():
-            rules, texts = questions[members[0]].protocol, [questions[index].text for index in members]
+        refused = partial(special_token, self.processor, family=self.family)
+        frames, groups, failures = by_protocol(asked, self.pixel_factor, refused)
+        found: dict[int, Ready | Failure] = {**failures}
+        for rules, places, texts in groups:
             prompts = self.inputs.build(frames, rules.prompt, texts)
             self._check_length(prompts, rules.decoding)
-            for index, given, start in zip(members, prompts, self._starts(prompts), strict=True):
-                found[index] = Ready(_row(given), start, given if start is None else None, rules.decoding, shown)
-        return [found[index] for index in range(len(questions))]
+            for place, given, start in zip(places, prompts, self._starts(prompts), strict=True):
+                found[place] = Ready(_row(given), start, given if start is None else None, rules.decoding, shown(frames))
+        return [found[place] for place in range(len(asked.questions))]
 
     def _check_length(self, prompts: Sequence[Given], rules: DecodingRules) -> None:
         """Raises AnswerError where a prompt and its reply have more tokens than the model has positions."""
@@ -161,14 +149,9 @@ class GenericModel:
         return continued.together(self.model, rows, starts, rules)
 
     def _answers(self, batch: Sequence[Ready]) -> list[Reply]:
-        rows, starts, given, (decoding, *_), shown = zip(*batch, strict=True)
-        outputs = self._outputs(rows, starts, given, decoding)
-        return [self._reply(row, output, frames) for row, output, frames in zip(rows, outputs, shown, strict=True)]
-
-    def _reply(self, row: Row, output: Output, frames_json: str) -> Reply:
-        text = said(self.processor.tokenizer, output.ids)
-        digest = hashlib.sha256(f"{row.ids}\n{frames_json}".encode()).hexdigest()
-        return Reply(text, digest, len(row.ids), len(output.ids), output.truncated)
+        rows, starts, given, (decoding, *_), frames = zip(*batch, strict=True)
+        outputs = zip(rows, self._outputs(rows, starts, given, decoding), frames, strict=True)
+        return [reply(self.processor, row, output.ids, output.truncated, told) for row, output, told in outputs]
 
 
 def _row(given: Given) -> Row:

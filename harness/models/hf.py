@@ -1,7 +1,5 @@
 """Checkpoints through transformers: a video is encoded and prefilled once for its questions, replies are generated together."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -12,15 +10,14 @@ import torch
 from harness.frames import Frames
 from harness.models import adapters, families, generate, generic, loading, prompt, remote, sight, template
 from harness.models.base import Answers, Asked, Reply, answered
-from harness.models.batching import Batching, Limit, Ready
+from harness.models.batching import Batching, Limit, Ready, by_protocol, reply, shown
 from harness.models.checkpoint import Checkpoint, trained_on
 from harness.models.inputs import Inputs
 from harness.models.options import Options
 from harness.models.positions import check_positions
 from harness.models.spread import home
-from harness.models.tags import said
 from harness.models.verdict import right_to
-from tasks.errors import Failure, InputError
+from tasks.errors import Failure
 from tasks.protocol import Protocol
 from tasks.question import Question
 from tasks.rules import DecodingRules
@@ -116,24 +113,15 @@ class HfModel:
 
     def _prepare(self, asked: Asked) -> list[Ready | Failure]:
         """Encode a video once, and once what questions of one protocol share of it; without sharing, each is on its own."""
-        frames, questions = asked
-        if frames is None:
-            raise InputError(f"frames with sides divisible by {self.pixel_factor}", "no frames", "harness show default")
-        found: dict[int, Ready | Failure] = {}
-        groups: dict[int, list[int]] = {}
-        for index, question in enumerate(questions):
-            if (failure := prompt.special_token(self.processor, question.text)) is not None:
-                found[index] = failure
-            else:
-                groups.setdefault(id(question.protocol) if self.options.share else index, []).append(index)
-        shown, seen = json.dumps(frames.fingerprint(), sort_keys=True), None
-        for members in groups.values():
-            rules, texts = questions[members[0]].protocol, [questions[index].text for index in members]
+        share, seen = self.options.share, None
+        frames, groups, failures = by_protocol(asked, self.pixel_factor, partial(prompt.special_token, self.processor), not share)
+        found: dict[int, Ready | Failure] = {**failures}
+        for rules, places, texts in groups:
             rows, video = self.inputs.build(frames, rules.prompt, texts, str(home(self.model)))
-            seen = self._see(video) if seen is None or not self.options.share else seen
-            for index, row, prefix in zip(members, rows, self._prefixes(rows, seen), strict=True):
-                found[index] = Ready(row, prefix, seen if prefix is None else None, rules.decoding, shown)
-        return [found[index] for index in range(len(questions))]
+            seen = self._see(video) if seen is None or not share else seen
+            for place, row, prefix in zip(places, rows, self._prefixes(rows, seen), strict=True):
+                found[place] = Ready(row, prefix, seen if prefix is None else None, rules.decoding, shown(frames))
+        return [found[place] for place in range(len(asked.questions))]
 
     @torch.no_grad()
     def _see(self, video: prompt.Video) -> Any:
@@ -164,11 +152,7 @@ class HfModel:
         return generate.generate(self.model, rows, rules, together if len(together) > 1 else together[0], None, sources)
 
     def _replies(self, batch: Sequence[Ready]) -> list[Reply]:
-        rows, prefixes, seen, (decoding, *_), shown = zip(*batch, strict=True)
+        rows, prefixes, seen, (decoding, *_), frames = zip(*batch, strict=True)
         outputs = self._outputs(rows, prefixes, seen, self.rules(decoding))
-        return [self._reply(row, output, frames) for row, output, frames in zip(rows, outputs, shown, strict=True)]
-
-    def _reply(self, row: generate.Row, output: generate.Output, frames_json: str) -> Reply:
-        text = said(self.processor.tokenizer, output.ids)
-        digest = hashlib.sha256(f"{row.ids}\n{frames_json}".encode()).hexdigest()
-        return Reply(text, digest, len(row.ids), len(output.ids), output.truncated)
+        given = zip(rows, outputs, frames, strict=True)
+        return [reply(self.processor, row, output.ids, output.truncated, told) for row, output, told in given]

@@ -26,6 +26,9 @@ INSTALL = "pip install -c constraints-vllm.txt -e '.[vllm]' in an environment of
 SHARE = 0.9
 """Of a GPU's memory, where `--gpu-memory` does not say otherwise."""
 
+TEMPERATURES = (0.01, 2.0)
+"""Lowest and highest that vLLM takes: it would raise one below without a word, and fail at one above."""
+
 TEXT = 2048
 """Tokens of a prompt besides those of its video."""
 
@@ -45,10 +48,10 @@ class Room(NamedTuple):
     devices: int
 
 
-def check_version() -> str:
-    """The installed version of vLLM. Raises InputError where there is none, or one that is too old."""
+def check_version(purpose: str = "--backend vllm") -> str:
+    """The installed version of vLLM. Raises InputError where there is none, or one that is too old, for this `purpose`."""
     if importlib.util.find_spec("vllm") is None:
-        raise InputError("vLLM, for --backend vllm", "not installed", INSTALL)
+        raise InputError(f"vLLM, for {purpose}", "not installed", INSTALL)
     for name in PACKAGES:
         try:
             version = metadata.version(name)
@@ -77,6 +80,14 @@ def check_options(options: Options) -> None:
         raise InputError(
             "a share of the GPU's memory between 0 and 1", f"--gpu-memory {options.gpu_memory:g}", f"--gpu-memory {SHARE}"
         )
+
+
+def check_temperature(temperature: float) -> None:
+    """Raises InputError for a temperature that vLLM changes or does not take."""
+    low, high = TEMPERATURES
+    if temperature and not low <= temperature <= high:
+        step = "0 for greedy replies" if temperature < low else "--backend hf, or --set use_vllm=false in a training"
+        raise InputError(f"a temperature of 0, or from {low} to {high:g}, for vLLM", f"{temperature:g}", step)
 
 
 def check_family(family: str) -> None:

@@ -5,22 +5,22 @@ that it computes from them itself are compared with those of `Inputs.build` for 
 """
 
 import hashlib
-import json
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 
 from harness.frames import Frames
-from harness.models import clock, families, generate, prompt, sight, vllm_inputs
-from harness.models.base import AnswerError, Answers, Asked, Reply
+from harness.models import clock, families, generate, prompt, sight, vllm_checks, vllm_inputs
+from harness.models.base import Answers, Asked, Reply, answered
+from harness.models.batching import by_protocol, reply, shown
 from harness.models.checkpoint import Checkpoint, fingerprint, trained_on
 from harness.models.generate import Row, Rules
 from harness.models.inputs import Inputs
 from harness.models.options import Options
-from harness.models.tags import said
 from tasks.errors import Failure, InputError
 from tasks.protocol import Protocol
 from tasks.question import Question
@@ -102,10 +102,7 @@ class VllmModel:
 
     def answer(self, frames: Frames | None, questions: Sequence[Question], /) -> Sequence[Reply | Failure]:
         """A reply to each question, or a failure to one with a special token or too long a prompt; raises as `Inputs.build`."""
-        ((_, answers),) = self.stream(iter([Asked(frames, questions)]))
-        if isinstance(answers, AnswerError):
-            raise answers
-        return answers
+        return answered(self, frames, questions)
 
     def stream(self, videos: Iterator[Asked], /) -> Iterator[tuple[int, Answers]]:
         """As `Streaming`, with `Options.window` videos in the engine; raises as `answer`, and InputError where it dies."""
@@ -134,28 +131,23 @@ class VllmModel:
         return torch.tensor([[found[name][token].logprob for token in range(size)] for name in names])
 
     def _rules(self, decoding: DecodingRules) -> Rules:
+        vllm_checks.check_temperature(decoding.temperature)
         return generate.rules_of(self.model, self.processor, seed=self.options.seed, **asdict(decoding))
 
     def _begin(self, asked: Asked) -> _Video:
         """Hand all questions on a video to the engine; a protocol's prompts are built together, the video once for all."""
-        if asked.frames is None:
-            raise InputError(f"frames with sides divisible by {self.pixel_factor}", "no frames", "harness show default")
-        outcomes: list[Reply | Failure | None] = [prompt.special_token(self.processor, one.text) for one in asked.questions]
-        begun = _Video(outcomes, json.dumps(asked.frames.fingerprint(), sort_keys=True))
-        groups: dict[int, list[int]] = {}
-        for index, question in enumerate(asked.questions):
-            if outcomes[index] is None:
-                groups.setdefault(id(question.protocol), []).append(index)
+        frames, groups, failures = by_protocol(asked, self.pixel_factor, partial(prompt.special_token, self.processor))
+        outcomes: list[Reply | Failure | None] = [failures.get(index) for index in range(len(asked.questions))]
+        begun = _Video(outcomes, shown(frames))
         encoded: tuple[prompt.Video, vllm_inputs.Visual] | None = None
-        for members in groups.values():
-            protocol, texts = asked.questions[members[0]].protocol, [asked.questions[index].text for index in members]
+        for protocol, places, texts in groups:
             if encoded is None:
-                rows, video = self.inputs.build(asked.frames, protocol.prompt, texts, "cpu")
+                rows, video = self.inputs.build(frames, protocol.prompt, texts, "cpu")
                 encoded = video, self._seen(rows[0], video)
             else:
                 rows = self.inputs.rows(encoded[0], protocol.prompt, texts)
             rules = self._rules(protocol.decoding)
-            for index, row in zip(members, rows, strict=True):
+            for index, row in zip(places, rows, strict=True):
                 if (tokens := len(row.ids) + rules.max_new_tokens) > self._length:
                     found = f"{len(row.ids):,} tokens and {rules.max_new_tokens:,} new ones; --max-model-len is {self._length:,}"
                     outcomes[index] = Failure(TOO_LONG, f"{found} (continue with --max-model-len {tokens})")
@@ -216,7 +208,5 @@ class VllmModel:
         index, row = video.rows.pop(output.request_id)
         self._prompted += len(row.ids)
         self._cached += output.num_cached_tokens or 0
-        ids = list(output.outputs[0].token_ids)
-        text = said(self.processor.tokenizer, ids)
-        digest = hashlib.sha256(f"{row.ids}\n{video.frames_json}".encode()).hexdigest()
-        video.outcomes[index] = Reply(text, digest, len(row.ids), len(ids), output.outputs[0].finish_reason == "length")
+        ids, truncated = list(output.outputs[0].token_ids), output.outputs[0].finish_reason == "length"
+        video.outcomes[index] = reply(self.processor, row, ids, truncated, video.frames_json)

@@ -112,6 +112,7 @@ def sampling(rules: Rules, count: int, seed: int) -> dict[str, Any]:
         "repetition_penalty": rules.repetition_penalty,
         "max_tokens": rules.max_new_tokens,
         "stop_token_ids": sorted(rules.stop),
+        "ignore_eos": True,  # that of the tokenizer, which the checkpoint's own rule may leave out
         "logit_bias": dict.fromkeys(rules.suppress, SUPPRESSED),
         "seed": seed % SEEDS,
     }

@@ -33,6 +33,7 @@ SHOWN = 500
 def load(name: str, protocol: Protocol, options: Options) -> VllmModel:
     """An engine on a folder or hub id, the template tried and its sight probed under a protocol. Raises InputError."""
     vllm_checks.check_options(options)
+    vllm_checks.check_temperature(protocol.decoding.temperature)
     version = vllm_checks.check_version()
     checkpoint = find(name, options.trust_remote_code)
     vllm_checks.check_family(checkpoint.family)

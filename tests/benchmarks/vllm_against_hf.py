@@ -38,10 +38,11 @@ FRAMES, NEW_TOKENS, ROUNDS = 32, 24, 3
 SIZE = tiny.Size(hidden=512, layers=8, heads=8, kv_heads=2, inner=1536, vision_hidden=128, vision_layers=2, std=0.05)
 SMALL = tiny.Size(hidden=128, layers=2, heads=4, kv_heads=2, inner=128, vision_hidden=64, vision_layers=2, std=0.08)
 TEXT = """A cell says how many times as fast `--backend vllm` answers as `--backend hf`, on a CPU. Up to {} videos of {} frames
-are asked about together. A reply has up to {} tokens, towers of text have {:.0f} M parameters. Replies are equal token for token.
+are asked about together. A reply has up to {} tokens. Text towers have {:.0f} M parameters. All replies are equal by token.
 
-A run of more than one question is not slower, and the gain grows with the questions in the engine. A single one alone is slower:
-vLLM multiplies matrices by oneDNN, in {:.1f} times the time of torch for one row, and in {:.1f} times for eight."""
+The gain grows with the number of questions in the engine. One question alone is slower.
+The products of matrices by oneDNN, which vLLM uses, take {:.1f} times as long as those of torch for one row.
+For eight rows they take {:.1f} times as long."""
 
 
 def product(rows: int, outputs: int, inputs: int) -> float:

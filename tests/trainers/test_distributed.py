@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -202,6 +201,8 @@ FOUR = ["--load-in-4bit", "--lora", "4"]
             {},
             "engine in each process",
         ),
+        ("grpo", ["--set", "use_vllm=true", "--set", "temperature=0.001"], {}, "a temperature of 0, or from 0.01 to 2"),
+        ("grpo", ["--set", "use_vllm=true", "--set", "temperature=3"], {}, "a temperature of 0, or from 0.01 to 2"),
         ("sft", [], {**ZERO, "ACCELERATE_DEEPSPEED_CONFIG_FILE": "missing.json"}, "a configuration of DeepSpeed"),
         ("sft", ["--set", "report_to=nowhere"], {}, "a tracker that is installed"),
     ],
@@ -213,9 +214,6 @@ def test_a_dry_run_refuses_what_a_training_refuses_before_anything_loads(
     (tmp_path / "zero.json").write_text(STAGE_3)
     for name, value in launched.items():
         monkeypatch.setenv(name, str(tmp_path / "zero.json") if value == "FILE" else value)
-    monkeypatch.setattr(
-        "trainers.preflight.importlib", SimpleNamespace(util=SimpleNamespace(find_spec=lambda _: "vllm is there"))
-    )
     monkeypatch.setattr("harness.models.loading.read", lambda *_: pytest.fail("loaded"))
     monkeypatch.setattr("trainers.dry_run.plan.empty_model", lambda *_: pytest.fail("made"))
     assert main([*typed(recipe, checkpoints["qwen3_vl"], data, tmp_path / "out", 1), *more, *dry]) == 2

@@ -103,6 +103,20 @@ def test_what_is_suppressed_is_what_the_model_would_say(both: Both, videos: list
     assert {*logits.argmax(-1).tolist()} & {*suppressed}
 
 
+def test_a_reply_ends_where_the_checkpoint_says_and_not_where_its_tokenizer_does(
+    both: Both, make_frames: Any, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """vLLM would add the tokenizer's end of text to those of the generation configuration."""
+    engine, other = both
+    frames, asked = make_frames(engine.checkpoint.family), ask()
+    rules = asked[0].protocol
+    rows, video = other.inputs.build(frames, rules.prompt, [asked[0].text], "cpu")
+    (output,) = other._generate(rows, other._see(video), other.rules(rules.decoding))
+    assert len(output.ids) > 2
+    monkeypatch.setattr(engine.engine.input_processor.renderer, "get_eos_token_id", lambda: output.ids[1])
+    assert engine.answer(frames, asked) == other.answer(frames, asked)
+
+
 def test_the_questions_of_a_video_share_its_prefix(both: Both, make_frames: Any, ask: Any) -> None:
     engine, _ = both
     frames = make_frames(engine.checkpoint.family, 128, seed=77)

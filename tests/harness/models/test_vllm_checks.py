@@ -177,6 +177,18 @@ def test_options_of_the_engine_are_refused_without_it(
     )
 
 
+@pytest.mark.parametrize(
+    ("temperature", "step"), [(0.0, None), (0.01, None), (2.0, None), (0.009, "0 for greedy replies"), (2.1, "--backend hf")]
+)
+def test_a_temperature_that_vllm_changes_or_refuses_is_refused(temperature: float, step: str | None) -> None:
+    if step is None:
+        vllm_checks.check_temperature(temperature)
+        return
+    with pytest.raises(InputError) as caught:
+        vllm_checks.check_temperature(temperature)
+    assert caught.value.next_command.startswith(step)
+
+
 def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
