@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.models import families, foreign
+from harness.models import families, foreign, hub
 from harness.models.naming import HUB_ID, local
 from tasks.errors import InputError
 
@@ -22,7 +22,6 @@ READ = (
 )  # fmt: skip
 """Files that transformers reads where they are there; of some it says nothing where they are damaged."""
 
-DOWNLOADS = ("*.json", "*.safetensors", "*.txt", "*.jinja")
 RECORD = "train.json"
 """What this project writes into the folder of a model it has trained."""
 
@@ -37,8 +36,6 @@ LFS = b"version "
 
 BLOCK = 1 << 20
 BLOCKS = 16
-
-NOWHERE = "the folder of a checkpoint, or a hub id that can be read"
 
 
 class Checkpoint(NamedTuple):
@@ -76,8 +73,12 @@ def locate(model: str, trust_remote_code: bool = False, revision: str | None = N
         raise InputError("the folder of a checkpoint", f"{model}: a file", f"--model {folder.parent}")
     if not HUB_ID.fullmatch(model):
         found = f"{model}: no folder, and no owner/name either"
-        raise InputError(NOWHERE, found, "name a folder with config.json and *.safetensors, or owner/name of the hub")
-    folder = _download(model, trust_remote_code, revision)
+        raise InputError(hub.NOWHERE, found, "name a folder with config.json and *.safetensors, or owner/name of the hub")
+    folder = hub.download(model, [*hub.TEXTS, *(hub.CODE if trust_remote_code else ())], revision)
+    if (folder / "config.json").is_file():
+        # Before weights are downloaded that cannot be used.
+        family_of(folder, trust_remote_code)
+    hub.download(model, hub.WEIGHTS, folder.name)
     return Located(model, folder, folder.name)
 
 
@@ -93,21 +94,26 @@ def to_train(model: str) -> Checkpoint:
 
 def check(folder: Path, trust_remote_code: bool = False) -> str:
     """The family of a checkpoint folder whose files are complete. Raises InputError, as `find`."""
-    config = folder / "config.json"
     check_whole(folder)
     foreign.refuse_form(folder)
+    family, stored = family_of(folder, trust_remote_code), shapes(folder)
+    if not any((folder / name).is_file() for name in (INDEX, WHOLE)):
+        step = f"copy {INDEX} of the original model into {folder}"
+        raise InputError(f"{WHOLE}, or {INDEX} beside its parts", ", ".join(sorted(p.name for p in weights(folder))), step)
+    if families.of(family).exact:
+        check_layers(read_json(folder / "config.json"), stored, folder)
+    return family
+
+
+def family_of(folder: Path, trust_remote_code: bool = False) -> str:
+    """The family that config.json in a folder tells, if it can be used here. Raises InputError, as `find`."""
+    config = folder / "config.json"
     if not config.is_file():
         raise InputError("a checkpoint folder with config.json", f"no config.json in {folder}", f"ls {folder}")
     check_files(folder, trust_remote_code)
     family = foreign.family_of(read_json(config), config)
-    known, stored = families.of(family), shapes(folder)
-    if not any((folder / name).is_file() for name in (INDEX, WHOLE)):
-        step = f"copy {INDEX} of the original model into {folder}"
-        raise InputError(f"{WHOLE}, or {INDEX} beside its parts", ", ".join(sorted(p.name for p in weights(folder))), step)
-    if error := families.too_old(known):
+    if error := families.too_old(families.of(family)):
         raise error
-    if known.exact:
-        check_layers(read_json(config), stored, folder)
     return family
 
 
@@ -286,15 +292,3 @@ def read_json(path: Path) -> dict[str, Any]:
         raise ValueError(type(values).__name__)
     except (ValueError, OSError, RecursionError) as error:
         raise InputError("a JSON object", f"{path}: {error}", f"head {path}") from error
-
-
-def _download(model: str, trust_remote_code: bool, revision: str | None = None) -> Path:
-    import huggingface_hub
-
-    try:
-        patterns = [*DOWNLOADS, "*.py"] if trust_remote_code else list(DOWNLOADS)
-        return Path(huggingface_hub.snapshot_download(model, revision=revision, allow_patterns=patterns))
-    except (OSError, huggingface_hub.errors.HFValidationError) as error:
-        reason = (str(error).splitlines() or [repr(error)])[0]
-        step = "name a folder with config.json and *.safetensors, or go online"
-        raise InputError(NOWHERE, f"{model}: {reason}", step) from error

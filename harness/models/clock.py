@@ -21,9 +21,6 @@ from tasks.errors import InputError
 WRITTEN = Stamps(r"Frame at (\d{1,9}\.\d)s:$")
 """Times that a protocol with `times = "text"` has written before each frame, where the family tells none."""
 
-RULES = {name: family.clock for family in families.every() for name in family.types}
-"""How a family is told the time, for `run.json`."""
-
 Floats = NDArray[np.floating[Any]]
 
 

@@ -103,8 +103,3 @@ def splice(tokenizer: Any, before: str, video: Video, after: str) -> list[int]:
 def texts_before_blocks(tokenizer: Any, ids: list[int]) -> list[str]:
     """The text that stands before each visual block of a prompt of Qwen3-VL, decoded from its token ids."""
     return clock.texts_beside(tokenizer, ids, families.of("qwen3_vl"), "before")
-
-
-def slot_rule(family: str) -> str:
-    """How the video stands in the prompt, for `run.json`."""
-    return families.of(family).video_slot

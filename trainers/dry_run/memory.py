@@ -91,7 +91,7 @@ def shape_of(model: Any, frozen_vision: bool = False, four_bits: bool = False) -
     config = model.config
     text, vision = config.get_text_config(), config.vision_config
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    third = config.model_type != "qwen2_vl"
+    width = getattr(vision, "embed_dim", None)  # Where there is one, hidden_size is that of the text
     experts = getattr(text, "num_experts_per_tok", None)
     layers = model.model.language_model.layers.parameters()
     matrices = [weight for weight in layers if weight.ndim == 2 and not weight.requires_grad]
@@ -102,8 +102,8 @@ def shape_of(model: Any, frozen_vision: bool = False, four_bits: bool = False) -
         inner=experts * text.moe_intermediate_size if experts else text.intermediate_size,
         layers=text.num_hidden_layers,
         key_value=2 * text.num_key_value_heads * head,
-        vision_width=vision.hidden_size if third else vision.embed_dim,
-        vision_inner=vision.intermediate_size if third else int(vision.embed_dim * vision.mlp_ratio),
+        vision_width=width or vision.hidden_size,
+        vision_inner=int(width * vision.mlp_ratio) if width else vision.intermediate_size,
         vision_layers=vision.depth,
         merged=vision.spatial_merge_size**2,
         frozen_vision=frozen_vision,

@@ -306,4 +306,5 @@ def test_an_adapter_of_the_hub_brings_its_base_at_its_revision(
     found = adapters.find("Some/Adapter")
     assert (found.name, found.revision) == ("Some/Adapter", "456def")
     assert found.base is not None and (found.base.name, found.base.revision) == ("Some/Base", "0123abc")
-    assert asked == [("Some/Adapter", None), ("Some/Base", "0123abc")]
+    # Texts first, then the weights of the same commit.
+    assert asked == [("Some/Adapter", None), ("Some/Adapter", "456def"), ("Some/Base", "0123abc"), ("Some/Base", "0123abc")]

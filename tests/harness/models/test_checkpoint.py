@@ -8,7 +8,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from harness.models import checkpoint, hf
+from harness.models import checkpoint, hf, hub
 from harness.models.options import Options
 from tasks.errors import InputError
 
@@ -160,7 +160,7 @@ def test_a_file_is_no_folder(name: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("model", ["./gone", "~/gone", "a/b/c", "https://hub.example/owner/name"])
 def test_what_cannot_be_an_id_is_asked_of_no_hub(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "_download", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(hub, "download", lambda *_: pytest.fail("asked"))
     with pytest.raises(InputError, match="no folder, and no owner/name"):
         checkpoint.find(model)
 
@@ -176,8 +176,27 @@ def test_a_hub_id_is_downloaded_without_pickles_and_keeps_its_commit(folder: Pat
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     assert checkpoint.find("Some/Model").revision == "0123abc"
     checkpoint.find("Some/Model", trust_remote_code=True)
-    assert "*.py" not in asked[0] and "*.py" in asked[1]
-    assert not any(pattern in checkpoint.PICKLES for pattern in asked[1])
+    without, trusted = asked[:2], asked[2:]
+    assert not any("*.py" in patterns for patterns in without) and "*.py" in trusted[0] and trusted[1] == ["*.safetensors"]
+    assert not any(pattern in checkpoint.PICKLES for patterns in asked for pattern in patterns)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "words"), [("gemma3", "which takes images"), ("keye_vl", "'keye_vl'"), ("qwen2_vl", "auto_map")]
+)
+def test_what_cannot_be_used_is_refused_before_its_weights_are_downloaded(
+    model_type: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type, "vision_config": {}}))
+    (tmp_path / "processor_config.json").write_text(json.dumps({"auto_map": {"A": "a.B"}} if model_type == "qwen2_vl" else {}))
+
+    def download(model: str, allow_patterns: list[str], revision: str | None) -> str:
+        assert "*.safetensors" not in allow_patterns
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    with pytest.raises(InputError, match=words):
+        checkpoint.find("Some/Model")
 
 
 def test_fingerprint_follows_the_weights(folder: Path) -> None:
