@@ -46,7 +46,9 @@ def arguments(training: Training, alone: bool = False) -> GRPOConfig | SFTConfig
     for key in recipe.trainer:
         if key not in known:
             found = _named(recipe, recipe.trainer, key, {*known, *KEYS})
-            raise InputError(f"an argument of trl.{kind.__name__}", found, f"harness show {recipe.name} lists what the recipe sets")
+            raise InputError(
+                f"an argument of trl.{kind.__name__}", found, f"harness show {recipe.name} lists what the recipe sets"
+            )
     trl_values.check(kind, recipe.trainer)
     accumulated = accumulation(recipe, environment.launch().world)
     per_method: dict[str, Any] = {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
