@@ -20,6 +20,7 @@ from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
 
+from harness import extras
 from harness.frames import Frames, Job
 from harness.video.decode import read_frames
 from harness.video.failure import DecodeError
@@ -78,7 +79,11 @@ class FramePool:
 
         One that takes more than `deadline_s` for a video is killed. At most `prefetch` videos, if not given twice the workers,
         are being decoded or wait decoded at any time. `read` reads one; it must be importable by name in another process.
+        Raises InputError without the extra `video`.
         """
+        # Workers need them: a package that is missing is told here, before any process starts.
+        for package in ("av", "PIL.Image"):
+            extras.package(package, "video")
         self.waited_s = 0.0
         self._job = (rules, factor, read)
         self._deadline_s = deadline_s

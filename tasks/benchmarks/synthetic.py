@@ -21,7 +21,9 @@ def is_held_out(sample: Sample) -> bool:
 def _splits(data_root: Path) -> Mapping[str, Split]:
     manifest = data_root / "synthetic" / "manifest.json"
     if not manifest.is_file():
-        raise InputError("the synthetic benchmark", f"no {manifest}", f"{MAKE}; or --data-root DIR, where it was made before")
+        raise InputError(
+            "the synthetic benchmark", f"no {manifest}", f"{MAKE}; or --data-root DIR, for a benchmark that was made elsewhere"
+        )
     try:
         entries = json.loads(manifest.read_text(encoding="utf-8"))["splits"]
         return {
