@@ -1,11 +1,14 @@
 """The options of a verb, as they are typed and from `--config FILE`, a YAML file or a `run.json`. What is typed wins."""
 
 import argparse
+import functools
 import itertools
 import json
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from harness import yaml_file
 from harness.secret import MARK
@@ -14,6 +17,7 @@ from tasks.errors import InputError, unknown
 
 Parser = argparse.ArgumentParser
 NOT_KEYS = ("help", "config", "command", "action")
+MISSING = "the following arguments are required: "
 STEP = "harness {} --help lists every option; a key is an option without its dashes"
 
 
@@ -25,6 +29,8 @@ def parse(build: Callable[[], Parser], arguments: Sequence[str] | None, typed: S
     built = build()
     verb, parser = _deepest(built, typed)
     _refuse_unknown(verb, parser, typed)
+    for one in (built, parser):
+        one.error = functools.partial(_refuse, f"harness {verb}".strip())  # type: ignore[method-assign]
     if not named:
         return built.parse_args(arguments)
     if len(named) > 1:
@@ -54,6 +60,19 @@ def _refuse_unknown(verb: str, parser: Parser, typed: Sequence[str]) -> None:
                 key = name.lstrip("-").replace("-", "_")
                 step += f", or --set {key}=VALUE for a value of the recipe (harness show RECIPE lists them)"
             raise InputError(f"an option of harness {verb}: {', '.join(known)}", unknown(name, known), step)
+
+
+def _refuse(command: str, message: str) -> NoReturn:
+    """End as argparse does, with what it says in the words of other errors."""
+    choice = re.fullmatch(r"argument (.+?): invalid choice: '(.*)' \(choose from (.*)\)", message, re.DOTALL)
+    expected, found = f"arguments as {command} --help lists them", message
+    if choice is not None:
+        words = choice[3].replace("'", "").split(", ")
+        expected, found = f"{choice[1]}: {', '.join(words)}", unknown(choice[2], words)
+    elif message.startswith(MISSING):
+        expected, found = message.removeprefix(MISSING), "not given"
+    sys.stderr.write(f"{command}: bad input\n{InputError(expected, found, f'{command} --help')}\n")
+    sys.exit(2)
 
 
 def _actions(parser: Parser) -> list[argparse.Action]:

@@ -15,6 +15,7 @@ from harness.predictions.read import Predictions, Row, as_record
 from harness.records import Record
 from tasks import protocol as protocols
 from tasks.errors import InputError, unknown
+from tasks.formats.published import shown
 from tasks.parsers import parser
 from tasks.protocol import Protocol
 from tasks.rules import AnswerRules
@@ -55,7 +56,8 @@ class Matching:
         if not answered:
             places = "; ".join(f"{count} {kind}: {_few(count, first[kind])}" for kind, count in counts.items())
             found = f"{rows} rows in {self._path}, none of which names a sample{f' ({places})' if places else ''}"
-            step = f"harness show {self._plan.name} prints a sample with id and query; {DOCUMENT} says how rows name samples"
+            named = f"video {shown(self._plan.samples[0].video)} and query {shown(self._plan.samples[0].query)}"
+            step = f"name samples as the split does, such as {named}, or id {self._plan.samples[0].id} (see {DOCUMENT})"
             raise InputError(f"predictions for samples of {self._plan.name}", found, step)
         strangers = [f"{count} of {rows} rows {kind}: {_few(count, first[kind])}" for kind, count in counts.items()]
         missing = [sample.id for sample in self._plan.samples if sample.id not in answered]

@@ -13,12 +13,14 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
 
+from harness import extras
 from harness.frames import Frames, Job
 from harness.video.decode import read_frames
 from harness.video.failure import DecodeError
@@ -33,6 +35,25 @@ QUIET = "ignore:resource_tracker"
 """For the process that clears up after one that was killed: that there is something to clear up is no news."""
 
 Read = Callable[[Path, VideoRules, int, Span | None], Frames]
+_MAIN = threading.Lock()
+
+
+class _Worker(SpawnProcess):
+    """A process that does not run the user's script again: a script needs no `if __name__ == "__main__"`."""
+
+    def start(self) -> None:
+        # What is spawned imports the main module of its parent, and a script would start its own evaluation in there.
+        with _MAIN:
+            main = sys.modules["__main__"]
+            sys.modules["__main__"] = ModuleType("__main__")
+            try:
+                super().start()
+            finally:
+                sys.modules["__main__"] = main
+
+
+class _Context(SpawnContext):
+    Process = _Worker
 
 
 def ahead(rules: VideoRules, workers: int, window: int) -> int:
@@ -58,14 +79,17 @@ class FramePool:
 
         One that takes more than `deadline_s` for a video is killed. At most `prefetch` videos, if not given twice the workers,
         are being decoded or wait decoded at any time. `read` reads one; it must be importable by name in another process.
+        Raises InputError without the extra `video`.
         """
+        # Workers need them: a package that is missing is told here, before any process starts.
+        for package in ("av", "PIL.Image"):
+            extras.package(package, "video")
         self.waited_s = 0.0
         self._job = (rules, factor, read)
         self._deadline_s = deadline_s
         self._prefetch = 2 * workers if prefetch is None else prefetch
         # Spawned, not forked: readers inherited through a fork hang, and the parent may hold a GPU.
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPool(workers, VIDEOS_PER_WORKER, _prepare, context=context)
+        self._pool = ProcessPool(workers, VIDEOS_PER_WORKER, _prepare, context=_Context())
 
     def __enter__(self) -> Self:
         return self

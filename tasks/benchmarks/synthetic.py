@@ -22,7 +22,7 @@ def _splits(data_root: Path) -> Mapping[str, Split]:
     manifest = data_root / "synthetic" / "manifest.json"
     if not manifest.is_file():
         raise InputError(
-            "the synthetic benchmark", f"no {manifest}", f"{MAKE}; or --data-root DIR, if the benchmark stands there"
+            "the synthetic benchmark", f"no {manifest}", f"{MAKE}; or --data-root DIR, for a benchmark that was made elsewhere"
         )
     try:
         entries = json.loads(manifest.read_text(encoding="utf-8"))["splits"]

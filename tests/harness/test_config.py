@@ -125,3 +125,23 @@ def test_what_is_no_run_is_refused(text: str, parsed: Parsed, capsys: pytest.Cap
 def test_an_unknown_option_is_named_with_the_nearest(typed: str, found: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert harness(typed.split()) == 2
     assert found in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected", "found"),
+    [
+        ("plot runs/a", "--output", "not given"),
+        ("runn --model x", "COMMAND: run, score,", "'runn' (nearest: run)"),
+        ("data chek", "ACTION: check, fetch, make", "'chek' (nearest: check)"),
+        ("run --model x --tasks synthetic --limit many", "harness run --help", "argument --limit: invalid int value: 'many'"),
+    ],
+)
+def test_what_argparse_refuses_is_said_as_other_errors_are(
+    typed: str, expected: str, found: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        harness(typed.split())
+    said = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2 and said[0].endswith(": bad input") and said[-1].startswith("next:     harness ")
+    assert any(line.startswith("expected: ") and expected in line for line in said)
+    assert f"found:    {found}" in said

@@ -66,7 +66,7 @@ def test_nothing_that_matches_is_bad_input(benchmark_root: Path, tmp_path: Path,
     options = ["--task", "synthetic", "--data-root", benchmark_root]
     code, _, err = harness(capsys, "score", tmp_path / "other.jsonl", *options)
     assert code == 2
-    assert "none of which names a sample" in err
+    assert "none of which names a sample" in err and "name samples as the split does, such as video 'test_0000' and query" in err
 
 
 def test_strangers_are_counted_and_few_are_named(

@@ -1,6 +1,7 @@
 """A quick try of a model: videos that are there come first, replies are cut short, and scores go to a tracker."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -156,3 +157,12 @@ def test_annotations_in_the_place_of_a_task_name_the_option_for_them(tmp_path: P
     (tmp_path / "charades_sta_test.txt").write_text("3MSZA 24.3 30.4##person turn a light on.\n")
     assert main(["data", "check", str(tmp_path / "charades_sta_test.txt")]) == 2
     assert f"--tasks NAME --annotations {tmp_path / 'charades_sta_test.txt'}" in capsys.readouterr().err
+
+
+def test_a_script_that_runs_a_model_needs_no_guard(tmp_path: Path, data: Path) -> None:
+    """The processes that decode videos do not run the script again from which they come."""
+    runs = "print('begins')\nprint(api.run(Model(), 'synthetic', limit=2, data_root='data', output='run'))\n"
+    (tmp_path / "mine.py").write_text(f"from harness import api\n{LOOKS}\n{runs}")
+    done = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.count("begins")) == (0, 1), done.stderr
+    assert "2/2 (100.0%)" in done.stdout and all(path.is_dir() for path in (data, tmp_path / "run"))
