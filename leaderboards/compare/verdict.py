@@ -19,6 +19,7 @@ def verdict(
     runs: Sequence[int] = (1, 1),
     sd: float | None = None,
     corrected: bool = False,
+    is_one_run: bool = False,
 ) -> str:
     """The claim, and unless both are recipes over `SEEDS` runs or more, a sentence that says of what it speaks.
 
@@ -30,6 +31,7 @@ def verdict(
         runs: How many runs of each there are, of different seeds.
         sd: Greatest standard deviation of the metric over the runs of one of them; None where it is not known.
         corrected: Whether several comparisons were made, for whose number `p_holm` is corrected.
+        is_one_run: Whether both are modes of one run.
     """
     p = figures["p_holm"] if corrected else figures["p"]
     over = f" over {_seeds(runs)} seeds" if min(runs) >= SEEDS else ""
@@ -47,14 +49,16 @@ def verdict(
             said += f". A difference of {figures['detectable']:.1f} would be found"
         elif figures["interval_95"][0] is None:
             said += f"; {TOO_FEW}"
-    return f"{said}.{'' if over else f' {_scope(runs, metric, sd)}'}"
+    return f"{said}.{'' if over else f' {_scope(runs, metric, sd, is_one_run)}'}"
 
 
 def _seeds(runs: Sequence[int]) -> str:
     return " and ".join(map(str, dict.fromkeys(runs)))
 
 
-def _scope(runs: Sequence[int], metric: str, sd: float | None) -> str:
+def _scope(runs: Sequence[int], metric: str, sd: float | None, is_one_run: bool) -> str:
+    if max(runs) == 1 and is_one_run:
+        return "This verdict speaks of this checkpoint, not of its recipe: seeds of one recipe can differ as much."
     if max(runs) == 1:
         return "This verdict speaks of these two checkpoints, not of their recipes: seeds of one recipe can differ as much."
     known = "" if sd is None else f", whose standard deviation is {sd:.1f} {metric}"

@@ -73,4 +73,4 @@ def _object(row: Row, metrics: Sequence[str], shown: Sequence[str], main: str, r
         cells += [number(row.metrics.get(name, NONE)), *([interval(row.metrics.get(name, NONE))] if name == main else [])]
     cells += [row.mode, *(known[key] for key in shown)]
     place = {"name": run.name, "href": run.href} if run else {"name": known["source"], "href": None}
-    return {"model": row.model, **place, "cells": cells}
+    return {"model": row.model, **place, "apart": bool(row.reasons), "cells": cells}
