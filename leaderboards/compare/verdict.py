@@ -37,7 +37,9 @@ def verdict(
     over = f" over {_seeds(runs)} seeds" if min(runs) >= SEEDS else ""
     if p is None or figures["difference"] is None:
         return f"{one} against {other}{over}: {f'{TOO_FEW} to tell' if figures['n'] else 'no query counts in both'}."
-    size, bounds = figures["difference"], f"95 % {interval(figures)}, p {chance(p)}{' after Holm' if corrected else ''}"
+    is_open = None in figures["interval_95"]
+    spread = f"{TOO_FEW} for a 95 % interval" if is_open else f"95 % {interval(figures)}"
+    size, bounds = figures["difference"], f"{spread}, p {chance(p)}{' after Holm' if corrected else ''}"
     if p <= LEVEL:
         which = "better" if size > 0 else "worse"
         said = f"{one} is {which} than {other} by {abs(size):.1f} {metric}{over}, more than noise ({bounds})"
@@ -47,8 +49,6 @@ def verdict(
             said += ". Alone the difference would count, among these comparisons it does not"
         elif figures["detectable"] is not None:
             said += f". A difference of {figures['detectable']:.1f} would be found"
-        elif figures["interval_95"][0] is None:
-            said += f"; {TOO_FEW}"
     return f"{said}.{'' if over else f' {_scope(runs, metric, sd, is_one_run)}'}"
 
 
