@@ -95,7 +95,8 @@ def verdicts(rows: Sequence[Row], main: str, judged: Judged, resamples: int = RE
     told = {}
     for (i, j), found in _pairs(judged, resamples).items():
         runs, is_one = (len(judged.values[j]), len(judged.values[i])), rows[i].folders == rows[j].folders != ()
-        told[f"{i},{j}"] = verdict(*_called(rows[j], rows[i]), main, found, runs, greatest_sd(found), is_one_run=is_one)
+        one, other = _called(rows[j], rows[i])
+        told[f"{i},{j}"] = verdict(one, other, main, found, runs, greatest_sd(found), is_one_run=is_one)
     return told
 
 
