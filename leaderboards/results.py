@@ -137,8 +137,6 @@ def _problem(folder: Path, data_root: Path) -> str | None:
         with as_written(folder):
             check_protocol(run)
             belongs = place(run, (folder / store.SAMPLES).read_bytes())
-            if promised is not None and folder.parts[-DEPTH:] != belongs.parts:
-                return f"its {store.RUN} and replies belong in {belongs}"
             load(folder, data_root)
             told = dict(json.loads((folder / store.SCORES).read_text(encoding="utf-8")))
     except InputError as error:
@@ -146,7 +144,10 @@ def _problem(folder: Path, data_root: Path) -> str | None:
     except OSError as error:
         return f"{type(error).__name__}: {error}".replace(f"{folder}/", "")
     differ = [key for key in {**told, **run.scores} if not _same(told.get(key), _plain(run.scores.get(key)))]
-    return f"{', '.join(differ)} in {store.SCORES} does not follow from the replies" if differ else None
+    if differ:
+        return f"{', '.join(differ)} in {store.SCORES} does not follow from the replies"
+    is_apart = promised is not None and folder.parts[-DEPTH:] != belongs.parts
+    return f"its {store.RUN} and replies belong in {belongs}" if is_apart else None
 
 
 def check_protocol(run: Recorded) -> None:

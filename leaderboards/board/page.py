@@ -1,5 +1,6 @@
 """A board as one self-contained HTML page: a table that can be read without its script, which adds sorting and choosing."""
 
+import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -10,6 +11,8 @@ from leaderboards.board.grid import BOUNDS, MODE, RANK, REASONS, Cell, Grid, Lin
 from leaderboards.board.ranking import Board, board_title
 from leaderboards.board.rows import PUBLISHED, RUN, Row
 
+BREAK = re.compile(r"(?<=[/@_-])")
+"""Where a name may break."""
 WRAP = {"best": "<b>{}</b>", "second": "<u>{}</u>", "": "{}"}
 SAID = (MODE, "protocol", "trained on", "commit", "source", REASONS)
 """Columns of words: they stand to the left, and their lines may break."""
@@ -58,7 +61,7 @@ def _section(found: Grid, number: int, board: Board) -> str:
 def _order(found: Grid) -> list[int]:
     """The score beside the name, its interval and its rank after it, as phones show few; reasons stand behind the metrics."""
     first = [found.head.index(name) for name in ("model", found.main, BOUNDS, RANK) if name in found.head]
-    mode = [found.head.index(name) for name in (REASONS, MODE) if name in found.head]
+    mode = [found.head.index(name) for name in (MODE, REASONS) if name in found.head]
     metrics = [i for i, name in enumerate(found.head) if i not in (*first, *mode) and "@" in name]
     rest = [i for i in range(len(found.head)) if i not in (*first, *mode, *metrics)]
     return [*first, *metrics, *mode, *rest]
@@ -91,9 +94,9 @@ def _cell(cell: Cell, name: str, row: Row, pages: Mapping[Path, str]) -> str:
     if name != "model":
         return f"<td{value}{_said(name)}>{text}</td>"
     known = [pages[folder] for folder in row.folders if folder in pages]
-    text = escape(plain(row.model))
+    text = BREAK.sub("<wbr>", escape(plain(row.model)))
     linked = f'<a href="{escape(known[0])}">{text}</a>' if known else text
-    told = f' title="{escape(meaning(row.model))}"' if meaning(row.model) else ""
+    told = f' title="{escape(meaning(row.model) or plain(row.model))}"'
     return f'<th scope="row"{told}><bdi>{linked}</bdi></th>'
 
 

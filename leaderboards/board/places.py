@@ -10,7 +10,7 @@ import numpy as np
 from leaderboards.board.rows import RUN, TRIVIAL, Number, Row
 from leaderboards.compare.paired import over_seeds
 from leaderboards.compare.result import figures, greatest_sd
-from leaderboards.compare.verdict import LEVEL, alone, verdict
+from leaderboards.compare.verdict import LEVEL, alone, called, verdict
 from tasks import kinds
 from tasks.metrics import Floats
 from tasks.protocol import Protocol
@@ -92,12 +92,22 @@ def said(rows: Sequence[Row], floors: Sequence[Row], main: str, judged: Judged) 
 
 def verdicts(rows: Sequence[Row], main: str, judged: Judged, resamples: int = RESAMPLES_OF_MEANS) -> dict[str, str]:
     """What may be said of each pair of rows whose replies are known, by `i,j`: of the later row against the earlier one."""
-    return {
-        f"{i},{j}": verdict(
-            rows[j].model, rows[i].model, main, found, (len(judged.values[j]), len(judged.values[i])), greatest_sd(found)
-        )
-        for (i, j), found in _pairs(judged, resamples).items()
-    }
+    told = {}
+    for (i, j), found in _pairs(judged, resamples).items():
+        runs, is_one = (len(judged.values[j]), len(judged.values[i])), rows[i].folders == rows[j].folders != ()
+        one, other = _called(rows[j], rows[i])
+        told[f"{i},{j}"] = verdict(one, other, main, found, runs, greatest_sd(found), is_one_run=is_one)
+    return told
+
+
+def _called(*pair: Row) -> list[str]:
+    """What two rows are called: by their models; where these are the same by mode, and else by the folders of their runs."""
+    models, modes = [row.model for row in pair], [row.mode for row in pair]
+    if len(set(models)) > 1:
+        return models
+    folders = called([",".join(map(str, row.folders)) for row in pair])
+    more = [f"mode {mode}" for mode in modes] if len(set(modes)) > 1 else [name.partition(" ")[2] for name in folders]
+    return [f"{model} ({one})" for model, one in zip(models, more, strict=True)]
 
 
 def _pairs(judged: Judged, resamples: int) -> dict[tuple[int, int], dict[str, Any]]:

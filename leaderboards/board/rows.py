@@ -12,7 +12,7 @@ from harness.scores import ORACLE_MODE
 from tasks.protocol import from_dict
 
 RUN, PUBLISHED, TRIVIAL, CEILING = "run", "published", "trivial", "ceiling"
-UNKNOWN = "unknown"
+UNKNOWN, NO_REPLY = "unknown", "no reply to"
 
 HIGHLIGHTS = "HL-min-VeryGood-mAP"
 HEADINGS_1 = {"MR-full-mAP": "MR-mAP", HIGHLIGHTS: "HL-mAP", "HL-min-VeryGood-Hit1": "HIT@1"}
@@ -211,7 +211,7 @@ def _incomplete(mode: str, entry: Mapping[str, Any]) -> list[str]:
     if entry["coverage"] is not None and entry["coverage"] >= 1:
         return []
     lacking = sum(entry["counts"]["errors"].values())
-    return [f"no reply to {lacking:,} of {lacking + entry['counts']['answered']:,} questions"]
+    return [f"{NO_REPLY} {lacking:,} of {lacking + entry['counts']['answered']:,} questions"]
 
 
 def _reasons(run: Mapping[str, Any]) -> list[str]:

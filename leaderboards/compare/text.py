@@ -88,7 +88,7 @@ def verdicts(result: Mapping[str, Any]) -> list[str]:
     modes, doubt = result["modes"], "FORCED: " if result["forced"] else ""
     if result["misread"]:
         return [f"No verdict: {path}: {why}." for path, why in result["misread"].items()]
-    where = f"Only of {result['n']:,} queries: " if result["limited"] else ""
+    where = f"Only of {_count(result['n'], 'query', 'queries')}: " if result["limited"] else ""
     return [
         f"{f'{mode}: ' if len(modes) > 1 else ''}{doubt}{where}{pair['verdict']}"
         for mode, one in modes.items()
@@ -101,12 +101,16 @@ def heading(result: Mapping[str, Any]) -> list[str]:
     """What was compared, and what a reader of the numbers must know, a line each."""
     limited = ", LIMITED to what every run was asked" if result["limited"] else ""
     head = f"{result['task']}, split {result['split']}, protocol {result['protocol']}: "
-    lines = [f"{head}{result['n']:,} queries of {result['videos']:,} videos{limited}"]
+    lines = [f"{head}{_count(result['n'], 'query', 'queries')} of {_count(result['videos'], 'video', 'videos')}{limited}"]
     lines += [f"FORCED although these differ: {difference}" for difference in result["forced"]]
     if len(result["asked_under"]) > 1:
         lines.append(f"asked under different protocols: {', '.join(result['asked_under'])}")
     lines += [f"{path}: clock: {clock}" for path, clock in result["clocks"].items()]
     return lines + [f"{path}: made in sessions that differ: {differ}" for path, differ in result["sessions_differ"].items()]
+
+
+def _count(n: int, one: str, many: str) -> str:
+    return f"{n:,} {one if n == 1 else many}"
 
 
 def render(mode: str, found: Mapping[str, Any]) -> str:

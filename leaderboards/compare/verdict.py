@@ -19,6 +19,7 @@ def verdict(
     runs: Sequence[int] = (1, 1),
     sd: float | None = None,
     corrected: bool = False,
+    is_one_run: bool = False,
 ) -> str:
     """The claim, and unless both are recipes over `SEEDS` runs or more, a sentence that says of what it speaks.
 
@@ -30,12 +31,15 @@ def verdict(
         runs: How many runs of each there are, of different seeds.
         sd: Greatest standard deviation of the metric over the runs of one of them; None where it is not known.
         corrected: Whether several comparisons were made, for whose number `p_holm` is corrected.
+        is_one_run: Whether both are modes of one run.
     """
     p = figures["p_holm"] if corrected else figures["p"]
     over = f" over {_seeds(runs)} seeds" if min(runs) >= SEEDS else ""
     if p is None or figures["difference"] is None:
         return f"{one} against {other}{over}: {f'{TOO_FEW} to tell' if figures['n'] else 'no query counts in both'}."
-    size, bounds = figures["difference"], f"95 % {interval(figures)}, p {chance(p)}{' after Holm' if corrected else ''}"
+    is_open = None in figures["interval_95"]
+    spread = f"{TOO_FEW} for a 95 % interval" if is_open else f"95 % {interval(figures)}"
+    size, bounds = figures["difference"], f"{spread}, p {chance(p)}{' after Holm' if corrected else ''}"
     if p <= LEVEL:
         which = "better" if size > 0 else "worse"
         said = f"{one} is {which} than {other} by {abs(size):.1f} {metric}{over}, more than noise ({bounds})"
@@ -45,16 +49,16 @@ def verdict(
             said += ". Alone the difference would count, among these comparisons it does not"
         elif figures["detectable"] is not None:
             said += f". A difference of {figures['detectable']:.1f} would be found"
-        elif figures["interval_95"][0] is None:
-            said += f"; {TOO_FEW}"
-    return f"{said}.{'' if over else f' {_scope(runs, metric, sd)}'}"
+    return f"{said}.{'' if over else f' {_scope(runs, metric, sd, is_one_run)}'}"
 
 
 def _seeds(runs: Sequence[int]) -> str:
     return " and ".join(map(str, dict.fromkeys(runs)))
 
 
-def _scope(runs: Sequence[int], metric: str, sd: float | None) -> str:
+def _scope(runs: Sequence[int], metric: str, sd: float | None, is_one_run: bool) -> str:
+    if max(runs) == 1 and is_one_run:
+        return "This verdict speaks of this checkpoint, not of its recipe: seeds of one recipe can differ as much."
     if max(runs) == 1:
         return "This verdict speaks of these two checkpoints, not of their recipes: seeds of one recipe can differ as much."
     known = "" if sd is None else f", whose standard deviation is {sd:.1f} {metric}"

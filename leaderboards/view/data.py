@@ -13,7 +13,7 @@ from harness.models import naming
 from harness.models.verdict import limits
 from harness.paths import last_part, without_folders
 from harness.plan import Plan
-from harness.predicted import misread
+from harness.predicted import misread, reads_little
 from harness.records import Record
 from harness.scores import scores_of
 from harness.scoring import Scored, judge
@@ -87,7 +87,9 @@ def page_data(
         "harness": __version__,
         "title": f"{plan.name}: {' against '.join(named)}",
         "heading": report.heading(plan),
-        "warnings": [f"FORCED although these differ: {difference}" for difference in forced] + _warnings(samples, shown, named),
+        "warnings": [f"FORCED although these differ: {difference}" for difference in forced]
+        + _warnings(samples, shown, named)
+        + _lacking(named, [{mode: one["modes"][mode] for mode in modes} for one in scores]),
         "verdicts": [] if any(run.misread for run in shown) else _verdicts(names, scores[0], summaries, floors),
         "runs": [
             {"name": name, "label": label, "facts": run.facts, "training": [curve._asdict() for curve in run.training]}
@@ -162,7 +164,8 @@ def _verdicts(
     before, main = {mode: f"{mode}: " if len(summaries) > 1 else "" for mode in summaries}, scores["main"]
     if len(called) > 1:
         return [before[mode] + said for mode, one in summaries.items() if (said := one["comparison"]["verdict"])]
-    blind = [(value, rule) for rule, kind, floor in floors if kind == "trivial" and (value := floor["aggregate"].get(main))]
+    trivial = ((floor["aggregate"].get(main), rule) for rule, kind, floor in floors if kind == "trivial")
+    blind = [(value, rule) for value, rule in trivial if value is not None]
     best, metric = max(blind, default=None), scores["headings"].get(main, main)
     entries = {mode: scores["modes"][mode] for mode in summaries}
     return [
@@ -182,6 +185,19 @@ def _warnings(samples: Sequence[Sample], shown: Sequence[Shown], named: Sequence
             found.append(f"{name}: wrong times were told in {wrong:,} replies")
         if limits(told := dict(run.facts).get("clock")):
             found.append(f"{name}: clock: {told}")
+    return found
+
+
+def _lacking(named: Sequence[str], scores: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where many questions score 0 for another reason than a wrong answer."""
+    found = []
+    for name, of_run in zip(named, scores, strict=True):
+        for mode, entry in of_run.items():
+            said, counts = f"{name}, mode {mode}" if len(of_run) > 1 else name, entry["counts"]
+            if lacking := sum(counts["errors"].values()):
+                found.append(f"{said}: no reply to {lacking:,} of {lacking + counts['answered']:,} questions")
+            if reads_little(entry["parse_rate"]):
+                found.append(f"{said}: {counts['parsed']:,} of {counts['answered']:,} replies could be read")
     return found
 
 

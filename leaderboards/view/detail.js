@@ -1,5 +1,5 @@
 // One sample: what was asked, what was true, what was answered, and the video where its file is at hand.
-const MOST_SIBLINGS = 40, GONE = false;
+const MOST_SIBLINGS = 40, GONE = false, LONG = 250;
 
 function detail(data, series, i, open) {
   const samples = data.samples, video = samples.video[i], duration = samples.duration_s[i];
@@ -12,7 +12,7 @@ function detail(data, series, i, open) {
   });
   const clips = samples.saliency?.[i], range = samples.saliency_range, several = events(data, i, lanes, moments, line);
   return [
-    el("h3", {}, several ? `${samples.queries[i].length} sentences` : el("bdi", {}, samples.query[i])),
+    el("h3", samples.query[i].length > LONG && !several ? { class: "long", tabindex: "0" } : {}, several ? `${samples.queries[i].length} sentences` : el("bdi", {}, samples.query[i])),
     el("p", { class: "hint" }, el("bdi", {}, samples.id[i])),
     el("p", {}, "video ", el("bdi", {}, data.videos.name[video]), `, ${seconds(duration)} s`),
     options(data, series, i),

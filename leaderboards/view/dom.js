@@ -22,6 +22,11 @@ function shape(name, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
+// A name that may break after its slashes, dashes and the like, so that numbers beside it stay in sight.
+function broken(text) {
+  return text.split(/(?<=[/@_-])/).flatMap((part, k) => k ? [el("wbr"), part] : [part]);
+}
+
 function table(caption, columns, rows, attributes = {}) {
   const head = el("tr", {}, ...columns.map((column) => el("th", { scope: "col" }, column)));
   const body = rows.map((row) => el("tr", {}, ...row.map((cell, i) => el(i ? "td" : "th", i ? {} : { scope: "row" }, cell ?? MISSING))));

@@ -1,7 +1,7 @@
 // The page of a folder of runs: one table a split, each run with a link to its page; two that are ticked are compared.
 // A path may break after its slashes, so that the numbers beside it stay in sight.
 function path(text) {
-  return el("bdi", { class: "path" }, ...text.split("/").flatMap((part, k) => k ? ["/", el("wbr"), part] : [part]));
+  return el("bdi", { class: "path", title: text }, ...broken(text));
 }
 
 const SAID = ["mode", "trained on", "commit", "not comparable", "notes"];
@@ -11,7 +11,7 @@ function said(column) {
 }
 
 function rowOf(row, tick, columns) {
-  const name = [row.href ? el("a", { href: row.href }, el("bdi", {}, row.model)) : el("bdi", {}, row.model), path(row.name)];
+  const model = el("bdi", { title: row.model }, ...broken(row.model)), name = [row.href ? el("a", { href: row.href }, model) : model, path(row.name)];
   return el("tr", {}, el("td", {}, tick), el("th", { scope: "row" }, ...name), ...row.cells.map((cell, k) => el("td", { class: said(columns[k + 1]) }, cell || MISSING)));
 }
 
@@ -26,8 +26,8 @@ function together(one, [i, j]) {
 
 function runsTable(one, number) {
   const head = ["compare", ...one.columns].map((name, k) => el("th", { scope: "col", class: said(name), title: k ? one.meanings[k - 1] || null : null, "aria-sort": name === one.main ? "descending" : null }, name));
-  const asked = fromAddress(), body = el("tbody", {}), place = el("div", { role: "status" }), count = el("p", { role: "status" });
-  const found = el("table", { class: "figures runs" }, el("caption", {}, one.title), el("thead", {}, el("tr", {}, ...head)), body);
+  const asked = fromAddress(), body = el("tbody", {}), apart = el("tbody", { class: "apart" }), place = el("div", { role: "status" }), count = el("p", { role: "status" });
+  const found = el("table", { class: "figures runs" }, el("caption", {}, one.title), el("thead", {}, el("tr", {}, ...head)), body, apart);
   // By name and mode: the list may have other rows when the address is opened.
   const keys = one.rows.map((row) => row.name + " " + row.cells[one.columns.indexOf("mode") - 1]);
   const ticked = (asked["ticked" + number] ?? "").split("\n").map((key) => keys.indexOf(key)).filter((i) => i >= 0);
@@ -39,7 +39,14 @@ function runsTable(one, number) {
   } });
   const lines = one.rows.map((row, i) => rowOf(row, tick(row, i), one.columns)), joined = one.joined?.map((row) => rowOf(row, "", one.columns));
   const filter = () => { count.textContent = searched(found, search.value).join(" of ") + " rows"; };
-  const fill = () => { body.replaceChildren(...(seeds.checked ? joined : lines)); ordered(); filter(); };
+  const group = el("tr", { class: "group" }, el("th", { scope: "rowgroup", colspan: head.length }, el("span", {}, "Not comparable with these")));
+  const fill = () => {
+    const [rows, told] = seeds.checked ? [joined, one.joined] : [lines, one.rows], below = rows.filter((_, k) => told[k].apart);
+    body.replaceChildren(...rows.filter((_, k) => !told[k].apart));
+    apart.replaceChildren(...(below.length ? [group, ...below] : []));
+    ordered();
+    filter();
+  };
   const search = el("input", { type: "search", id: "search" + number, autocomplete: "off", spellcheck: "false", value: asked["search" + number] ?? "", oninput: () => { filter(); toAddress({ ["search" + number]: search.value }); } });
   const seeds = el("input", { type: "checkbox", id: "seeds" + number, checked: Boolean(joined && asked["seeds" + number]), onchange: () => { fill(); toAddress({ ["seeds" + number]: seeds.checked ? "1" : "" }); } });
   const ordered = sortable(found, number);

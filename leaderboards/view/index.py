@@ -7,7 +7,7 @@ from harness import __version__
 from leaderboards.board.cells import NONE, facts, head, interval, notes, number
 from leaderboards.board.glossary import meaning
 from leaderboards.board.grid import BOUNDS, REASONS
-from leaderboards.board.rows import Identity, Row
+from leaderboards.board.rows import NO_REPLY, Identity, Row
 from leaderboards.board.seeds import grouped
 
 Told = Callable[[Sequence[Row]], Mapping[str, str]]
@@ -73,4 +73,6 @@ def _object(row: Row, metrics: Sequence[str], shown: Sequence[str], main: str, r
         cells += [number(row.metrics.get(name, NONE)), *([interval(row.metrics.get(name, NONE))] if name == main else [])]
     cells += [row.mode, *(known[key] for key in shown)]
     place = {"name": run.name, "href": run.href} if run else {"name": known["source"], "href": None}
-    return {"model": row.model, **place, "cells": cells}
+    # Questions without a reply count as 0, which lifts no row above another.
+    apart = any(not reason.startswith(NO_REPLY) for reason in row.reasons)
+    return {"model": row.model, **place, "apart": apart, "cells": cells}

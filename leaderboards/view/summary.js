@@ -1,8 +1,8 @@
 // What holds for all samples: scores, curves, breakdowns, errors, training.
 function scores(data) {
   // The score stands beside the name, so that a phone shows both.
-  const first = ["model", data.main, "95 %"], every = [...new Set(data.scores.flatMap((row) => Object.keys(row)))];
-  const rank = (column) => first.includes(column) ? first.indexOf(column) : data.metrics.includes(column) ? 3 : 4;
+  const modes = Object.keys(data.modes).length > 1 ? ["mode"] : [], first = ["model", data.main, "95 %", ...modes], every = [...new Set(data.scores.flatMap((row) => Object.keys(row)))];
+  const rank = (column) => first.includes(column) ? first.indexOf(column) : data.metrics.includes(column) ? 4 : 5;
   const columns = every.sort((a, b) => rank(a) - rank(b));
   const intro = "95 % intervals are clustered by video. The query gap is how much better answers fit their own query than others of the video.";
   return section("Scores", table("Scores in percent", columns, data.scores.map((row) => columns.map((column) => row[column])), { class: "figures scores" }), el("p", { class: "hint" }, intro),

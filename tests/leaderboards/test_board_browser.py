@@ -14,6 +14,8 @@ from harness.commands import view
 from leaderboards.board.formats import FORMATS
 from leaderboards.board.ranking import build
 from leaderboards.board.rows import PUBLISHED, RUN, TRIVIAL, Identity, Number, Row
+from leaderboards.view.index import Listed, index_data
+from leaderboards.view.page import index_page
 from tasks.question import Question
 
 BASE = Identity(1, "a" * 64, "default", "b" * 64)
@@ -242,3 +244,26 @@ def test_the_address_keeps_what_was_chosen(
     page.locator(".siblings button").nth(1).click()
     assert page.locator("#detail h3").inner_text() == "blue square"
     assert str(tmp_path) not in page.content()
+
+
+LONG = ("OpenGVLab/VideoChat-R1_5-7B-with-a-long-suffix-for-charades-and-activitynet@01234567", "x" * 120)
+
+
+@pytest.mark.parametrize(("width", "last"), [(1280, "R1@0.5"), (390, "mIoU")])
+@pytest.mark.parametrize("kind", ["list", "board"])
+def test_long_names_leave_the_metrics_in_sight(
+    kind: str, width: int, last: str, tmp_path: Path, opened: Callable[..., Any]
+) -> None:
+    rows = [row(name, 60 - i) for i, name in enumerate(LONG)] + [row("mixed", 90, reasons=("chosen with the ground truth",))]
+    listed = [Listed(f"{'folder-with-a-name/' * 9}{i}", "view.html", [one]) for i, one in enumerate(rows)]
+    board = FORMATS["html"](build(rows, [], lambda _: [], None))
+    (file := tmp_path / "page.html").write_text(board if kind == "board" else index_page(index_data("Runs", listed, [])))
+    page = opened(file, viewport={"width": width, "height": 844})
+    box = page.get_by_role("columnheader", name=last).bounding_box()
+    assert box["x"] + box["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # The best number of all is not comparable, so it stands last.
+    assert page.locator("tbody th").last.inner_text().startswith("mixed")
+    assert "with these" in page.locator(".group").inner_text()
+    for name in LONG:
+        assert page.locator(f'[title="{name}"]').count() == 1

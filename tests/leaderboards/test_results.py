@@ -114,9 +114,8 @@ FORGED: dict[str, tuple[str, Change, str]] = {
     "an error that was a reply": ("samples.jsonl", lambda d: d.update(text=None, error={"type": "oom", "message": ""}), "modes"),
     "a reply that is gone": ("samples.jsonl", lambda d: d.update(id="another"), "lack a record"),
     "the rules": ("run.json", lambda d: d["spec"]["protocol"]["score"].update(failure="skip"), "protocol"),
-    "a reply beside another": ("samples.jsonl", lambda d: d.update(text="1 to 2", mode="direct"), "several replies"),
     "spans instead of a reply": ("samples.jsonl", lambda d: d.update(prediction={"spans": [[1, 4]]}), "rows of predictions"),
-    "scores of another shape": ("scores.json", dict.clear, "modes"),
+    "scores of another shape": ("scores.json", dict.clear, "schema"),
     "the version of the task": ("run.json", lambda d: d["spec"].update(task_version=99), "task_version"),
     "the modes": ("run.json", lambda d: d["spec"].update(modes=[]), "modes"),
     "a model that is none": ("run.json", lambda d: d["spec"].update(model=None), "run.json"),
@@ -137,6 +136,19 @@ def test_what_was_forged_is_refused(name: str, hashes: str, submitted: Path, ver
     code, said = verify()
     assert code == 2 and submitted.name in said, said
     assert (f"{file} is not the file that was submitted" if hashes == "left" else told) in said, said
+
+
+@pytest.mark.parametrize(
+    ("line", "told"), [({}, "1 questions with several replies"), ({"id": "other"}, "1 records of no question")]
+)
+def test_replies_that_could_be_chosen_from_are_refused(
+    line: dict[str, str], told: str, submitted: Path, verify: Callable[[], tuple[int, str]]
+) -> None:
+    first = (file := submitted / "samples.jsonl").read_text().splitlines()[0]
+    file.write_text(f"{json.dumps({**json.loads(first), **line})}\n{file.read_text()}")
+    rehash(submitted)
+    code, said = verify()
+    assert code == 2 and told in said
 
 
 def test_a_run_stands_once_and_under_the_name_of_its_model(submitted: Path, verify: Callable[[], tuple[int, str]]) -> None:
