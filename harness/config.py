@@ -10,7 +10,7 @@ from typing import Any
 from harness import yaml_file
 from harness.secret import MARK
 from harness.store import RUN_SCHEMA
-from tasks.errors import InputError, unknown
+from tasks.errors import InputError, quoted, unknown
 
 Parser = argparse.ArgumentParser
 NOT_KEYS = ("help", "config", "command", "action")
@@ -28,7 +28,7 @@ def parse(build: Callable[[], Parser], arguments: Sequence[str] | None, typed: S
     if not named:
         return built.parse_args(arguments)
     if len(named) > 1:
-        raise InputError("one --config", " ".join(named), f"--config {named[0]}")
+        raise InputError("one --config", " ".join(named), f"--config {quoted(named[0])}")
     values = _values(Path(named[0]), verb, build, {action.dest: action for action in _actions(parser)})
     for action in _actions(parser):
         if action.dest in values:

@@ -17,7 +17,7 @@ from harness.paths import last_part
 from harness.recorded import Recorded, named, open_run
 from leaderboards.board.runs import find
 from tasks import protocol as protocols
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 SUBMISSION, SCHEMA = "submission.json", "vtg-harness/submission/1"
 FILES = (store.RUN, store.SAMPLES, store.SCORES)
@@ -48,7 +48,7 @@ def submit(path: Path, to: Path, data_root: Path | None) -> Path:
     for name, content in contents.items():
         file = folder / name
         if file.is_file() and file.read_bytes() != content:
-            raise InputError(f"a new folder, or the same run in {folder}", f"another {name}", f"git rm -r {folder}")
+            raise InputError(f"a new folder, or the same run in {folder}", f"another {name}", f"git rm -r {quoted(folder)}")
         folder.mkdir(parents=True, exist_ok=True)
         write(file, content)
     return folder

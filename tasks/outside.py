@@ -31,7 +31,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from tasks import user_file
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 VARIABLE = "HARNESS_INCLUDE"
 GROUPS = ("tasks", "protocols", "parsers", "kinds", "models", "rewards", "recipes")
@@ -112,7 +112,7 @@ def _things(variable: str) -> tuple[Thing, ...]:
 
 def _existing(path: str) -> Path:
     if not (place := Path(path).expanduser()).exists():
-        raise InputError("a file or folder to include", f"no {path}", f"ls {place.parent}")
+        raise InputError("a file or folder to include", f"no {path}", f"ls {quoted(place.parent)}")
     return place
 
 

@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 SHOWN = 500
 """Characters of an error that are shown."""
@@ -26,7 +26,7 @@ def run(path: Path, step: str, module: str | None = None) -> ModuleType:
     try:
         return _run(path) if module is None else importlib.import_module(module)
     except (Exception, SystemExit) as error:
-        raise InputError("a file that Python can run", told(error, path), f"python {path}") from error
+        raise InputError("a file that Python can run", told(error, path), f"python {quoted(path)}") from error
 
 
 def _run(path: Path) -> ModuleType:

@@ -123,7 +123,7 @@ def check_here(found: Planned) -> None:
     for plan in found.every_plan():
         plan.check_clear()
         if (lines := missing_videos(plan)) and not (found.experiment.skips_missing and plan.videos):
-            step = f"harness data check {plan.name}; or `videos: [DIR]`, or `options: [--skip-missing]` in the file"
+            step = f"harness data check {plan.typed}; or `videos: [DIR]`, or `options: [--skip-missing]` in the file"
             raise InputError(f"the videos of {plan.name}", "\n          ".join(lines), step)
 
 

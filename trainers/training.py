@@ -76,10 +76,10 @@ def usable(training: Training) -> tuple[list[Share], dict[str, list[str]]]:
         missing = [sample.id for sample in plan.samples if sample.video not in plan.videos]
         if missing and not training.skip_missing:
             found = f"{len(plan.missing()):,} videos of {len(missing):,} samples are missing, e.g. {plan.missing()[0]}"
-            raise InputError(f"the videos of {plan.name}", found, f"harness data check {plan.name}, or --skip-missing")
+            raise InputError(f"the videos of {plan.name}", found, f"harness data check {plan.typed}, or --skip-missing")
         kept = [sample for sample in plan.samples if sample.id not in {*flat, *missing}]
         if not kept:
-            raise InputError(f"samples of {plan.name} to train on", "none", f"harness data check {plan.name}")
+            raise InputError(f"samples of {plan.name} to train on", "none", f"harness data check {plan.typed}")
         questions = [Question(sample, mode, plan.protocol, plan.videos.get(sample.video)) for sample in kept]
         shares.append(Share(questions, part.name, part.weight))
         left_out["moment without length"] += flat

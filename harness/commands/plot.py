@@ -11,7 +11,7 @@ from leaderboards.compare.words import letters
 from leaderboards.plot import FORMATS, Plotted, plot
 from leaderboards.trainings import read, trainings
 from leaderboards.view.runs import choose
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 
 def main(options: Namespace) -> int:
@@ -22,7 +22,7 @@ def main(options: Namespace) -> int:
     output = Path(options.output)
     kind = output.suffix.removeprefix(".").lower()
     if kind not in FORMATS:
-        step = f"harness plot … --output {output.stem or 'figure'}.svg"
+        step = f"harness plot … --output {quoted(output.stem or 'figure')}.svg"
         raise InputError(f"a file that ends in {' or '.join(f'.{each}' for each in FORMATS)}", str(output), step)
     if len(options.runs) == 1 and (experiment := read(Path(options.runs[0]))) is not None:
         write(output, trainings(Path(options.runs[0]), experiment, kind))

@@ -81,7 +81,7 @@ def _card(plan: Plan) -> list[str]:
 def _sample(plan: Plan, identifier: str | None, model: str | None) -> list[str]:
     by_id = {sample.id: sample for sample in plan.samples}
     if identifier is not None and identifier not in by_id:
-        raise InputError(f"the id of a sample of {plan.name}", repr(identifier), f"harness show {plan.name}")
+        raise InputError(f"the id of a sample of {plan.name}", repr(identifier), f"harness show {plan.typed}")
     found = (sample for sample in plan.samples if sample.video in plan.videos)
     sample = by_id[identifier] if identifier is not None else next(found, plan.samples[0])
     lines = [
@@ -106,7 +106,7 @@ def _sample(plan: Plan, identifier: str | None, model: str | None) -> list[str]:
     with FramePool(plan.protocol.video, 28 if shown is None else shown.pixel_factor) as pool:
         ((_, frames),) = pool.frames([Job(sample.id, path, sample.clip)])
     if isinstance(frames, Failure):
-        step = f"replace the file, then: harness data check --task {plan.name}"
+        step = f"replace the file, then: harness data check --task {plan.typed}"
         raise InputError(f"a video that can be read: {path}", f"{frames.type}: {frames.message}", step)
     times = " ".join(f"{time:.2f}" for time in frames.time_s)
     lines += [f"  frames: {frames.fingerprint()}", f"  times in seconds: {times}"]

@@ -17,7 +17,7 @@ from harness.models.loading import DTYPES, check_processor, refused
 from harness.models.options import Options
 from harness.video.decode import undecoded
 from harness.video.pool import FramePool
-from tasks.errors import Failure, InputError
+from tasks.errors import Failure, InputError, quoted
 from tasks.protocol import Protocol
 from trainers.check import check
 from trainers.curriculum import curriculum
@@ -191,7 +191,7 @@ def seen_of(training: Training, share: Share, config: Any, processor: Any) -> Se
             rendered = [prompt.render(processor, question.protocol.prompt, text) for text in texts]
             found.append(max(tokens_of(processor, config, outcome, *parts) for parts in rendered))
     if not found:
-        raise InputError("videos that can be read", failures[0].message, f"harness data check {share.name}")
+        raise InputError("videos that can be read", failures[0].message, f"harness data check {quoted(share.name)}")
     return Seen(found, len(failures), answer_lengths(training, processor, share))
 
 
