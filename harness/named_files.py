@@ -21,6 +21,6 @@ def typed(annotations: Paths) -> list[str]:
     """The options with which another process of the harness finds the same files, whatever its environment."""
     named = [
         *(("--include", path) for path in outside.included()),
-        *(("--annotations", one) for one in paths.listed(annotations)),
+        *(("--annotations", fspath(one)) for one in paths.listed(annotations)),
     ]
     return [word for option, path in named for word in (option, path)]

@@ -16,7 +16,8 @@ from harness.models.checkpoint import RECORD
 from harness.paths import run_beside
 from harness.stopping import Children
 from tasks.errors import InputError
-from trainers.experiment import BASE, Experiment, folder_name
+from trainers.experiment import Experiment
+from trainers.labels import BASE, folder_name
 
 OUTPUT = "output.txt"
 REHEARSAL = "rehearsal"

@@ -24,6 +24,7 @@ from tasks.errors import InputError
 from tasks.overlap import overlaps
 from trainers import cells, recipe
 from trainers.experiment import Experiment
+from trainers.located import at
 from trainers.mix import parse
 from trainers.terms import terms
 
@@ -53,8 +54,8 @@ class Planned(NamedTuple):
         return list({plan.name: plan for plan in of}.values())
 
 
-def planned(experiment: Experiment, root: Path) -> Planned:
-    """Load every split, and check that splits, modes, protocols, rewards and options fit each other.
+def planned(experiment: Experiment, root: Path, file: Path) -> Planned:
+    """Load every split that a file of an experiment names; check that splits, modes, protocols, rewards and options fit.
 
     Raises:
         InputError: They do not, or something that is trained on is evaluated as well.
@@ -64,8 +65,14 @@ def planned(experiment: Experiment, root: Path) -> Planned:
     def plan(name: str, modes: tuple[str, ...]) -> Plan:
         return make_plan(name, None, experiment.protocol, modes, root, experiment.videos)
 
-    evaluated = [plan(name, experiment.modes) for name in experiment.evaluate]
-    choosing = [plan(name, experiment.modes) for name in (experiment.dev,) if name is not None]
+    with at(file, "evaluate"):
+        plan(experiment.evaluate[0], ())
+    with at(file, "modes"):
+        plan(experiment.evaluate[0], experiment.modes)
+    with at(file, "evaluate"):
+        evaluated = [plan(name, experiment.modes) for name in experiment.evaluate]
+    with at(file, "dev"):
+        choosing = [plan(name, experiment.modes) for name in (experiment.dev,) if name is not None]
     named = [_full(name, one) for name, one in zip(experiment.evaluate, evaluated, strict=True)]
     dev = _full(experiment.dev, choosing[0]) if experiment.dev is not None else None
     if twice := [name for name in named if named.count(name) > 1]:
@@ -77,13 +84,31 @@ def planned(experiment: Experiment, root: Path) -> Planned:
         how = recipe.load(experiment.recipes[label].recipe, experiment.changes(label))
         points = product(experiment.train, dict.fromkeys((*experiment.seeds, *experiment.grid_seeds)))
         names = dict.fromkeys(name for row, seed in points for name, _ in parse(experiment.mix(row, label, seed)))
-        trained[label] = [plan(name, tuple(dict.fromkeys(how.epochs))) for name in names]
+        with at(file, *(("train",) if experiment.recipes[label].train is None else ("recipes", label, "train"))):
+            trained[label] = [plan(name, tuple(dict.fromkeys(how.epochs))) for name in names]
         protocols = {one.protocol.name: one.protocol for one in trained[label]}
         terms(how.rewards, protocols, how.epochs if how.rewards else ())
     found = Planned(replace(experiment, evaluate=tuple(named), dev=dev), evaluated, choosing, trained)
     refuse_overlap([one for plans in trained.values() for one in plans], [*evaluated, *choosing])
-    check_options(found.experiment)
+    with at(file, "options"):
+        check_options(found.experiment)
+    check_arguments(found.experiment, file)
     return found
+
+
+def check_arguments(experiment: Experiment, file: Path) -> None:
+    """Refuse arguments that TRL does not have, where it is installed: the rehearsal checks them elsewhere. Raises InputError."""
+    if importlib.util.find_spec("trl") is None:
+        return
+    with extras.needed("train"):
+        from trainers.methods.configs import check_keys
+    for label, variant in experiment.recipes.items():
+        for keys, changes in (((), ()), (("set",), experiment.set), (("recipes", label, "set"), experiment.changes(label))):
+            with at(file, *(keys or ("recipes", label, "recipe"))):
+                check_keys(recipe.load(variant.recipe, changes))
+        for key, values in experiment.grid.items():
+            with at(file, "grid", key):
+                check_keys(recipe.load(variant.recipe, [*experiment.changes(label), *(f"{key}={value}" for value in values[:1])]))
 
 
 def _full(name: str, plan: Plan) -> str:

@@ -10,9 +10,9 @@ from harness.commands import experiment as command
 from harness.synthetic.make import annotate
 from tasks import task as tasks
 from tasks.errors import InputError
-from trainers import cells, experiment
+from trainers import cells, experiment, located
 
-NAMES = sorted(path.stem for path in experiment.FOLDER.glob("*.yaml"))
+NAMES = sorted(path.stem for path in located.FOLDER.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", NAMES)
