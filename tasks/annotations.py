@@ -10,6 +10,7 @@ from tasks import folders
 from tasks.declaration import Source, Split, Task
 from tasks.errors import InputError
 from tasks.sample import Sample
+from tasks.words import counted
 
 _COMMON = re.compile(r"(train|val|test|dev)[._]")
 """Names of files that tell nothing of whose they are."""
@@ -52,7 +53,7 @@ def read(task: Task, name: str, data_root: Path) -> list[Sample]:
     except ValueError as error:
         raise InputError(f"annotations of {task.name}@{name} as published", f"{found}: {error}", task.obtain) from error
     videos = len({row.video for row in rows})
-    counts = f"{videos:,} videos / {len(rows):,} queries"
+    counts = f"{counted(videos, 'video')} / {counted(len(rows), 'query')}"
     if altered is not None:
         told = f"sha256 {hashes[altered]}, {counts} where {split.counts()} are published"
         raise InputError(f"{altered} as published, sha256 {source.files[altered]}", told, task.obtain)

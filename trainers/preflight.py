@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness import extras
+from harness import config, extras
 from harness.arguments import parser
 from harness.data.notes import missing_videos
 from harness.models import trivial
@@ -133,7 +133,7 @@ def check_options(experiment: Experiment) -> None:
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
         try:
-            before, after = (vars(parser().parse_args(typed)) for typed in (plain, [*plain, *experiment.options]))
+            before, after = (vars(config.parse(parser, typed, typed)) for typed in (plain, [*plain, *experiment.options]))
         except SystemExit as stop:
             found = f"{' '.join(experiment.options)}: {(said.getvalue().strip().splitlines() or [''])[-1]}"
             raise InputError("options of harness train", found, "harness train --help") from stop

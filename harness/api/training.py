@@ -12,6 +12,7 @@ from harness.paths import AnyPath
 from harness.plan import make_plan
 from tasks.errors import InputError, quoted
 from tasks.own import ONE_SPLIT
+from tasks.words import counted
 from trainers import recipe as recipes
 from trainers.mix import Part, parse
 
@@ -36,7 +37,8 @@ class Trained:
 
     def __repr__(self) -> str:
         name, on = self.record["spec"]["recipe"]["name"], self.record["trained_on"]
-        return f"{name} on {on['split']}: {self.record['steps']:,} steps, {on['samples']:,} samples\nmodel: {self.path}"
+        done = f"{counted(self.record['steps'], 'step')}, {counted(on['samples'], 'sample')}"
+        return f"{name} on {on['split']}: {done}\nmodel: {self.path}"
 
 
 def train(

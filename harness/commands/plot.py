@@ -12,6 +12,7 @@ from leaderboards.plot import FORMATS, Plotted, plot
 from leaderboards.trainings import read, trainings
 from leaderboards.view.runs import choose
 from tasks.errors import InputError, quoted
+from tasks.words import counted
 
 
 def main(options: Namespace) -> int:
@@ -37,7 +38,7 @@ def main(options: Namespace) -> int:
             lines.append(Plotted(name, found, run.training if mode == chosen.modes[0] else ()))
     plan = chosen.shown[0].plan
     forced = ", FORCED" if chosen.forced else ""
-    title = f"{plan.name}, protocol {plan.protocol.name}, {len(chosen.samples):,} queries{forced}"
+    title = f"{plan.name}, protocol {plan.protocol.name}, {counted(len(chosen.samples), 'query')}{forced}"
     write(output, plot(title, lines, kind))
     sys.stdout.write(f"{output}\n")
     return 0

@@ -20,6 +20,7 @@ from tasks.describe import describe
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
 from tasks.splits import DERIVED
+from tasks.words import counted
 
 PROTOCOL = "protocol:"
 SHOWN = 3
@@ -70,7 +71,7 @@ def _card(plan: Plan) -> list[str]:
         f"  source: {benchmark.homepage}",
         f"  citation: {benchmark.citation}",
         *(f"  note: {note}" for note in benchmark.notes),
-        f"{plan.name}: {len(plan.samples):,} queries, sha256 {plan.split_sha256}",
+        f"{plan.name}: {counted(len(plan.samples), 'query')}, sha256 {plan.split_sha256}",
     ]
     for name, (first, *others) in anomalies(plan.samples).items():
         example = f"{first.id} {_truth(first, SHOWN)} of {first.duration_s} s"
