@@ -76,8 +76,9 @@ def usable(training: Training) -> tuple[list[Share], dict[str, list[str]]]:
         plan.check_clear()
         missing = [sample.id for sample in plan.samples if sample.video not in plan.videos]
         if missing and not training.skip_missing:
-            videos = len(plan.missing())
-            found = f"{counted(videos, 'video')} of {counted(len(missing), 'sample')} {'is' if videos == 1 else 'are'} missing, e.g. {plan.missing()[0]}"
+            absent, of = plan.missing(), counted(len(missing), "sample")
+            verb = "is" if len(absent) == 1 else "are"
+            found = f"{counted(len(absent), 'video')} of {of} {verb} missing, e.g. {absent[0]}"
             raise InputError(f"the videos of {plan.name}", found, f"harness data check {plan.typed}, or --skip-missing")
         kept = [sample for sample in plan.samples if sample.id not in {*flat, *missing}]
         if not kept:

@@ -74,7 +74,8 @@ def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[st
     for video, annotated_s, file_s in found:
         yield f"{plan.name}: {video}: annotated to {annotated_s:.2f} s, the file ends at {file_s:.2f} s"
     if found:
-        yield f"{plan.name}: {counted(len(found), 'duration', 'differs', 'differ')} from their files by more than {TOLERANCE_S:g} s"
+        many = counted(len(found), "duration", "differs", "differ")
+        yield f"{plan.name}: {many} from their files by more than {TOLERANCE_S:g} s"
     ready = askable(plan, lengths_s)
     shares = (_share(len({s.video for s in ready}), len(videos), "videos"), _share(len(ready), len(plan.samples), "queries"))
     yield f"{plan.name}: coverage {', '.join(shares)}"

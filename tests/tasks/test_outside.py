@@ -113,6 +113,11 @@ def wrong(tmp_path: Path) -> Wrong:
         ("x.py", "import os\nTASK = os.nothing\n", "x.py, line 2: AttributeError"),
         ("x.py", "import nothing_of_the_kind\nTASK = 1\n", "x.py, line 1: ModuleNotFoundError"),
         ("x.py", "TASK = 1\n", "TASK in"),
+        (
+            "x.py",
+            "from tasks.task import Task\nTASK = Task(\n    nme='x')\n",
+            "line 2: TypeError: Task.__init__() got an unexpected keyword argument 'nme' (nearest: name)",
+        ),
         ("x.py", "TASKS = (1,)\n", "a tuple of one Task or more"),
         ("x.py", "TASKS = ()\n", "a tuple of one Task or more"),
         ("x.py", "TASK = '\0'\n", "x.py: source code string cannot contain null bytes"),
