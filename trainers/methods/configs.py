@@ -73,7 +73,7 @@ def arguments(training: Training, alone: bool = False) -> GRPOConfig | SFTConfig
 
 def check_keys(recipe: Recipe) -> type[GRPOConfig | SFTConfig]:
     """The configuration that takes the arguments of a recipe. Raises InputError on one that it does not have or take."""
-    kind = SFTConfig if recipe.method == "sft" else GRPOConfig
+    kind: type[GRPOConfig | SFTConfig] = SFTConfig if recipe.method == "sft" else GRPOConfig
     known = {f.name for f in fields(kind)}
     trl_arguments.refuse(recipe.name, recipe.trainer)
     for key in recipe.trainer:
