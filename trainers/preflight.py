@@ -106,9 +106,17 @@ def check_arguments(experiment: Experiment, file: Path) -> None:
         for keys, changes in (((), ()), (("set",), experiment.set), (("recipes", label, "set"), experiment.changes(label))):
             with at(file, *(keys or ("recipes", label, "recipe"))):
                 check_keys(recipe.load(variant.recipe, changes))
-        for key, values in experiment.grid.items():
+    for key, values in experiment.grid.items():
+        change, refused = f"{key}={values[0]}", list[InputError]()
+        for label, variant in experiment.recipes.items():
+            try:
+                check_keys(recipe.load(variant.recipe, [*experiment.changes(label), change]))
+            except InputError as error:
+                refused.append(error)
+        # What one of the recipes takes is no slip of the pen; the rehearsal says where it has no effect.
+        if len(refused) == len(experiment.recipes):
             with at(file, "grid", key):
-                check_keys(recipe.load(variant.recipe, [*experiment.changes(label), *(f"{key}={value}" for value in values[:1])]))
+                raise refused[0]
 
 
 def _full(name: str, plan: Plan) -> str:
@@ -137,6 +145,8 @@ def check_options(experiment: Experiment) -> None:
         except SystemExit as stop:
             found = f"{' '.join(experiment.options)}: {(said.getvalue().strip().splitlines() or [''])[-1]}"
             raise InputError("options of harness train", found, "harness train --help") from stop
+        except InputError as error:
+            raise InputError("options of harness train", error.found, "harness train --help") from error
     if changed := [name for name in OURS if name in after and after[name] != before[name]]:
         found = f"{changed[0]} in options: {' '.join(experiment.options)}"
         raise InputError(f"{OURS[changed[0]]} in its own place", found, f"edit {experiment.name}.yaml")

@@ -60,9 +60,7 @@ def run(
     `model` is what `--model` names, a function of frames and one question that returns a text, or an object with
     `answer(frames, questions)` (docs/own-model.md). Raises InputError, as the command says it, and for several tasks at once.
     """
-    if "," in task:
-        raise InputError("one task", task, "api.run(MODEL, TASK) for each")
-    named_files.use(include, annotations)
+    _take_in(task, include, annotations)
     plan = make_plan(task, split, protocol, modes, data_root, videos, limit, seed, ids, max_new_tokens)
     settings = Options(
         device=device,
@@ -84,6 +82,13 @@ def run(
     ((_, summary),) = evaluate([plan], asked, settings, backend, output, workers, deadline, report_to)
     folder, notes = summary.folder, (*notes_before(name, [plan]), *summary.notes)
     return Run(folder, name, plan, store.read_records(folder), plan.protocol, store.read_run(folder), notes)
+
+
+def _take_in(task: str, include: Paths, annotations: Paths) -> None:
+    """Refuse several tasks, and take in files of the user's own. Raises InputError."""
+    if "," in task:
+        raise InputError("one task", task, "api.run(MODEL, TASK) for each")
+    named_files.use(include, annotations)
 
 
 def score(
