@@ -130,7 +130,8 @@ def _value(action: argparse.Action, value: Any, where: str, verb: str) -> Any:
     try:
         made = [action.type(str(part)) if callable(action.type) else str(part) for part in parts]
     except (ValueError, argparse.ArgumentTypeError) as error:
-        kind = {int: "an integer", float: "a number"}.get(action.type, "a value that the option takes")
+        kinds: dict[Any, str] = {int: "an integer", float: "a number"}
+        kind = kinds.get(action.type, "a value that the option takes")
         raise InputError(kind, f"{where}: {value!r}", STEP.format(verb)) from error
     for part in made:
         if action.choices is not None and part not in action.choices:
