@@ -228,9 +228,7 @@ def fingerprint(folder: Path) -> str:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if 8 + length > size:
-                raise InputError(
-                    "a safetensors file", f"{path.name}: header of {length}, {size} bytes", f"ls -l {quoted(folder)}"
-                )
+                raise InputError("a safetensors file", f"{path.name}: header of {length} in {size}", f"ls -l {quoted(folder)}")
             blocks = [(index * (size - BLOCK) // (BLOCKS - 1), BLOCK) for index in range(BLOCKS)]
             for start, count in [(0, 8 + length), *(blocks if size > BLOCKS * BLOCK else [(0, size)])]:
                 file.seek(start)
