@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.errors import InputError, unknown
+from tasks.errors import InputError, quoted, unknown
 
 Kinds = Mapping[str, tuple[type, ...]]
 """Types that may stand behind each key."""
@@ -35,10 +35,16 @@ class Place(NamedTuple):
         """The place of a key of a mapping, with its line where the mapping was read from a file (`yaml_file.Lined`)."""
         return self._replace(line=getattr(values, "lines", {}).get(key, self.line))
 
+    @property
+    def where(self) -> str:
+        """Its file and line in words."""
+        return f"{self.file} line {self.line}" if self.line else str(self.file)
+
     def refuse(self, expected: str, found: str) -> InputError:
         """The error to raise."""
-        where = f"{self.file} line {self.line}" if self.line else self.file
-        return InputError(f"{expected} in {', '.join(self.parts) or 'the file'}", f"{where}: {found}", f"edit {self.file}")
+        return InputError(
+            f"{expected} in {', '.join(self.parts) or 'the file'}", f"{self.where}: {found}", f"edit {quoted(self.file)}"
+        )
 
 
 def mapping(value: Any, place: Place, kinds: Kinds, required: Sequence[str] = ()) -> Mapping[str, Any]:

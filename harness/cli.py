@@ -5,6 +5,7 @@ import errno
 import gc
 import importlib
 import io
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -43,12 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         named_files.use(options.include, options.annotations)
         paths.check(options)
-        return int(importlib.import_module(f"harness.commands.{options.command}").main(options))
+        code = int(importlib.import_module(f"harness.commands.{options.command}").main(options))
+        sys.stdout.flush()
+        return code
     except InputError as error:
         if options.debug:
             raise
         message = secret.redact(secret.hidden(str(error)), secret.of(options))
         sys.stderr.write(f"harness {options.command}: bad input\n{message}\n")
+    except BrokenPipeError:
+        if not _is_read_no_more():
+            raise
+        return DONE
     except OSError as error:
         if options.debug or error.errno not in NEXT:
             raise
@@ -59,6 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write("\nstopped; type the same command to continue\n")
         return stop.code if isinstance(stop, stopping.Stopped) else INTERRUPTED
     return BAD_INPUT
+
+
+def _is_read_no_more() -> bool:
+    """Whether who reads what is printed has read enough, as `head` does; then nothing more is printed."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 if __name__ == "__main__":

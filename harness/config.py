@@ -13,11 +13,13 @@ from typing import Any, NoReturn
 from harness import yaml_file
 from harness.secret import MARK
 from harness.store import RUN_SCHEMA
-from tasks.errors import InputError, unknown
+from tasks.errors import InputError, quoted, unknown
 
 Parser = argparse.ArgumentParser
 NOT_KEYS = ("help", "config", "command", "action")
 MISSING = "the following arguments are required: "
+JOINED = ("tasks", "modes", "report_to", "published", "columns", "without", "evaluate", "name")
+"""Options that take several words joined by commas, for which a list stands in a file."""
 STEP = "harness {} --help lists every option; a key is an option without its dashes"
 
 
@@ -28,13 +30,16 @@ def parse(build: Callable[[], Parser], arguments: Sequence[str] | None, typed: S
     named: list[str] = first.parse_known_args(typed)[0].config
     built = build()
     verb, parser = _deepest(built, typed)
-    _refuse_unknown(verb, parser, typed)
     for one in (built, parser):
         one.error = functools.partial(_refuse, f"harness {verb}".strip())  # type: ignore[method-assign]
+    off = (
+        {f"--no-{key}": action.dest for action in _actions(parser) if _is_flag(action) for key in _names(action)} if named else {}
+    )
+    _refuse_unknown(verb, parser, [word for word in typed if word not in off])
     if not named:
         return built.parse_args(arguments)
     if len(named) > 1:
-        raise InputError("one --config", " ".join(named), f"--config {named[0]}")
+        raise InputError("one --config", " ".join(named), f"--config {quoted(named[0])}")
     values = _values(Path(named[0]), verb, build, {action.dest: action for action in _actions(parser)})
     for action in _actions(parser):
         if action.dest in values:
@@ -42,11 +47,17 @@ def parse(build: Callable[[], Parser], arguments: Sequence[str] | None, typed: S
             action.default, action.required = argparse.SUPPRESS, False
             if not action.option_strings:
                 action.nargs = "*" if action.nargs == "+" else "?"
-    options = built.parse_args(arguments)
+    options = built.parse_args([word for word in typed if word not in off])
+    for key in {off[word] for word in typed if word in off} & values.keys():
+        values[key] = False
     for key, value in values.items():
         if not hasattr(options, key):
             setattr(options, key, value)
     return options
+
+
+def _is_flag(action: argparse.Action) -> bool:
+    return isinstance(action, argparse._StoreTrueAction)
 
 
 def _refuse_unknown(verb: str, parser: Parser, typed: Sequence[str]) -> None:
@@ -104,6 +115,8 @@ def _values(path: Path, verb: str, build: Callable[[], Parser], actions: Mapping
             known = _keys(actions)
             expected = f"an option of harness {verb}: {', '.join(known)}"
             raise InputError(expected, f"{where}: {unknown(key, known)}", STEP.format(verb))
+        if action.dest in found:
+            raise InputError(f"{next(_names(action))} once", f"{where}: {key!r}, again", STEP.format(verb))
         found[action.dest] = _value(action, value, f"{where}: {key}", verb)
     return found
 
@@ -118,13 +131,17 @@ def _keys(actions: Mapping[str, argparse.Action]) -> list[str]:
 
 def _value(action: argparse.Action, value: Any, where: str, verb: str) -> Any:
     """A value as the command line would have given it."""
-    if isinstance(action, argparse._StoreTrueAction):
+    if _is_flag(action):
         if not isinstance(value, bool):
             raise InputError("true or false", f"{where}: {value!r}", STEP.format(verb))
         return value
+    if value is True and action.nargs == "?" and action.const is not None:
+        return action.const
     many = isinstance(action, argparse._AppendAction) or action.nargs in ("+", "*") or isinstance(action.nargs, int)
     parts = value if many and isinstance(value, list) else [value]
     if isinstance(value, list) and not many:
+        if action.dest not in JOINED:
+            raise InputError("one value", f"{where}: a list", STEP.format(verb))
         parts = [",".join(map(str, value))]  # as lists of tasks and modes are typed
     if not parts or any(isinstance(part, dict | list | bool | type(None)) for part in parts):
         raise InputError("a text or number, or a list of them", f"{where}: {value!r}", STEP.format(verb))
@@ -133,7 +150,9 @@ def _value(action: argparse.Action, value: Any, where: str, verb: str) -> Any:
     try:
         made = [action.type(str(part)) if callable(action.type) else str(part) for part in parts]
     except (ValueError, argparse.ArgumentTypeError) as error:
-        raise InputError("a value that the option takes", f"{where}: {error}", STEP.format(verb)) from error
+        kinds: dict[Any, str] = {int: "an integer", float: "a number"}
+        kind = kinds.get(action.type, "a value that the option takes")
+        raise InputError(kind, f"{where}: {value!r}", STEP.format(verb)) from error
     for part in made:
         if action.choices is not None and part not in action.choices:
             known = list(map(str, action.choices))

@@ -85,7 +85,7 @@ def evaluate(
         load, decoder = partial(loader.load, plan), partial(_decoder, plan, workers, deadline, settings.window)
         for part, summary in zip(parts, run_together(parts, load, decoder, loader.asked, secrets), strict=True):
             if summary.scores is not None and (document := store.read_run(part.folder)) is not None:
-                trackers.send(senders, name, part.folder, document["spec"], summary.scores)
+                trackers.send(senders, name, part.folder, document, summary.scores)
             yield part.plan, replace(summary, notes=(*loader.notes, *summary.notes))
 
 

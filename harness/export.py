@@ -12,6 +12,7 @@ from harness.plan import Plan
 from harness.predictions import cells
 from harness.scores import ORACLE_MODE, seconds
 from harness.scoring import Records, Scored, number
+from tasks.words import counted
 
 FORMATS = ("parquet", "csv", "jsonl")
 SPANS, NUMBERS = "spans", "numbers"
@@ -121,7 +122,7 @@ def model_card(plan: Plan, scores: Mapping[str, Any], model: str) -> Any:
     """
     hub = extras.package("huggingface_hub", "hf")
     part = len(scores["modes"][plan.modes[0]]["samples"])
-    left_out = f", only {part:,} samples of it" if plan.is_part else ""
+    left_out = f", only {counted(part, 'sample')} of it" if plan.is_part else ""
     rules = {"protocol": plan.protocol.name, "protocol_sha256": plan.protocol.sha256, "split_sha256": plan.split_sha256}
     results = [
         hub.EvalResult(

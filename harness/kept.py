@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness import environment, store
 from harness.paths import AnyPath
-from harness.recorded import Recorded
+from harness.recorded import KEPT, Recorded
 from harness.run import check_same_run, session
 from tasks.errors import InputError
 
@@ -22,7 +22,7 @@ def keep(run: Recorded, output: AnyPath, system: str | None = None, secrets: Seq
     folder, path = Path(output), Path(run.path)
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    model = {"name": system or path.name, "backend": store.PREDICTIONS, "file": path.name, "sha256": digest}
+    model = {"name": system or path.name, "backend": KEPT, "file": path.name, "sha256": digest}
     spec = {**run.plan.spec(), "model": model}
     store.prepare_folder(folder)
     check_same_run(folder, previous := store.read_run(folder), spec)

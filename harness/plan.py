@@ -12,7 +12,7 @@ from harness.paths import AnyPath
 from tasks import kinds, outside
 from tasks import protocol as protocols
 from tasks import task as tasks
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 from tasks.folders import spelled
 from tasks.protocol import Protocol
 from tasks.sample import Sample, split_sha256
@@ -52,6 +52,11 @@ class Plan:
         return f"{self.task.name}@{self.split}{f'+ids-{self.ids_sha256[:8]}' if self.ids_sha256 else ''}"
 
     @property
+    def typed(self) -> str:
+        """`task@split` as it is typed in a shell; of a user's own data with their path."""
+        return quoted(f"{self.task.typed}@{self.split}")
+
+    @property
     def is_part(self) -> bool:
         """Whether samples of the split are left out, by `--limit` or `--ids`."""
         return self.limit is not None or self.ids_sha256 is not None
@@ -64,14 +69,14 @@ class Plan:
         """Refuse to ask about videos of which none is there. Raises InputError."""
         if not self.videos:
             found = f"none of {len(self.missing()):,} in {', '.join(map(str, self.searched))}"
-            raise InputError(f"a video of {self.name}", found, f"harness data check {self.name}, or --videos DIR")
+            raise InputError(f"a video of {self.name}", found, f"harness data check {self.typed}, or --videos DIR")
 
     def check_clear(self) -> None:
         """Refuse videos for which several different files stand. Raises InputError."""
         if asked := sorted({sample.video for sample in self.samples} & self.ambiguous.keys()):
             shown = "".join(f"\n          {video}: {', '.join(map(str, self.ambiguous[video]))}" for video in asked[:SHOWN])
             found = f"several that differ for {len(asked):,} of them:{shown}"
-            step = f"--videos {self.ambiguous[asked[0]][0].parent}, or another folder that holds one of each"
+            step = f"--videos {quoted(self.ambiguous[asked[0]][0].parent)}, or another folder that holds one of each"
             raise InputError(f"one file for each video of {self.name}", found, step)
 
     def only(self, ids: Collection[str]) -> "Plan":
@@ -79,7 +84,7 @@ class Plan:
         if self.limit is not None:
             raise InputError("--limit or --ids, not both", f"--limit {self.limit}", "leave one out")
         if not (samples := [sample for sample in self.samples if sample.id in ids]):
-            step = f"harness data check {self.name} --ids-out FILE"
+            step = f"harness data check {self.typed} --ids-out FILE"
             raise InputError(f"ids of {self.name}", f"{len(ids):,} ids, none of which is in the split", step)
         digest = hashlib.sha256("\n".join(sorted(sample.id for sample in samples)).encode())
         return replace(self, samples=samples, ids_sha256=digest.hexdigest())

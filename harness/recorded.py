@@ -27,8 +27,11 @@ from harness.scoring import Scored
 from harness.store import AGAIN
 from harness.summary import Summary, conclusion, judge_plan, scores_for, tells_whole_seconds
 from tasks import protocol as protocols
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 from tasks.protocol import Protocol
+
+KEPT = "predictions"
+"""The backend of a run that keeps the scores of a file of predictions, without replies."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -204,6 +207,7 @@ def planned(path: Path, document: Mapping[str, Any] | None, task: str | None, **
     file, or the annotations are not those of the run.
     """
     if document is not None:
+        _check_replies(path, document)
         plan = plan_of(document["spec"], task or own_data(document), **options)
         digest = document["spec"].get("ids_sha256")
         return plan if digest is None or plan.ids_sha256 else _restricted(plan, digest, store.read_records(path))
@@ -231,11 +235,10 @@ def plan_of(spec: Mapping[str, Any], task: str | None = None, **options: Any) ->
     plan = make_plan(name, **{**same, **options, "protocol": rules, "modes": modes})
     if plan.split_sha256 != spec["split_sha256"]:
         made_on = f"the samples of {plan.name} that the run was made on, {spec['split_sha256'][:8]}"
+        place, step = f"below {plan.data_root}", "--data-root DIR"
         if plan.task.own_path:
-            raise InputError(
-                made_on, f"{plan.split_sha256[:8]} in {plan.task.own_path}", "--task FILE, with the samples of the run"
-            )
-        raise InputError(made_on, f"{plan.split_sha256[:8]} below {plan.data_root}", "--data-root DIR")
+            place, step = f"in {plan.task.own_path}", f"--task DIR/{quoted(plan.task.name)} with the samples of the run"
+        raise InputError(made_on, f"{plan.split_sha256[:8]} {place}", step)
     return plan.with_choice_of(spec)
 
 
@@ -246,6 +249,17 @@ def as_written(folder: Path) -> Iterator[None]:
         yield
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{store.RUN} and {store.SCORES} as the harness writes them", f"{folder}: {error!r}", AGAIN) from error
+
+
+def _check_replies(folder: Path, run: Mapping[str, Any]) -> None:
+    """Refuse the kept scores of a file of predictions where its replies are wanted. Raises InputError that names the file."""
+    model = run["spec"]["model"]
+    if model["backend"] != KEPT or (folder / store.SAMPLES).exists():
+        return
+    file = next((word for word in run["sessions"][-1]["command"] if Path(word).name == model["file"]), model["file"])
+    task = own_data(run) or f"{run['spec']['task']}@{run['spec']['split']}"
+    step = f"harness score {quoted(file)} --task {quoted(task)} (or compare, or export); harness board {quoted(folder)}"
+    raise InputError("replies", f"{folder}, which keeps the scores of {model['file']} alone", step)
 
 
 def check_last_line(folder: Path, again: str = AGAIN) -> None:
@@ -260,18 +274,11 @@ def check_last_line(folder: Path, again: str = AGAIN) -> None:
 
 
 def _check_end(folder: Path, run: Mapping[str, Any]) -> None:
-    """Refuse a run that is still going on or was cut off. Raises InputError."""
+    """Refuse a run that is still going on, was cut off or has no replies. Raises InputError."""
+    _check_replies(folder, run)
     if run["status"] != "finished":
         raise InputError("a finished run", f"{folder} is {run['status']}", _again(run))
     check_last_line(folder, _again(run))
-
-
-def _check_replies(folder: Path, run: Mapping[str, Any]) -> None:
-    """Refuse the scores of a file that `harness score --output` kept: they have no replies. Raises InputError."""
-    model = run["spec"]["model"]
-    if model.get("backend") == store.PREDICTIONS:
-        step = f"give {model['file']} itself, with --task; harness run --model replay:{model['file']} keeps replies as well"
-        raise InputError("a run with its replies", f"{folder}, which keeps the scores of {model['file']} alone", step)
 
 
 def _again(run: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from tasks.errors import InputError
 from tasks.parsers import reader
 from tasks.sample import Sample
 from tasks.say import blind, say, sayable
+from tasks.words import counted
 
 PARSE_RATE, QUERY_GAP, BEST = "parse rate", "query gap", "best baseline"
 CUT_OFF = "cut off"
@@ -112,7 +113,7 @@ def render(table: Sequence[Mapping[str, str]]) -> str:
 def heading(plan: Plan) -> str:
     """The identity of the numbers below it."""
     how = ", those with a video at hand first" if plan.chosen_by_videos else ""
-    limited = f", LIMITED to {len(plan.samples)} samples{how}: not for a leaderboard" if plan.limit is not None else ""
+    limited = f", LIMITED to {counted(len(plan.samples), 'sample')}{how}: not for a leaderboard" if plan.limit is not None else ""
     return (
         f"{plan.name} v{plan.task.version} ({plan.split_sha256[:8]}), "
         f"protocol {plan.protocol.name} ({plan.protocol.sha256[:8]}), 95 % intervals clustered by video{limited}"

@@ -11,12 +11,10 @@ from typing import Any
 
 from harness.records import Record, check
 from harness.scores import SCHEMA
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 SAMPLES, RUN, SCORES, LOCK = "samples.jsonl", "run.json", "scores.json", ".lock"
 RUN_SCHEMA = "vtg-harness/run/1"
-PREDICTIONS = "predictions"
-"""Backend of a run that keeps the scores of a file of predictions without its replies."""
 AGAIN = "type the command of that run again to continue"
 HALVES = "backslashreplace"
 """UTF-8 cannot hold halves of characters (`"\\ud800"`), which replies may contain; so encoded they are what JSON spells them."""
@@ -103,7 +101,7 @@ def prepare_folder(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        read = f"harness score {folder}, which only reads, or " if (folder / RUN).is_file() else ""
+        read = f"harness score {quoted(folder)}, which only reads, or " if (folder / RUN).is_file() else ""
         found = f"{folder}: {error.strerror}"
         raise InputError("an output folder that can be written", found, f"{read}harness run … --output DIR") from error
 
@@ -215,6 +213,6 @@ def _drop_torn_line(descriptor: int) -> None:
 def no_run(path: Path, expected: str, step: str) -> InputError:
     """A path without a run, for a verb that shows runs: a file of predictions becomes one by `replay:`."""
     if path.is_file():
-        step = f"harness run --model replay:{path} --tasks TASK --output DIR"
+        step = f"harness run --model {quoted(f'replay:{path}')} --tasks TASK --output DIR"
         return InputError(expected, f"the file {path}", f"{step} makes a run of a file of predictions")
     return InputError(expected, f"no {RUN} in {path}" if path.is_dir() else f"no folder {path}", step)

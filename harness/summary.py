@@ -14,6 +14,7 @@ from harness.records import MODEL_ERROR, Record, error_type
 from harness.report import Floor, floor_rows, floors, heading, render, rows
 from harness.scores import scores_of
 from harness.scoring import Scored, judge
+from tasks.words import counted
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def conclusion(model: str, plan: Plan, summary: Summary, found: Sequence[Floor] 
             limit = "their length limit" if summary.max_new_tokens is None else f"{summary.max_new_tokens:,} tokens"
             lines.append(f"{mode}: {cut_off:,} {'reply was' if cut_off == 1 else 'replies were'} cut off at {limit}")
     if summary.wrong_clocks:
-        extent = f"{len(summary.wrong_clocks):,} replies, by up to {max(summary.wrong_clocks):.2f} s"
+        extent = f"{counted(len(summary.wrong_clocks), 'reply')}, by up to {max(summary.wrong_clocks):.2f} s"
         lines.append(f"WRONG CLOCK: the model was told wrong times of the frames in {extent}")
     if told := clock_verdict(summary.folder):
         lines.append(f"clock: {told}")

@@ -26,22 +26,23 @@ def chosen(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def send(names: Sequence[str], model: str, folder: Path, spec: Mapping[str, Any], scores: Mapping[str, Any]) -> None:
+def send(names: Sequence[str], model: str, folder: Path, run: Mapping[str, Any], scores: Mapping[str, Any]) -> None:
     """Send the scores of a finished run.
 
     Args:
         names: Of `SENDERS`.
         model: What the run is called.
         folder: Of the run; TensorBoard writes its files there.
-        spec: Of `run.json`.
+        run: Content of `run.json`, of which the spec and the last environment, with its commit, are sent.
         scores: Of `scores.json`.
 
     Raises:
         InputError: A tracker refused them, whatever it raised.
     """
+    identity = settings({**run["spec"], "environment": run["sessions"][-1]["environment"]})
     for name in names:
         try:
-            SENDERS[name](f"{model} {folder.name}", folder, settings(spec), values(scores))
+            SENDERS[name](f"{model} {folder.name}", folder, identity, values(scores))
         except Exception as error:
             found = textwrap.shorten(f"{name}: {type(error).__name__}: {error}", SHOWN)
             step = f"mend that and type the same command: {folder} has all replies and scores"

@@ -21,7 +21,7 @@ from leaderboards.compare.paired import SEEDS, holm
 from leaderboards.compare.result import System, greatest_sd, main_difference
 from leaderboards.compare.verdict import LEVEL, verdict
 from leaderboards.compare.words import chance, detectable, interval, signed
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 Point = tuple[str, str, str]
 """What was trained on, which recipe, and `KEY=VALUE` of the grid."""
@@ -64,7 +64,7 @@ def score(folder: Path, data_root: Path) -> float:
     row = runs.load(folder, data_root).rows[0]
     value = row.metrics[row.main].value
     if value is None:
-        raise InputError(f"a run with {row.main}", str(folder), f"harness score {folder}")
+        raise InputError(f"a run with {row.main}", str(folder), f"harness score {quoted(folder)}")
     return value
 
 
@@ -173,5 +173,5 @@ def board(plan: Plan, systems: Mapping[str, Sequence[Path]], beside: Mapping[str
 def _rows(plan: Plan, folder: Path, data_root: Path) -> list[Row]:
     rows = runs.load(folder, data_root).rows
     if rows[0].identity != Identity(plan.task.version, plan.split_sha256, plan.protocol.name, plan.protocol.sha256):
-        raise InputError(f"a run on {plan.name} under {plan.protocol.name}", str(folder), f"rm -r {folder}")
+        raise InputError(f"a run on {plan.name} under {plan.protocol.name}", str(folder), f"rm -r {quoted(folder)}")
     return rows

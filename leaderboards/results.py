@@ -19,7 +19,7 @@ from harness.recorded import Recorded, as_written, named, open_run
 from harness.records import check
 from leaderboards.board.runs import find, load
 from tasks import protocol as protocols
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 SUBMISSION, SCHEMA = "submission.json", "vtg-harness/submission/1"
 FILES = (store.RUN, store.SAMPLES, store.SCORES)
@@ -50,7 +50,7 @@ def submit(path: Path, to: Path, data_root: Path | None) -> Path:
     for name, content in contents.items():
         file = folder / name
         if file.is_file() and file.read_bytes() != content:
-            raise InputError(f"a new folder, or the same run in {folder}", f"another {name}", f"git rm -r {folder}")
+            raise InputError(f"a new folder, or the same run in {folder}", f"another {name}", f"git rm -r {quoted(folder)}")
         folder.mkdir(parents=True, exist_ok=True)
         write(file, content)
     return folder

@@ -7,7 +7,7 @@ from typing import Any
 
 from leaderboards.plot_trainings import Log, plot
 from leaderboards.view.training import read_log
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 RESULT, TABLE = "experiment.json", "table.txt"
 SCHEMA = "vtg-harness/experiment/1"
@@ -43,4 +43,5 @@ def trainings(folder: Path, experiment: Mapping[str, Any], kind: str) -> bytes:
     try:
         return plot(title, logs(folder, experiment), kind)
     except ValueError as error:
-        raise InputError("logs of trainings beside their models", f"{folder}: {error}", f"ls {folder}/cells") from error
+        step = f"ls {quoted(folder / 'cells')}"
+        raise InputError("logs of trainings beside their models", f"{folder}: {error}", step) from error

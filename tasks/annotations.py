@@ -10,6 +10,7 @@ from tasks import folders
 from tasks.declaration import Source, Split, Task
 from tasks.errors import InputError
 from tasks.sample import Sample
+from tasks.words import counted
 
 _COMMON = re.compile(r"(train|val|test|dev)[._]")
 """Names of files that tell nothing of whose they are."""
@@ -52,7 +53,7 @@ def read(task: Task, name: str, data_root: Path) -> list[Sample]:
     except ValueError as error:
         raise InputError(f"annotations of {task.name}@{name} as published", f"{found}: {error}", task.obtain) from error
     videos = len({row.video for row in rows})
-    counts = f"{videos:,} videos / {len(rows):,} queries"
+    counts = f"{counted(videos, 'video')} / {counted(len(rows), 'query')}"
     if altered is not None:
         told = f"sha256 {hashes[altered]}, {counts} where {split.counts()} are published"
         raise InputError(f"{altered} as published, sha256 {source.files[altered]}", told, task.obtain)
@@ -117,9 +118,15 @@ def names(source: Source, path: str) -> tuple[str, ...]:
 
 def _missing(task: Task, name: str, split: Split, sources: Iterable[Source], data_root: Path) -> InputError:
     wanted = "\n          or ".join(" with ".join(s.files) for s in split.sources)
-    there = {path: file for s in sources for path, file in _places(task, s, data_root, anywhere=True) if file is not None}
+    places = {path: file for s in sources for path, file in _places(task, s, data_root, anywhere=True)}
+    there = {path: file for path, file in places.items() if file is not None}
     where = [path if file == data_root / path else str(file) for path, file in there.items()]
-    found = f"only {', '.join(where)} below {data_root}" if there else f"none of these below {data_root}"
+    absent = [path for s in sources if s.files.keys() & there for path in s.files if path not in there]
+    found = f"none of these below {data_root}"
+    if there:
+        found = f"only {', '.join(where)} below {data_root} or beside named files, no {', '.join(absent)}"
+    elif strangers := [f"{file}, which is of {task.name}@{other}" for other, file in _named_for_others(task, name, data_root)]:
+        found = f"{', '.join(strangers)}; none of these below {data_root}"
     others = [
         f"\n          {file} is another file: sha256 {digest(file)}"
         for source in split.sources
@@ -130,6 +137,13 @@ def _missing(task: Task, name: str, split: Split, sources: Iterable[Source], dat
     ]
     step = f"{task.obtain}; or name a file that lies elsewhere: --annotations FILE"
     return InputError(f"annotations of {task.name}@{name}: {wanted}", found + "".join(dict.fromkeys(others)), step)
+
+
+def _named_for_others(task: Task, name: str, data_root: Path) -> Iterator[tuple[str, Path]]:
+    """Files that the user named which another split of the task reads."""
+    for other, split in task.splits(data_root).items():
+        files = [_named(task, *one) for source in split.sources for one in source.files.items()] if other != name else []
+        yield from ((other, file) for file in files if file is not None)
 
 
 def digest(file: Path) -> str:

@@ -1,6 +1,7 @@
 """The two ways a thing goes wrong: bad input stops the command, a bad sample is recorded and scored 0."""
 
 import difflib
+import shlex
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -40,3 +41,8 @@ def unknown(name: str, known: Iterable[str]) -> str:
     """A wrong name as an error message shows it: with the nearest right one, if one is near."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"{name!r} (nearest: {near[0]})" if near else repr(name)
+
+
+def quoted(name: object) -> str:
+    """A name or path as it is typed in a shell, for the commands that messages suggest."""
+    return shlex.quote(str(name))

@@ -31,7 +31,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from tasks import user_file
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 VARIABLE = "HARNESS_INCLUDE"
 GROUPS = ("tasks", "protocols", "parsers", "kinds", "models", "rewards", "recipes")
@@ -69,12 +69,23 @@ class Thing:
 def include(paths: Iterable[str]) -> None:
     """Add files and folders for this process and those that it starts; all that are included are looked at anew.
 
-    Raises InputError where there is no such path.
+    A file that is named itself is run, those of a folder when they are asked for. Raises InputError, and adds nothing, where
+    there is no such path, or what is there cannot be read or run.
     """
     _things.cache_clear()
     more = [str(_existing(path).resolve()) for path in paths]
-    if more:
-        os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*included(), *more]))
+    if not more:
+        return
+    before = os.environ.get(VARIABLE, "")
+    os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*included(), *more]))
+    try:
+        files = [path for path in more if Path(path).is_file()]
+        for thing in _things(os.environ[VARIABLE]) if files else ():
+            if thing.path.suffix == ".py" and str(thing.path) in files:
+                thing.load()
+    except InputError:
+        os.environ[VARIABLE] = before
+        raise
 
 
 def included() -> list[str]:
@@ -83,18 +94,18 @@ def included() -> list[str]:
 
 
 def added(group: str, known: Collection[str]) -> dict[str, Thing]:
-    """What comes from outside in a group, by name. Raises InputError where a name is one of `known`, or stands twice."""
-    found: dict[str, Thing] = {}
-    for thing in _things(os.environ.get(VARIABLE, "")):
-        if thing.group == group:
-            other = f"a file of the harness and {thing.path}" if thing.name in known else None
-            if other is None and thing.name in found and found[thing.name].path != thing.path:
-                other = f"{found[thing.name].path} and {thing.path}"
-            if other is not None:
-                step = f"pip uninstall {thing.origin}, or rename {thing.path}" if thing.module else f"rename {thing.path}"
-                raise InputError(f"each of the {group} under a name of its own", f"{thing.name!r}: {other}", step)
-            found[thing.name] = thing
+    """What comes from outside in a group, by name. Raises InputError where a name is one of `known`, or two have the same."""
+    found = {thing.name: thing for thing in _things(os.environ.get(VARIABLE, "")) if thing.group == group}
+    if taken := [thing for name, thing in found.items() if name in known]:
+        raise _clash(taken[0], "a file of the harness")
     return dict(sorted(found.items()))
+
+
+def _clash(thing: Thing, other: str) -> InputError:
+    expected = f"each of the {thing.group} under a name of its own"
+    rename = f"rename {quoted(thing.path)}"
+    step = f"pip uninstall {thing.origin}, or {rename}" if thing.module else rename
+    return InputError(expected, f"{thing.name!r}: {other} and {thing.path}", step)
 
 
 @functools.lru_cache(maxsize=8)
@@ -106,12 +117,17 @@ def _things(variable: str) -> tuple[Thing, ...]:
         if not here:
             raise InputError(FORMS, f"nothing of the kind in {path}", STEP)
         found += here
-    return (*found, *_installed())
+    found += _installed()
+    first: dict[tuple[str, str], Thing] = {}
+    for thing in found:
+        if (other := first.setdefault((thing.group, thing.name), thing)).path != thing.path:
+            raise _clash(thing, str(other.path))
+    return tuple(found)
 
 
 def _existing(path: str) -> Path:
     if not (place := Path(path).expanduser()).exists():
-        raise InputError("a file or folder to include", f"no {path}", f"ls {place.parent}")
+        raise InputError("a file or folder to include", f"no {path}", f"ls {quoted(place.parent)}")
     return place
 
 

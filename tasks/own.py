@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tasks.declaration import Source, Split, Task
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 from tasks.formats.own import kinds_of, read_own, splits_of
 
 SUFFIX, ONE_SPLIT = ".jsonl", "all"
@@ -26,7 +26,7 @@ def of_file(name: str, data_root: Path) -> Task:
     """The task of a file, as given or below the data root. Raises InputError where there is none."""
     file = next((path.absolute() for path in (Path(name), data_root / name) if path.is_file()), None)
     if file is None:
-        step = f"give its path, --task DIR/{Path(name).name}, or the folder that holds it, --data-root DIR"
+        step = f"give its path, --task DIR/{quoted(Path(name).name)}, or the folder that holds it, --data-root DIR"
         raise InputError(f"a file {name}, here or below {data_root}", "no such file", step)
     with file.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines:
         named = _ordered(splits_of(lines))
@@ -57,7 +57,8 @@ def of_folder(folder: Path, name: str) -> Task:
             kinds.setdefault(kinds_of(lines), file)
     if len(kinds) > 1:
         found = "; ".join(f"{file.name}: {', '.join(some)}" for some, file in kinds.items())
-        raise InputError(f"files of {folder} that can be asked the same kinds of question", found, f"harness data check {name}")
+        step = f"harness data check {quoted(name)}"
+        raise InputError(f"files of {folder} that can be asked the same kinds of question", found, step)
     return _task(folder, name, published, next(iter(kinds)), (str(folder / "videos"), str(folder), "videos"))
 
 
@@ -86,7 +87,7 @@ def _task(path: Path, name: str, published: Mapping[str, Split], kinds: tuple[st
         published=published,
         default_split=default,
         video_folders=video_folders,
-        obtain=f"harness data check {name}",
+        obtain=f"harness data check {quoted(name)}",
         licence="your own",
         homepage=str(path),
         citation="none",

@@ -8,7 +8,7 @@ from pathlib import Path
 from tasks import annotations, benchmarks, outside, own, splits
 from tasks.annotations import check_video_key
 from tasks.declaration import Source, Split, Task, github
-from tasks.errors import InputError, unknown
+from tasks.errors import InputError, quoted, unknown
 from tasks.sample import Sample, make_samples
 
 __all__ = [
@@ -110,7 +110,7 @@ def origin(task: Task, split: str, data_root: Path) -> str:
         return "train"
     known = [*published, *(splits.DERIVED if "train" in published else ())]
     known += [f"{name}-{suffix}" for name in known for suffix in task.parts]
-    found, step = (unknown(split, known), f"harness show {task.name}") if split else ("none", f"{task.typed}@{known[0]}")
+    found, step = (unknown(split, known), f"harness show {quoted(task.typed)}") if split else ("none", f"{task.typed}@{known[0]}")
     raise InputError(f"a split of {task.name}: {', '.join(known)}", found, step)
 
 

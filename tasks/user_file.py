@@ -1,16 +1,21 @@
 """Python out of a file of a user's own, with errors that name its line."""
 
+import contextlib
+import difflib
 import hashlib
 import importlib
 import importlib.util
+import inspect
+import re
 import sys
 import textwrap
 import traceback
 from pathlib import Path
 from types import ModuleType
 
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
+_KEYWORD = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
 SHOWN = 500
 """Characters of an error that are shown."""
 
@@ -26,7 +31,7 @@ def run(path: Path, step: str, module: str | None = None) -> ModuleType:
     try:
         return _run(path) if module is None else importlib.import_module(module)
     except (Exception, SystemExit) as error:
-        raise InputError("a file that Python can run", told(error, path), f"python {path}") from error
+        raise InputError("a file that Python can run", told(error, path), f"python {quoted(path)}") from error
 
 
 def _run(path: Path) -> ModuleType:
@@ -49,8 +54,20 @@ def told(error: BaseException, path: Path) -> str:
         lines, said = [error.lineno], error.msg
     else:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if _same(frame.filename, path)]
+    if isinstance(error, TypeError) and (keyword := _KEYWORD.search(said)) is not None:
+        said += _nearest(error, *keyword.groups())
     where = f"{path}, line {lines[-1]}" if lines else str(path)
     return textwrap.shorten(f"{where}: {type(error).__name__}: {said}", SHOWN)
+
+
+def _nearest(error: TypeError, called: str, keyword: str) -> str:
+    """The nearest keyword of what the file called by this name."""
+    known: list[str] = []
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        with contextlib.suppress(TypeError, ValueError):  # it is no function, or one that does not say what it takes
+            known += inspect.signature(frame.f_globals[called]).parameters if called in frame.f_globals else ()
+    near = difflib.get_close_matches(keyword, known, n=1)
+    return f" (nearest: {near[0]})" if near else ""
 
 
 def _same(name: str, path: Path) -> bool:

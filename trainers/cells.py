@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,8 @@ from harness.models.checkpoint import RECORD
 from harness.paths import run_beside
 from harness.stopping import Children
 from tasks.errors import InputError
-from trainers.experiment import BASE, Experiment, folder_name
+from trainers.experiment import Experiment
+from trainers.labels import BASE, folder_name
 
 OUTPUT = "output.txt"
 REHEARSAL = "rehearsal"
@@ -146,7 +148,7 @@ def execute(jobs: Iterable[Job], workers: int, launcher: str, tell: Callable[[st
             if code:
                 lines = (one.folder / OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
                 tail = "\n".join(f"    {line}" for line in lines)
-                return f"harness {' '.join(arguments)}\n  exit code {code}; the end of {one.folder / OUTPUT}:\n{tail}"
+                return f"harness {shlex.join(arguments)}\n  exit code {code}; the end of {one.folder / OUTPUT}:\n{tail}"
             tell(f"{one}: {arguments[0]} done")
         return None
 

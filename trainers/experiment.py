@@ -1,6 +1,5 @@
 """An experiment: recipes x training data x seeds, and which differences it is made to show. What its file says."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -10,16 +9,15 @@ from typing import Any
 from harness import extras, paths, yaml_file
 from harness.checked import NAMES, Kinds, Place, mapping, shown, word
 from harness.models import trivial
+from tasks import protocol as protocols
 from tasks import task as tasks
 from tasks.errors import unknown
+from trainers import labels
 from trainers import recipe as recipes
+from trainers.labels import BASE, SEED
+from trainers.located import FOLDER, at, path_of
 from trainers.mix import parse
 
-FOLDER = Path(__file__).parent / "experiments"
-BASE = "base"  # Label of the model before training
-SEED = "{seed}"  # In `train`: the seed of each training
-LONGEST = 60
-"""Characters of a mix that can be the name of a folder."""
 PACKAGES = ("pebble", "av", "PIL", "torch", "torchvision", "transformers", "accelerate", "safetensors", "trl", "datasets", "peft")
 """What the commands of a cell import."""
 
@@ -96,7 +94,7 @@ def load(name: str, without: Sequence[str] = ()) -> Experiment:
     Raises:
         InputError: An unknown key, recipe or label, something that stands twice, a choice made on what is reported.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    path = path_of(name)
     known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
     what = f"an experiment ({', '.join(known)}) or a YAML file: a mapping with the keys {', '.join(KINDS)}"
     values = yaml_file.read(path, what, "harness experiment FILE")
@@ -106,8 +104,13 @@ def load(name: str, without: Sequence[str] = ()) -> Experiment:
     seeds = _several("seeds", values.get("seeds", 0), place.of(values, "seeds"), int)
     tries, at_grid = values.get("grid") or {}, place.of(values, "grid")
     grid = {key: _several("grid", tried, at_grid.of(tries, key), str, int, float, bool) for key, tried in tries.items()}
+    for one in lists.get("without", ()):
+        with at(path, "without"):
+            tasks.find(one)
     lists["without"] = (*lists.get("without", ()), *without)
     lists["videos"] = tuple(str(paths.folder(folder, "--videos")) for folder in lists.get("videos", ()))
+    if (protocol := values.get("protocol")) is not None and not protocol.endswith(protocols.SUFFIX):
+        word(protocol, protocols.names(), place.of(values, "protocol"), "a protocol")
     experiment = Experiment(
         **{key: values[key] for key in ("protocol", "dev") if key in values},
         **lists,
@@ -147,19 +150,7 @@ def _rows(train: Any, place: Place) -> dict[str, str]:
         if wrong := [label for label, mix in train.items() if not isinstance(mix, str)]:
             raise place.refuse("a mix behind each label of train", f"{wrong[0]}: {shown(train[wrong[0]])}")
         return dict(train)
-    return {short(mix): mix for mix in _several("train", train, place, str)}
-
-
-def short(mix: str) -> str:
-    """A mix as the name of a folder, without the folders of own data; a hash tells these apart."""
-    if "/" in mix:
-        names = ",".join(part.rpartition("/")[2] for part in mix.split(","))
-        return f"{short(names)}-{hashlib.sha256(mix.encode()).hexdigest()[:8]}"
-    text = mix.replace(SEED, "N").replace(" ", "").replace(",", "+").replace(":", "x")
-    first, plus, others = text.partition("+")
-    if len(text) <= LONGEST or not plus:
-        return text
-    return f"{first}+{others.count('+') + 1}-{hashlib.sha256(mix.encode()).hexdigest()[:8]}"
+    return {labels.short(mix): mix for mix in _several("train", train, place, str)}
 
 
 def _variants(entries: Mapping[str, Any], place: Place) -> dict[str, Variant]:
@@ -207,39 +198,38 @@ def _check(experiment: Experiment, place: Place) -> Experiment:
     for key in ("evaluate", "seeds", "modes", "recipes", "train"):
         if not getattr(experiment, key):
             raise place.refuse(f"at least one of {key}", "none")
-    _check_labels("recipes", experiment.recipes, (BASE, *trivial.NAMES), place)
-    _check_labels("train", experiment.train, (), place)
+    labels.check("recipes", experiment.recipes, (BASE, *trivial.NAMES), place)
+    labels.check("train", experiment.train, (), place)
     for seed in (*experiment.seeds, *experiment.grid_seeds):
         if seed < 0:
             raise place.refuse("seeds of at least 0", str(seed))
-    for variant in experiment.recipes.values():
+    for label, variant in experiment.recipes.items():
         for mix in (variant.train,) if variant.train else experiment.train.values():
-            parse(mix)
+            with at(place.file, *(("recipes", label, "train") if variant.train else ("train",))):
+                parse(mix)
     return _check_grid(_with_protocol(experiment, place), place)
+
+
+def recipe_of(experiment: Experiment, label: str, file: Path) -> recipes.Recipe:
+    """The recipe of a label with its changes. Raises InputError, with the line of the change where that is to blame."""
+    variant = experiment.recipes[label]
+    with at(file, "recipes", label, "recipe"):
+        recipes.load(variant.recipe)
+    with at(file, "set"):
+        recipes.load(variant.recipe, experiment.set)
+    with at(file, "recipes", label, "set"):
+        return recipes.load(variant.recipe, experiment.changes(label))
 
 
 def _with_protocol(experiment: Experiment, place: Place) -> Experiment:
     """The experiment with the protocol that its recipes are made for, where the file names none: all is asked under it."""
-    loaded = [recipes.load(variant.recipe, experiment.changes(label)) for label, variant in experiment.recipes.items()]
-    made_for = dict.fromkeys(recipe.protocol for recipe in loaded)
+    made_for = dict.fromkeys(recipe_of(experiment, label, place.file).protocol for label in experiment.recipes)
     if experiment.protocol is not None or list(made_for) == [None]:
         return experiment
     if len(made_for) > 1:
         named = ", ".join(str(name or "the task's own") for name in made_for)
         raise place.refuse("a protocol for all recipes, as they are made for different ones", named)
     return replace(experiment, protocol=next(iter(made_for)))
-
-
-def _check_labels(key: str, labels: Sequence[str] | Mapping[str, Any], taken: Sequence[str], place: Place) -> None:
-    """Labels are names of folders, also where letters of both cases are one, and of rows of a table."""
-    folders: dict[str, str] = {}
-    for label in labels:
-        if not label.strip(". ") or not label.isprintable() or len(label.encode()) > 200 or label != label.strip():
-            raise place.refuse(f"labels of {key} that can be names of folders", repr(label[:80]))
-        if label in taken:
-            raise place.refuse(f"labels other than {BASE}, the model before training, and names of baselines", label)
-        if (other := folders.setdefault(folder_name(label).casefold(), label)) != label:
-            raise place.refuse(f"labels of {key} that are different folders", f"{other} and {label}")
 
 
 def _check_grid(experiment: Experiment, place: Place) -> Experiment:
@@ -285,8 +275,3 @@ def leave_out(experiment: Experiment, place: Place) -> Experiment:
     if unmet := sorted(wanted - met):
         raise place.refuse("tasks of its mixes, to leave out", ", ".join(unmet))
     return replace(experiment, train=rows, recipes=variants)
-
-
-def folder_name(label: str) -> str:
-    """A label as the name of one folder."""
-    return label.replace("/", "_")

@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness import extras
+from harness import config, extras
 from harness.arguments import parser
 from harness.data.notes import missing_videos
 from harness.models import trivial
@@ -23,6 +23,7 @@ from tasks.errors import InputError
 from tasks.overlap import overlaps
 from trainers import cells, recipe
 from trainers.experiment import Experiment
+from trainers.located import at
 from trainers.mix import parse
 from trainers.terms import terms
 
@@ -52,8 +53,8 @@ class Planned(NamedTuple):
         return list({plan.name: plan for plan in of}.values())
 
 
-def planned(experiment: Experiment, root: Path) -> Planned:
-    """Load every split, and check that splits, modes, protocols, rewards and options fit each other.
+def planned(experiment: Experiment, root: Path, file: Path) -> Planned:
+    """Load every split that a file of an experiment names; check that splits, modes, protocols, rewards and options fit.
 
     Raises:
         InputError: They do not, or something that is trained on is evaluated as well.
@@ -63,8 +64,14 @@ def planned(experiment: Experiment, root: Path) -> Planned:
     def plan(name: str, modes: tuple[str, ...]) -> Plan:
         return make_plan(name, None, experiment.protocol, modes, root, experiment.videos)
 
-    evaluated = [plan(name, experiment.modes) for name in experiment.evaluate]
-    choosing = [plan(name, experiment.modes) for name in (experiment.dev,) if name is not None]
+    with at(file, "evaluate"):
+        plan(experiment.evaluate[0], ())
+    with at(file, "modes"):
+        plan(experiment.evaluate[0], experiment.modes)
+    with at(file, "evaluate"):
+        evaluated = [plan(name, experiment.modes) for name in experiment.evaluate]
+    with at(file, "dev"):
+        choosing = [plan(name, experiment.modes) for name in (experiment.dev,) if name is not None]
     named = [_full(name, one) for name, one in zip(experiment.evaluate, evaluated, strict=True)]
     dev = _full(experiment.dev, choosing[0]) if experiment.dev is not None else None
     if twice := [name for name in named if named.count(name) > 1]:
@@ -76,13 +83,39 @@ def planned(experiment: Experiment, root: Path) -> Planned:
         how = recipe.load(experiment.recipes[label].recipe, experiment.changes(label))
         points = product(experiment.train, dict.fromkeys((*experiment.seeds, *experiment.grid_seeds)))
         names = dict.fromkeys(name for row, seed in points for name, _ in parse(experiment.mix(row, label, seed)))
-        trained[label] = [plan(name, tuple(dict.fromkeys(how.epochs))) for name in names]
+        with at(file, *(("train",) if experiment.recipes[label].train is None else ("recipes", label, "train"))):
+            trained[label] = [plan(name, tuple(dict.fromkeys(how.epochs))) for name in names]
         protocols = {one.protocol.name: one.protocol for one in trained[label]}
         terms(how.rewards, protocols, how.epochs if how.rewards else ())
     found = Planned(replace(experiment, evaluate=tuple(named), dev=dev), evaluated, choosing, trained)
     refuse_overlap([one for plans in trained.values() for one in plans], [*evaluated, *choosing])
-    check_options(found.experiment)
+    with at(file, "options"):
+        check_options(found.experiment)
+    check_arguments(found.experiment, file)
     return found
+
+
+def check_arguments(experiment: Experiment, file: Path) -> None:
+    """Refuse arguments that TRL does not have, where it is installed: the rehearsal checks them elsewhere. Raises InputError."""
+    if importlib.util.find_spec("trl") is None:
+        return
+    with extras.needed("train"):
+        from trainers.methods.configs import check_keys
+    for label, variant in experiment.recipes.items():
+        for keys, changes in (((), ()), (("set",), experiment.set), (("recipes", label, "set"), experiment.changes(label))):
+            with at(file, *(keys or ("recipes", label, "recipe"))):
+                check_keys(recipe.load(variant.recipe, changes))
+    for key, values in experiment.grid.items():
+        change, refused = f"{key}={values[0]}", list[InputError]()
+        for label, variant in experiment.recipes.items():
+            try:
+                check_keys(recipe.load(variant.recipe, [*experiment.changes(label), change]))
+            except InputError as error:
+                refused.append(error)
+        # What one of the recipes takes is no slip of the pen; the rehearsal says where it has no effect.
+        if len(refused) == len(experiment.recipes):
+            with at(file, "grid", key):
+                raise refused[0]
 
 
 def _full(name: str, plan: Plan) -> str:
@@ -107,10 +140,12 @@ def check_options(experiment: Experiment) -> None:
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
         try:
-            before, after = (vars(parser().parse_args(typed)) for typed in (plain, [*plain, *experiment.options]))
+            before, after = (vars(config.parse(parser, typed, typed)) for typed in (plain, [*plain, *experiment.options]))
         except SystemExit as stop:
             found = f"{' '.join(experiment.options)}: {(said.getvalue().strip().splitlines() or [''])[-1]}"
             raise InputError("options of harness train", found, "harness train --help") from stop
+        except InputError as error:
+            raise InputError("options of harness train", error.found, "harness train --help") from error
     if changed := [name for name in OURS if name in after and after[name] != before[name]]:
         found = f"{changed[0]} in options: {' '.join(experiment.options)}"
         raise InputError(f"{OURS[changed[0]]} in its own place", found, f"edit {experiment.name}.yaml")
@@ -122,7 +157,7 @@ def check_here(found: Planned) -> None:
     for plan in found.every_plan():
         plan.check_clear()
         if (lines := missing_videos(plan)) and not (found.experiment.skips_missing and plan.videos):
-            step = f"harness data check {plan.name}; or `videos: [DIR]`, or `options: [--skip-missing]` in the file"
+            step = f"harness data check {plan.typed}; or `videos: [DIR]`, or `options: [--skip-missing]` in the file"
             raise InputError(f"the videos of {plan.name}", "\n          ".join(lines), step)
 
 

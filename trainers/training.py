@@ -14,6 +14,7 @@ from tasks.errors import InputError
 from tasks.protocol import Protocol
 from tasks.question import Question
 from tasks.sample import Sample
+from tasks.words import counted
 from trainers import rewards
 from trainers.mix import Part, Share
 from trainers.recipe import Recipe
@@ -75,11 +76,13 @@ def usable(training: Training) -> tuple[list[Share], dict[str, list[str]]]:
         plan.check_clear()
         missing = [sample.id for sample in plan.samples if sample.video not in plan.videos]
         if missing and not training.skip_missing:
-            found = f"{len(plan.missing()):,} videos of {len(missing):,} samples are missing, e.g. {plan.missing()[0]}"
-            raise InputError(f"the videos of {plan.name}", found, f"harness data check {plan.name}, or --skip-missing")
+            absent, of = plan.missing(), counted(len(missing), "sample")
+            verb = "is" if len(absent) == 1 else "are"
+            found = f"{counted(len(absent), 'video')} of {of} {verb} missing, e.g. {absent[0]}"
+            raise InputError(f"the videos of {plan.name}", found, f"harness data check {plan.typed}, or --skip-missing")
         kept = [sample for sample in plan.samples if sample.id not in {*flat, *missing}]
         if not kept:
-            raise InputError(f"samples of {plan.name} to train on", "none", f"harness data check {plan.name}")
+            raise InputError(f"samples of {plan.name} to train on", "none", f"harness data check {plan.typed}")
         questions = [Question(sample, mode, plan.protocol, plan.videos.get(sample.video)) for sample in kept]
         shares.append(Share(questions, part.name, part.weight))
         left_out["moment without length"] += flat

@@ -29,7 +29,9 @@ from leaderboards.trainings import RESULT, SCHEMA, TABLE
 from tasks.errors import InputError
 from trainers import cells, preflight
 from trainers.cells import Cell, Job
-from trainers.experiment import BASE, Experiment, check_packages, load
+from trainers.experiment import Experiment, check_packages, load
+from trainers.labels import BASE
+from trainers.located import path_of
 
 FEW = 20
 """Samples of each split that the table is tried on."""
@@ -141,7 +143,7 @@ def prepared(
     asked = load(fspath(file), listed(without))
     folder, root = Path(output or f"experiments/{asked.name}"), paths.data_root(data_root)
     common = ["--data-root", str(root), *named_files.typed(annotations)]
-    found = preflight.planned(asked, root)
+    found = preflight.planned(asked, root, path_of(fspath(file)))
     asked = found.experiment
     planned, grid = cells.planned_cells(asked, folder), cells.grid_cells(asked, folder)
     work = Work(found, folder, root, common, grid, [asked.dev] if asked.grid and asked.dev else [], [], [])

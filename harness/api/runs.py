@@ -63,9 +63,7 @@ def run(
     `model` is what `--model` names, a function of frames and one question that returns a text, or an object with
     `answer(frames, questions)` (docs/own-model.md). `task` is a name, such as `charades@test`, or a file of your own.
     """
-    if "," in task:
-        raise InputError("one task", task, "api.run(MODEL, TASK) for each")
-    named_files.use(include, annotations)
+    _take_in(task, include, annotations)
     plan = make_plan(task, split, protocol, modes, data_root, videos, limit, seed, ids, max_new_tokens)
     settings = Options(device, dtype, attn, batch_size, trust_remote_code=trust_remote_code, seed=seed, device_map=device_map)
     settings = replace(settings, base_url=base_url, model_args=model_args, reply_key=reply_key)
@@ -75,6 +73,13 @@ def run(
     ((_, summary),) = evaluate([plan], asked, settings, backend, output, workers, deadline, report_to)
     folder, notes = summary.folder, (*notes_before(name, [plan]), *summary.notes)
     return Run(folder, name, plan, store.read_records(folder), plan.protocol, store.read_run(folder), notes)
+
+
+def _take_in(task: str, include: Paths, annotations: Paths) -> None:
+    """Refuse several tasks, and take in files of the user's own. Raises InputError."""
+    if "," in task:
+        raise InputError("one task", task, "api.run(MODEL, TASK) for each")
+    named_files.use(include, annotations)
 
 
 def score(

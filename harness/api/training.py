@@ -12,8 +12,9 @@ from harness import extras, named_files
 from harness.named_files import Paths
 from harness.paths import AnyPath
 from harness.plan import make_plan
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 from tasks.own import ONE_SPLIT
+from tasks.words import counted
 from trainers import recipe as recipes
 from trainers.mix import Part, parse
 
@@ -38,7 +39,8 @@ class Trained:
 
     def __repr__(self) -> str:
         name, on = self.record["spec"]["recipe"]["name"], self.record["trained_on"]
-        return f"{name} on {on['split']}: {self.record['steps']:,} steps, {on['samples']:,} samples\nmodel: {self.path}"
+        done = f"{counted(self.record['steps'], 'step')}, {counted(on['samples'], 'sample')}"
+        return f"{name} on {on['split']}: {done}\nmodel: {self.path}"
 
 
 def train(
@@ -116,7 +118,8 @@ def planned(
     for plan, _ in parts:
         whole = bool(plan.task.own_path) and plan.split == ONE_SPLIT
         if not whole and not plan.split.startswith(("train", "fit", "fewshot")):
-            raise InputError("a split to train on: train, fit, fewshot-K-seedN", plan.name, f"--tasks {plan.task.typed}@train")
+            step = f"--tasks {quoted(f'{plan.task.typed}@train')}"
+            raise InputError("a split to train on: train, fit, fewshot-K-seedN", plan.name, step)
     with extras.needed("train"):
         import trainers.train  # noqa: F401 - every package that a training needs, before anything is written
         from trainers.training import Training

@@ -13,7 +13,7 @@ from leaderboards.board.ranking import Board
 from leaderboards.board.request import FILES, Request, make, matches, of_file
 from leaderboards.results import verify
 from leaderboards.web import address, is_apart
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 KEYS = ("layout", "published", "format", "group", "task", "protocol")
 PAGE = "view.html"
@@ -49,7 +49,7 @@ def asked(options: Namespace) -> Request:
     """What the command line asks for; it overrules a `board.yaml` that stands among the runs. Raises InputError."""
     files = [path for path in options.runs if path.endswith(FILES)]
     if len(files) > 1:
-        raise InputError("one board", ", ".join(files), f"harness board {files[0]}")
+        raise InputError("one board", ", ".join(files), f"harness board {quoted(files[0])}")
     request = of_file(Path(files[0])) if files else Request()
     folders = tuple(Path(path) for path in options.runs if not path.endswith(FILES))
     given = {key: value for key in KEYS if (value := getattr(options, key)) is not None}

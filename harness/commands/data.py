@@ -16,6 +16,7 @@ from harness.synthetic import kinds, make
 from tasks import task as tasks
 from tasks.errors import Failure, InputError
 from tasks.overlap import overlaps
+from tasks.words import counted
 
 SHOWN = 10
 
@@ -39,10 +40,10 @@ def _check(options: Namespace) -> int:
     if extra := extra_files(every_plan):
         more = f" and {len(extra) - SHOWN:,} more" if len(extra) > SHOWN else ""
         first = ", ".join(map(str, extra[:SHOWN]))
-        sys.stdout.write(f"{len(extra):,} video files belong to none of these tasks: {first}{more}\n")
+        sys.stdout.write(f"{counted(len(extra), 'video file', 'belongs', 'belong')} to none of these tasks: {first}{more}\n")
     if lengths_s:
         checked = "the time of every frame was read, the first and the last picture were decoded"
-        sys.stdout.write(f"{len(lengths_s):,} video files checked: {checked}\n")
+        sys.stdout.write(f"{counted(len(lengths_s), 'video file')} checked: {checked}\n")
     if options.ids_out:
         _write_ids(Path(options.ids_out), every_plan, lengths_s)
     if broken := sum(1 for length in lengths_s.values() if isinstance(length, Failure)):
@@ -61,7 +62,7 @@ def _every_split(name: str, options: Namespace) -> list[str]:
 def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[str]:
     videos = {sample.video for sample in plan.samples}
     trust = plan.task.splits(plan.data_root)[tasks.origin(plan.task, plan.split, plan.data_root)].trust()
-    yield f"{plan.name}: annotations {trust}, {len(videos):,} videos, {len(plan.samples):,} queries"
+    yield f"{plan.name}: annotations {trust}, {counted(len(videos), 'video')}, {counted(len(plan.samples), 'query')}"
     yield from missing_videos(plan) or [f"{plan.name}: all videos are there"]
     yield from ambiguous_videos(plan)
     yield from chosen_videos(plan)
@@ -73,7 +74,8 @@ def _findings(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[st
     for video, annotated_s, file_s in found:
         yield f"{plan.name}: {video}: annotated to {annotated_s:.2f} s, the file ends at {file_s:.2f} s"
     if found:
-        yield f"{plan.name}: {len(found):,} durations differ from their files by more than {TOLERANCE_S:g} s"
+        many = counted(len(found), "duration", "differs", "differ")
+        yield f"{plan.name}: {many} from their files by more than {TOLERANCE_S:g} s"
     ready = askable(plan, lengths_s)
     shares = (_share(len({s.video for s in ready}), len(videos), "videos"), _share(len(ready), len(plan.samples), "queries"))
     yield f"{plan.name}: coverage {', '.join(shares)}"
@@ -88,9 +90,10 @@ def _outside(plan: Plan, lengths_s: dict[Path, float | Failure]) -> Iterator[str
             span = f"[{one.moment.start_s}, {one.moment.end_s}]"
             late = f"the moment {event} {one.after_s:,.2f} s after the end of the video ({one.end_s:.2f} s)"
             yield f"{plan.name}: {one.sample.id} {span}: {late}"
-    for moments, words in zip(found, ("start after the end", f"end more than {TOLERANCE_S:g} s after the end"), strict=True):
+    told = (("starts", "start"), "after the end"), (("ends", "end"), f"more than {TOLERANCE_S:g} s after the end")
+    for moments, (verbs, words) in zip(found, told, strict=True):
         if moments:
-            yield f"{plan.name}: {len(moments):,} moments {words} of their videos"
+            yield f"{plan.name}: {counted(len(moments), 'moment', *verbs)} {words} of their videos"
     if unit := likely_unit([*found[0], *found[1]]):
         yield f"{plan.name}: spans are seconds; these look like {unit}"
 
@@ -106,7 +109,7 @@ def _write_ids(path: Path, every_plan: list[Plan], lengths_s: dict[Path, float |
         path.write_text("".join(f"{identifier}\n" for identifier in ids), encoding="utf-8")
     except OSError as error:
         raise InputError("a file that can be written", f"{path}: {error.strerror}", "--ids-out FILE") from error
-    sys.stdout.write(f"{path}: {len(ids):,} ids\n")
+    sys.stdout.write(f"{path}: {counted(len(ids), 'id')}\n")
 
 
 def _fetch(options: Namespace) -> int:

@@ -9,7 +9,8 @@ from pathlib import Path
 import trainers
 from harness.cli import main as harness
 from harness.synthetic.make import make
-from trainers.experiment import FOLDER, check_packages
+from trainers.experiment import check_packages
+from trainers.located import FOLDER
 
 
 def main(options: Namespace) -> int:

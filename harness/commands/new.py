@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from harness.output import write
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 PLACE, ENDING = "NAME", ".txt"
 WHATS = ("task", "protocol", "kind", "model", "reward", "recipe")
@@ -31,6 +31,8 @@ def main(options: Namespace) -> int:
     for path, text in sorted(texts.items()):
         write(path, text.replace(PLACE, options.name).encode())
         sys.stdout.write(f"{path}\n")
-    use = f"--model {folder / options.name}.py:Model" if options.what == "model" else f"--include {folder} with any command"
-    sys.stdout.write(f"next:  python -m pytest {folder} (pip install pytest), then {use}\n")
+    use = f"--include {quoted(folder)} with any command"
+    if options.what == "model":
+        use = f"--model {quoted(folder / f'{options.name}.py:Model')}"
+    sys.stdout.write(f"next:  python -m pytest {quoted(folder)} (pip install pytest), then {use}\n")
     return 0

@@ -12,7 +12,8 @@ from leaderboards.plot import FORMATS, Plotted, plot
 from leaderboards.trainings import read, trainings
 from leaderboards.view.data import called
 from leaderboards.view.runs import choose
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
+from tasks.words import counted
 
 
 def main(options: Namespace) -> int:
@@ -23,7 +24,7 @@ def main(options: Namespace) -> int:
     output = Path(options.output)
     kind = output.suffix.removeprefix(".").lower()
     if kind not in FORMATS:
-        step = f"harness plot … --output {output.stem or 'figure'}.svg"
+        step = f"harness plot … --output {quoted(output.stem or 'figure')}.svg"
         raise InputError(f"a file that ends in {' or '.join(f'.{each}' for each in FORMATS)}", str(output), step)
     if len(options.runs) == 1 and (experiment := read(Path(options.runs[0]))) is not None:
         write(output, trainings(Path(options.runs[0]), experiment, kind))
@@ -41,7 +42,7 @@ def main(options: Namespace) -> int:
     misread = [f"{name}: {run.misread}" for run, name in zip(chosen.shown, names, strict=True) if run.misread]
     sys.stderr.write("".join(f"{note}\n" for note in misread))
     doubts = "".join([", FORCED" if chosen.forced else "", ", REPLIES OF ANOTHER FORM" if misread else ""])
-    title = f"{plan.name}, protocol {plan.protocol.name}, {len(chosen.samples):,} queries{doubts}"
+    title = f"{plan.name}, protocol {plan.protocol.name}, {counted(len(chosen.samples), 'query')}{doubts}"
     write(output, plot(title, lines, kind))
     sys.stdout.write(f"{output}\n")
     return 0

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from harness import api, extras
 from harness.arguments import given
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 
 def main(options: Namespace) -> int:
@@ -13,7 +13,7 @@ def main(options: Namespace) -> int:
     metadata = api.load_run(**given(api.load_run, options)).model_card()
     if not options.yes:
         sys.stdout.write(f"{metadata}\n")
-        step = f"harness push {options.path} {options.repo} --yes"
+        step = f"harness push {quoted(options.path)} {quoted(options.repo)} --yes"
         raise InputError(f"--yes: the lines above become public in the model card of {options.repo}", "no --yes", step)
     hub, http = extras.package("huggingface_hub", "hf"), extras.package("httpx", "hf")
     try:

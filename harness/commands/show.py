@@ -20,6 +20,7 @@ from tasks.describe import describe
 from tasks.errors import Failure, InputError
 from tasks.sample import Sample
 from tasks.splits import DERIVED
+from tasks.words import counted
 
 PROTOCOL = "protocol:"
 SHOWN = 3
@@ -70,7 +71,7 @@ def _card(plan: Plan) -> list[str]:
         f"  source: {benchmark.homepage}",
         f"  citation: {benchmark.citation}",
         *(f"  note: {note}" for note in benchmark.notes),
-        f"{plan.name}: {len(plan.samples):,} queries, sha256 {plan.split_sha256}",
+        f"{plan.name}: {counted(len(plan.samples), 'query')}, sha256 {plan.split_sha256}",
     ]
     for name, (first, *others) in anomalies(plan.samples).items():
         example = f"{first.id} {_truth(first, SHOWN)} of {first.duration_s} s"
@@ -82,7 +83,7 @@ def _sample(plan: Plan, options: Namespace) -> list[str]:
     identifier, model = options.sample, options.model
     by_id = {sample.id: sample for sample in plan.samples}
     if identifier is not None and identifier not in by_id:
-        raise InputError(f"the id of a sample of {plan.name}", repr(identifier), f"harness show {plan.name}")
+        raise InputError(f"the id of a sample of {plan.name}", repr(identifier), f"harness show {plan.typed}")
     found = (sample for sample in plan.samples if sample.video in plan.videos)
     sample = by_id[identifier] if identifier is not None else next(found, plan.samples[0])
     lines = [
@@ -107,7 +108,7 @@ def _sample(plan: Plan, options: Namespace) -> list[str]:
     with FramePool(plan.protocol.video, 28 if shown is None else shown.pixel_factor) as pool:
         ((_, frames),) = pool.frames([Job(sample.id, path, sample.clip)])
     if isinstance(frames, Failure):
-        step = f"replace the file, then: harness data check --task {plan.name}"
+        step = f"replace the file, then: harness data check --task {plan.typed}"
         raise InputError(f"a video that can be read: {path}", f"{frames.type}: {frames.message}", step)
     times = " ".join(f"{time:.2f}" for time in frames.time_s)
     lines += [f"  frames: {frames.fingerprint()}", f"  times in seconds: {times}"]

@@ -16,6 +16,7 @@ from harness.paths import run_beside
 from harness.plan import Plan, listed, make_plan
 from harness.summary import conclusion, usage
 from tasks.errors import InputError
+from tasks.words import counted
 from trainers.mix import Part
 
 if TYPE_CHECKING:
@@ -48,10 +49,10 @@ def main(options: Namespace) -> int:
 def summary(training: "Training", record: Mapping[str, Any]) -> str:
     """What was trained, and where it lies."""
     seconds = sum(session.get("seconds", 0.0) for session in record["sessions"])
-    replaced = f", {len(record['replaced'])} videos replaced" if record["replaced"] else ""
+    replaced = f", {counted(len(record['replaced']), 'video')} replaced" if record["replaced"] else ""
     samples = record["trained_on"]["samples"]
-    head = f"{training.recipe.name} on {training.name}: {record['steps']:,} steps, {seconds:,.1f} s"
-    return f"{head}, {samples:,} samples{replaced}\nmodel: {training.folder}\n"
+    head = f"{training.recipe.name} on {training.name}: {counted(record['steps'], 'step')}, {seconds:,.1f} s"
+    return f"{head}, {counted(samples, 'sample')}{replaced}\nmodel: {training.folder}\n"
 
 
 def next_step(options: Namespace, parts: Sequence[Part]) -> str:

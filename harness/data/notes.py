@@ -6,6 +6,7 @@ from harness.data.videos import RULES, listed
 from harness.plan import Plan
 from tasks import annotations
 from tasks import task as tasks
+from tasks.words import counted
 
 SHOWN = 10
 
@@ -36,7 +37,7 @@ def matched(plan: Plan) -> list[str]:
         first = plan.matches[videos[0]].below
         example = f", such as {first}" if nested or rule != RULES[0] else ""
         example += f" for {videos[0]}" if rule != RULES[0] else ""
-        lines.append(f"{plan.name}: {len(videos):,} videos {'below' if nested else 'in'} {folder} by {rule}{example}")
+        lines.append(f"{plan.name}: {counted(len(videos), 'video')} {'below' if nested else 'in'} {folder} by {rule}{example}")
     unread = [folder / name for folder in plan.searched for name in listed(folder, plan.flat).unreadable]
     return lines + [f"{plan.name}: {path} cannot be read" for path in unread]
 

@@ -31,7 +31,7 @@ def docs(stub: datasets.Dataset) -> datasets.Dataset:
         plan = _plan(stub.config_name)
         asked = _asked(stub.config_name)
         if not asked:
-            raise InputError(f"videos of {plan.name}", "none that can be read", f"harness data check --task {plan.name}")
+            raise InputError(f"videos of {plan.name}", "none that can be read", f"harness data check --task {plan.typed}")
         if (reader := lmms_reader.install()) is not None:
             sys.stderr.write(f"{plan.name}: qwen_vl_utils reads video by {reader.name}\n")
     except InputError as error:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from harness.models import families, foreign, hub
 from harness.models.naming import HUB_ID, local
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 FAMILIES = tuple(name for family in families.every() if family.exact for name in family.types)
 """Values of `model_type` whose ids and positions are built here: these can be trained, others evaluated."""
@@ -70,7 +70,7 @@ def locate(model: str, trust_remote_code: bool = False, revision: str | None = N
     if (folder := Path(model).expanduser()).is_dir():
         return Located(local(model), folder, None)
     if folder.is_file():
-        raise InputError("the folder of a checkpoint", f"{model}: a file", f"--model {folder.parent}")
+        raise InputError("the folder of a checkpoint", f"{model}: a file", f"--model {quoted(folder.parent)}")
     if not HUB_ID.fullmatch(model):
         found = f"{model}: no folder, and no owner/name either"
         raise InputError(hub.NOWHERE, found, "name a folder with config.json and *.safetensors, or owner/name of the hub")
@@ -87,7 +87,7 @@ def to_train(model: str) -> Checkpoint:
     found = find(model)
     if found.family not in FAMILIES:
         title = families.of(found.family).title
-        step = f"harness run --model {model}: {title} can be evaluated"
+        step = f"harness run --model {quoted(model)}: {title} can be evaluated"
         raise InputError(f"a model to train of one of the families {', '.join(FAMILIES)}", f"model_type {found.family}", step)
     return found
 
@@ -109,7 +109,7 @@ def family_of(folder: Path, trust_remote_code: bool = False) -> str:
     """The family that config.json in a folder tells, if it can be used here. Raises InputError, as `find`."""
     config = folder / "config.json"
     if not config.is_file():
-        raise InputError("a checkpoint folder with config.json", f"no config.json in {folder}", f"ls {folder}")
+        raise InputError("a checkpoint folder with config.json", f"no config.json in {folder}", f"ls {quoted(folder)}")
     check_files(folder, trust_remote_code)
     family = foreign.family_of(read_json(config), config)
     if error := families.too_old(families.of(family)):
@@ -165,7 +165,7 @@ def weights(folder: Path) -> list[Path]:
             code = f"AutoModelForImageTextToText.from_pretrained('{folder}').save_pretrained('{folder}-safetensors')"
             step = f'if you trust its source: python -c "from transformers import AutoModelForImageTextToText; {code}"'
             raise InputError("safetensors weights only: a pickle can run code when it is loaded", ", ".join(pickles), step)
-        raise InputError("safetensors weights", f"no *.safetensors in {folder}", f"ls {folder}")
+        raise InputError("safetensors weights", f"no *.safetensors in {folder}", f"ls {quoted(folder)}")
     if (folder / INDEX).is_file():
         listed = read_json(folder / INDEX).get("weight_map")
         if not isinstance(listed, dict):
@@ -198,7 +198,7 @@ def shapes(folder: Path) -> dict[str, list[int]]:
                 raise ValueError(f"{size:,} bytes, its header tells of {end:,}")
             found |= {name: [int(side) for side in entry["shape"]] for name, entry in header.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-            raise InputError("a safetensors file", f"{path.name}: {error}", f"ls -l {folder}") from error
+            raise InputError("a safetensors file", f"{path.name}: {error}", f"ls -l {quoted(folder)}") from error
     return found
 
 
@@ -234,7 +234,7 @@ def fingerprint(folder: Path) -> str:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if 8 + length > size:
-                raise InputError("a safetensors file", f"{path.name}: header of {length} bytes in {size}", f"ls -l {folder}")
+                raise InputError("a safetensors file", f"{path.name}: header of {length} in {size}", f"ls -l {quoted(folder)}")
             blocks = [(index * (size - BLOCK) // (BLOCKS - 1), BLOCK) for index in range(BLOCKS)]
             for start, count in [(0, 8 + length), *(blocks if size > BLOCKS * BLOCK else [(0, size)])]:
                 file.seek(start)

@@ -13,7 +13,7 @@ from harness import environment
 from harness.models import adapters, attention, families, merging, spread
 from harness.models.checkpoint import Checkpoint, shapes
 from harness.models.options import Options
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 
 SHOWN = 500
 """Characters of an error that are shown; some list every file that was looked for."""
@@ -57,7 +57,7 @@ def refused(checkpoint: Checkpoint, options: Options) -> Iterator[None]:
         raise InputError("a device with room for the model", found, "--dtype bfloat16, or another --device") from error
     except Exception as error:
         expected = f"a checkpoint that transformers {transformers.__version__} can load with attention {options.attn}"
-        step = "install what is named there" if isinstance(error, ImportError) else f"ls -l {checkpoint.folder}"
+        step = "install what is named there" if isinstance(error, ImportError) else f"ls -l {quoted(checkpoint.folder)}"
         found = textwrap.shorten(f"{type(error).__name__}: {error}", SHOWN)
         raise InputError(expected, found, step) from error
 
@@ -115,7 +115,7 @@ def check_size(checkpoint: Checkpoint, trust: bool) -> Any:
 
 def check_weights(model: Any, report: Mapping[str, Any], checkpoint: Checkpoint) -> None:
     """Refuse weights that are missing or no numbers. Raises InputError."""
-    step = f"ls -l {checkpoint.folder}"
+    step = f"ls -l {quoted(checkpoint.folder)}"
     if missing := sorted(report["missing_keys"]):
         found = f"{len(missing)} missing, the first is {missing[0]}"
         raise InputError("every weight of the model in the checkpoint", found, step)

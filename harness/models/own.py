@@ -18,7 +18,7 @@ from harness.models.base import AnswerError, Reply
 from harness.models.trivial import NAMES
 from harness.records import MODEL_ERROR
 from tasks import outside, user_file
-from tasks.errors import Failure, InputError, unknown
+from tasks.errors import Failure, InputError, quoted, unknown
 from tasks.question import Question
 
 SUFFIX = ".py"
@@ -219,10 +219,10 @@ def _class(module: ModuleType, path: Path, wanted: str) -> type:
     able = [k for k, v in classes.items() if v.__module__ == module.__name__ and callable(getattr(v, "answer", None))]
     if not wanted and len(able) != 1:
         found = f"{path}: {', '.join(able) or 'none'}"
-        raise InputError("one class with `answer(self, frames, questions)`, or its name", found, f"--model {path}:CLASS")
+        raise InputError("one class with `answer(self, frames, questions)`, or its name", found, f"--model {quoted(path)}:CLASS")
     if wanted and wanted not in classes:
         expected = f"a class of {path}: {', '.join(able) or 'it has none with `answer`'}"
-        raise InputError(expected, unknown(wanted, classes), f"--model {path}:{(able or ['CLASS'])[0]}")
+        raise InputError(expected, unknown(wanted, classes), f"--model {quoted(path)}:{(able or ['CLASS'])[0]}")
     if not callable(getattr(kind := classes[wanted or able[0]], "answer", None)):
         line = inspect.getsourcelines(kind)[1] if kind.__module__ == module.__name__ else 1
         raise InputError("a class with `answer(self, frames, questions)`", f"{path}, line {line}: {wanted} has none", STEP)

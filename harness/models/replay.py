@@ -10,7 +10,7 @@ from harness.models.base import Reply
 from harness.predictions.collect import Collected
 from harness.predictions.read import Predictions, Row, as_record
 from harness.records import Record, is_cut_off
-from tasks.errors import Failure, InputError
+from tasks.errors import Failure, InputError, quoted
 from tasks.question import Question
 from tasks.sample import Sample
 
@@ -57,6 +57,7 @@ class ReplayModel:
 def _record(path: Path, row: Row) -> Record:
     if row.prediction is not None and row.prediction.spans:
         found = f"{path}, {row.where}: moments, which no model said"
-        raise InputError("texts, as a model replies", found, f"harness score {path} --task TASK (see docs/predictions.md)")
+        step = f"harness score {quoted(path)} --task TASK (see docs/predictions.md)"
+        raise InputError("texts, as a model replies", found, step)
     record = as_record(row, None)
     return record if record["error"] else {**record, "text": row.text or ""}

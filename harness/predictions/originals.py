@@ -17,6 +17,7 @@ from tasks.formats.published import shown
 from tasks.protocol import LETTERS
 from tasks.sample import Sample
 from tasks.span import Span
+from tasks.words import counted
 
 CHOSEN = ("prediction", "option", "choice", "pred_option", "pred", "answer_pred")
 """Keys of the chosen option in a file of choices."""
@@ -76,7 +77,7 @@ def with_options(records: Records, samples: Sequence[Sample], path: Path, modes:
                 kept = None if given.spans else given.failure
                 records[sample.id, mode] = {"error": None, "prediction": replace(given, option=option, failure=kept)}
     strangers = [f"{path.name}: {counts[False]:,} choices are of no sample of the split"] if counts[False] else []
-    return [f"{path.name}: options of {counts[True]:,} samples", *strangers]
+    return [f"{path.name}: options of {counted(counts[True], 'sample')}", *strangers]
 
 
 def _chosen(value: Any) -> Any:

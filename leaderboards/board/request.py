@@ -18,7 +18,7 @@ from leaderboards.board.ranking import GENERAL, MAIN, Board, Section, build
 from leaderboards.board.rows import RUN, UNKNOWN, Row, of_floors
 from leaderboards.board.seeds import grouped
 from tasks import protocol as protocols
-from tasks.errors import InputError, unknown
+from tasks.errors import InputError, quoted, unknown
 
 FILES = (".yaml", ".yml")
 NONE, EVERY, SEEDS = "none", "all", "seeds"
@@ -127,9 +127,8 @@ def _entries(request: Request, data_root: Path) -> dict[Path, runs.Entry]:
     """Everything that has rows, by its folder or file. Raises InputError."""
     files = [path for path in request.runs if path.is_file()]
     if files and request.task is None:
-        raise InputError(
-            f"a run folder, or --task for the file {files[0]}", "no task", f"harness board --task charades@test {files[0]}"
-        )
+        step = f"harness board --task charades@test {quoted(files[0])}"
+        raise InputError(f"a run folder, or --task for the file {files[0]}", "no task", step)
     found = runs.find(path for path in request.runs if path not in files)
     entries = {folder: runs.load(folder, data_root, request.protocol) for folder in found}
     return entries | {path.resolve(): runs.load_file(path, data_root, request.task, request.protocol) for path in files}

@@ -12,6 +12,7 @@ from leaderboards.compare.errors import THRESHOLD
 from leaderboards.compare.paired import SEEDS
 from leaderboards.compare.words import chance, detectable, interval, letters, points, signed
 from tasks.statistics import RESAMPLES
+from tasks.words import counted
 
 LONGEST = 60
 """Characters of a query that are shown."""
@@ -88,7 +89,7 @@ def verdicts(result: Mapping[str, Any]) -> list[str]:
     modes, doubt = result["modes"], "FORCED: " if result["forced"] else ""
     if result["misread"]:
         return [f"No verdict: {path}: {why}." for path, why in result["misread"].items()]
-    where = f"Only of {_count(result['n'], 'query', 'queries')}: " if result["limited"] else ""
+    where = f"Only of {counted(result['n'], 'query')}: " if result["limited"] else ""
     return [
         f"{f'{mode}: ' if len(modes) > 1 else ''}{doubt}{where}{pair['verdict']}"
         for mode, one in modes.items()
@@ -101,7 +102,7 @@ def heading(result: Mapping[str, Any]) -> list[str]:
     """What was compared, and what a reader of the numbers must know, a line each."""
     limited = ", LIMITED to what every run was asked" if result["limited"] else ""
     head = f"{result['task']}, split {result['split']}, protocol {result['protocol']}: "
-    lines = [f"{head}{_count(result['n'], 'query', 'queries')} of {_count(result['videos'], 'video', 'videos')}{limited}"]
+    lines = [f"{head}{counted(result['n'], 'query')} of {counted(result['videos'], 'video')}{limited}"]
     lines += [f"FORCED although these differ: {difference}" for difference in result["forced"]]
     if len(result["asked_under"]) > 1:
         lines.append(f"asked under different protocols: {', '.join(result['asked_under'])}")

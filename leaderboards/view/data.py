@@ -28,6 +28,7 @@ from tasks.protocol import Protocol
 from tasks.rules import CLEAN
 from tasks.sample import Sample
 from tasks.statistics import estimate, interval
+from tasks.words import counted
 
 SCHEMA = "vtg-harness/view/1"
 BINS = 20
@@ -178,11 +179,11 @@ def _warnings(samples: Sequence[Sample], shown: Sequence[Shown], named: Sequence
     found = []
     for run, name in zip(shown, named, strict=True):
         if len(run.plan.samples) > len(samples) or run.plan.is_part:
-            found.append(f"{name}: only {len(samples):,} samples are shown, not a whole split")
+            found.append(f"{name}: only {counted(len(samples), 'sample', 'is', 'are')} shown, not a whole split")
         if run.misread:
             found.append(f"No verdict: {name}: {run.misread}")
         if wrong := sum("wrong_clock_s" in record for record in run.records.values()):
-            found.append(f"{name}: wrong times were told in {wrong:,} replies")
+            found.append(f"{name}: wrong times were told in {counted(wrong, 'reply')}")
         if limits(told := dict(run.facts).get("clock")):
             found.append(f"{name}: clock: {told}")
     return found

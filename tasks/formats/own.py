@@ -6,7 +6,7 @@ from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from tasks.answer import Answer
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 from tasks.formats.published import expect, length, parse_json, sentence, shown, span
 from tasks.highlights import CLIP_S
 from tasks.sample import Sample
@@ -81,9 +81,8 @@ def read_own(text: str, where: str, split: str | None = None, in_file_of: str | 
         problems = ["no lines"]
     if problems:
         shown = [*problems[:SHOWN], *([f"and {len(problems) - SHOWN:,} more bad lines"] if len(problems) > SHOWN else [])]
-        raise InputError(
-            FORMAT, f"{where}\n          " + "\n          ".join(shown), f"correct the file, then: harness data check {where}"
-        )
+        step = f"correct the file, then: harness data check {quoted(where)}"
+        raise InputError(FORMAT, f"{where}\n          " + "\n          ".join(shown), step)
     return rows
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import api, named_files
 from harness.cli import main
 from tasks import annotations, outside
 
@@ -89,3 +90,17 @@ def test_a_file_that_is_none_is_refused(
     assert callable(make)
     assert main([*typed, "--annotations", f"mine={make(tmp_path / 'theirs')}", "--output", str(tmp_path / "a")]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_notebook_and_every_command_of_an_experiment_take_them_too(typed: list[str], tmp_path: Path) -> None:
+    file, include = tmp_path / "theirs" / "test.json", tmp_path / "mine.py"
+    options = {"data_root": tmp_path / "root", "annotations": file, "include": include}
+    run = api.run("oracle", "mine", output=tmp_path / "a", **options)
+    assert main([*typed, "--annotations", str(file), "--output", str(tmp_path / "b")]) == 0
+    assert spec(tmp_path / "a") == spec(tmp_path / "b")
+    replies = {row["id"]: "1.5 to 4.0" for row in run.samples}
+    for found in (api.load_run(run, **options), api.score(replies, task="mine", protocol="lmms-charades", **options)):
+        assert found.scores["modes"]["direct"]["aggregate"]["mIoU"] == 100
+    assert api.board(run, **options).rows and api.compare(run, **options) and api.view(run, **options)
+    said = named_files.typed(file)
+    assert said == ["--include", str(include), "--annotations", str(file)]

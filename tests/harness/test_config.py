@@ -51,6 +51,13 @@ def test_what_is_typed_wins(parsed: Parsed) -> None:
     assert (found["model"], found["videos"], found["limit"], found["batch_size"]) == ("whole-video", ["c"], 7, 4)
 
 
+def test_a_flag_of_the_file_can_be_typed_away(parsed: Parsed) -> None:
+    assert parsed("force: true\njson: true\n", "compare", "a", "--no-force")["force"] is False
+    assert parsed(RUN, "run", "--no-trust-remote-code")["trust_remote_code"] is False
+    with pytest.raises(InputError, match="'--no-forse'"):
+        parsed("force: true\n", "compare", "a", "--no-forse")
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
@@ -60,6 +67,10 @@ def test_what_is_typed_wins(parsed: Parsed) -> None:
         (
             ["train", "--recipe", "grpo", "--model", "m", "--tasks", "t", "--set", "a=1"],
             "recipe: grpo\nmodel: m\ntasks: t\nset: a=1\n",
+        ),
+        (
+            ["train", "--recipe", "grpo", "--model", "m", "--tasks", "t", "--lora"],
+            "recipe: grpo\nmodel: m\ntasks: t\nlora: true\n",
         ),
     ],
 )
@@ -73,7 +84,7 @@ def test_every_verb_takes_one(words: list[str], text: str, parsed: Parsed) -> No
     ("text", "expected"),
     [
         ("model: m\nmodell: n\n", r"line 2: 'modell' \(nearest: model\)"),
-        ("batch-size: many\n", "batch-size: invalid literal"),
+        ("batch-size: many\n", "batch-size: 'many'"),
         ("dtype: float8\n", "dtype: 'float8'"),
         ("trust-remote-code: 1\n", "trust-remote-code: 1"),
         ("price: [1]\n", "2 values"),
@@ -81,8 +92,12 @@ def test_every_verb_takes_one(words: list[str], text: str, parsed: Parsed) -> No
         ("model: null\n", "model"),
         ("- model\n", "a mapping"),
         ("limit: 3\n\ndtype: float33\n", r"line 3: dtype: 'float33' \(nearest: float32\)"),
-        ("model: a\nlimit: many\n", "line 2: limit: invalid literal"),
+        ("model: a\nlimit: many\n", "line 2: limit: 'many'"),
         ("model: a\nmodel: b\n", "line 2: .* 'model' again"),
+        ("model: [a, b]\n", "line 1: model: a list"),
+        ("limit: [3]\n", "line 1: limit: a list"),
+        ("tasks: a\nmodel: m\ntask: b\n", "line 3: 'task', again"),
+        ("batch-size: 1\nbatch_size: 2\n", "line 2: 'batch_size', again"),
         ("model: a\n  tasks: b\n", "line 2: mapping values are not allowed here"),
     ],
 )

@@ -68,7 +68,7 @@ def test_missing_unreadable_and_extra_files(root: Path, tmp_path: Path, capsys: 
     assert f"synthetic@test: {broken}: video-" in shown
     assert "1 of 4 videos are missing (3 queries, each scored 0)" in shown
     assert "synthetic@test: coverage 2 of 4 videos (50.0 %), 6 of 12 queries (50.0 %)" in shown
-    assert f"1 video files belong to none of these tasks: {whole.with_name('stranger.mp4')}" in shown
+    assert f"1 video file belongs to none of these tasks: {whole.with_name('stranger.mp4')}" in shown
     ids = (tmp_path / "ids").read_text().splitlines()
     assert len(ids) == 6 and not any(missing.stem in i or broken.stem in i for i in ids)
 
@@ -91,7 +91,7 @@ def test_durations_that_do_not_fit(root: Path, tmp_path: Path, capsys: pytest.Ca
     folder = root / "synthetic" / "videos"
     code, shown, _ = harness(capsys, "data", "check", own, "--videos", folder, "--data-root", root, "--ids-out", ids)
     assert code == 0
-    assert "my.jsonl@all: annotations unverified (no published hash or counts), 1 videos, 6 queries" in shown
+    assert "my.jsonl@all: annotations unverified (no published hash or counts), 1 video, 6 queries" in shown
     for end in (length + 1.2, length - 1.2, length + 2, length + 5):
         assert f"{video}: annotated to {end:.2f} s, the file ends at {length:.2f} s" in shown
     assert "4 durations differ from their files by more than 1 s" in shown

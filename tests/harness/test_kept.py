@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from harness import api
 from harness.cli import main
 
 
@@ -51,12 +52,21 @@ def test_the_same_file_is_kept_again_and_another_is_refused(
     assert main(["score", str(tmp_path / "run"), "--data-root", str(benchmark_root), "--output", str(tmp_path / "x")]) == 2
 
 
-@pytest.mark.parametrize("verb", ["score", "compare", "export --format csv", "view"])
-def test_kept_scores_without_replies_are_never_read_as_replies(
+@pytest.mark.parametrize("verb", ["score", "export", "compare", "view", "score --all-protocols"])
+def test_where_replies_are_wanted_the_file_is_named(
     verb: str, benchmark_root: Path, tmp_path: Path, predictions: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert keep(benchmark_root, tmp_path / "kept", predictions, "--system", "My system") == 0
+    file = predictions.rename(tmp_path / "what it said.jsonl")
+    assert keep(benchmark_root, tmp_path / "kept", file) == 0
+    file_typed = f"harness score '{file.name}' --task synthetic@test"
+    more = ["--format", "csv"] if verb == "export" else verb.split()[1:]
     capsys.readouterr()
-    assert main([*verb.split(), str(tmp_path / "kept"), "--data-root", str(benchmark_root)]) == 2
-    said = capsys.readouterr()
-    assert not said.out and "keeps the scores of said.jsonl alone" in said.err and "replay:said.jsonl" in said.err
+    assert main([verb.split()[0], str(tmp_path / "kept"), *more, "--data-root", str(benchmark_root)]) == 2
+    assert file_typed in capsys.readouterr().err
+
+
+def test_a_notebook_keeps_predictions_too(benchmark_root: Path, tmp_path: Path, predictions: Path) -> None:
+    rows = [json.loads(line) for line in predictions.read_text().splitlines()]
+    found = api.score(rows, task="synthetic", data_root=benchmark_root, output=tmp_path / "kept", system="Mine")
+    (row,) = (row for row in api.board(tmp_path / "kept", data_root=benchmark_root).rows if row["block"] == "ranked")
+    assert (row["model"], row["mIoU"]) == ("Mine", found.scores["modes"]["direct"]["aggregate"]["mIoU"])

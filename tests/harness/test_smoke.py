@@ -105,6 +105,7 @@ def test_scores_go_to_the_tracker_that_is_named(tmp_path: Path, data: Path, monk
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())["modes"]["direct"]
     assert told["finished"] and told["init"]["project"] == "vtg-harness"
     assert told["init"]["config"]["protocol.sha256"] == spec["protocol"]["sha256"]
+    assert {"task", "split_sha256", "environment.commit"} <= told["init"]["config"].keys()
     assert told["synthetic@test/direct/mIoU"] == scores["aggregate"]["mIoU"]
     assert told["synthetic@test/direct/parse rate"] == scores["parse_rate"]
     assert told["synthetic@test/direct/answered"] == scores["counts"]["answered"] == 18

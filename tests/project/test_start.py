@@ -30,3 +30,13 @@ def test_a_package_that_is_gone_is_installed_again(monkeypatch: pytest.MonkeyPat
         start.main()
     assert stopped.value.code == 2
     assert "found:    none" in (said := capsys.readouterr().err) and "pip install --force-reinstall" in said
+
+
+def test_a_reader_that_has_read_enough_stops_nothing(project: Path) -> None:
+    """As `| head` does: no traceback, and no exit code of bad input."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    typed = [sys.executable, "-m", "harness", "ls", "protocols"]
+    done = subprocess.run(typed, stdout=writing, stderr=subprocess.PIPE, check=False, text=True, cwd=project)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -113,6 +113,11 @@ def wrong(tmp_path: Path) -> Wrong:
         ("x.py", "import os\nTASK = os.nothing\n", "x.py, line 2: AttributeError"),
         ("x.py", "import nothing_of_the_kind\nTASK = 1\n", "x.py, line 1: ModuleNotFoundError"),
         ("x.py", "TASK = 1\n", "TASK in"),
+        (
+            "x.py",
+            "from tasks.task import Task\nTASK = Task(\n    nme='x')\n",
+            "line 2: TypeError: Task.__init__() got an unexpected keyword argument 'nme' (nearest: name)",
+        ),
         ("x.py", "TASKS = (1,)\n", "a tuple of one Task or more"),
         ("x.py", "TASKS = ()\n", "a tuple of one Task or more"),
         ("x.py", "TASK = '\0'\n", "x.py: source code string cannot contain null bytes"),
@@ -179,3 +184,23 @@ def test_the_notebook_takes_them_too(own: Path, benchmark_root: Path, tmp_path: 
     outside.include([str(own)])
     run = api.run("oracle", "synthetic", protocol="my_protocol", data_root=benchmark_root, output=tmp_path / "run")
     assert run.scores["protocol"] == "my_protocol"
+
+
+def test_a_file_that_is_named_is_run_and_one_that_fails_is_not_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the command is about; what lies in a folder may need packages that only other commands need."""
+    (tmp_path / "mine.py").write_text("import nothing_of_the_kind\ndef parse(text, where): ...\n")
+    assert harness(["ls", "tasks", "--include", str(tmp_path / "mine.py")]) == 2
+    assert "mine.py, line 1: ModuleNotFoundError" in capsys.readouterr().err
+    assert harness(["ls", "tasks"]) == harness(["ls", "tasks", "--include", str(tmp_path)]) == 0
+
+
+def test_an_edited_file_is_run_anew_by_the_next_call(tmp_path: Path) -> None:
+    hashes, made = [], []
+    for text in ("def parse(text, where): return 1\n", "def parse(text, where): return 2\n"):
+        (tmp_path / "mine.py").write_text(text)
+        outside.include([str(tmp_path / "mine.py")])
+        thing = outside.added("parsers", ())["mine"]
+        (tmp_path / "mine.py").write_text("edited while the run goes on")
+        hashes.append(thing.sha256)
+        made.append(thing.load().parse("", ""))
+    assert made == [1, 2] and hashes[0] != hashes[1]

@@ -216,9 +216,20 @@ def test_run_score_and_show_work_with_it(
     assert main(["score", "run"]) == 0
     assert "my.jsonl@all" in capsys.readouterr().out
     monkeypatch.chdir("/")
+    for verb in ("score", "board", "compare"):
+        assert main([verb, str(tmp_path / "run")]) == 0
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "my.jsonl").rename(tmp_path / "moved" / "my.jsonl")
+    capsys.readouterr()
     assert main(["score", str(tmp_path / "run")]) == 2
-    assert "--task DIR/my.jsonl" in capsys.readouterr().err
-    assert main(["score", str(tmp_path / "run"), "--task", str(tmp_path / "my.jsonl")]) == 0
+    assert "--task DIR/my.jsonl, or the folder that holds it, --data-root DIR" in capsys.readouterr().err
+    assert main(["score", str(tmp_path / "run"), "--task", str(tmp_path / "moved" / "my.jsonl")]) == 0
+    assert main(["board", str(tmp_path / "run"), "--data-root", str(tmp_path / "moved")]) == 0
+    write(tmp_path / "my.jsonl", {**GOOD, "id": "a"})
+    capsys.readouterr()
+    assert main(["score", str(tmp_path / "run")]) == 2
+    assert f"in {tmp_path / 'my.jsonl'}" in capsys.readouterr().err
+    (tmp_path / "moved" / "my.jsonl").rename(tmp_path / "my.jsonl")
     monkeypatch.chdir(tmp_path)
     assert main(["show", "my.jsonl"]) == 0
     assert "kitchen.mp4" in capsys.readouterr().out

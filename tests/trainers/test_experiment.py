@@ -18,7 +18,7 @@ from harness.stopping import Children
 from harness.synthetic.make import make
 from leaderboards.experiment import choices, choose
 from tasks.errors import InputError
-from trainers import cells, experiment, preflight
+from trainers import cells, experiment, labels, preflight
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_few_shot_draws_change_with_the_seed(tmp_path: Path, checkpoints: dict[s
     assert {one.folder.relative_to(tmp_path / "cells").parts[0] for one in final} == {"few"}
     typed = cells.train_command(loaded, final[1], [])
     assert typed[typed.index("--tasks") + 1] == "synthetic@fewshot-50-seed7" and typed[typed.index("--videos") + 1] == "clips"
-    assert experiment.short("synthetic@fewshot-50-seed{seed}") == "synthetic@fewshot-50-seedN"
+    assert labels.short("synthetic@fewshot-50-seed{seed}") == "synthetic@fewshot-50-seedN"
 
 
 def test_a_recipe_with_its_own_data(tmp_path: Path, checkpoints: dict[str, Path]) -> None:
@@ -283,7 +283,7 @@ def test_a_dev_split_without_videos_stops(
     assert "it would stop here:\nexpected: the videos of synthetic@dev" in capsys.readouterr().err
     loaded = experiment.load(str(write(tmp_path, checkpoints["qwen3_vl"], **GRID, options=["--skip-missing"])))
     with pytest.raises(InputError, match="the videos of synthetic@dev"):  # none is left
-        preflight.check_here(preflight.planned(loaded, tmp_path))
+        preflight.check_here(preflight.planned(loaded, tmp_path, file))
 
 
 def test_overlap_between_families_stops_with_the_videos(checkpoints: dict[str, Path], shared_data: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The experiments that come with the project, and what they would train."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,12 @@ import pytest
 from harness.arguments import parser
 from harness.commands import experiment as command
 from harness.synthetic.make import annotate
+from tasks import outside
 from tasks import task as tasks
 from tasks.errors import InputError
-from trainers import cells, experiment
+from trainers import cells, experiment, located
 
-NAMES = sorted(path.stem for path in experiment.FOLDER.glob("*.yaml"))
+NAMES = sorted(path.stem for path in located.FOLDER.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,6 +45,61 @@ def test_what_is_wrong_in_a_file_has_its_line(wrong: str, right: str, found: str
     (tmp_path / "mine.yaml").write_text(text.replace(right, wrong), encoding="utf-8")
     with pytest.raises(InputError, match=re.escape(f"mine.yaml {found}")):
         experiment.load(str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "found"),
+    [
+        ("synthetc@test", "synthetic@test", "line 2: 'synthetc' (nearest: synthetic)"),
+        ("synthetic@tst", "synthetic@test", "line 2: 'tst' (nearest: test)"),
+        ("synthetic@trian", "synthetic@train", "line 6: 'trian' (nearest: train)"),
+        ("[dircet]", "[direct]", "line 7: 'dircet' (nearest: direct)"),
+        ("defualt", "default", "line 8: 'defualt' (nearest: default)"),
+        ("grup_size=8", "beta=0", "line 3: 'grup_size' (nearest: group_size)"),
+        ("learnin_rate=1", "beta=0", "line 3: 'learnin_rate' (nearest: learning_rate)"),
+        ("--atn", "--attn", "line 9: '--atn' (nearest: --attn)"),
+        ("learning_rat:", "learning_rate:", "line 10: 'learning_rat' (nearest: learning_rate)"),
+        ("synthetic@dve", "synthetic@dev", "line 11: 'dve' (nearest: dev)"),
+    ],
+)
+def test_what_does_not_exist_stops_a_dry_run_with_its_line(
+    wrong: str, right: str, found: str, tmp_path: Path, benchmark_root: Path
+) -> None:
+    text = (
+        "model: m\nevaluate: synthetic@test\nrecipes: {sft: sft, grpo: {recipe: grpo, set: [beta=0]}}\nbaseline: sft\nseeds: 0\n"
+        "train: synthetic@train\nmodes: [direct]\nprotocol: default\noptions: [--attn, eager]\n"
+        "grid: {learning_rate: [1e-6]}\ndev: synthetic@dev\n"
+    )
+    assert right in text
+    (tmp_path / "mine.yaml").write_text(text.replace(right, wrong), encoding="utf-8")
+    typed = ["experiment", str(tmp_path / "mine.yaml"), "--dry-run", "--data-root", str(benchmark_root)]
+    with pytest.raises(InputError, match=re.escape(f"mine.yaml {found}")):
+        command.main(parser().parse_args(typed))
+
+
+def test_every_command_names_the_files_that_were_named(
+    tmp_path: Path, benchmark_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(outside.VARIABLE, "")
+    text = "model: m\nevaluate: synthetic@test\nrecipes: {sft: sft}\ncontrasts: []\ntrain: synthetic@train\n"
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "my reward.py").write_text("def parse(text, where): ...\n", encoding="utf-8")
+    outside.include([str(tmp_path / "my reward.py")])
+    typed = [
+        "experiment",
+        str(tmp_path / "mine.yaml"),
+        "--dry-run",
+        "--data-root",
+        str(benchmark_root),
+        "--annotations",
+        "a b.json",
+    ]
+    assert command.main(parser().parse_args([*typed, "--annotations", "a b.json"])) == 0
+    commands = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(commands) == 3
+    for words in commands:
+        named = [words[words.index(option) + 1] for option in ("--include", "--annotations")]
+        assert named == [str(tmp_path / "my reward.py"), "a b.json"]
 
 
 def _place(one: cells.Cell) -> tuple[str, str, int]:

@@ -14,7 +14,7 @@ from harness.cli import main
 from harness.models.generate import Output
 from harness.models.inputs import Inputs
 from tasks import protocol
-from trainers import experiment, recipe, rollout
+from trainers import experiment, located, recipe, rollout
 from trainers.examples import Examples
 from trainers.given_answers import ground_truth
 from trainers.mix import Share
@@ -70,7 +70,7 @@ def papers() -> list[str]:
 
 
 def test_every_experiment_of_a_paper_is_documented() -> None:
-    files = {path.stem for path in experiment.FOLDER.glob("*.yaml")}
+    files = {path.stem for path in located.FOLDER.glob("*.yaml")}
     assert len(papers()) == 11 and files - set(papers()) == {"demo", "five-kinds", "study"}
 
 
@@ -78,7 +78,7 @@ def test_every_experiment_of_a_paper_is_documented() -> None:
 def test_experiments_train_on_nothing_they_report(
     name: str, shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mixes = (experiment.FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    mixes = (located.FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     lacking = ["--without", "didemo,hacs-tal"] if "hacs-tal@train" in mixes else []
     assert main(["experiment", name, "--dry-run", "--data-root", str(shared_data), "--output", str(tmp_path), *lacking]) == 0
     loaded = experiment.load(name)

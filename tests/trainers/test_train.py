@@ -196,7 +196,7 @@ def test_the_notebook_trains_as_the_command(checkpoints: dict[str, Path], data: 
     assert main(typed(checkpoints["qwen3_vl"], data, tmp_path / "typed", "sft", max_steps=1)) == 0
     ours, theirs = weights(trained.path), weights(tmp_path / "typed")
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    assert repr(trained).startswith("sft on synthetic@train: 1 steps, 18 samples\n")
+    assert repr(trained).startswith("sft on synthetic@train: 1 step, 18 samples\n")
     assert api.train("sft", checkpoints["qwen3_vl"], "synthetic@train", **asked).record == trained.record
     run = api.run(trained, "synthetic", limit=1, output=tmp_path / "run", data_root=data)
     assert run.document is not None and run.document["spec"]["model"]["trained_on"]["recipe"] == "sft"
@@ -231,7 +231,7 @@ def test_missing_videos_stop_unless_told_otherwise(checkpoints: dict[str, Path],
     (tmp_path / "data" / "synthetic" / "videos" / "train-0003.mp4").unlink()
     (tmp_path / "data" / "synthetic" / "videos" / "train-0004.mp4").write_bytes(b"no video")
     arguments = typed(checkpoints["qwen3_vl"], tmp_path / "data", tmp_path / "out", "sft", max_steps=15)
-    with pytest.raises(InputError, match="1 videos of 3 samples are missing"):
+    with pytest.raises(InputError, match="1 video of 3 samples is missing"):
         run_command(arguments)
     assert main([*arguments, "--skip-missing"]) == 0
     record = json.loads((tmp_path / "out" / "train.json").read_text())

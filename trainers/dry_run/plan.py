@@ -17,8 +17,9 @@ from harness.models.loading import DTYPES, check_processor, refused
 from harness.models.options import Options
 from harness.video.decode import undecoded
 from harness.video.pool import FramePool
-from tasks.errors import Failure, InputError
+from tasks.errors import Failure, InputError, quoted
 from tasks.protocol import Protocol
+from tasks.words import counted
 from trainers.check import check
 from trainers.curriculum import curriculum
 from trainers.dry_run.memory import Load, shape_of, table
@@ -105,7 +106,8 @@ def _share(share: Share, protocol: Protocol) -> str:
     """What one split gives to an epoch."""
     samples, videos = len(share.questions), len({question.sample.video for question in share.questions})
     drawn = "" if share.weight == 1 else f", {len(share.drawn('')):,} of them drawn in an epoch"
-    return f"{share.name}: {samples:,} samples, {videos:,} videos, kind {protocol.kind}, protocol {protocol.name}{drawn}"
+    size = f"{counted(samples, 'sample')}, {counted(videos, 'video')}"
+    return f"{share.name}: {size}, kind {protocol.kind}, protocol {protocol.name}{drawn}"
 
 
 def _tokens(share: Share, seen: Seen, named: bool) -> list[str]:
@@ -115,7 +117,7 @@ def _tokens(share: Share, seen: Seen, named: bool) -> list[str]:
     return [
         f"visual tokens of a sample{of}: {_quantiles([found.visual for found in seen.prompts])}",
         f"prompt tokens of a sample{of}: {_quantiles([found.prompt for found in seen.prompts])}",
-        f"        from the video headers of {len(seen.prompts):,} samples{unread}",
+        f"        from the video headers of {counted(len(seen.prompts), 'sample')}{unread}",
         f"answer tokens of a sample{of}: {_quantiles(seen.answers)}",
     ]
 
@@ -128,14 +130,14 @@ def _steps(training: Training, args: Any, rows: int, load: Load, world: int) -> 
     steps, prompts = args.max_steps if args.max_steps > 0 else -(-turns // accumulated), each * world * accumulated
     processes = f"{world} process{'es' if world > 1 else ''}"
     lines = [
-        f"epochs: {len(recipe.epochs)} ({', '.join(recipe.epochs)}), {rows:,} prompts",
-        f"steps: {steps:,} of {prompts:,} prompts ({each} a process x {processes} x {accumulated} accumulated)",
+        f"epochs: {len(recipe.epochs)} ({', '.join(recipe.epochs)}), {counted(rows, 'prompt')}",
+        f"steps: {steps:,} of {counted(prompts, 'prompt')} ({each} a process x {processes} x {accumulated} accumulated)",
     ]
     if args.max_steps > 0:
         lines.append(f"        --set max_steps={args.max_steps} decides; the whole plan has {turns:,} turns")
     if replies := prompts * load.generated:
         most = replies * load.reply_tokens
-        lines.append(f"generated in a step: {replies:,} replies of at most {load.reply_tokens:,} tokens, {most:,} in all")
+        lines.append(f"generated in a step: {counted(replies, 'reply')} of at most {load.reply_tokens:,} tokens, {most:,} in all")
     return lines
 
 
@@ -192,7 +194,7 @@ def seen_of(training: Training, share: Share, config: Any, processor: Any) -> Se
             rendered = [prompt.render(processor, question.protocol.prompt, text) for text in texts]
             found.append(max(tokens_of(processor, config, outcome, *parts) for parts in rendered))
     if not found:
-        raise InputError("videos that can be read", failures[0].message, f"harness data check {share.name}")
+        raise InputError("videos that can be read", failures[0].message, f"harness data check {quoted(share.name)}")
     return Seen(found, len(failures), answer_lengths(training, processor, share))
 
 
@@ -275,7 +277,7 @@ def _left_out(training: Training, dropped: dict[str, list[str]]) -> list[str]:
     lines = [f"        left out: {len(ids):,} x {reason}, e.g. {ids[0]}" for reason, ids in dropped.items() if ids]
     if dropped["missing video"] and not training.skip_missing:
         missing = sum(len(part.plan.missing()) for part in training.parts)
-        lines.append(f"        it stops for {missing:,} missing videos, unless --skip-missing is given")
+        lines.append(f"        it stops for {counted(missing, 'missing video')}, unless --skip-missing is given")
     return lines
 
 

@@ -40,16 +40,7 @@ def arguments(training: Training, alone: bool = False) -> GRPOConfig | SFTConfig
         InputError: An argument is none of TRL's, has a value that TRL does not take, or would have no effect.
     """
     recipe, sft = training.recipe, training.recipe.method == "sft"
-    kind = SFTConfig if sft else GRPOConfig
-    known = {f.name for f in fields(kind)}
-    trl_arguments.refuse(recipe.name, recipe.trainer)
-    for key in recipe.trainer:
-        if key not in known:
-            found = _named(recipe, recipe.trainer, key, {*known, *KEYS})
-            raise InputError(
-                f"an argument of trl.{kind.__name__}", found, f"harness show {recipe.name} lists what the recipe sets"
-            )
-    trl_values.check(kind, recipe.trainer)
+    kind = check_keys(recipe)
     accumulated = accumulation(recipe, environment.launch().world)
     per_method: dict[str, Any] = {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
     if not sft:
@@ -78,6 +69,21 @@ def arguments(training: Training, alone: bool = False) -> GRPOConfig | SFTConfig
             return kind(**values)
     except (ValueError, TypeError) as error:
         raise InputError(f"arguments that trl.{kind.__name__} takes", str(error), f"edit recipe {recipe.name}") from error
+
+
+def check_keys(recipe: Recipe) -> type[GRPOConfig | SFTConfig]:
+    """The configuration that takes the arguments of a recipe. Raises InputError on one that it does not have or take."""
+    kind: type[GRPOConfig | SFTConfig] = SFTConfig if recipe.method == "sft" else GRPOConfig
+    known = {f.name for f in fields(kind)}
+    trl_arguments.refuse(recipe.name, recipe.trainer)
+    for key in recipe.trainer:
+        if key not in known:
+            found = _named(recipe, recipe.trainer, key, {*known, *KEYS})
+            raise InputError(
+                f"an argument of trl.{kind.__name__}", found, f"harness show {recipe.name} lists what the recipe sets"
+            )
+    trl_values.check(kind, recipe.trainer)
+    return kind
 
 
 def accumulation(recipe: Recipe, world: int) -> int:

@@ -60,7 +60,7 @@ def dev_questions(training: Training) -> list[Question]:
         name = f"{plan.task.typed}@{dev_split(plan.task, plan.data_root)}"
         dev = make_plan(name, None, plan.protocol, (mode,), plan.data_root, plan.searched, training.dev_limit, seed=0)
         if not dev.videos:
-            raise InputError(f"videos of {dev.name}", "none", f"harness data check {dev.name}, or --dev-every 0")
+            raise InputError(f"videos of {dev.name}", "none", f"harness data check {dev.typed}, or --dev-every 0")
         asked += [Question(sample, mode, dev.protocol, dev.videos.get(sample.video)) for sample in dev.samples]
     return asked
 

@@ -12,7 +12,7 @@ import torch
 from accelerate.utils import gather_object
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from tasks.errors import InputError
+from tasks.errors import InputError, quoted
 from trainers.examples import Examples
 
 WHOLE = "whole.json"  # Written last into a checkpoint; a folder without it is the rest of an interrupted save
@@ -129,7 +129,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _damaged(folder: Path, found: str) -> InputError:
-    step = f"rm -r {folder}; the same command then continues from the checkpoint before, or from the start"
+    step = f"rm -r {quoted(folder)}; the same command then continues from the checkpoint before, or from the start"
     return InputError(f"the checkpoint {folder} as it was saved", found, step)
 
 
