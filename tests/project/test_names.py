@@ -48,6 +48,15 @@ def test_what_a_page_names_is_there(page: Path) -> None:
     assert set(typed) <= set(verbs)
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_links_outside_the_site_lead_somewhere(name: str) -> None:
+    """The site checks those of its own pages."""
+    for target, _, anchor in (one.partition("#") for one in re.findall(r"\]\(([^)]+)\)", (ROOT / name).read_text("utf-8"))):
+        assert (ROOT / target).is_file(), target
+        titles = re.findall(r"^#+ (.+)$", (ROOT / target).read_text("utf-8"), re.MULTILINE) if anchor else []
+        assert not anchor or anchor in {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in titles}, anchor
+
+
 def test_a_name_that_is_not_there_is_seen() -> None:
     assert is_there("harness.data.videos.SUFFIXES") and is_there("leaderboards.compare.verdict")
     assert not is_there("harness.videos.SUFFIXES") and not is_there("harness.data.videos.NO_SUCH")
