@@ -139,7 +139,7 @@ def _rewards() -> str:
 
 
 def _python() -> str:
-    parts = ["# Python\n\n`from harness import api`. [Notebooks and export](../api.md) has examples.\n"]
+    parts = ["# Python\n\nThe import is `from harness import api`. [Notebooks and export](../api.md) has examples.\n"]
     for name in dir(api):
         one = getattr(api, name)
         shown = _signature(name, one) if inspect.isfunction(one) else f"class {name}"

@@ -84,7 +84,7 @@ def scores_for(plan: Plan, judged: Mapping[str, Scored]) -> dict[str, Any]:
 def conclusion(model: str, plan: Plan, summary: Summary, found: Sequence[Floor] | None = None) -> str:
     """The table that ends a run, with the rows of baselines and upper bounds, and where the run lies."""
     if summary.scores is None:
-        return f"{plan.name}: this process is done; another of its launch scores {summary.folder}\n"
+        return f"{plan.name}: this process is done; another process of the launch scores {summary.folder}\n"
     found = floors(plan, tells_whole_seconds(summary.folder)) if found is None else found
     table = [*rows(naming.local(model), summary.scores), *floor_rows(plan, found)]
     lines = [heading(plan), render(table)]

@@ -258,7 +258,7 @@ def _warn(found: preflight.Planned) -> None:
     try:
         preflight.check_here(found)
     except InputError as error:
-        _tell(f"it would stop here:\n{error}")
+        _tell(f"on this machine the experiment would stop:\n{error}")
 
 
 def _tell(line: str) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORDS = 25
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG"))]
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
 END = re.compile(r"(?<=[.!?])[\"”)*]*\s+(?=[A-Z`\"“(*\[0-9])")
 
 

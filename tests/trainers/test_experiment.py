@@ -280,7 +280,7 @@ def test_a_dev_split_without_videos_stops(
     with pytest.raises(InputError, match="the videos of synthetic@dev"):
         command.main(parser().parse_args(typed))
     assert run_command(file, tmp_path) == 0
-    assert "it would stop here:\nexpected: the videos of synthetic@dev" in capsys.readouterr().err
+    assert "on this machine the experiment would stop:\nexpected: the videos of synthetic@dev" in capsys.readouterr().err
     loaded = experiment.load(str(write(tmp_path, checkpoints["qwen3_vl"], **GRID, options=["--skip-missing"])))
     with pytest.raises(InputError, match="the videos of synthetic@dev"):  # none is left
         preflight.check_here(preflight.planned(loaded, tmp_path, file))

@@ -220,7 +220,7 @@ def test_a_tracker_that_fails_is_given_up(
 
     monkeypatch.setattr(callbacks, "get_reporting_integration_callbacks", lambda names: [Unreachable])
     assert main(typed(checkpoints["qwen3_vl"], data, tmp_path / "out", "sft", max_steps=3, report_to="wandb")) == 0
-    assert heard == [1] and "wandb is given up, and training continues: ConnectionError: no route to host" in caplog.text
+    assert heard == [1] and "wandb failed, and training continues: ConnectionError: no route to host" in caplog.text
     monkeypatch.undo()
     with pytest.raises(InputError, match="a tracker that is installed"):
         run_command(typed(checkpoints["qwen3_vl"], data, tmp_path / "bad", "sft", report_to="wandbb"))

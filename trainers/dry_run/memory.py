@@ -193,7 +193,7 @@ def _strategies(shape: Shape, world: int) -> list[str]:
 
 def _verdict(shape: Shape, load: Load, world: int) -> list[str]:
     if not torch.cuda.is_available():
-        return ["no GPU here: compare the peak with the memory of yours, about a tenth of which tensors cannot use"]
+        return ["no GPU here: compare the peak with the memory of your GPU; tensors can use about nine tenths of this memory"]
     here = max(world, torch.cuda.device_count())
     properties = torch.cuda.get_device_properties(0)
     room = properties.total_memory

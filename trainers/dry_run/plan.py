@@ -36,8 +36,8 @@ from trainers.training import Precision, Training, precision, usable
 LOOKED_AT = 64  # Samples whose videos' headers are read, a seeded choice
 QUANTILES = {"smallest": 0.0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "95 %": 0.95, "largest": 1.0}
 HELD = (
-    "held against one H200 (docs/gpu.md): 3 to 4 % above the peak of GRPO at 3B and 7B in bfloat16, 32 tokens a reply; "
-    "sharding, mixed precision, adapters, four bits and long replies were measured on no GPU"
+    "compared with one H200 (docs/gpu.md): the estimate is 3 to 4 % above the peak of GRPO at 3B and 7B "
+    "(bfloat16, 32 tokens a reply); sharding, mixed precision, adapters, four bits and long replies were not measured on a GPU"
 )
 STEP = 2.0**-9
 """Relative change below which a bfloat16 number, with 8 bits of precision, always rounds back: half its finest spacing."""

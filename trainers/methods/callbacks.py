@@ -91,7 +91,7 @@ class OptionalTracker(TrainerCallback):
         try:
             getattr(self.tracker, event)(*arguments, **keywords)
         except Exception as error:  # noqa: BLE001 - whatever a tracker raises, log.jsonl has the figures
-            logger.warning("%s is given up, and training continues: %s: %s", self.name, type(error).__name__, error)
+            logger.warning("%s failed, and training continues: %s: %s", self.name, type(error).__name__, error)
             self.tracker = None
 
 
