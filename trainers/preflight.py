@@ -1,6 +1,7 @@
 """What can be known of an experiment, or of a launch, before it trains: bad input stops here and not after a night."""
 
 import contextlib
+import importlib.util
 import io
 import json
 import os

@@ -110,10 +110,6 @@ def heading(result: Mapping[str, Any]) -> list[str]:
     return lines + [f"{path}: made in sessions that differ: {differ}" for path, differ in result["sessions_differ"].items()]
 
 
-def _count(n: int, one: str, many: str) -> str:
-    return f"{n:,} {one if n == 1 else many}"
-
-
 def render(mode: str, found: Mapping[str, Any]) -> str:
     """The content of one mode of the JSON result, as text; systems are called A, B, C … in their order."""
     systems, comparisons = found["systems"], found["comparisons"]
