@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.store import write_json
 from harness.synthetic.make import annotate
+from trainers.cells import REHEARSAL
 
 ROOT = Path(__file__).resolve().parent.parent
 BOARD = ROOT / "docs" / "board"
@@ -48,7 +49,7 @@ def _record(experiment: Path) -> None:
     shutil.rmtree(BOARD / "recorded", ignore_errors=True)
     for file in sorted(experiment.rglob("synthetic@test/run.json")):
         cell = file.relative_to(experiment).parts[:-3]
-        if cell[0] == "rehearsal":
+        if cell[0] == REHEARSAL:
             continue
         name = "-".join([cell[0]] if len(cell) == 1 else [cell[2], cell[-1]])
         (folder := BOARD / "recorded" / name).mkdir(parents=True)

@@ -20,7 +20,7 @@ from trainers.experiment import Experiment
 from trainers.labels import BASE, folder_name
 
 OUTPUT = "output.txt"
-REHEARSAL = "rehearsal"
+REHEARSAL = ".rehearsal"
 CHOSEN = "CHOSEN"  # In commands that are shown before the grid has chosen
 
 

@@ -129,13 +129,12 @@ def token_bytes(config: Any, dtype: torch.dtype) -> int:
 
 
 def check_heads(config: Any, devices: int) -> None:
-    """Raises InputError where the heads of the text tower cannot be spread evenly."""
-    heads = int(config.get_text_config().num_attention_heads)
-    if heads % devices:
-        fits = max(n for n in range(1, devices + 1) if heads % n == 0)
-        raise InputError(
-            f"a number of devices that divides the {heads} heads", f"--tensor-parallel {devices}", f"--tensor-parallel {fits}"
-        )
+    """Raises InputError where the heads of either tower, of text or of vision, cannot be spread evenly."""
+    text, vision = int(config.get_text_config().num_attention_heads), int(config.vision_config.num_heads)
+    if text % devices or vision % devices:
+        fits = max(n for n in range(1, devices + 1) if text % n == 0 == vision % n)
+        expected = f"a number of devices that divides the {text} heads of the text tower and the {vision} of the vision tower"
+        raise InputError(expected, f"--tensor-parallel {devices}", f"--tensor-parallel {fits}")
 
 
 def check_room(room: Room, length: int, share: float, there: int) -> None:

@@ -31,10 +31,11 @@ class Entry(NamedTuple):
 
 
 def find(paths: Iterable[Path]) -> list[Path]:
-    """Run folders among these folders and below them, each once, sorted. Raises InputError where there is none."""
+    """Run folders among these folders and below them, each once, sorted; hidden ones apart. Raises InputError where there is none."""
     found: set[Path] = set()
     for path in paths:
-        here = {file.parent.resolve() for file in path.rglob(store.RUN)} if path.is_dir() else set()
+        files = (file for file in path.rglob(store.RUN) if not any(p.startswith(".") for p in file.relative_to(path).parts))
+        here = {file.parent.resolve() for file in files} if path.is_dir() else set()
         if not here:
             step = "harness run --model MODEL --tasks TASK --output DIR"
             raise store.no_run(path, "a run folder, or a folder of runs", step)

@@ -24,7 +24,8 @@ from tasks.errors import InputError
 CONFIG = SimpleNamespace(
     get_text_config=lambda: SimpleNamespace(
         max_position_embeddings=32768, num_hidden_layers=28, num_key_value_heads=4, num_attention_heads=28, hidden_size=3584
-    )
+    ),
+    vision_config=SimpleNamespace(num_heads=16),
 )
 """Of Qwen2.5-VL-7B, as far as the checks read it."""
 
@@ -203,8 +204,10 @@ def test_a_family_that_was_not_tested_is_refused() -> None:
 
 def test_heads_are_spread_evenly() -> None:
     vllm_checks.check_heads(CONFIG, 4)
-    with pytest.raises(InputError, match="--tensor-parallel 7"):
-        vllm_checks.check_heads(CONFIG, 8)
+    for devices in (7, 8):  # 28 heads of text are seven times four, 16 of vision are not
+        with pytest.raises(InputError) as caught:
+            vllm_checks.check_heads(CONFIG, devices)
+        assert (caught.value.found, caught.value.next_command) == (f"--tensor-parallel {devices}", "--tensor-parallel 4")
 
 
 def test_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
