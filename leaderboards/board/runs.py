@@ -31,7 +31,10 @@ class Entry(NamedTuple):
 
 
 def find(paths: Iterable[Path]) -> list[Path]:
-    """Run folders among these folders and below them, each once, sorted; hidden ones apart. Raises InputError where there is none."""
+    """Run folders among these folders and below them, each once, sorted; none in a hidden one.
+
+    Raises InputError where there is none.
+    """
     found: set[Path] = set()
     for path in paths:
         files = (file for file in path.rglob(store.RUN) if not any(p.startswith(".") for p in file.relative_to(path).parts))

@@ -142,7 +142,7 @@ def test_what_cannot_be_run_is_refused_before_anything_loads(
     monkeypatch.setattr(vllm_start, "start", lambda *given: loaded.append(given))
     shutil.copytree(checkpoints["qwen2_5_vl"], model := tmp_path / "model")
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    (model / "config.json").write_text(json.dumps({**config, "model_type": family}), encoding="utf-8")
+    (model / "config.json").write_text(json.dumps({**config, "model_type": family, "architectures": None}), encoding="utf-8")
     (tmp_path / "test_0000.mp4").touch()
     typed = ["run", "--model", str(model), "--backend", backend, "--tasks", "synthetic@test", "--videos", str(tmp_path)]
     assert main([*typed, "--data-root", str(benchmark_root), "--output", str(tmp_path / "run")]) == 2
