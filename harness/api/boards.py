@@ -50,7 +50,7 @@ class Board:
 
 
 def board(
-    *runs: AnyPath,
+    *runs: AnyPath | Sequence[AnyPath],
     layout: str = "general",
     published: str | None = None,
     label: Mapping[str, str] | None = None,
@@ -67,12 +67,13 @@ def board(
     """Rank runs and published rows, as `harness board` does. Raises InputError.
 
     Args:
-        runs: Run folders, folders of runs, files of replies, or `Run` objects.
+        runs: Run folders, folders of runs, files of replies, `Run` objects, or lists of them.
         label: Names of the runs in the table, by run folder.
         columns: Columns of the table, in order: `["model", "mIoU", "rank"]`.
     """
     named_files.use(include, annotations)
-    folders, root = tuple(map(Path, runs)), paths.data_root(data_root)
+    folders = tuple(one for some in runs for one in paths.listed(some))
+    root = paths.data_root(data_root)
     labels = tuple((Path(folder), text) for folder, text in (label or {}).items())
     request = Request(runs=folders, labels=labels, group=group, layout=layout, published=published, force=force)
     request = replace(request, task=task, protocol=protocol, columns=tuple(columns))

@@ -68,5 +68,5 @@ def test_where_replies_are_wanted_the_file_is_named(
 def test_a_notebook_keeps_predictions_too(benchmark_root: Path, tmp_path: Path, predictions: Path) -> None:
     rows = [json.loads(line) for line in predictions.read_text().splitlines()]
     found = api.score(rows, task="synthetic", data_root=benchmark_root, output=tmp_path / "kept", system="Mine")
-    (row,) = (row for row in api.board(tmp_path / "kept", data_root=benchmark_root).rows if row["block"] == "ranked")
+    (row,) = (row for row in api.board([tmp_path / "kept"], data_root=benchmark_root).rows if row["block"] == "ranked")
     assert (row["model"], row["mIoU"]) == ("Mine", found.scores["modes"]["direct"]["aggregate"]["mIoU"])
