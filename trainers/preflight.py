@@ -1,7 +1,6 @@
 """What can be known of an experiment, or of a launch, before it trains: bad input stops here and not after a night."""
 
 import contextlib
-import importlib.util
 import io
 import json
 import os
@@ -98,7 +97,9 @@ def planned(experiment: Experiment, root: Path, file: Path) -> Planned:
 
 def check_arguments(experiment: Experiment, file: Path) -> None:
     """Refuse arguments that TRL does not have, where it is installed: the rehearsal checks them elsewhere. Raises InputError."""
-    if importlib.util.find_spec("trl") is None:
+    try:
+        extras.check("train", "trl")
+    except InputError:
         return
     with extras.needed("train"):
         from trainers.methods.configs import check_keys
@@ -252,4 +253,4 @@ def _check_vllm(trainer: Mapping[str, Any]) -> None:
     if trainer.get("vllm_mode", "colocate") != "server" and size != 1:
         raise InputError("an engine in each process", f"an engine over {size} GPUs", "--set vllm_mode=server")
     vllm_checks.check_temperature(float(trainer.get("temperature", 1.0)))
-    vllm_checks.check_version("rollouts by it")
+    vllm_checks.check_version("the replies of a training")

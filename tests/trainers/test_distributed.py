@@ -243,5 +243,5 @@ def test_what_is_shared_is_read_as_accelerate_reads_it(
 def test_vllm_that_is_not_installed_is_named_before_anything_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     training = Training(load_recipe("grpo", ["use_vllm=true"]), (), "m", Path("out"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"(?s)vLLM, which draws the replies.*constraints-vllm\.txt"):
+    with pytest.raises(InputError, match=r"(?s)vLLM, for the replies of a training.*constraints-vllm\.txt"):
         check_launch(training)

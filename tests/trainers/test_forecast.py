@@ -218,7 +218,7 @@ def test_it_reads_no_weights_and_writes_nothing(
     arguments = typed(tmp_path / "model", tmp_path / "data", "tempsamp", lora="{r: 4, target_modules: [q_proj]}")
     text = said([*arguments, "--output", str(tmp_path / "out")], capsys)
     assert sorted(tmp_path.rglob("*")) == before
-    assert "left out: 3 x missing video" in text and "it stops for 1 missing videos" in text
+    assert "left out: 3 x missing video" in text and "it stops for 1 missing video," in text
     assert "from the video headers of 3 samples; 3 could not be read" in text
     assert "0.00 M trained" in text
     # every process of a launch plans, one says so
