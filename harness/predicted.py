@@ -132,8 +132,7 @@ def better_protocols(plan: Plan, texts: Iterable[str]) -> str:
 
     @cache
     def count(answer: AnswerRules) -> int:
-        read = parser(answer)
-        return sum(1 for text in tried if read(text).failure is None)
+        return _count(answer, tried)
 
     others = [
         rules
@@ -157,17 +156,18 @@ def misread(asked: Protocol, used: Protocol, records: Iterable[Record]) -> str |
         return f"protocol {used.name} reads {unit}, and the replies were asked under {asked.name}, which reads {theirs}"
     read_here = (one["text"] for one in records if one["text"] is not None and not one.keys() & {"prediction", "read"})
     tried = list(islice(read_here, TRIED))
-    if not tried or not reads_little((own := _count(used, tried)) / len(tried)) or (best := _count(asked, tried)) <= own:
+    own, best = _count(used.answer, tried), _count(asked.answer, tried)
+    if not tried or not reads_little(own / len(tried)) or best <= own:
         return None
     of = f"{own:,} of {'the first ' if len(tried) == TRIED else ''}{len(tried):,} replies"
     better = f"{asked.name} (parser `{asked.answer.parser}`), under which they were asked, reads {best:,}"
     return f"protocol {used.name} (parser `{used.answer.parser}`) reads {of}; {better}"
 
 
-def _count(rules: Protocol, texts: Iterable[str]) -> int:
-    """How many texts a protocol reads something of; none where its parser is not at hand."""
+def _count(answer: AnswerRules, texts: Iterable[str]) -> int:
+    """How many texts the parser of a protocol reads something of; none where this parser is not at hand."""
     try:
-        read = parser(rules.answer)
+        read = parser(answer)
     except InputError:
         return 0
     return sum(1 for text in texts if read(text).failure is None)
